@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler settings, Debian's libraries, and the one-word helpers every folder's CMakeLists.txt uses.
+
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_EXTENSIONS ON) # _GNU_SOURCE: recvmmsg, sendmmsg
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+# Asserts stay on in production (style.md, rule 17), so no build type defines NDEBUG.
+set(CMAKE_C_FLAGS_RELEASE "-O2")
+set(CMAKE_C_FLAGS_RELWITHDEBINFO "-O2 -g")
+
+add_library(spillway_options INTERFACE)
+target_compile_definitions(spillway_options INTERFACE _GNU_SOURCE
+  SPILLWAY_VERSION="${PROJECT_VERSION}")
+target_include_directories(spillway_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(spillway_options INTERFACE
+  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wconversion -Wvla -Wundef
+  -fno-strict-aliasing -fno-common)
+if(SPILLWAY_WERROR)
+  target_compile_options(spillway_options INTERFACE -Werror)
+endif()
+if(SPILLWAY_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(SPILLWAY_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+find_package(PkgConfig REQUIRED)
+foreach(pair zmq:libzmq uv:libuv srtp:libsrtp2 ssl:openssl usrsctp:usrsctp hiredis:hiredis
+    protobufc:libprotobuf-c websockets:libwebsockets jansson:jansson jwt:libjwt cyaml:libcyaml
+    curl:libcurl cmocka:cmocka)
+  string(REPLACE ":" ";" pair ${pair})
+  list(GET pair 0 name)
+  list(GET pair 1 module)
+  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
+  add_library(dep::${name} ALIAS PkgConfig::${name})
+endforeach()
+
+# spillway_library(NAME SOURCES a.c b.c DEPS other_library dep::ssl)
+# One static library per folder. DEPS are public: they say which folders this one may include.
+function(spillway_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC spillway_options ${arg_DEPS})
+endfunction()
+
+# spillway_core(NAME folder_library ...): one archive out of the folders' objects, which the tidy
+# test reads for forbidden symbols, and which carries the folders' own dependencies.
+function(spillway_core name)
+  set(objects)
+  foreach(folder ${ARGN})
+    list(APPEND objects $<TARGET_OBJECTS:${folder}>)
+  endforeach()
+  add_library(${name} STATIC ${objects})
+  set_target_properties(${name} PROPERTIES LINKER_LANGUAGE C)
+  foreach(folder ${ARGN})
+    target_link_libraries(${name} PUBLIC $<TARGET_PROPERTY:${folder},INTERFACE_LINK_LIBRARIES>)
+  endforeach()
+endfunction()
+
+# spillway_unit_test(NAME SOURCES test_x.c DEPS library ...): a cmocka program with the label unit.
+function(spillway_unit_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE spillway_options ${arg_DEPS} dep::cmocka)
+  target_compile_definitions(${name} PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+  add_test(NAME unit.${name} COMMAND ${name})
+  set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+# spillway_fuzz(NAME SOURCES fuzz_x.c DEPS library ...): a libFuzzer target whose committed corpus is
+# tests/fuzz/corpus/NAME; the test runs it for a few seconds with the label fuzz.
+function(spillway_fuzz name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  if(NOT SPILLWAY_FUZZ)
+    return()
+  endif()
+  add_executable(fuzz_${name} ${arg_SOURCES})
+  target_link_libraries(fuzz_${name} PRIVATE spillway_options ${arg_DEPS})
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  # New inputs go to a scratch folder in the build tree; the committed corpus is only read.
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/found/${name})
+  add_test(NAME fuzz.${name} COMMAND fuzz_${name} -max_total_time=3 -timeout=5 -rss_limit_mb=1024
+    -print_final_stats=1 ${CMAKE_CURRENT_BINARY_DIR}/found/${name}
+    ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+endfunction()
