@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the orchestrator's core wants done by its shell: a queue of effects, filled by every core
+ * folder during one input and drained by the shell after it, in order. An effect is an output, never
+ * a callback, so a core is never re-entered.
+ *
+ * Order that must hold: effects are carried out in queue order. In particular the SENDs of one
+ * connection keep their order, and a FRONT_OPEN comes before anything else about its transport.
+ */
+#ifndef ORCHESTRATOR_CORE_EFFECT_EFFECT_H
+#define ORCHESTRATOR_CORE_EFFECT_EFFECT_H
+
+#include "common/base/base.h"
+
+enum effect_type {
+    /* Signalling; id is the connection. */
+    EFFECT_ACCEPT, /* let the WebSocket upgrade pass */
+    EFFECT_REFUSE, /* status, text: HTTP answer instead of the upgrade; retry_after_s if not 0 */
+    EFFECT_SEND,   /* data: one SignalResponse, protobuf (the shell writes JSON for JSON clients) */
+    EFFECT_CLOSE,  /* close the WebSocket after what was sent; status is the close code */
+
+    /* Media nodes; name is the node's routing id. */
+    EFFECT_NODE_SEND, /* data: one OrchestratorMessage */
+
+    /* The front's DTLS and SCTP; id is the transport. */
+    EFFECT_FRONT_OPEN,   /* text: the client's fingerprint, "sha-256 AB:CD:..." */
+    EFFECT_FRONT_CLOSE,  /* silently */
+    EFFECT_FRONT_ROUTE,  /* name: tunnel its datagrams to this node from now on */
+    EFFECT_CHANNEL_SEND, /* stream, data: one data channel message; status 1: lossy, may be dropped */
+
+    /* HTTP; id is the request. */
+    EFFECT_REPLY, /* status, name: content type, data: body; retry_after_s if not 0 */
+
+    EFFECT_WEBHOOK, /* name: ordering key (the room), data: WebhookEvent as JSON */
+
+    /* The hint store; losing these loses nothing but hints. */
+    EFFECT_STORE_NODE,      /* name: node, data: JSON with its load */
+    EFFECT_STORE_NODE_GONE, /* name: node */
+    EFFECT_STORE_ROOM,      /* name: room name, text: node, epoch */
+    EFFECT_STORE_ROOM_GONE, /* name: room name */
+};
+
+struct effect {
+    enum effect_type type;
+    int status;
+    uint64_t id;
+    uint64_t epoch;
+    uint32_t retry_after_s;
+    uint16_t stream; /* SCTP stream id */
+    char *name;      /* owned by the effect, or NULL */
+    char *text;      /* owned by the effect, or NULL */
+    uint8_t *data;   /* owned by the effect, or NULL; one zero byte follows it */
+    size_t len;
+};
+
+/* Grows without a bound of its own: what one input can cause is bounded by the size of a room, and
+ * the shell drains after every input. Zero-initialised is empty. */
+struct effects {
+    struct effect *items;
+    size_t count;
+    size_t next; /* first not yet polled */
+    size_t capacity;
+};
+
+void effects_fini(struct effects *queue);
+
+/* Appends one effect; every pointer in it is taken over. */
+void effects_take(struct effects *queue, struct effect effect);
+
+/* The oldest effect, which the caller now owns and clears with effect_fini. False when drained. */
+bool effects_poll(struct effects *queue, struct effect *out);
+void effect_fini(struct effect *effect);
+
+/* ---- Shorthands; they copy what they are given. */
+void effect_accept(struct effects *queue, uint64_t conn);
+void effect_refuse(struct effects *queue, uint64_t conn, int status, const char *text);
+void effect_close(struct effects *queue, uint64_t conn, int code);
+void effect_front_open(struct effects *queue, uint64_t transport, const char *fingerprint);
+void effect_front_close(struct effects *queue, uint64_t transport);
+void effect_front_route(struct effects *queue, uint64_t transport, const char *node);
+void effect_channel_send(struct effects *queue, uint64_t transport, uint16_t stream, bool lossy,
+                         struct bytes data);
+void effect_reply(struct effects *queue, uint64_t request, int status, const char *content_type,
+                  const char *body);
+void effect_node_gone(struct effects *queue, const char *node);
+void effect_room_stored(struct effects *queue, const char *room, const char *node, uint64_t epoch);
+void effect_room_gone(struct effects *queue, const char *room);
+
+#endif
