@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The media node's core: the forwarding unit of one process, composed out of rooms (core/forward),
+ * transports (core/peer) and their leaves. Sans-IO: time, wall clock, randomness and every byte
+ * come in as arguments, everything to be done comes out by polling.
+ *
+ *   law    one input, then poll packets, control and tunnel until each says it is drained, then
+ *          sleep until node_deadline(). Outputs are borrowed until the next input.
+ *   links  a link is one orchestrator this node is connected to, by its index in the config. A room
+ *          belongs to the link whose spec made it; its acks and events go there.
+ *   ends   an endpoint is one listening socket, by its index in the config. An endpoint and a
+ *          remote address name a path: a UDP 5-tuple, or one accepted TCP connection.
+ *
+ * What a room should be is told by proto/control.proto's RoomSpec, and by nothing else. Applying
+ * one is all or nothing: it is checked whole first. Rules beyond those written in the .proto:
+ *
+ *   - removing a transport removes its tracks and subscriptions, removing a track its
+ *     subscriptions; whatever else would dangle is INVALID;
+ *   - a version the node has already applied in this epoch is acknowledged with APPLIED and
+ *     changes nothing, but for a whole spec of the current version: what was learned is told again;
+ *   - the epoch of a dropped room stays a fence for NODE_FENCE_US.
+ *
+ * Bad input never disturbs another participant: it is dropped and counted by reason.
+ */
+#ifndef MEDIA_NODE_CORE_NODE_NODE_H
+#define MEDIA_NODE_CORE_NODE_NODE_H
+
+#include "common/base/base.h"
+#include "common/net/net.h"
+#include "media-node/core/outbox/outbox.h"
+
+#define NODE_PROTOCOL      1          /* of control.proto */
+#define NODE_LINKS_MAX     8          /* orchestrators a node connects to */
+#define NODE_ENDPOINTS_MAX 64         /* sockets: UDP and TCP, each port counted */
+#define NODE_ADVERTISE_MAX 8          /* addresses at which clients reach one socket */
+#define NODE_MESSAGE_MAX   (16 << 20) /* bytes of a control message, either way */
+#define NODE_FENCE_US      TIME_S(60)
+
+enum node_protocol { NODE_UDP, NODE_TCP };
+
+struct node_endpoint {
+    enum node_protocol protocol;
+    uint16_t port;
+};
+
+struct node_config {
+    const char *id;      /* "ND_...", new with every process */
+    const char *name;    /* unique and stable over restarts */
+    const char *region;  /* may be "" */
+    const char *zone;    /* may be "" */
+    const char *version; /* of Spillway */
+    uint32_t pid;
+    uint32_t capacity; /* weight, see Load.weight in control.proto */
+
+    const struct node_endpoint *endpoints; /* in the order in which clients are to be given them */
+    size_t endpoint_count;                 /* 1 .. NODE_ENDPOINTS_MAX */
+    const struct net_addr *advertise;      /* addresses of each endpoint, the port is ignored */
+    size_t advertise_count;                /* 1 .. NODE_ADVERTISE_MAX */
+    size_t link_count;                     /* 1 .. NODE_LINKS_MAX */
+
+    struct random_source random; /* for SSRCs and ICE transactions; used after node_new too */
+    const struct log_sink *log;  /* may be NULL; must outlive the node */
+};
+
+struct node; /* opaque outside core/node */
+
+/* Takes all memory that does not belong to a room. The config's arrays and strings are copied. */
+MUST_CHECK int node_new(struct node **out, const struct node_config *config, int64_t now_us);
+void node_free(struct node *node);
+
+/* Tells the wall clock (microseconds since 1970) of now_us, for sender reports. Once at start, and
+ * every few seconds. */
+void node_clock(struct node *node, int64_t now_us, int64_t wall_us);
+
+/* ---- Inputs -------------------------------------------------------------------------------- */
+
+/* A datagram, or one RFC 4571 frame of a TCP connection. */
+struct node_datagram {
+    uint16_t endpoint; /* index into config.endpoints */
+    struct net_addr remote;
+    uint8_t *data; /* borrowed, and scratch: decryption happens in place */
+    size_t len;
+};
+
+/* Takes datagrams in order until all are done or the outbox has little room left, and returns how
+ * many it took, at least one of a batch that is not empty. Drain, then call again with the rest. */
+size_t node_datagrams(struct node *node, int64_t now_us, const struct node_datagram *batch,
+                      size_t count);
+
+/* One OrchestratorMessage of a link. Malformed ones are counted. */
+void node_control(struct node *node, int64_t now_us, size_t link, struct bytes message);
+
+/* One TunnelFrame of a link. */
+void node_tunnel(struct node *node, int64_t now_us, size_t link, struct bytes frame);
+
+/* The connection of a link is up (also: up again): the node registers. */
+void node_link_up(struct node *node, int64_t now_us, size_t link);
+
+/* The connection of a link was lost. Rooms of it stay as they are. */
+void node_link_down(struct node *node, int64_t now_us, size_t link);
+
+/* An accepted TCP connection is gone. */
+void node_tcp_closed(struct node *node, int64_t now_us, uint16_t endpoint,
+                     const struct net_addr *remote);
+
+/* Tells every link that this node wants to be left (SIGTERM). May be repeated. */
+void node_drain(struct node *node, int64_t now_us);
+
+/* What only a shell can measure, for the next heartbeats. */
+void node_load(struct node *node, uint32_t cpu_permille, uint32_t loop_lag_us);
+
+/* Call when now_us >= node_deadline(). */
+void node_expire(struct node *node, int64_t now_us);
+
+/* ---- Outputs ------------------------------------------------------------------------------- */
+
+/* Writes up to max packets to out and returns how many; 0 when drained. Their bytes are borrowed
+ * until the next input. Packets of one call keep their order. */
+size_t node_poll_packets(struct node *node, struct outbox_packet *out, size_t max);
+
+struct node_message {
+    size_t link;
+    struct bytes bytes; /* borrowed until the next call on this node */
+};
+
+/* The next NodeMessage to send; false when drained. One that can't be sent (a full queue) means
+ * that the link must be called down, and up again when it is. */
+bool node_poll_control(struct node *node, struct node_message *out);
+
+/* The next TunnelFrame to send; false when drained. May be dropped. */
+bool node_poll_tunnel(struct node *node, struct node_message *out);
+
+/* When to call node_expire; TIME_NEVER if there is nothing to wait for. */
+int64_t node_deadline(const struct node *node);
+
+/* ---- Views --------------------------------------------------------------------------------- */
+
+/* True when a STUN check of a transport authenticated on this path: a TCP connection for which it
+ * stays false may be closed. */
+bool node_path_known(const struct node *node, uint16_t endpoint, const struct net_addr *remote);
+
+size_t node_room_count(const struct node *node);      /* rooms held, dropped ones not counted */
+size_t node_transport_count(const struct node *node); /* of all rooms */
+
+/* True when the link's orchestrator accepted this node's registration. */
+bool node_registered(const struct node *node, size_t link);
+
+/* ---- Counters ------------------------------------------------------------------------------
+ * X(name, text): one metric a name, spillway_node_<name>_total. */
+#define NODE_COUNTER_MAP(X)                                                                        \
+    X(packets_in, "datagrams received")                                                            \
+    X(bytes_in, "bytes received")                                                                  \
+    X(packets_out, "datagrams made")                                                               \
+    X(bytes_out, "bytes made")                                                                     \
+    X(rtp_in, "RTP packets accepted")                                                              \
+    X(rtp_forwarded, "RTP packets made for subscribers")                                           \
+    X(rtx_sent, "RTP packets sent again on request")                                               \
+    X(nacked, "packets asked for again from publishers")                                           \
+    X(keyframes_asked, "key frames asked of publishers")                                           \
+    X(dtls_in, "DTLS datagrams passed to an orchestrator")                                         \
+    X(dtls_out, "DTLS datagrams passed to a client")                                               \
+    X(specs_applied, "room specs applied")                                                         \
+    X(specs_need_whole, "room specs answered with NEED_WHOLE")                                     \
+    X(specs_stale, "room specs of an outdated epoch")                                              \
+    X(specs_invalid, "room specs refused")                                                         \
+    X(drop_kind, "dropped: first byte of no known protocol")                                       \
+    X(drop_stun_malformed, "dropped: STUN that does not parse")                                    \
+    X(drop_stun_ufrag, "dropped: STUN for an unknown ufrag")                                       \
+    X(drop_stun_auth, "dropped: STUN with a wrong password")                                       \
+    X(drop_stun_unasked, "dropped: STUN response to no check of ours")                             \
+    X(drop_path, "dropped: DTLS, RTP or RTCP from an address that never authenticated")            \
+    X(drop_no_keys, "dropped: RTP or RTCP before its keys")                                        \
+    X(drop_rtp_malformed, "dropped: RTP that does not parse")                                      \
+    X(drop_rtp_source, "dropped: RTP of a source that maps to no track")                           \
+    X(drop_rtp_auth, "dropped: RTP that does not authenticate")                                    \
+    X(drop_rtp_replay, "dropped: RTP seen before or too old")                                      \
+    X(drop_rtp_payload, "dropped: RTP with a payload type not negotiated")                         \
+    X(drop_rtcp_malformed, "dropped: RTCP that does not parse")                                    \
+    X(drop_rtcp_auth, "dropped: RTCP that does not authenticate or was seen before")               \
+    X(drop_outbox_full, "dropped: packet that found the outbox full")                              \
+    X(drop_silent, "not sent: the client has left for another node")                               \
+    X(drop_control_malformed, "dropped: control message that does not parse")                      \
+    X(drop_events_full, "dropped: event or message that found its queue full")                     \
+    X(drop_events_link, "dropped: event while its link was down")                                  \
+    X(drop_tunnel_malformed, "dropped: tunnel frame that does not parse")                          \
+    X(drop_tunnel_transport, "dropped: tunnel frame for an unknown transport")                     \
+    X(drop_tunnel_route, "dropped: DTLS of a transport whose orchestrator is not connected")       \
+    X(drop_tunnel_full, "dropped: tunnel frame that found its queue full")
+
+struct node_counters {
+#define X(name, text) uint64_t name;
+    NODE_COUNTER_MAP(X)
+#undef X
+};
+
+/* Valid for the node's life; read it between calls. */
+const struct node_counters *node_counters(const struct node *node);
+
+#endif
