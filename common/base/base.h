@@ -17,8 +17,11 @@
 #define MUST_CHECK           __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, args) __attribute__((format(printf, f, args)))
 #define ARRAY_LEN(a)         (sizeof(a) / sizeof((a)[0]))
-#define MIN(a, b)            ((a) < (b) ? (a) : (b))
-#define MAX(a, b)            ((a) > (b) ? (a) : (b))
+
+#ifndef MIN /* sys/param.h, and with it uv.h, has the same */
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+#endif
 
 /* An impossible case: a bug of ours. Stops the program in every build (style.md, rule 17). */
 #define unreachable() base_unreachable(__FILE__, __LINE__)
