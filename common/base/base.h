@@ -86,6 +86,17 @@ void *mem_grow(void *old, size_t count, size_t size);
 char *mem_str(const char *text);               /* NULL gives "" */
 void *mem_copy(const void *bytes, size_t len); /* one spare zero byte behind; len may be 0 */
 
+/* An arena: many small pieces with one lifetime, freed at once. Zero-initialised is empty. */
+struct arena {
+    struct arena_block *blocks; /* newest first */
+    size_t used;                /* bytes of the newest */
+};
+void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for anything */
+void *arena_array(struct arena *arena, size_t count, size_t size);
+char *arena_str(struct arena *arena, const char *text); /* NULL gives "" */
+char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
+void arena_fini(struct arena *arena);
+
 /* ---- Randomness ----------------------------------------------------------------------------
  * xoshiro256** for jitter and simulation; never for secrets. Secrets come from a random_fn given
  * in a config: production hands in OpenSSL's RAND_bytes, a simulator a seeded stream. */
