@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What this orchestrator knows of the media nodes: who they are, where clients reach them, what
+ * they carry, what was promised to them and not reported yet, and which rooms they hold. Facts
+ * only: detector/ judges silence, placement/ chooses.
+ *
+ * Load reports are always stale, so a room placed on a node weighs at once: placing reserves its
+ * expected weight there, until the first load report after the node confirmed the room, or for
+ * hold_us when no confirmation comes. Until then the estimate counts on top of what is reported,
+ * which errs on the side of a node that seems fuller than it is.
+ *
+ * Nodes stay at their address until they are removed; pointers handed out are valid until the next
+ * call that takes a registry which is not const.
+ */
+#ifndef ORCHESTRATOR_CORE_REGISTRY_REGISTRY_H
+#define ORCHESTRATOR_CORE_REGISTRY_REGISTRY_H
+
+#include "common/base/base.h"
+
+#define REGISTRY_NAME_MAX      64 /* bytes of an id, name, region, zone or version, NUL included */
+#define REGISTRY_ENDPOINTS_MAX 32 /* per node */
+#define REGISTRY_NODES_MAX     20000 /* gone ones included */
+#define REGISTRY_ROOMS_MAX     10000 /* per node */
+
+struct registry;
+
+enum registry_state {
+    REGISTRY_READY,
+    REGISTRY_CORDONED, /* keeps its rooms, gets no new one */
+    REGISTRY_DRAINING, /* its people are being moved away */
+    REGISTRY_GONE,     /* judged dead or left; forgotten after forget_us */
+};
+
+struct registry_endpoint {
+    char ip[46]; /* numeric */
+    uint16_t port;
+    bool tcp; /* ICE-TCP passive, else UDP */
+};
+
+/* control.proto, Load. */
+struct registry_load {
+    uint32_t weight; /* 1 per published or subscribed track */
+    uint32_t transports;
+    uint32_t tracks;
+    uint32_t subscriptions;
+    uint32_t cpu_permille;
+    uint32_t loop_lag_us;
+    uint64_t bps_in;
+    uint64_t bps_out;
+    uint32_t pps_in;
+    uint32_t pps_out;
+};
+
+/* What a node says of itself when it registers; every string shorter than REGISTRY_NAME_MAX. */
+struct registry_identity {
+    const char *id;   /* "ND_...", new with every process: also its routing id on the bus */
+    const char *name; /* the operator's, unique among live nodes and stable over restarts */
+    const char *region;
+    const char *zone;
+    const char *version;
+    const struct registry_endpoint *endpoints;
+    size_t endpoint_count;
+    uint32_t capacity; /* weight it is willing to carry */
+    uint32_t pid;
+};
+
+struct registry_room {
+    char sid[ID_MAX];
+    uint32_t reserved; /* weight still counted on top of the reported one; 0: none */
+};
+
+struct registry_node {
+    char id[REGISTRY_NAME_MAX];
+    char name[REGISTRY_NAME_MAX];
+    char region[REGISTRY_NAME_MAX];
+    char zone[REGISTRY_NAME_MAX];
+    char version[REGISTRY_NAME_MAX];
+    struct registry_endpoint endpoints[REGISTRY_ENDPOINTS_MAX];
+    size_t endpoint_count;
+    uint32_t capacity;
+    uint32_t pid;
+    enum registry_state state;
+    bool suspect;              /* silent for longer than it should be: gets no new room */
+    struct registry_load load; /* as reported last */
+    uint32_t reserved;         /* sum of its rooms' reservations */
+    int64_t registered_at_us;
+    int64_t heard_at_us; /* last registration or heartbeat */
+    struct registry_room *rooms;
+    size_t room_count;
+};
+
+struct registry_config {
+    int64_t hold_us;   /* how long a reservation lasts unconfirmed; 10 s is usual */
+    int64_t forget_us; /* how long a node that is gone is still shown */
+};
+
+struct registry *registry_new(const struct registry_config *config);
+void registry_free(struct registry *registry);
+
+/* Drops reservations that nobody confirmed and forgets nodes gone long enough. Call when now_us has
+ * reached registry_deadline(), which is TIME_NEVER when nothing waits. */
+void registry_expire(struct registry *registry, int64_t now_us);
+int64_t registry_deadline(const struct registry *registry);
+
+/* ---- Nodes --------------------------------------------------------------------------------- */
+
+/* A node registers, or registers again after a reconnect: then its identity is replaced, while
+ * state, rooms and reservations stay; one that was gone is ready again, without rooms. ERR_INVALID:
+ * a string or the endpoint list is empty or too long (an empty zone is fine). ERR_EXISTS: another
+ * live node has that name. ERR_FULL: REGISTRY_NODES_MAX. */
+int registry_add(struct registry *registry, int64_t now_us,
+                 const struct registry_identity *identity) MUST_CHECK;
+
+/* A heartbeat with a load report. Reservations of rooms confirmed before it are over: the report
+ * counts them now. ERR_NOT_FOUND: unknown or gone, the node has to register. */
+int registry_heard(struct registry *registry, int64_t now_us, const char *id,
+                   const struct registry_load *load) MUST_CHECK;
+
+/* The operator's or the node's own wish: READY, CORDONED or DRAINING, in any order. ERR_NOT_FOUND;
+ * ERR_STATE: the node is gone. */
+int registry_set_state(struct registry *registry, const char *id,
+                       enum registry_state state) MUST_CHECK;
+
+/* The detector's doubt, and its end. Unknown ids are ignored: the doubt outlived the node. */
+void registry_set_suspect(struct registry *registry, const char *id, bool suspect);
+
+/* The node is dead or has left: its reservations are void. Its rooms stay listed, so that the
+ * caller can move them one by one, and go with the node. ERR_NOT_FOUND: unknown, or gone already.
+ */
+int registry_gone(struct registry *registry, int64_t now_us, const char *id) MUST_CHECK;
+
+/* NULL if unknown. By name: the live node if there is one, else one that is gone. */
+const struct registry_node *registry_get(const struct registry *registry, const char *id);
+const struct registry_node *registry_named(const struct registry *registry, const char *name);
+
+/* All nodes, gone ones included, in no particular order: index 0 .. registry_count() - 1. */
+size_t registry_count(const struct registry *registry);
+const struct registry_node *registry_at(const struct registry *registry, size_t index);
+
+const char *registry_state_text(enum registry_state state);
+
+/* ---- Rooms --------------------------------------------------------------------------------- */
+
+/* A room (RM_ sid) was put on a node; weight is what it is expected to add. Again for the same pair
+ * adds to what is reserved and renews the hold. ERR_NOT_FOUND: no such node, or gone. ERR_FULL:
+ * REGISTRY_ROOMS_MAX. */
+int registry_room_placed(struct registry *registry, int64_t now_us, const char *id,
+                         const char *room, uint32_t weight) MUST_CHECK;
+
+/* The node has applied the room (SpecAck): the next load report includes it. */
+void registry_room_confirmed(struct registry *registry, const char *id, const char *room);
+
+/* The room left the node, by a move or its end; with it goes its reservation. */
+void registry_room_removed(struct registry *registry, const char *id, const char *room);
+
+#endif

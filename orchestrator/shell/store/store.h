@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The hint store: node load, and room -> (node, epoch), for other orchestrators and for tools. What
+ * it holds can be rebuilt at any time, so every verb is fire and forget: nothing blocks, nothing
+ * waits, and losing the store loses no room (architecture.md §2.7).
+ *
+ * Two kinds behind one contract. With a Redis address the rows go there, pipelined, over one
+ * connection that is opened again with back-off when it breaks; rows written meanwhile are dropped
+ * and counted, and after each connect the owner is asked to write everything again (on_up). Without
+ * an address they stay in this process, which is enough for a single orchestrator.
+ *
+ * In Redis: hash "spillway:node:<id>" with one field per load figure, hash "spillway:room:<name>"
+ * with fields node, epoch and owner, set "spillway:nodes" of node ids. Both kinds of hash expire
+ * when they are not written again (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
+ */
+#ifndef ORCHESTRATOR_SHELL_STORE_STORE_H
+#define ORCHESTRATOR_SHELL_STORE_STORE_H
+
+#include "common/base/base.h"
+
+#include <uv.h>
+
+#define STORE_NODE_TTL_S  10
+#define STORE_ROOM_TTL_S  86400
+#define STORE_PENDING_MAX 10000 /* commands without a reply; further ones are dropped */
+
+struct store;
+
+struct store_config {
+    uv_loop_t *loop;
+    const char *redis_host;     /* name, address, or path of a unix socket ("/..."); NULL: memory */
+    uint16_t redis_port;        /* ignored for a unix socket */
+    const char *owner;          /* this orchestrator's id */
+    const struct log_sink *log; /* may be NULL; outlives the store */
+    void (*on_up)(void *arg);   /* connected: write every row again; may be NULL */
+    void *arg;
+};
+
+/* A room's row. */
+struct store_room {
+    const char *name;
+    const char *node;
+    const char *owner;
+    uint64_t epoch;
+};
+
+struct store_stats {
+    bool redis;       /* which kind */
+    bool up;          /* connected; always true for memory */
+    uint64_t pending; /* commands sent and not answered */
+    uint64_t written; /* commands answered without error */
+    uint64_t failed;  /* answered with an error, or lost with the connection */
+    uint64_t dropped; /* not sent: no connection, or STORE_PENDING_MAX reached */
+    uint64_t connects;
+};
+
+/* Never fails for want of a Redis: the connection is tried again, 100 ms to 5 s apart. */
+struct store *store_new(const struct store_config *config);
+
+/* Closes the connection; callbacks still waiting get ERR_IO before this returns. The store is gone
+ * when uv_run() has nothing of it left. */
+void store_free(struct store *store);
+
+/* json is an object of numbers and strings, each becoming one field ("weight", "capacity", ...).
+ * Anything else is dropped and counted. */
+void store_node(struct store *store, const char *id, const char *json);
+void store_node_gone(struct store *store, const char *id);
+
+/* row->owner is ignored: it is this orchestrator. */
+void store_room(struct store *store, const struct store_room *row);
+void store_room_gone(struct store *store, const char *name);
+
+/* Reads a room's row. callback runs exactly once, possibly before this returns: with err 0 and the
+ * row (borrowed), ERR_NOT_FOUND, or ERR_IO when the store can not be asked. */
+typedef void store_room_fn(void *arg, int err, const struct store_room *row);
+void store_room_get(struct store *store, const char *name, store_room_fn *callback, void *arg);
+
+const struct store_stats *store_stats(struct store *store);
+
+#endif
