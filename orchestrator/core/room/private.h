@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside a room: the structs, and the prototypes shared by its files, grouped by the file that
+ * defines them.
+ */
+#ifndef ORCHESTRATOR_CORE_ROOM_PRIVATE_H
+#define ORCHESTRATOR_CORE_ROOM_PRIVATE_H
+
+#include "orchestrator/core/data/data.h"
+#include "orchestrator/core/room/room.h"
+#include "orchestrator/core/session/session.h"
+
+#include <uthash.h>
+#include <utlist.h>
+
+#define LAYERS_MAX      3
+#define USED_NODES_MAX  16 /* nodes whose endpoints a client is known to have been given */
+#define RPC_CALLS_MAX   256 /* PerformRpc calls in flight, per room */
+
+struct attribute {
+    char *name, *value;
+};
+
+struct layer {
+    char rid[SDP_MID_MAX + 1];
+    uint32_t spatial;
+    uint32_t ssrc, rtx_ssrc; /* signalled or learned, 0 unknown */
+};
+
+/* How well a stream did over the last report (quality.c). */
+struct score {
+    double value; /* 0..100, smoothed */
+    bool known;
+};
+
+struct track {
+    uint32_t id; /* in the room; never used again */
+    struct participant *publisher;
+    char *cid;                /* of add_track; "" for a track announced by the server API */
+    Livekit__TrackInfo *info; /* owned; sid, type, source, muted, layers, mime type */
+    enum sdp_kind kind;
+    bool published; /* it is in an answered offer: others know of it */
+    bool muted_by_server;
+    bool spec_dirty;
+    bool in_spec;
+    bool subscribed_once; /* track_subscribed was sent */
+    struct layer layers[LAYERS_MAX]; /* low to high */
+    size_t layer_count;
+    struct score score;
+    int quality_sent; /* highest VideoQuality enabled by dynacast, -1 none said yet */
+    struct track *prev, *next; /* of its publisher */
+};
+
+struct subscription {
+    uint32_t id; /* in the room; never used again */
+    struct track *track;
+    struct participant *subscriber;
+    bool allowed;   /* by the publisher's subscription permission */
+    bool refused;   /* the subscriber has no codec for it */
+    bool spec_dirty;
+    bool in_spec;
+    uint32_t ssrc, rtx_ssrc; /* fresh with every node */
+    /* track_setting */
+    bool disabled;
+    bool settings_known; /* the client said what it wants to see */
+    uint32_t width, height, fps;
+    Livekit__VideoQuality quality;
+    struct score score;
+    struct subscription *prev, *next; /* of its subscriber */
+};
+
+enum channel_kind { CHANNEL_RELIABLE, CHANNEL_LOSSY, CHANNEL_DATA_TRACK, CHANNEL_COUNT };
+
+struct channel {
+    bool open;
+    uint16_t stream;
+};
+
+struct data_track {
+    uint16_t handle; /* the publisher's */
+    Livekit__DataTrackInfo *info; /* owned */
+    struct data_track *prev, *next;
+};
+
+/* A subscriber's own number for somebody's data track. */
+struct data_subscription {
+    uint16_t handle;
+    char sid[ID_MAX]; /* of the data track */
+    struct data_subscription *prev, *next;
+};
+
+struct used_endpoints {
+    char node[ID_MAX];
+    uint32_t mask; /* bit i: Register.endpoints[i] was given to this peer connection */
+};
+
+struct participant {
+    struct room *room;
+    char sid[ID_MAX];
+    char *identity, *name, *metadata;
+    char *api_key; /* that signed its token; refreshed tokens are signed with it */
+    char *kind;
+    struct attribute *attributes;
+    size_t attribute_count;
+    struct token_video grants; /* strings inside are NULL: the room is known */
+    Livekit__ParticipantPermission permission;
+    Livekit__ClientInfo *client; /* owned */
+    Livekit__ParticipantInfo__State state;
+    Livekit__DisconnectReason leave_reason;
+    int64_t joined_wall_us;
+    uint32_t version;
+    bool update_dirty; /* others are to be told */
+
+    uint64_t conn; /* 0: no signalling now */
+    bool auto_subscribe, auto_subscribe_data, adaptive_stream;
+    bool ever_subscribed; /* a subscription permission message was seen */
+    bool drop_next_resume, mute_next_resume; /* simulate scenarios 7 and 8 */
+    int resumes_to_drop;
+
+    struct session session;
+    bool connected;  /* DTLS is up */
+    bool media_lost; /* the node gave its transport up */
+    bool spec_dirty, in_spec;
+    Spillway__Control__SrtpKeys *keys; /* owned, NULL before the handshake */
+    Spillway__Control__Endpoint *address; /* owned: where the node saw it, NULL unknown */
+    uint32_t check_priority; /* of the node's checks after a move, 0 none */
+    struct used_endpoints used[USED_NODES_MAX];
+    size_t used_count;
+    bool renegotiate;           /* the next flush asks the client for an offer */
+    uint32_t asked_audio, asked_video; /* sections asked for and not yet offered */
+    bool asked;                 /* an offer was asked for and has not come */
+
+    struct track *tracks;               /* published and pending */
+    struct subscription *subscriptions;
+    struct data_track *data_tracks;
+    struct data_subscription *data_subscriptions;
+    uint16_t next_data_handle;
+    Livekit__SubscriptionPermission *subscription_permission; /* owned, NULL: everybody */
+
+    struct channel channels[CHANNEL_COUNT];
+    uint32_t last_reliable_sequence;
+    uint64_t replay_from; /* first replay ordinal after it joined */
+
+    int64_t join_by_us;  /* TIME_NEVER once active */
+    int64_t lost_at_us;  /* neither signalling nor media since; TIME_NEVER otherwise */
+    int64_t ping_by_us;
+    int64_t refresh_at_us;
+
+    /* speakers.c */
+    double level;
+    bool speaking;
+    float level_sent;
+    int64_t speak_until_us; /* simulated speaking */
+    /* quality.c */
+    double quality_score;
+    int quality_sent; /* ConnectionQuality, -1 none */
+    UT_hash_handle hh; /* by identity */
+};
+
+struct rpc_call {
+    uint64_t request;
+    char id[ID_MAX];
+    char *destination; /* identity */
+    int64_t until_us;
+    struct rpc_call *prev, *next;
+};
+
+struct room {
+    const struct room_config *config;
+    char sid[ID_MAX];
+    char *name, *metadata;
+    uint32_t empty_timeout_s, departure_timeout_s, max_participants;
+    int64_t created_us;
+    int64_t empty_since_us; /* TIME_NEVER while somebody is here */
+    bool joined_once;
+    bool closed;
+    bool info_dirty;       /* room_update is due */
+    int64_t info_at_us;    /* not before */
+    uint64_t epoch;
+
+    char node[ID_MAX];
+    Spillway__Control__Register *node_info; /* owned, NULL without a node */
+    uint64_t spec_version;
+    bool spec_whole; /* the next spec is sent whole */
+    uint64_t *removed_transports;
+    uint32_t *removed_tracks, *removed_subscriptions;
+    size_t removed_transport_count, removed_track_count, removed_subscription_count;
+
+    struct participant *participants; /* by identity, in order of joining */
+    Livekit__ParticipantInfo **departed; /* to be told at the next flush */
+    size_t departed_count;
+    uint32_t last_track, last_subscription;
+
+    struct data_replay replay;
+    struct rpc_call *rpc_calls;
+    size_t rpc_call_count;
+    int64_t levels_until_us; /* TIME_NEVER: nobody speaks */
+    int64_t quality_at_us;
+    uint8_t sif_trailer[16];
+};
+
+static inline int64_t wall_ms(const struct room *room, int64_t now_us)
+{
+    return (now_us + room->config->wall_offset_us) / 1000;
+}
+
+/* ---- room.c */
+struct participant *room_find(const struct room *room, const char *identity);
+struct participant *room_find_sid(const struct room *room, const char *sid);
+struct participant *room_find_transport(const struct room *room, uint64_t transport);
+/* Removes a participant: says leave if it has a connection, tells the others, frees it. */
+void room_leave(struct room *room, int64_t now_us, struct participant *p,
+                Livekit__DisconnectReason reason, Livekit__LeaveRequest__Action action,
+                bool say_leave, struct effects *fx);
+
+/* ---- participant.c */
+struct participant *participant_new(struct room *room, int64_t now_us,
+                                    const struct room_join *join);
+void participant_free(struct participant *p);
+void participant_set_attribute(struct participant *p, const char *name, const char *value);
+void participant_set_permission(struct participant *p, const Livekit__ParticipantPermission *from);
+void participant_changed(struct participant *p);
+void participant_refresh_token(struct participant *p, int64_t now_us, struct effects *fx);
+
+/* ---- info.c */
+Livekit__TrackInfo *info_track(const struct track *track, struct arena *arena);
+Livekit__ParticipantInfo *info_participant(const struct participant *p, struct arena *arena);
+Livekit__Room *info_room(const struct room *room, struct arena *arena);
+void *info_clone(const ProtobufCMessage *message); /* deep; free with free_unpacked(m, NULL) */
+
+/* ---- signal.c: what goes to clients */
+void signal_send(const struct participant *p, const Livekit__SignalResponse *response,
+                 struct effects *fx);
+void signal_leave(const struct participant *p, Livekit__DisconnectReason reason,
+                  Livekit__LeaveRequest__Action action, struct effects *fx);
+void signal_request_response(const struct participant *p, uint32_t request_id,
+                             Livekit__RequestResponse__Reason reason, const char *message,
+                             struct effects *fx);
+
+/* ---- negotiate.c */
+MUST_CHECK int negotiate_offer(struct participant *p, int64_t now_us,
+                               const Livekit__SessionDescription *offer, struct effects *fx,
+                               char reason[SDP_REASON_MAX]);
+void negotiate_flush(struct participant *p, struct effects *fx);
+void negotiate_choose_candidates(struct participant *p);
+void negotiate_trickle(struct participant *p, struct effects *fx);
+
+/* ---- publish.c */
+struct track *publish_find(const struct participant *p, const char *sid);
+struct track *publish_find_id(const struct room *room, uint32_t id);
+MUST_CHECK int publish_add(struct participant *p, const Livekit__AddTrackRequest *request,
+                           struct effects *fx, char reason[SDP_REASON_MAX]);
+void publish_bind(struct participant *p, struct session_line *line, struct effects *fx);
+void publish_announce(struct participant *p, int64_t now_us, struct effects *fx);
+void publish_remove(struct track *track, int64_t now_us, struct effects *fx);
+void publish_mute(struct track *track, bool muted);
+bool publish_allowed(const struct participant *p, const struct track *track);
+
+/* ---- subscribe.c */
+struct subscription *subscribe_find(const struct participant *p, const struct track *track);
+void subscribe_add(struct participant *p, struct track *track, struct effects *fx);
+void subscribe_remove(struct subscription *subscription);
+void subscribe_auto(struct participant *p, struct effects *fx); /* to everything published */
+void subscribe_request(struct participant *p, const Livekit__UpdateSubscription *request,
+                       struct effects *fx);
+void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings,
+                        struct effects *fx);
+void subscribe_permission(struct participant *p, const Livekit__SubscriptionPermission *permission,
+                          struct effects *fx);
+bool subscribe_permitted(const struct track *track, const struct participant *subscriber);
+uint32_t subscribe_spatial_max(const struct subscription *subscription);
+void subscribe_dynacast(struct track *track, struct effects *fx);
+
+/* ---- spec.c */
+void spec_flush(struct room *room, struct effects *fx);
+void spec_remove_transport(struct room *room, uint64_t transport);
+void spec_remove_track(struct room *room, uint32_t track);
+void spec_remove_subscription(struct room *room, uint32_t subscription);
+void spec_drop(struct room *room, struct effects *fx);
+
+/* ---- channel.c */
+void channel_broadcast(struct room *room, int64_t now_us, const struct participant *sender,
+                       const struct data_packet *packet, bool reliable, struct effects *fx);
+void channel_rpc_expire(struct room *room, int64_t now_us, struct effects *fx);
+void channel_rpc_forget(struct room *room, const char *destination, struct effects *fx);
+
+/* ---- data_track.c */
+void data_track_publish(struct participant *p, const Livekit__PublishDataTrackRequest *request,
+                        struct effects *fx);
+void data_track_unpublish(struct participant *p, const Livekit__UnpublishDataTrackRequest *request,
+                          struct effects *fx);
+void data_track_subscribe(struct participant *p, const Livekit__UpdateDataSubscription *request,
+                          struct effects *fx);
+void data_track_auto(struct participant *p, struct effects *fx);
+void data_track_forward(struct participant *p, struct bytes packet, struct effects *fx);
+void data_track_forget(struct participant *p); /* frees all of its data track state */
+
+/* ---- speakers.c */
+void speakers_levels(struct room *room, int64_t now_us, const Spillway__Control__Levels *levels,
+                     struct effects *fx);
+void speakers_simulate(struct participant *p, int64_t now_us, int32_t seconds);
+void speakers_expire(struct room *room, int64_t now_us, struct effects *fx);
+int64_t speakers_deadline(const struct room *room);
+
+/* ---- quality.c */
+void quality_report(struct participant *p, const Spillway__Control__TransportReport *report);
+void quality_expire(struct room *room, int64_t now_us, struct effects *fx);
+
+/* ---- webhook.c */
+void webhook_room(const struct room *room, int64_t now_us, const char *event, struct effects *fx);
+void webhook_participant(const struct participant *p, int64_t now_us, const char *event,
+                         struct effects *fx);
+void webhook_track(const struct track *track, int64_t now_us, const char *event,
+                   struct effects *fx);
+
+#endif

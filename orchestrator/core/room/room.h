@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One room: its participants, their tracks and subscriptions, and the RoomSpec its media node should
+ * have. Every decision about a room is made here, by its owner, single-threaded.
+ *
+ * Inputs take now_us and append what is to be done to an effects queue. The parent calls room_flush
+ * after every input: it sends what the input changed (participant updates, media sections wanted,
+ * the spec's delta) once, however many changes there were.
+ *
+ * A participant is known by its identity; connections (WebSockets) and transports (peer connections)
+ * are numbers that the parent maps to (room, identity). All strings handed in are copied.
+ */
+#ifndef ORCHESTRATOR_CORE_ROOM_ROOM_H
+#define ORCHESTRATOR_CORE_ROOM_ROOM_H
+
+#include "common/base/base.h"
+#include "orchestrator/core/effect/effect.h"
+#include "orchestrator/core/sdp/sdp.h"
+#include "orchestrator/core/token/token.h"
+#include "proto/gen/client.pb-c.h"
+#include "proto/gen/control.pb-c.h"
+
+#define ROOM_PROTOCOL          17 /* LiveKit signal protocol */
+#define ROOM_PROTOCOL_MIN      15
+#define ROOM_SERVER_VERSION    "1.13.5" /* the LiveKit server whose feature set clients may expect */
+#define ROOM_PENDING_MAX       20       /* add_track requests not yet in an offer, per participant */
+#define ROOM_DATA_TRACKS_MAX   64       /* per participant */
+#define ROOM_ATTRIBUTES_BYTES  (64 * 1024)
+#define ROOM_METADATA_BYTES    (512 * 1024)
+#define ROOM_IDENTITY_BYTES    256
+#define ROOM_PING_INTERVAL_S   5
+#define ROOM_PING_TIMEOUT_S    15
+#define ROOM_JOIN_TIMEOUT_US   TIME_S(60) /* a participant becomes active within it, or is removed */
+#define ROOM_LOST_TIMEOUT_US   TIME_S(5)  /* kept this long with neither signalling nor media */
+#define ROOM_REFRESH_US        TIME_S(300) /* between refreshed tokens */
+#define ROOM_RPC_TIMEOUT_US    TIME_S(15)
+
+struct room;
+
+/* Shared by all rooms of an orchestrator; outlives them. */
+struct room_config {
+    const char *fingerprint; /* of the front's certificate, "sha-256 AB:CD:..." */
+    const char *region;
+    const char *orchestrator; /* Registered.orchestrator_id */
+    struct random_source random;
+    const struct log_sink *log;
+    const struct token_keys *keys;
+    uint32_t empty_timeout_s;     /* a room nobody joined; LiveKit: 300 */
+    uint32_t departure_timeout_s; /* after the last one left; LiveKit: 20 */
+    int64_t wall_offset_us;       /* now_us + this = microseconds since 1970 */
+};
+
+/* ---- Life ---------------------------------------------------------------------------------- */
+
+struct room *room_new(const struct room_config *config, const char *name, uint64_t epoch,
+                      int64_t now_us);
+void room_free(struct room *room);
+
+const char *room_name(const struct room *room);
+const char *room_sid(const struct room *room);
+const char *room_node(const struct room *room); /* "" while it has none */
+uint64_t room_epoch(const struct room *room);
+size_t room_participant_count(const struct room *room);
+uint32_t room_weight(const struct room *room); /* published and subscribed tracks */
+
+/* Applies what a CreateRoom request or a token's roomConfig says; zero fields change nothing. */
+struct room_settings {
+    uint32_t empty_timeout_s;
+    uint32_t departure_timeout_s;
+    uint32_t max_participants;
+    const char *metadata; /* NULL: leave */
+};
+void room_configure(struct room *room, const struct room_settings *settings);
+
+/* Places the room on a node, or moves it there: keys and sessions go to the new node with fresh
+ * SSRCs, clients get its candidates, the old node goes silent (architecture.md §6.4). */
+void room_place(struct room *room, int64_t now_us, const Spillway__Control__Register *node,
+                struct effects *fx);
+
+/* The node lost the room's spec or refused a delta: send it whole. */
+void room_respec(struct room *room, struct effects *fx);
+
+void room_expire(struct room *room, int64_t now_us, struct effects *fx);
+int64_t room_deadline(const struct room *room);
+void room_flush(struct room *room, int64_t now_us, struct effects *fx);
+bool room_over(const struct room *room); /* nobody is left and its time is up, or it was deleted */
+
+/* Room ended: everybody is told, the node drops it, webhook. The caller frees it then. */
+void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason reason,
+                struct effects *fx);
+
+/* ---- Clients ------------------------------------------------------------------------------- */
+
+struct room_join {
+    uint64_t conn;
+    const struct token *token; /* verified, with roomJoin for this room */
+    const Livekit__JoinRequest *request;
+    const char *address; /* the client's, for ClientInfo */
+};
+
+/* 0: join (and answer, if the offer was embedded) are in fx. Otherwise nothing changed:
+ * ERR_FULL (max_participants), ERR_DENIED (metadata without the grant), ERR_INVALID (offer), reason
+ * says why in a sentence for the client. A participant with the same identity is removed first. */
+MUST_CHECK int room_join(struct room *room, int64_t now_us, const struct room_join *join,
+                         struct effects *fx, char reason[SDP_REASON_MAX]);
+
+/* A reconnecting client: its new connection takes over. ERR_NOT_FOUND: answer with leave RECONNECT. */
+MUST_CHECK int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
+                           struct effects *fx);
+
+/* A SignalRequest. ERR_INVALID: the client broke the protocol and is to be closed with reason. */
+MUST_CHECK int room_signal(struct room *room, int64_t now_us, const char *identity,
+                           const Livekit__SignalRequest *request, struct effects *fx,
+                           char reason[SDP_REASON_MAX]);
+void room_disconnected(struct room *room, int64_t now_us, const char *identity, uint64_t conn,
+                       struct effects *fx);
+
+/* The transport of a participant, 0 before its first offer; and the other way round. */
+uint64_t room_transport(const struct room *room, const char *identity);
+
+/* ---- Front --------------------------------------------------------------------------------- */
+
+void room_keys(struct room *room, int64_t now_us, uint64_t transport,
+               const Spillway__Control__SrtpKeys *keys, struct effects *fx);
+void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, const char *why,
+                       struct effects *fx);
+void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, uint16_t stream,
+                         const char *label, struct effects *fx);
+void room_channel_closed(struct room *room, uint64_t transport, uint16_t stream);
+void room_channel_message(struct room *room, int64_t now_us, uint64_t transport, uint16_t stream,
+                          struct bytes message, struct effects *fx);
+
+/* ---- Node ---------------------------------------------------------------------------------- */
+
+void room_node_event(struct room *room, int64_t now_us, const Spillway__Control__Event *event,
+                     struct effects *fx);
+void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack, struct effects *fx);
+
+/* ---- Server API ---------------------------------------------------------------------------- */
+
+MUST_CHECK int room_remove(struct room *room, int64_t now_us, const char *identity,
+                           Livekit__DisconnectReason reason, struct effects *fx);
+/* ERR_NOT_FOUND: no such participant or track; ERR_DENIED: the server may mute, never unmute. */
+MUST_CHECK int room_mute(struct room *room, int64_t now_us, const char *identity,
+                         const char *track_sid, bool muted, struct effects *fx);
+MUST_CHECK int room_update_participant(struct room *room, int64_t now_us,
+                                       const Livekit__UpdateParticipantRequest *request,
+                                       struct effects *fx);
+MUST_CHECK int room_update_subscriptions(struct room *room, int64_t now_us,
+                                         const Livekit__UpdateSubscriptionsRequest *request,
+                                         struct effects *fx);
+MUST_CHECK int room_send_data(struct room *room, int64_t now_us,
+                              const Livekit__SendDataRequest *request, struct effects *fx);
+void room_set_metadata(struct room *room, const char *metadata);
+
+/* Calls a participant's RPC method; the answer is an EFFECT_RPC for this request number.
+ * ERR_NOT_FOUND: no such participant, or its data channel is not open. */
+MUST_CHECK int room_perform_rpc(struct room *room, int64_t now_us, uint64_t request,
+                                const Livekit__PerformRpcRequest *call, struct effects *fx);
+
+/* Views for the API, webhooks and CLI; they live in the arena. NULL: no such participant. */
+Livekit__Room *room_info(const struct room *room, struct arena *arena);
+Livekit__ParticipantInfo *room_participant(const struct room *room, const char *identity,
+                                           struct arena *arena);
+size_t room_participants(const struct room *room, struct arena *arena,
+                         Livekit__ParticipantInfo ***out); /* hidden ones included */
+Livekit__TrackInfo *room_track(const struct room *room, const char *identity,
+                               const char *track_sid, struct arena *arena);
+
+#endif

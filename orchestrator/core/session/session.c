@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/core/session/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void session_init(struct session *session)
+{
+    *session = (struct session){.priority = SESSION_PRIORITY_START};
+}
+
+static void line_fini(struct session_line *line)
+{
+    free(line->cid);
+    free(line->codecs);
+    free(line->rids);
+    *line = (struct session_line){0};
+}
+
+void session_fini(struct session *session)
+{
+    for (size_t i = 0; i < session->line_count; i++) {
+        line_fini(&session->lines[i]);
+    }
+    free(session->lines);
+    *session = (struct session){0};
+}
+
+static int check_order(const struct session *session, const struct sdp_offer *offer,
+                       char reason[SDP_REASON_MAX])
+{
+    struct sdp_line *known = mem_array(session->line_count, sizeof(*known));
+    for (size_t i = 0; i < session->line_count; i++) {
+        known[i] = (struct sdp_line){.mid = session->lines[i].mid,
+                                     .kind = session->lines[i].kind,
+                                     .rejected = session->lines[i].rejected};
+    }
+    int err = sdp_offer_follows(offer, known, session->line_count, reason);
+    free(known);
+    return err;
+}
+
+static enum session_role role_of(const struct sdp_media *media)
+{
+    if (media->rejected || media->kind == SDP_OTHER) {
+        return SESSION_IDLE;
+    }
+    if (media->kind == SDP_APPLICATION) {
+        return SESSION_DATA;
+    }
+    if ((media->direction & SDP_SENDONLY) != 0) {
+        return SESSION_PUBLISH;
+    }
+    return media->direction == SDP_RECVONLY ? SESSION_SUBSCRIBE : SESSION_IDLE;
+}
+
+static void read_line(struct session_line *line, const struct sdp_media *media)
+{
+    if (strcmp(line->mid, media->mid) != 0) { /* new, or a rejected place taken by another mid */
+        line_fini(line);
+        snprintf(line->mid, sizeof(line->mid), "%s", media->mid);
+    }
+    line->kind = media->kind;
+    line->rejected = media->rejected;
+    line->role = role_of(media);
+    free(line->cid);
+    line->cid = mem_str(media->track);
+    free(line->rids);
+    line->rid_count = media->rid_count;
+    line->rids = mem_array(media->rid_count, sizeof(*line->rids));
+    for (size_t i = 0; i < media->rid_count; i++) {
+        snprintf(line->rids[i], sizeof(*line->rids), "%s", media->rids[i].id);
+    }
+    line->source_count = MIN(media->source_count, SDP_SOURCES_MAX);
+    for (size_t i = 0; i < line->source_count; i++) {
+        line->sources[i] = media->sources[i];
+    }
+    line->wish = (struct sdp_wish){
+        .use = media->rejected ? SDP_USE_REJECT
+                               : (line->role == SESSION_DATA ? SDP_USE_DATA : SDP_USE_INACTIVE)};
+}
+
+static void keep_fingerprint(struct session *session, const struct sdp_fingerprint *fingerprint)
+{
+    size_t size = sizeof(session->fingerprint);
+    int used = snprintf(session->fingerprint, size, "%s ", fingerprint->algorithm);
+    for (size_t i = 0; i < fingerprint->len; i++) {
+        used += snprintf(session->fingerprint + used, size - (size_t)used, "%s%02X",
+                         i == 0 ? "" : ":", fingerprint->digest[i]);
+    }
+}
+
+/* New client credentials on a living transport are an ICE restart, which needs new ones of ours
+ * (RFC 8839 §4.4.1.1.1); checks with the old ones are still answered until it is through. */
+static bool read_ice(struct session *session, const struct sdp_offer *offer,
+                     const struct random_source *random)
+{
+    bool first = session->remote_ufrag[0] == '\0';
+    if (!first && strcmp(session->remote_ufrag, offer->ice_ufrag) == 0 &&
+        strcmp(session->remote_pwd, offer->ice_pwd) == 0) {
+        return false;
+    }
+    memcpy(session->previous_ufrag, session->local_ufrag, sizeof(session->previous_ufrag));
+    memcpy(session->previous_pwd, session->local_pwd, sizeof(session->previous_pwd));
+    id_chars(session->local_ufrag, sizeof(session->local_ufrag), random);
+    id_chars(session->local_pwd, sizeof(session->local_pwd), random);
+    snprintf(session->remote_ufrag, sizeof(session->remote_ufrag), "%s", offer->ice_ufrag);
+    snprintf(session->remote_pwd, sizeof(session->remote_pwd), "%s", offer->ice_pwd);
+    return !first;
+}
+
+int session_offer(struct session *session, const char *text, const struct random_source *random,
+                  struct sdp_offer **out, bool *restarted, char reason[SDP_REASON_MAX])
+{
+    struct sdp_offer *offer;
+    int err = sdp_offer_parse(&offer, text, strlen(text), reason);
+    if (err != 0) {
+        return err;
+    }
+    err = check_order(session, offer, reason);
+    if (err != 0) {
+        sdp_offer_free(offer);
+        return err;
+    }
+    if (offer->media_count > session->line_count) {
+        session->lines = mem_grow(session->lines, offer->media_count, sizeof(*session->lines));
+        memset(session->lines + session->line_count, 0,
+               (offer->media_count - session->line_count) * sizeof(*session->lines));
+        session->line_count = offer->media_count;
+    }
+    for (size_t i = 0; i < offer->media_count; i++) {
+        read_line(&session->lines[i], &offer->media[i]);
+    }
+    while (session->transport == 0) {
+        random->fill(random->arg, &session->transport, sizeof(session->transport));
+    }
+    *restarted = read_ice(session, offer, random);
+    keep_fingerprint(session, &offer->fingerprint);
+    memcpy(session->extension_ids, offer->extension_ids, sizeof(session->extension_ids));
+    *out = offer;
+    return 0;
+}
+
+static void keep_section(struct session_line *line, const struct sdp_section *section)
+{
+    line->use = section->use;
+    line->rejected = section->use == SDP_USE_REJECT;
+    free(line->codecs);
+    line->codec_count = section->codec_count;
+    line->codecs = mem_copy(section->codecs, section->codec_count * sizeof(*line->codecs));
+    if (section->use == SDP_USE_INACTIVE || section->use == SDP_USE_REJECT) {
+        line->releasing = false;
+    }
+}
+
+char *session_answer(struct session *session, const struct sdp_offer *offer,
+                     const char *fingerprint)
+{
+    assert(offer->media_count == session->line_count);
+    struct sdp_section *sections = mem_array(offer->media_count, sizeof(*sections));
+    for (size_t i = 0; i < offer->media_count; i++) {
+        sdp_answer_plan(&sections[i], &offer->media[i], &session->lines[i].wish);
+        keep_section(&session->lines[i], &sections[i]);
+    }
+    struct sdp_local local = {
+        .ice_ufrag = session->local_ufrag,
+        .ice_pwd = session->local_pwd,
+        .fingerprint = fingerprint,
+        .candidates = session->candidates,
+        .candidate_count = session->candidate_count,
+        .session_id = session->transport >> 1,
+        .session_version = ++session->version,
+    };
+    char *text = sdp_answer_write(offer, sections, &local);
+    free(sections);
+    return text;
+}
+
+struct session_line *session_free_line(struct session *session, enum sdp_kind kind)
+{
+    for (size_t i = 0; i < session->line_count; i++) {
+        struct session_line *line = &session->lines[i];
+        if (line->role == SESSION_SUBSCRIBE && line->kind == kind && line->subscription == 0 &&
+            !line->releasing && !line->rejected) {
+            return line;
+        }
+    }
+    return NULL;
+}
+
+struct session_line *session_line_of_track(struct session *session, uint32_t track)
+{
+    for (size_t i = 0; i < session->line_count; i++) {
+        if (session->lines[i].track == track) {
+            return &session->lines[i];
+        }
+    }
+    return NULL;
+}
+
+struct session_line *session_line_of_subscription(struct session *session, uint32_t subscription)
+{
+    for (size_t i = 0; i < session->line_count; i++) {
+        if (session->lines[i].subscription == subscription) {
+            return &session->lines[i];
+        }
+    }
+    return NULL;
+}
+
+const struct sdp_answer_codec *session_line_codec(const struct session_line *line,
+                                                  enum sdp_codec_id id)
+{
+    for (size_t i = 0; i < line->codec_count; i++) {
+        if (line->codecs[i].id == id) {
+            return &line->codecs[i];
+        }
+    }
+    return NULL;
+}

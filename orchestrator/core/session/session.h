@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The negotiated state of one client's PeerConnection: its m-lines and what each is used for, ICE
+ * parameters of both sides, and the candidates it was given. In single-PeerConnection signalling
+ * only the client offers, so one exchange is:
+ *
+ *   session_offer    reads the offer, gives every m-line its role
+ *   (the room binds tracks to PUBLISH lines, subscriptions to free SUBSCRIBE lines)
+ *   session_answer   writes the answer and keeps what was agreed
+ *
+ * A line that carried a subscription is answered inactive once before it is used again: only so does
+ * the client see one track end and another begin.
+ */
+#ifndef ORCHESTRATOR_CORE_SESSION_SESSION_H
+#define ORCHESTRATOR_CORE_SESSION_SESSION_H
+
+#include "common/base/base.h"
+#include "orchestrator/core/sdp/sdp.h"
+
+#define SESSION_UFRAG          9 /* bytes of ours, NUL included: 8 characters, 47 bits */
+#define SESSION_PWD            25 /* 24 characters, 142 bits; RFC 8445 asks for 128 */
+#define SESSION_CANDIDATES_MAX 4
+#define SESSION_PRIORITY_START 1000000 /* of candidates; every move adds one (architecture.md §6.4) */
+
+enum session_role {
+    SESSION_IDLE,      /* nobody sends here */
+    SESSION_DATA,      /* the application section */
+    SESSION_PUBLISH,   /* the client sends */
+    SESSION_SUBSCRIBE, /* the client is ready to receive */
+};
+
+struct session_line {
+    char mid[SDP_MID_MAX + 1];
+    enum sdp_kind kind;
+    enum session_role role;
+    bool rejected;
+
+    char *cid;      /* PUBLISH: the msid's track id, owned, "" if none */
+    uint32_t track; /* PUBLISH: the room's track published here, 0 none yet */
+
+    uint32_t subscription; /* SUBSCRIBE: the room's subscription sent here, 0 none */
+    bool releasing;        /* its subscription ended; not free before an answer said inactive */
+
+    struct sdp_wish wish; /* for the next answer; strings must live as long as the answer takes */
+
+    /* Agreed in the last answer. */
+    enum sdp_use use;
+    struct sdp_answer_codec *codecs; /* owned */
+    size_t codec_count;
+    char (*rids)[SDP_MID_MAX + 1]; /* owned; layers the client sends, in its order */
+    size_t rid_count;
+    struct sdp_source sources[SDP_SOURCES_MAX];
+    size_t source_count;
+};
+
+struct session {
+    uint64_t transport; /* random, 0 until the first offer */
+    struct session_line *lines;
+    size_t line_count;
+
+    char local_ufrag[SESSION_UFRAG], local_pwd[SESSION_PWD];
+    char previous_ufrag[SESSION_UFRAG], previous_pwd[SESSION_PWD]; /* until the restart is through */
+    char remote_ufrag[SDP_TOKEN_MAX + 1], remote_pwd[SDP_TOKEN_MAX + 1];
+    char fingerprint[256]; /* the client's, "sha-256 AB:CD:..." */
+    uint8_t extension_ids[SDP_EXT_COUNT];
+
+    struct sdp_candidate candidates[SESSION_CANDIDATES_MAX]; /* of the present node */
+    size_t candidate_count;
+    uint32_t priority;
+    uint64_t version; /* answers written */
+};
+
+void session_init(struct session *session);
+void session_fini(struct session *session);
+
+/* Reads an offer. On success *out is the parsed offer for session_answer (free it with
+ * sdp_offer_free), lines are up to date, and restarted tells whether ICE starts anew with fresh local
+ * credentials. A PUBLISH line whose track the client no longer sends keeps `track` with another role:
+ * the room unpublishes it and sets it to 0. On failure nothing has changed and reason says why. */
+MUST_CHECK int session_offer(struct session *session, const char *text,
+                             const struct random_source *random, struct sdp_offer **out,
+                             bool *restarted, char reason[SDP_REASON_MAX]);
+
+/* Writes the answer for the offer just read; free() it. fingerprint is the front's. */
+MUST_CHECK char *session_answer(struct session *session, const struct sdp_offer *offer,
+                                const char *fingerprint);
+
+/* A line free to carry a subscription of that kind now, or NULL. */
+struct session_line *session_free_line(struct session *session, enum sdp_kind kind);
+
+/* The line of a track or subscription, or NULL. */
+struct session_line *session_line_of_track(struct session *session, uint32_t track);
+struct session_line *session_line_of_subscription(struct session *session, uint32_t subscription);
+
+/* The codec agreed on a line, or NULL. */
+const struct sdp_answer_codec *session_line_codec(const struct session_line *line,
+                                                  enum sdp_codec_id id);
+
+#endif
