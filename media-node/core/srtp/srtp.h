@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * SRTP and SRTCP of one transport (RFC 3711, RFC 7714). Prefix rtpsec_, for libsrtp2 owns srtp_.
+ *
+ * Receiving goes through libsrtp2, any SSRC, with a replay window. Sending goes through OpenSSL
+ * with one kept key schedule per transport, because that costs a quarter (fanout-limit.md): the
+ * payload is copied only by the cipher, and nothing is allocated. An SSRC that first appears in the
+ * middle of its life (a client moved here) is accepted whatever its rollover counter is, within
+ * RTPSEC_ROC_SEARCH: the counter is found by trial.
+ *
+ * The law of sending: no (key, SSRC, index) is ever used for two different packets. Per stream a
+ * window of used indices enforces it; whoever continues an old stream must know its last index,
+ * whoever does not takes a fresh SSRC.
+ */
+#ifndef MEDIA_NODE_CORE_SRTP_SRTP_H
+#define MEDIA_NODE_CORE_SRTP_SRTP_H
+
+#include "common/base/base.h"
+
+#define RTPSEC_KEY_MAX       48   /* key and salt of the longest suite */
+#define RTPSEC_RTP_OVERHEAD  16   /* bytes rtpsec_protect_rtp adds at most */
+#define RTPSEC_RTCP_OVERHEAD 20   /* bytes rtpsec_protect_rtcp adds at most */
+#define RTPSEC_REPLAY_WINDOW 1024 /* packets behind the newest, received */
+#define RTPSEC_SEND_WINDOW   512  /* packets behind the newest that may still be sent first */
+#define RTPSEC_SOURCES_MAX   512  /* SSRCs received at a time */
+#define RTPSEC_ROC_SEARCH    1024 /* rollover counters tried for a new SSRC */
+
+/* Once per process, before anything else here; libsrtp2 keeps global tables. */
+void rtpsec_library_init(void);
+
+/* Numbers as in control.proto. */
+enum rtpsec_suite {
+    RTPSEC_NONE = 0,
+    RTPSEC_AES_128_GCM = 1,
+    RTPSEC_AES_256_GCM = 2,
+    RTPSEC_AES_128_CM_SHA1_80 = 3
+};
+
+/* Bytes of master key and master salt together: 28, 44, 30. 0 for anything else. */
+size_t rtpsec_key_len(enum rtpsec_suite suite);
+
+struct rtpsec;
+
+struct rtpsec_config {
+    enum rtpsec_suite suite;
+    struct bytes receive_key; /* master key then master salt: what the client encrypts with */
+    struct bytes send_key;    /* what we encrypt with */
+};
+
+/* Keys are copied into key schedules, and wiped by rtpsec_free. ERR_INVALID: unknown suite or wrong
+ * key length. ERR_CRYPTO: a library refused. */
+MUST_CHECK int rtpsec_new(struct rtpsec **out, const struct rtpsec_config *config);
+void rtpsec_free(struct rtpsec *sec);
+
+/* ---- Receiving ----------------------------------------------------------------------------- */
+
+/* Decrypts in place; *len shrinks. packet should be 4-byte aligned. ERR_AUTH (also for garbage),
+ * ERR_REPLAY (seen before), ERR_STALE (older than the window), ERR_INVALID (no RTP), ERR_FULL
+ * (RTPSEC_SOURCES_MAX), ERR_CRYPTO. After an error the bytes are undefined: drop the packet. */
+MUST_CHECK int rtpsec_unprotect_rtp(struct rtpsec *sec, uint8_t *packet, size_t *len);
+MUST_CHECK int rtpsec_unprotect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t *len);
+
+/* The source is gone for good: frees its place. Its replay window goes too. */
+void rtpsec_forget(struct rtpsec *sec, uint32_t ssrc);
+
+/* ---- Sending ------------------------------------------------------------------------------- */
+
+/* One outgoing SSRC, embedded in whoever sends it. */
+struct rtpsec_stream {
+    uint32_t ssrc;
+    uint32_t roc;     /* rollover counter of seq_max */
+    uint16_t seq_max; /* highest sequence number sent, in index order */
+    bool started;
+    uint64_t used[RTPSEC_SEND_WINDOW / 64]; /* ring: bit (index % RTPSEC_SEND_WINDOW) was sent */
+};
+
+/* A fresh SSRC. Its first sequence number should be below 2^15, so that a receiver that misses the
+ * first packets does not guess the rollover counter wrong (RFC 3711 §3.3.1). */
+void rtpsec_stream_init(struct rtpsec_stream *stream, uint32_t ssrc);
+
+/* Continues a stream another holder has sent up to and including (roc, seq): all up to there counts
+ * as used. */
+void rtpsec_stream_resume(struct rtpsec_stream *stream, uint32_t ssrc, uint32_t roc, uint16_t seq);
+
+/* Where to read a packet from. The header already stands at the start of out. */
+struct rtpsec_packet {
+    size_t header_len; /* RTP header with extensions, 12 or more: authenticated, not encrypted */
+    struct bytes
+        prefix; /* first payload bytes (RTX sequence number, rewritten descriptor); may be empty */
+    struct bytes body; /* the rest of the payload, borrowed; must not overlap out */
+    bool again;        /* a repetition, byte for byte, of a packet sent on this stream before */
+};
+
+/* Encrypts prefix and body to out + header_len, appends the tag, returns the length of all. out has
+ * room for header, payload and RTPSEC_RTP_OVERHEAD; its header carries stream->ssrc (asserted) and
+ * a sequence number within 2^15 of the newest. Errors, nothing was encrypted: ERR_REPLAY (this
+ * index was used and again is false: a mistake of the caller, yet dropping one packet is a better
+ * end than two packets under one nonce or a stopped node), ERR_STALE (more than RTPSEC_SEND_WINDOW
+ * behind, or again for an index never sent), ERR_STATE (2^48 packets: the key is used up),
+ * ERR_CRYPTO.
+ *
+ * again: the header must be the first one to the byte, the transport-cc value included. A
+ * repetition on an RTX stream is a new packet of that stream, not one of these. */
+MUST_CHECK int rtpsec_protect_rtp(struct rtpsec *sec, struct rtpsec_stream *stream,
+                                  const struct rtpsec_packet *packet, uint8_t *out);
+
+/* Protects a compound packet in place; *len grows by up to RTPSEC_RTCP_OVERHEAD, for which there
+ * must be room. The index counts per transport, from 0 with every rtpsec_new: so the sender SSRC of
+ * the first packet in the compound must be one that no earlier holder of these keys used there.
+ * ERR_INVALID: less than 8 bytes. ERR_STATE: 2^31 packets, the key is used up. ERR_CRYPTO. */
+MUST_CHECK int rtpsec_protect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t *len);
+
+#endif
