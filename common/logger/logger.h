@@ -20,7 +20,9 @@
 
 #include "common/base/base.h"
 
-#define LOGGER_LINE_MAX 4096 /* bytes of a written line, newline included; longer text is cut */
+/* Bytes of a written line, newline included. Enough for whatever log_write() hands over, escaped; a
+ * longer text is cut, a longer JSON entry becomes the event log_line_too_long. */
+#define LOGGER_LINE_MAX 8192
 
 enum logger_format { LOGGER_TEXT, LOGGER_JSON };
 
