@@ -21,11 +21,12 @@ struct http_ws;   /* a WebSocket */
 
 enum http_method { HTTP_GET = 1, HTTP_POST = 2, HTTP_PUT = 4, HTTP_PATCH = 8, HTTP_DELETE = 16 };
 
-/* Borrowed for the callback. Texts are never NULL: "" where the header is absent. */
+/* Borrowed for the callback. Texts are never NULL: "" where the header is absent. The whole head,
+ * with the request line, may have 64 KB - 1. */
 struct http_request {
     enum http_method method; /* HEAD arrives as GET; its answer's body is left out by the server */
     const char *path;        /* percent-decoded, "//" collapsed, without the query */
-    const char *query;       /* as sent, behind '?'; read with http_query_get */
+    const char *query;       /* decoded parameters, to be read with http_query_get */
     const char *authorization;
     const char *content_type;
     const char *user_agent;
@@ -99,17 +100,14 @@ struct http_config {
 int http_open(struct http_server **out, const struct http_config *config) MUST_CHECK;
 
 /* Stops listening and drops every connection: each ws gets on_closed (1001) before this returns;
- * unanswered calls stay valid and are still to be answered, into the void. The loop must run once
- * more before uv_loop_close, for libuv's own close callbacks. */
+ * unanswered calls stay valid and are still to be answered, into the void. The loop must turn a few
+ * times more before uv_loop_close (uv_run until it is idle), since libuv closes handles there. */
 void http_close(struct http_server *server);
 
 /* Listens no more; what is connected goes on. For a drain. */
 void http_stop_listening(struct http_server *server);
 
 int http_port(const struct http_server *server);
-
-/* Whether a client may be answered still. Saves work only: answering is right in any case. */
-bool http_call_alive(const struct http_call *call);
 
 /* Answers and frees the call. If the client has gone meanwhile the answer goes nowhere. */
 void http_call_answer(struct http_call *call, const struct http_answer *answer);
@@ -131,12 +129,10 @@ int http_ws_send(struct http_ws *ws, bool text, struct bytes message);
  * bytes, cut if longer, may be NULL. No on_message afterwards. Harmless when closing already. */
 void http_ws_close(struct http_ws *ws, unsigned code, const char *reason);
 
-/* ---- Query strings -------------------------------------------------------------------------- */
-
-/* Copies the first value of a parameter, decoded (%XX, '+' is a space), into out, NUL-terminated.
- * Returns its length, ERR_NOT_FOUND if absent, ERR_TOO_BIG if it needs more than cap-1 bytes,
- * ERR_INVALID if it holds a NUL or a broken escape. No IO. */
-int http_query_get(const char *query, const char *name, char *out, size_t cap);
+/* ---- Query strings --------------------------------------------------------------------------
+ * The first value of a parameter, decoded (%XX, '+' is a space); "" if it has none, NULL if it is
+ * absent. Lives as long as the request. */
+const char *http_query_get(const struct http_request *request, const char *name);
 
 /* ---- Counters ------------------------------------------------------------------------------ */
 struct http_counters {

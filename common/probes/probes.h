@@ -60,7 +60,7 @@ struct probes_listener;
 int probes_listen(struct probes_listener **out, uv_loop_t *loop, const struct log_sink *log,
                   const char *address, int port, const struct probes *probes) MUST_CHECK;
 int probes_port(const struct probes_listener *listener);
-/* The loop must run once more afterwards (http_close). */
+/* As http_close. */
 void probes_close(struct probes_listener *listener);
 
 #endif
