@@ -112,7 +112,7 @@ bool token_can_subscribe_metrics(const struct token_video *video);
 
 /* Verifies a token's text (len bytes, no "Bearer "). On success fills out, to be released with
  * token_fini. On failure out is untouched and reason holds a sentence that may be shown to the
- * client as the body of a 401; it never repeats the token's bytes beyond the API key's name.
+ * client as the body of a 401; it never repeats the token's bytes.
  *
  *   ERR_TOO_BIG      longer than TOKEN_TEXT_MAX
  *   ERR_INVALID      not a JWT, or a claim of the wrong type
@@ -129,7 +129,8 @@ int token_verify(struct token *out, const struct token_keys *keys, const char *t
 void token_fini(struct token *token);
 
 /* The signed text of a token that is valid from now_s for ttl_s seconds (> 0), to be freed with
- * free(). NULL if room_config is no JSON object or the text would exceed TOKEN_TEXT_MAX. */
+ * free(). NULL if room_config is no JSON object, a string is not UTF-8, or the text would exceed
+ * TOKEN_TEXT_MAX. */
 char *token_sign(const struct token *token, const struct token_key *key, int64_t now_s,
                  int64_t ttl_s) MUST_CHECK;
 
