@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Media streams without IO: what arrives for one SSRC, and what one subscriber gets of one track.
+ *
+ *   receiver  one per received SSRC, that is per layer of a track (its RTX SSRC attached): sequence
+ *             numbers, loss, NACK, key-frame requests, statistics, audio level, packet cache.
+ *   sender    one per subscription: chooses the layer, renumbers, answers NACKs, reports.
+ *   arrivals  one per transport: records transport-wide sequence numbers and builds the feedback.
+ *
+ * The way of a packet:
+ *
+ *   stream_receiver_media() or _repair() gives a struct stream_packet, which goes to
+ *   stream_sender_forward() of every subscription of the track; each fills a struct stream_out,
+ * from which the caller composes the header and encrypts. Payload bytes are never copied but once,
+ * into the cache. Then stream_receiver_poll() until false: requests for the publisher.
+ *
+ * Nothing here allocates per packet: rings and cache blocks are taken when a stream first needs
+ * them and kept. Time is monotonic microseconds and never goes back (asserted).
+ */
+#ifndef MEDIA_NODE_CORE_STREAM_STREAM_H
+#define MEDIA_NODE_CORE_STREAM_STREAM_H
+
+#include "common/base/base.h"
+#include "media-node/core/rtp/payload.h"
+#include "media-node/core/rtp/rtcp.h"
+#include "media-node/core/rtp/rtp.h"
+
+#define STREAM_LAYERS_MAX   4  /* simulcast layers of a track; layer numbers are 0 .. 3 */
+#define STREAM_PAYLOADS_MAX 16 /* payload types of a track or subscription */
+#define STREAM_PREFIX_MAX   32 /* bytes a sender may put in place of a payload's first ones */
+#define STREAM_NACK_MAX     64 /* sequence numbers in one request */
+#define STREAM_WALL_UNKNOWN INT64_MIN
+
+enum stream_kind { STREAM_AUDIO, STREAM_VIDEO };
+
+/* One negotiated payload type. */
+struct stream_payload {
+    enum rtp_codec codec;
+    uint8_t number;
+    uint8_t rtx; /* payload type of its RTX stream (RFC 4588), 0 none */
+    bool nack;   /* generic NACK negotiated */
+    bool pli;
+    uint32_t clock_hz;
+};
+
+/* A packet as its publisher sent it: what receivers give and senders take. It lives in the
+ * receiver's cache: borrowed until the next call of _media or _repair on that receiver. */
+struct stream_packet {
+    struct rtp_view rtp; /* header and extensions as they came, without padding; of a packet that
+                            came by RTX: as they were before. Payload empty: nothing to show */
+    uint64_t seq;        /* extended; goes on rising when the source starts anew */
+    int64_t arrival_us;
+    int64_t wall_us; /* capture time by the publisher's clock, since 1970;
+                        STREAM_WALL_UNKNOWN before its first sender report */
+    enum rtp_codec codec;
+    uint32_t clock_hz;
+    uint8_t layer;
+    bool late;                   /* a newer packet of this source came before it */
+    bool key_start;              /* first packet of a key frame; each audio packet */
+    struct rtp_frame_info frame; /* video with a payload; else zeros */
+    struct rtp_vp8 vp8;          /* VP8 with a payload; else zeros */
+};
+
+/* ---- Receiver ------------------------------------------------------------------------------ */
+
+struct stream_receiver; /* opaque outside core/stream */
+
+struct stream_receiver_config {
+    enum stream_kind kind;
+    uint8_t layer; /* 0 .. STREAM_LAYERS_MAX-1: simulcast layer, 0 for audio */
+    uint32_t ssrc;
+    const struct stream_payload *payloads; /* copied */
+    size_t payload_count;                  /* 1 .. STREAM_PAYLOADS_MAX */
+    uint8_t audio_level_id;                /* RFC 6464 extension's id, 0 not negotiated */
+};
+
+/* config is copied. An idle receiver takes about 1.5 KB; cache and NACK list come with media. */
+struct stream_receiver *stream_receiver_new(const struct stream_receiver_config *config,
+                                            int64_t now_us);
+void stream_receiver_free(struct stream_receiver *receiver);
+
+/* Round-trip time to the publisher: spacing of repeated NACKs. 100 ms until told. */
+void stream_receiver_rtt(struct stream_receiver *receiver, int64_t rtt_us);
+
+/* A packet of the media SSRC, already authenticated. in is borrowed; *out lives in the cache.
+ *   0               forward it (also when it carries no payload: senders must skip its number)
+ *   ERR_REPLAY      seen before
+ *   ERR_STALE       too old to be of use
+ *   ERR_UNSUPPORTED payload type not in the config
+ *   ERR_AGAIN       looks like a restarted source or a stray; believed once a second one follows
+ *   ERR_INVALID     a payload its codec cannot have
+ * All but 0 are counted in the statistics; drop the packet. */
+MUST_CHECK int stream_receiver_media(struct stream_receiver *receiver, int64_t now_us,
+                                     const struct rtp_view *in, const struct stream_packet **out);
+
+/* A packet of the RTX SSRC that belongs to this receiver: gives the original packet back (RFC 4588
+ * §4). Results as above; ERR_TRUNCATED for one that carries nothing (a bandwidth probe). */
+MUST_CHECK int stream_receiver_repair(struct stream_receiver *receiver, int64_t now_us,
+                                      const struct rtp_view *in, const struct stream_packet **out);
+
+/* The source's sender report: ties its RTP time to wall time, and gives our reports LSR and DLSR.
+ */
+void stream_receiver_sender_report(struct stream_receiver *receiver, int64_t now_us,
+                                   const struct rtcp_sr *sr);
+
+/* Somebody needs a key frame of this layer. Requests are joined, spaced (layer 0: 500 ms, others
+ * 1 s) and repeated at that pace until one begins to arrive, at most 10 times without media. */
+void stream_receiver_want_key_frame(struct stream_receiver *receiver, int64_t now_us);
+
+/* Call when now_us >= stream_receiver_deadline(). */
+void stream_receiver_expire(struct stream_receiver *receiver, int64_t now_us);
+int64_t stream_receiver_deadline(const struct stream_receiver *receiver); /* or TIME_NEVER */
+
+/* What the publisher is to be asked for. */
+struct stream_request {
+    bool key_frame;                 /* PLI for the receiver's SSRC */
+    size_t nack_count;              /* 0: none */
+    uint16_t nack[STREAM_NACK_MAX]; /* rising (RFC 4585 §6.2.1 wants them so) */
+};
+
+/* The next request; false when drained. Ask after each call above that takes now_us. */
+bool stream_receiver_poll(struct stream_receiver *receiver, struct stream_request *out);
+
+/* The report block about this source for the next receiver report (RFC 3550 §6.4.1), over the
+ * interval since the last call. ERR_AGAIN before the first packet. */
+MUST_CHECK int stream_receiver_report(struct stream_receiver *receiver, int64_t now_us,
+                                      struct rtcp_report *out);
+
+/* A packet from the cache by its extended sequence number, or NULL. Borrowed as *out above. About
+ * the last second is kept, up to 512 packets (audio: 128). */
+const struct stream_packet *stream_receiver_find(const struct stream_receiver *receiver,
+                                                 uint64_t seq);
+
+/* Since creation; rates over the last full second. */
+struct stream_receiver_stats {
+    uint64_t packets; /* media, duplicates not counted */
+    uint64_t bytes;   /* payload bytes of these */
+    uint64_t frames;  /* distinct timestamps with a payload */
+    uint64_t key_frames;
+    uint64_t lost;      /* numbers never seen, now */
+    uint64_t recovered; /* came by RTX */
+    uint64_t duplicates;
+    uint64_t stale;
+    uint64_t restarts;
+    uint64_t bad;    /* unknown payload type, too big, malformed RTX */
+    uint64_t nacked; /* numbers asked for, repeats not counted */
+    uint64_t nacks_given_up;
+    uint64_t key_frames_asked;
+    uint32_t jitter_us;
+    uint32_t bitrate_bps;
+    uint32_t frame_rate_millihz;
+    int64_t last_packet_us; /* TIME_NEVER: none yet */
+    size_t heap_bytes;      /* memory held now */
+};
+void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_us,
+                           struct stream_receiver_stats *out);
+
+/* Loudness since the last call (RFC 6464): the caller's 400 ms tick makes the window. */
+struct stream_level {
+    uint8_t dbov;             /* 0 loudest .. 127 silent: mean level of the active packets */
+    uint16_t active_permille; /* share of the window that was louder than 35 -dBov */
+};
+struct stream_level stream_receiver_level(struct stream_receiver *receiver, int64_t now_us);
+
+/* Which layers of a track carry media now: bit n for layer n. A layer has dried up when it was
+ * silent for 300 ms in which another one went on for 3 frames, or for 3 s in any case: still
+ * content (screen share) may be slow on all layers, but never on one alone. Entries may be NULL. */
+uint8_t stream_layers_live(struct stream_receiver *const layers[STREAM_LAYERS_MAX], int64_t now_us);
+
+/* ---- Sender --------------------------------------------------------------------------------
+ *
+ * Numbers. An outgoing number is given for every number of the source that was not left out on
+ * purpose, so a subscriber sees a gap exactly where the source lost something, and a packet that
+ * comes late goes out under the number that was kept for it. Where a source's number has to be
+ * filled without showing anything, a packet of padding goes out.
+ *
+ * Layers. target = the highest live layer that is wanted, none while paused. Switching, first start
+ * and resumption of video happen at the first packet of a key frame of the target, and until then
+ * the sender goes on with what it has. If that dries up, it sends nothing.
+ *
+ * Generations. Each switch, resumption or restart of the source begins one: sequence numbers and
+ * VP8 picture ids go on at the next number, timestamps by the publisher's wall clock where sender
+ * reports tell it, by arrival otherwise; always strictly rising. */
+
+struct stream_sender; /* opaque outside core/stream */
+
+struct stream_sender_config {
+    enum stream_kind kind;
+    uint32_t ssrc;
+    uint32_t rtx_ssrc;                     /* 0: RTX not negotiated */
+    const struct stream_payload *payloads; /* the subscriber's numbers; copied */
+    size_t payload_count;                  /* 1 .. STREAM_PAYLOADS_MAX */
+    uint64_t seq_next;                     /* first index (ROC << 16 | number); choose it random
+                                              and below 2^15, or what another node handed over */
+    uint64_t rtx_seq_next;                 /* the same for RTX */
+    uint32_t timestamp_first;              /* random */
+    bool repeat_allowed; /* without RTX: the caller can repeat a packet byte by byte, see repeat */
+};
+
+/* What the subscriber is to get. */
+struct stream_want {
+    bool paused; /* subscription disabled, or track muted: nothing is sent, all state is kept */
+    uint8_t spatial_max;
+    uint8_t temporal_max; /* 7: all */
+};
+
+/* An idle sender takes about 0.5 KB; its ring (video 8 KB, audio 2 KB) comes with media. It starts
+ * paused. */
+struct stream_sender *stream_sender_new(const struct stream_sender_config *config, int64_t now_us);
+void stream_sender_free(struct stream_sender *sender);
+
+/* Bits that inputs return. */
+#define STREAM_SEND 1u /* *out is filled: send it */
+#define STREAM_ASK  2u /* ask for a key frame of layer stream_sender_needs_key_frame() */
+
+/* Returns STREAM_ASK or 0. */
+unsigned stream_sender_want(struct stream_sender *sender, int64_t now_us,
+                            const struct stream_want *want);
+
+/* Tells which layers are live (stream_layers_live), whenever that changes. A layer whose packets
+ * are forwarded to this sender counts as live until this says otherwise, so a track of one layer
+ * needs no call. Returns STREAM_ASK or 0. */
+unsigned stream_sender_layers(struct stream_sender *sender, int64_t now_us, uint8_t live);
+
+/* The subscriber sent PLI or FIR. Returns STREAM_ASK or 0. */
+unsigned stream_sender_picture_lost(struct stream_sender *sender, int64_t now_us);
+
+/* What to send: header fields, and the payload as prefix followed by payload. */
+struct stream_out {
+    uint64_t index; /* ROC << 16 | sequence number: the wire gets the low 16 bits, SRTP all */
+    uint32_t ssrc;
+    uint32_t timestamp;
+    uint8_t payload_type;
+    bool marker;
+    bool padding; /* set the P bit: prefix is the padding, there is no payload */
+    bool rtx;     /* goes out on rtx_ssrc; prefix begins with the original number */
+    bool repeat;  /* this index went out before. AES-GCM: protect it again only if every byte of
+                     header, extensions and payload is what it was, for one that differs under the
+                     same index gives the key away; so only with repeat_allowed */
+    uint8_t prefix_len;
+    uint8_t prefix[STREAM_PREFIX_MAX];
+    const uint8_t *payload; /* borrowed from source */
+    size_t payload_len;
+    const struct stream_packet *source; /* whose header extensions may be passed on */
+};
+
+/* The hot path: a packet of any layer of the track, in order of arrival. Fills *out when
+ * STREAM_SEND is returned; may return STREAM_ASK too. */
+unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
+                               const struct stream_packet *packet, struct stream_out *out);
+
+/* The subscriber asked for seq again (one call a number of its NACK). layers are the receivers of
+ * the track by layer, entries may be NULL. With RTX the packet comes out as RTX (RFC 4588).
+ *   0               send *out
+ *   ERR_NOT_FOUND   never sent, too old, or the publisher's packet is not in the cache
+ *   ERR_AGAIN       sent again less than a round trip ago, or too often
+ *   ERR_FULL        over budget: resending takes at most half of what is sent
+ *   ERR_UNSUPPORTED no RTX, and repeat_allowed is false */
+MUST_CHECK int stream_sender_resend(struct stream_sender *sender, int64_t now_us, uint16_t seq,
+                                    struct stream_receiver *const layers[STREAM_LAYERS_MAX],
+                                    struct stream_out *out);
+
+/* A report block the subscriber sent about ssrc (not about rtx_ssrc). */
+void stream_sender_on_report(struct stream_sender *sender, int64_t now_us,
+                             const struct rtcp_report *report);
+
+/* The next sender report (RFC 3550 §6.4.1). Its NTP time is the publisher's clock, not ours, so
+ * audio and video of one publisher stay in sync. ERR_AGAIN while that clock is unknown (no sender
+ * report of the source yet) or nothing was sent. */
+MUST_CHECK int stream_sender_report(struct stream_sender *sender, int64_t now_us,
+                                    struct rtcp_sr *out);
+
+/* Layer being forwarded, -1 none. */
+int stream_sender_layer(const struct stream_sender *sender);
+
+/* Layer it wants to forward (what a relay edge or dynacast must keep flowing), -1 none. */
+int stream_sender_target(const struct stream_sender *sender);
+
+/* Layer of which it waits for a key frame, -1 none. Level-triggered twin of STREAM_ASK. */
+int stream_sender_needs_key_frame(const struct stream_sender *sender);
+
+/* Where another holder of these SSRCs would go on. */
+struct stream_sender_next {
+    uint64_t seq;
+    uint64_t rtx_seq;
+};
+struct stream_sender_next stream_sender_next(const struct stream_sender *sender);
+
+struct stream_sender_stats {
+    uint64_t packets; /* first transmissions */
+    uint64_t bytes;   /* payload bytes of these */
+    uint64_t resent;
+    uint64_t resent_bytes;
+    uint64_t fillers;  /* padding sent in place of a packet that had to be left out */
+    uint64_t switches; /* generations begun */
+    uint64_t nacked;   /* numbers asked for */
+    uint64_t nack_misses;
+    uint64_t nacks_limited;
+    uint64_t drop_codec; /* codec the subscriber has no number for */
+    uint64_t drop_late;  /* late and without a number kept for it */
+    uint64_t drop_malformed;
+    uint64_t lost;         /* by the subscriber's reports */
+    uint8_t fraction_lost; /* of the last report, in 1/256 */
+    uint32_t jitter_us;
+    uint32_t rtt_us; /* 0 unknown */
+};
+void stream_sender_stats(const struct stream_sender *sender, struct stream_sender_stats *out);
+
+/* ---- Arrivals ------------------------------------------------------------------------------
+ * Transport-wide congestion control, draft-holmer-rmcat-transport-wide-cc-extensions-01. */
+
+struct stream_arrivals; /* opaque outside core/stream */
+
+struct stream_arrivals *stream_arrivals_new(int64_t now_us);
+void stream_arrivals_free(struct stream_arrivals *arrivals);
+
+/* A packet with that transport-wide sequence number arrived. */
+void stream_arrivals_add(struct stream_arrivals *arrivals, int64_t now_us, uint16_t seq);
+
+/* When feedback is due: 50 ms after the first packet to be told of, at once when 100 wait;
+ * TIME_NEVER if none do. */
+int64_t stream_arrivals_deadline(const struct stream_arrivals *arrivals);
+
+/* Appends one feedback packet. Call when due, again until ERR_NOT_FOUND: nothing is left to tell.
+ * ERR_FULL: nothing was written, go on with an empty compound. */
+MUST_CHECK int stream_arrivals_write(struct stream_arrivals *arrivals, int64_t now_us,
+                                     struct rtcp_writer *writer, struct rtcp_feedback about);
+
+#endif
