@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * STUN on the wire (RFC 8489 §5, §14; RFC 8445 §16.1): numbers and nothing else.
+ */
+#ifndef MEDIA_NODE_CORE_STUN_WIRE_H
+#define MEDIA_NODE_CORE_STUN_WIRE_H
+
+#define STUN_MAGIC           0x2112a442u
+#define STUN_METHOD_BINDING  0x001
+#define STUN_FINGERPRINT_XOR 0x5354554eu /* "STUN" */
+#define STUN_ATTR_HEADER     4
+#define STUN_HMAC_LEN        20
+
+/* Below 0x8000 a receiver must understand the attribute or refuse the message. */
+enum stun_attr {
+    STUN_ATTR_MAPPED_ADDRESS = 0x0001,
+    STUN_ATTR_USERNAME = 0x0006,
+    STUN_ATTR_MESSAGE_INTEGRITY = 0x0008,
+    STUN_ATTR_ERROR_CODE = 0x0009,
+    STUN_ATTR_UNKNOWN_ATTRIBUTES = 0x000a,
+    STUN_ATTR_REALM = 0x0014,
+    STUN_ATTR_NONCE = 0x0015,
+    STUN_ATTR_MESSAGE_INTEGRITY_SHA256 = 0x001c,
+    STUN_ATTR_XOR_MAPPED_ADDRESS = 0x0020,
+    STUN_ATTR_PRIORITY = 0x0024,
+    STUN_ATTR_USE_CANDIDATE = 0x0025,
+    STUN_ATTR_OPTIONAL = 0x8000,
+    STUN_ATTR_FINGERPRINT = 0x8028,
+    STUN_ATTR_ICE_CONTROLLED = 0x8029,
+    STUN_ATTR_ICE_CONTROLLING = 0x802a
+};
+
+#endif
