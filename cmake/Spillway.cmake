@@ -32,7 +32,7 @@ endif()
 
 find_package(PkgConfig REQUIRED)
 foreach(pair zmq:libzmq uv:libuv srtp:libsrtp2 ssl:openssl usrsctp:usrsctp hiredis:hiredis
-    protobufc:libprotobuf-c websockets:libwebsockets jansson:jansson jwt:libjwt cyaml:libcyaml
+    protobufc:libprotobuf-c websockets:libwebsockets jansson:jansson jwt:libjwt yaml:yaml-0.1
     curl:libcurl cmocka:cmocka)
   string(REPLACE ":" ";" pair ${pair})
   list(GET pair 0 name)
