@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The media node's core: the forwarding unit of one process, composed out of rooms (core/forward),
- * transports (core/peer) and their leaves. Sans-IO: time, wall clock, randomness and every byte
- * come in as arguments, everything to be done comes out by polling.
+ * transports (core/peer) and their leaves. Sans-IO: time, randomness and every byte come in
+ * as arguments, everything to be done comes out by polling. No wall clock is needed: sender
+ * reports tell the publishers' own.
  *
  *   law    one input, then poll packets, control and tunnel until each says it is drained, then
  *          sleep until node_deadline(). Outputs are borrowed until the next input.
@@ -27,6 +28,7 @@
 
 #include "common/base/base.h"
 #include "common/net/net.h"
+#include "media-node/core/counters/counters.h"
 #include "media-node/core/outbox/outbox.h"
 
 #define NODE_PROTOCOL      1          /* of control.proto */
@@ -67,10 +69,6 @@ struct node; /* opaque outside core/node */
 /* Takes all memory that does not belong to a room. The config's arrays and strings are copied. */
 MUST_CHECK int node_new(struct node **out, const struct node_config *config, int64_t now_us);
 void node_free(struct node *node);
-
-/* Tells the wall clock (microseconds since 1970) of now_us, for sender reports. Once at start, and
- * every few seconds. */
-void node_clock(struct node *node, int64_t now_us, int64_t wall_us);
 
 /* ---- Inputs -------------------------------------------------------------------------------- */
 
@@ -145,55 +143,7 @@ size_t node_transport_count(const struct node *node); /* of all rooms */
 /* True when the link's orchestrator accepted this node's registration. */
 bool node_registered(const struct node *node, size_t link);
 
-/* ---- Counters ------------------------------------------------------------------------------
- * X(name, text): one metric a name, spillway_node_<name>_total. */
-#define NODE_COUNTER_MAP(X)                                                                        \
-    X(packets_in, "datagrams received")                                                            \
-    X(bytes_in, "bytes received")                                                                  \
-    X(packets_out, "datagrams made")                                                               \
-    X(bytes_out, "bytes made")                                                                     \
-    X(rtp_in, "RTP packets accepted")                                                              \
-    X(rtp_forwarded, "RTP packets made for subscribers")                                           \
-    X(rtx_sent, "RTP packets sent again on request")                                               \
-    X(nacked, "packets asked for again from publishers")                                           \
-    X(keyframes_asked, "key frames asked of publishers")                                           \
-    X(dtls_in, "DTLS datagrams passed to an orchestrator")                                         \
-    X(dtls_out, "DTLS datagrams passed to a client")                                               \
-    X(specs_applied, "room specs applied")                                                         \
-    X(specs_need_whole, "room specs answered with NEED_WHOLE")                                     \
-    X(specs_stale, "room specs of an outdated epoch")                                              \
-    X(specs_invalid, "room specs refused")                                                         \
-    X(drop_kind, "dropped: first byte of no known protocol")                                       \
-    X(drop_stun_malformed, "dropped: STUN that does not parse")                                    \
-    X(drop_stun_ufrag, "dropped: STUN for an unknown ufrag")                                       \
-    X(drop_stun_auth, "dropped: STUN with a wrong password")                                       \
-    X(drop_stun_unasked, "dropped: STUN response to no check of ours")                             \
-    X(drop_path, "dropped: DTLS, RTP or RTCP from an address that never authenticated")            \
-    X(drop_no_keys, "dropped: RTP or RTCP before its keys")                                        \
-    X(drop_rtp_malformed, "dropped: RTP that does not parse")                                      \
-    X(drop_rtp_source, "dropped: RTP of a source that maps to no track")                           \
-    X(drop_rtp_auth, "dropped: RTP that does not authenticate")                                    \
-    X(drop_rtp_replay, "dropped: RTP seen before or too old")                                      \
-    X(drop_rtp_payload, "dropped: RTP with a payload type not negotiated")                         \
-    X(drop_rtcp_malformed, "dropped: RTCP that does not parse")                                    \
-    X(drop_rtcp_auth, "dropped: RTCP that does not authenticate or was seen before")               \
-    X(drop_outbox_full, "dropped: packet that found the outbox full")                              \
-    X(drop_silent, "not sent: the client has left for another node")                               \
-    X(drop_control_malformed, "dropped: control message that does not parse")                      \
-    X(drop_events_full, "dropped: event or message that found its queue full")                     \
-    X(drop_events_link, "dropped: event while its link was down")                                  \
-    X(drop_tunnel_malformed, "dropped: tunnel frame that does not parse")                          \
-    X(drop_tunnel_transport, "dropped: tunnel frame for an unknown transport")                     \
-    X(drop_tunnel_route, "dropped: DTLS of a transport whose orchestrator is not connected")       \
-    X(drop_tunnel_full, "dropped: tunnel frame that found its queue full")
-
-struct node_counters {
-#define X(name, text) uint64_t name;
-    NODE_COUNTER_MAP(X)
-#undef X
-};
-
 /* Valid for the node's life; read it between calls. */
-const struct node_counters *node_counters(const struct node *node);
+const struct counters *node_counters(const struct node *node);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 struct slot {
-    struct outbox_path path;
+    struct ice_path path;
     size_t len;
 };
 
@@ -58,7 +58,7 @@ uint8_t *outbox_reserve(struct outbox *outbox)
     return outbox->bytes + outbox->filled * OUTBOX_PACKET_MAX;
 }
 
-void outbox_commit(struct outbox *outbox, const struct outbox_path *path, size_t len)
+void outbox_commit(struct outbox *outbox, const struct ice_path *path, size_t len)
 {
     assert(outbox->reserved);
     assert(len >= 1 && len <= OUTBOX_PACKET_MAX);

@@ -11,18 +11,12 @@
 #define MEDIA_NODE_CORE_OUTBOX_OUTBOX_H
 
 #include "common/base/base.h"
-#include "common/net/net.h"
+#include "media-node/core/ice/ice.h"
 
 #define OUTBOX_PACKET_MAX 1600 /* bytes of a datagram; an odd count of cache lines */
 
-/* A path: the listening socket and the client's address. */
-struct outbox_path {
-    uint16_t endpoint;
-    struct net_addr remote;
-};
-
 struct outbox_packet {
-    struct outbox_path path;
+    struct ice_path path;
     const uint8_t *data; /* borrowed until the outbox is written to again after a drain */
     size_t len;
 };
@@ -38,7 +32,7 @@ void outbox_free(struct outbox *outbox);
 MUST_CHECK uint8_t *outbox_reserve(struct outbox *outbox);
 
 /* Makes the reserved slot's first len bytes (1 .. OUTBOX_PACKET_MAX) a packet. */
-void outbox_commit(struct outbox *outbox, const struct outbox_path *path, size_t len);
+void outbox_commit(struct outbox *outbox, const struct ice_path *path, size_t len);
 
 /* Writes up to max packets to out, oldest first, and returns how many; 0 when drained. */
 size_t outbox_poll(struct outbox *outbox, struct outbox_packet *out, size_t max);

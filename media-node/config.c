@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media-node/config.h"
+
+#include "common/bus/bus.h"
+#include "common/net/net.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define OVERRIDES_MAX 64
+#define PORT_MAX      65535
+
+const char settings_help[] =
+    "Usage: spillway-node [options]\n"
+    "\n"
+    "A media node of a Spillway cluster: forwards audio and video, told what by an orchestrator.\n"
+    "\n"
+    "  --config FILE    read settings from FILE (YAML)\n"
+    "  --workers N      run N processes, one per core, each a node of its own\n"
+    "  --name NAME      the operator's name for this node\n"
+    "  --set KEY=VALUE  any setting, e.g. --set media.port_base=41000; may be repeated\n"
+    "  --check          check the settings and exit\n"
+    "  --version        print the version and exit\n"
+    "  --help           print this and exit\n"
+    "\n"
+    "Settings come from the command line, SPILLWAY_NODE_* variables, the file, and defaults, in\n"
+    "this order. SIGTERM asks the orchestrators to move everybody away, then exits; a second one\n"
+    "exits at once. Exit status: 0 after a stop, 1 if it can't run, 2 for wrong settings.\n";
+
+static const char *const levels[] = {"trace", "debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+
+static const struct config_key orchestrator_keys[] = {
+    CONFIG_STRING_REQUIRED("control", struct settings_orchestrator, control),
+    CONFIG_STRING_REQUIRED("tunnel", struct settings_orchestrator, tunnel),
+    CONFIG_STRING("key", struct settings_orchestrator, key, ""),
+    CONFIG_STRING("key_file", struct settings_orchestrator, key_file, ""),
+};
+static const struct config_table orchestrator_table =
+    CONFIG_TABLE(orchestrator_keys, struct settings_orchestrator);
+
+static const struct config_key media_keys[] = {
+    CONFIG_STRING("ip", struct settings_media, ip, "0.0.0.0"),
+    CONFIG_STRINGS("advertise", struct settings_media, advertise, false),
+    CONFIG_INT("port_base", struct settings_media, port_base, "40000", 1, PORT_MAX),
+    CONFIG_INT("ports", struct settings_media, ports, "4", 1, 16),
+    CONFIG_BOOL("tcp", struct settings_media, tcp, "true"),
+};
+static const struct config_table media_table = CONFIG_TABLE(media_keys, struct settings_media);
+
+static const struct config_key probes_keys[] = {
+    CONFIG_STRING("listen", struct settings_probes, listen, "127.0.0.1"),
+    CONFIG_INT("port", struct settings_probes, port, "7890", 0, PORT_MAX),
+};
+static const struct config_table probes_table = CONFIG_TABLE(probes_keys, struct settings_probes);
+
+static const struct config_key log_keys[] = {
+    CONFIG_CHOICE("level", struct settings_log, level, "info", levels),
+    CONFIG_CHOICE("format", struct settings_log, format, "text", formats),
+};
+static const struct config_table log_table = CONFIG_TABLE(log_keys, struct settings_log);
+
+static const struct config_key curve_keys[] = {
+    CONFIG_STRING_REQUIRED("secret_file", struct settings_curve, secret_file),
+};
+static const struct config_table curve_table = CONFIG_TABLE(curve_keys, struct settings_curve);
+
+static const struct config_key keys[] = {
+    CONFIG_STRING("name", struct settings, name, ""),
+    CONFIG_STRING("region", struct settings, region, ""),
+    CONFIG_STRING("zone", struct settings, zone, ""),
+    CONFIG_INT("workers", struct settings, workers, "1", 1, 256),
+    CONFIG_INT("capacity", struct settings, capacity, "4000", 1, 1000000),
+    CONFIG_DURATION("drain_grace", struct settings, drain_grace_us, "60s", 0, TIME_S(24 * 3600)),
+    CONFIG_GROUP("curve", struct settings, curve, &curve_table),
+    CONFIG_LIST("orchestrators", struct settings, orchestrators, &orchestrator_table, true),
+    CONFIG_GROUP("media", struct settings, media, &media_table),
+    CONFIG_GROUP("probes", struct settings, probes, &probes_table),
+    CONFIG_GROUP("log", struct settings, log, &log_table),
+};
+static const struct config_table table = CONFIG_TABLE(keys, struct settings);
+
+/* What the command line said, before any file is read. */
+struct arguments {
+    const char *path;
+    const char *overrides[OVERRIDES_MAX];
+    size_t override_count;
+    char workers[64];
+    char name[256];
+};
+
+MUST_CHECK static int add_override(struct arguments *arguments, const char *text,
+                                   char error[CONFIG_ERROR_MAX])
+{
+    if (arguments->override_count == OVERRIDES_MAX) {
+        snprintf(error, CONFIG_ERROR_MAX, "too many settings on the command line");
+        return ERR_TOO_BIG;
+    }
+    arguments->overrides[arguments->override_count++] = text;
+    return 0;
+}
+
+/* An option with a value; ERR_NOT_FOUND if the name is none of ours. */
+MUST_CHECK static int take_value(struct arguments *arguments, const char *name, const char *value,
+                                 char error[CONFIG_ERROR_MAX])
+{
+    if (strcmp(name, "--config") == 0) {
+        arguments->path = value;
+        return 0;
+    }
+    if (strcmp(name, "--set") == 0) {
+        return add_override(arguments, value, error);
+    }
+    if (strcmp(name, "--workers") == 0) {
+        snprintf(arguments->workers, sizeof(arguments->workers), "workers=%s", value);
+        return add_override(arguments, arguments->workers, error);
+    }
+    if (strcmp(name, "--name") == 0) {
+        snprintf(arguments->name, sizeof(arguments->name), "name=%s", value);
+        return add_override(arguments, arguments->name, error);
+    }
+    return ERR_NOT_FOUND;
+}
+
+MUST_CHECK static int parse_arguments(struct arguments *arguments, enum settings_command *command,
+                                      int argc, char *const *argv, char error[CONFIG_ERROR_MAX])
+{
+    *command = SETTINGS_RUN;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            *command = SETTINGS_HELP;
+            return 0;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            *command = SETTINGS_VERSION;
+            return 0;
+        }
+        if (strcmp(argv[i], "--check") == 0) {
+            *command = SETTINGS_CHECK;
+            continue;
+        }
+        int err = i + 1 < argc ? take_value(arguments, argv[i], argv[i + 1], error) : ERR_NOT_FOUND;
+        if (err == ERR_NOT_FOUND) {
+            snprintf(error, CONFIG_ERROR_MAX, "unknown option or missing value: %s (see --help)",
+                     argv[i]);
+            return ERR_INVALID;
+        }
+        if (err != 0) {
+            return err;
+        }
+        i++;
+    }
+    return 0;
+}
+
+MUST_CHECK static int complain(const struct arguments *arguments, char error[CONFIG_ERROR_MAX],
+                               const char *key, const char *what)
+{
+    const char *where = arguments->path == NULL ? "settings" : arguments->path;
+    snprintf(error, CONFIG_ERROR_MAX, "%s: %s: %s", where, key, what);
+    return ERR_INVALID;
+}
+
+MUST_CHECK static int check_orchestrators(const struct settings *settings,
+                                          const struct arguments *arguments,
+                                          char error[CONFIG_ERROR_MAX])
+{
+    const struct settings_orchestrator *items = settings->orchestrators.items;
+    for (size_t i = 0; i < settings->orchestrators.count; i++) {
+        bool key = items[i].key[0] != '\0';
+        bool file = items[i].key_file[0] != '\0';
+        if (key == file) {
+            return complain(arguments, error, "orchestrators", "each needs a key or a key_file");
+        }
+        if (key && !bus_key_valid(items[i].key)) {
+            return complain(arguments, error, "orchestrators.key", "not a public key (Z85)");
+        }
+    }
+    return 0;
+}
+
+/* What the table can't say: addresses, and values that must fit each other. */
+MUST_CHECK static int check(const struct settings *settings, const struct arguments *arguments,
+                            char error[CONFIG_ERROR_MAX])
+{
+    struct net_addr addr;
+    const struct settings_media *media = &settings->media;
+    if (net_addr_parse(&addr, media->ip, 0) != 0) {
+        return complain(arguments, error, "media.ip", "not an address");
+    }
+    if (media->advertise.count == 0 && net_addr_is_any(&addr)) {
+        return complain(arguments, error, "media.advertise",
+                        "needed when media.ip is every address: where do clients reach this node?");
+    }
+    for (size_t i = 0; i < media->advertise.count; i++) {
+        if (net_addr_parse(&addr, media->advertise.items[i], 0) != 0 || net_addr_is_any(&addr)) {
+            return complain(arguments, error, "media.advertise", "not an address");
+        }
+    }
+    if (media->port_base + settings->workers * media->ports - 1 > PORT_MAX) {
+        return complain(arguments, error, "media.port_base", "too high for workers * ports");
+    }
+    if (settings->probes.port != 0 && settings->probes.port + settings->workers - 1 > PORT_MAX) {
+        return complain(arguments, error, "probes.port", "too high for this many workers");
+    }
+    return check_orchestrators(settings, arguments, error);
+}
+
+int settings_load(struct settings *out, enum settings_command *command, int argc, char *const *argv,
+                  char error[CONFIG_ERROR_MAX])
+{
+    struct arguments arguments = {0};
+    int err = parse_arguments(&arguments, command, argc, argv, error);
+    if (err != 0 || *command == SETTINGS_HELP || *command == SETTINGS_VERSION) {
+        return err;
+    }
+    struct config_source source = {
+        .path = arguments.path,
+        .env_prefix = "SPILLWAY_NODE_",
+        .env = environ,
+        .overrides = arguments.overrides,
+        .override_count = arguments.override_count,
+    };
+    err = config_load(&table, &source, out, error);
+    if (err != 0) {
+        return err;
+    }
+    err = check(out, &arguments, error);
+    if (err != 0) {
+        settings_free(out);
+    }
+    return err;
+}
+
+void settings_free(struct settings *settings)
+{
+    config_free(&table, settings);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One room on this node: members (transports), the tracks they publish, and subscriptions that
+ * carry tracks to members. A packet of a track goes to each of its subscriptions in the call that
+ * brings it, into the outbox; what the room has to tell goes to the events list. Both are the
+ * node's, given in the config: drain them after every call.
+ *
+ * What the room does on its own:
+ *   - asks publishers for lost packets and for key frames (joined per layer, spaced), and only once
+ *     their media arrived here: a key frame made for another node would be in vain;
+ *   - answers NACKs out of the receivers' caches;
+ *   - reports: receiver reports and transport-cc feedback to publishers, sender reports to
+ *     subscribers, each second; levels each 400 ms while somebody speaks; statistics each 5 s;
+ *   - stops forwarding to a member without path or keys, or who has left, and starts with a key
+ *     frame when that changes.
+ */
+#ifndef MEDIA_NODE_CORE_FORWARD_FORWARD_H
+#define MEDIA_NODE_CORE_FORWARD_FORWARD_H
+
+#include "common/base/base.h"
+#include "media-node/core/peer/peer.h"
+
+#define FWD_RTCP_US   TIME_S(1)   /* between sender and receiver reports of one member */
+#define FWD_LEVELS_US TIME_MS(400)
+#define FWD_LIVE_US   TIME_MS(100) /* between looks at which simulcast layers flow */
+#define FWD_REPORT_US TIME_S(5)    /* between statistics of one member */
+#define FWD_NAME_MAX  64           /* bytes of a participant's sid, NUL included */
+#define FWD_NACK_MAX  256          /* sequence numbers of one NACK packet that are looked at */
+
+struct fwd;        /* a room; opaque outside core/forward */
+struct fwd_member; /* one transport of it */
+
+/* ---- Events ---------------------------------------------------------------------------------- */
+
+enum fwd_event_kind {
+    FWD_PATH_ADDED,       /* path: its datagrams belong to this member */
+    FWD_PATH_REMOVED,     /* path: no longer */
+    FWD_PATH_SELECTED,    /* path */
+    FWD_CHECK_UNANSWERED, /* path: our checks there were given up */
+    FWD_LOST,             /* no consent any more, or the last TCP connection closed (tcp) */
+    FWD_SOURCE,           /* source: first packet of an SSRC */
+    FWD_MEDIA,            /* track: its first packet that can be forwarded */
+    FWD_LEVELS,           /* levels, none when silence began; member NULL */
+    FWD_REPORT            /* report */
+};
+
+struct fwd_level {
+    uint32_t track;
+    struct stream_level level;
+};
+
+/* What happened since the last report. */
+struct fwd_layer_report {
+    uint32_t track;
+    uint8_t layer;
+    uint64_t packets;
+    uint64_t lost;
+    uint64_t bytes;
+    uint64_t frames;
+    uint32_t jitter_us;
+};
+struct fwd_subscription_report {
+    uint32_t subscription;
+    uint64_t packets;
+    uint64_t lost;
+    uint64_t bytes;
+    uint32_t jitter_us;
+    int layer; /* -1 none */
+};
+struct fwd_report {
+    uint32_t rtt_us;   /* 0 unknown */
+    uint64_t remb_bps; /* 0 none */
+    const struct fwd_layer_report *layers; /* layers of one track stand together */
+    size_t layer_count;
+    const struct fwd_subscription_report *subscriptions;
+    size_t subscription_count;
+};
+
+/* Pointers are borrowed until the next call on the room. */
+struct fwd_event {
+    enum fwd_event_kind kind;
+    struct fwd *fwd;
+    struct fwd_member *member;
+    struct ice_path path;
+    struct peer_source source;
+    const char *rid; /* of source; "" without simulcast */
+    uint32_t track;
+    bool tcp;
+    const struct fwd_level *levels;
+    size_t level_count;
+    struct fwd_report report;
+};
+
+/* What rooms have to tell, in order. All zero: empty. Holds what one call can cause. */
+struct fwd_events {
+    struct fwd_event *list;
+    size_t count;
+    size_t capacity;
+};
+
+/* ---- Room ------------------------------------------------------------------------------------ */
+
+struct fwd_config {
+    struct random_source random;
+    struct outbox *outbox;
+    struct fwd_events *events;
+    struct counters *counters;
+    void *owner; /* given back by fwd_owner */
+};
+
+struct fwd *fwd_new(const struct fwd_config *config, int64_t now_us);
+
+/* Goes silent and is gone: no event, not a byte to any client. */
+void fwd_free(struct fwd *fwd);
+
+void *fwd_owner(const struct fwd *fwd);
+
+struct fwd_counts {
+    size_t members;
+    size_t tracks;
+    size_t subscriptions;
+};
+struct fwd_counts fwd_counts(const struct fwd *fwd);
+
+/* ---- What it should be. All may repeat what is so already. ----------------------------------- */
+
+struct fwd_transport {
+    uint64_t id;
+    char participant[FWD_NAME_MAX];
+    struct ice_credentials credentials;
+    struct rtp_ext_ids exts;
+    struct peer_keys keys; /* suite RTPSEC_NONE: none are told, what is in use stays */
+};
+
+/* Adds a member (*member NULL), or changes one. ERR_INVALID or ERR_CRYPTO, and nothing changed. Keys
+ * that were replaced before are passed over in silence. */
+MUST_CHECK int fwd_set_transport(struct fwd *fwd, int64_t now_us,
+                                 const struct fwd_transport *transport,
+                                 struct fwd_member **member);
+/* Its tracks and subscriptions go too. */
+void fwd_remove_transport(struct fwd *fwd, int64_t now_us, struct fwd_member *member);
+
+uint64_t fwd_member_id(const struct fwd_member *member);
+struct fwd *fwd_member_room(const struct fwd_member *member);
+
+struct fwd_track {
+    struct peer_track published; /* id, mid, layers */
+    enum stream_kind kind;
+    struct stream_payload payloads[STREAM_PAYLOADS_MAX];
+    size_t payload_count; /* 1 .. STREAM_PAYLOADS_MAX */
+    bool muted;           /* nothing is forwarded, whatever comes */
+};
+
+/* ERR_FULL: PEER_TRACKS_MAX of this member. A track never changes its member or kind. */
+MUST_CHECK int fwd_set_track(struct fwd *fwd, int64_t now_us, struct fwd_member *member,
+                             const struct fwd_track *track);
+/* Its subscriptions go too. */
+void fwd_remove_track(struct fwd *fwd, int64_t now_us, uint32_t id);
+
+/* Where the track with that id is published; NULL: no such track. */
+struct fwd_member *fwd_track_member(const struct fwd *fwd, uint32_t id);
+
+struct fwd_subscription {
+    uint32_t id;
+    uint32_t track;
+    char mid[PEER_MID_MAX]; /* not "" */
+    uint32_t ssrc;          /* not 0 */
+    uint32_t rtx_ssrc;      /* 0: no RTX */
+    struct stream_payload payloads[STREAM_PAYLOADS_MAX];
+    size_t payload_count; /* 1 .. STREAM_PAYLOADS_MAX */
+    bool transport_cc;    /* negotiated for these payload types */
+    struct stream_want want;
+};
+
+/* The track must be there (asserted). One whose track or member changes begins anew. */
+void fwd_set_subscription(struct fwd *fwd, int64_t now_us, struct fwd_member *member,
+                          const struct fwd_subscription *subscription);
+void fwd_remove_subscription(struct fwd *fwd, uint32_t id);
+
+/* The member that has the subscription; NULL: no such subscription. */
+struct fwd_member *fwd_subscription_member(const struct fwd *fwd, uint32_t id);
+
+/* The track of the subscription, which must exist. */
+uint32_t fwd_subscription_track(const struct fwd *fwd, uint32_t id);
+
+/* Numbers of everything that is there, in no order: for what a whole spec no longer names. out
+ * holds as many as fwd_counts tells. */
+void fwd_list_members(const struct fwd *fwd, struct fwd_member **out);
+void fwd_list_tracks(const struct fwd *fwd, uint32_t *out);
+void fwd_list_subscriptions(const struct fwd *fwd, uint32_t *out);
+
+/* ---- Input ----------------------------------------------------------------------------------- */
+
+/* Takes keys into use that came with the tunnel. As peer_set_keys. */
+MUST_CHECK int fwd_set_keys(struct fwd_member *member, int64_t now_us,
+                            const struct peer_keys *keys);
+
+/* Sends STUN checks to path. As peer_check. */
+MUST_CHECK int fwd_check(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
+                         uint32_t priority);
+
+/* Tells again all that was learned of this member. */
+void fwd_tell(struct fwd_member *member);
+
+/* What came from one of the member's paths; stun from anywhere. Errors are counted. */
+int fwd_stun(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
+             const struct stun_message *message);
+void fwd_rtp(struct fwd_member *member, int64_t now_us, const struct ice_path *path, uint8_t *data,
+             size_t len);
+void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *path, uint8_t *data,
+              size_t len);
+void fwd_dtls(struct fwd_member *member, const struct ice_path *path);
+void fwd_path_closed(struct fwd_member *member, int64_t now_us, const struct ice_path *path);
+
+/* A DTLS datagram for the client. False: dropped, counted. */
+bool fwd_send_dtls(struct fwd_member *member, struct bytes datagram);
+
+/* Does one thing that is due; call while now_us >= fwd_deadline(), draining in between. */
+void fwd_expire(struct fwd *fwd, int64_t now_us);
+int64_t fwd_deadline(const struct fwd *fwd);
+
+#endif
