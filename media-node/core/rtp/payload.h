@@ -28,8 +28,8 @@ enum rtp_codec {
 struct rtp_frame_info {
     bool key; /* begins or belongs to what a decoder can start with: forwarding may start at the
                  first packet of a frame with key and frame_start */
-    bool frame_start; /* VP8, VP9, AV1: exact. H264, H265: may begin a frame, several packets of a
-                         frame can say so; the first with a new timestamp does */
+    bool frame_start; /* VP8, VP9: exact. AV1: exact on key frames. H264, H265, AV1 otherwise: may
+                         begin a frame; of those that say so, the first with a new timestamp does */
     bool frame_end;   /* VP9: of the layer's frame; others: the marker */
     bool layer_sync;  /* from here on, one may switch up to this packet's temporal layer */
     bool discardable; /* no later frame refers to this one */

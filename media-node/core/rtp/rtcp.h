@@ -50,9 +50,10 @@ struct rtcp_iter {
     struct bytes rest;
 };
 
-/* Checks the whole compound before anything of it is acted on: versions, that lengths tile the
- * datagram exactly, padding in the last packet only (RFC 3550 appendix A.2; reduced-size compounds
- * of RFC 5506 pass). ERR_TRUNCATED or ERR_INVALID. */
+/* Checks the whole compound before anything of it is acted on: versions, types, that lengths tile
+ * the datagram exactly, padding (RFC 3550 appendix A.2). Reduced-size compounds (RFC 5506) pass,
+ * and so does padding in front of the last packet: libwebrtc pads its transport-cc feedback
+ * wherever it stands. ERR_TRUNCATED or ERR_INVALID. */
 MUST_CHECK int rtcp_begin(struct rtcp_iter *out, const uint8_t *data, size_t len);
 bool rtcp_next(struct rtcp_iter *iter, struct rtcp_packet *out);
 
@@ -106,7 +107,8 @@ MUST_CHECK int rtcp_read_remb(const struct rtcp_packet *packet, uint64_t *bps);
 
 /* Transport-cc feedback: what happened to packets base_seq, base_seq + 1, ... */
 struct rtcp_twcc {
-    struct bytes chunks; /* from the first packet chunk on */
+    struct bytes chunks;
+    struct bytes deltas;
     uint16_t base_seq;
     uint16_t count;         /* statuses */
     uint8_t feedback_count; /* sequence of feedback packets, wraps */
@@ -174,8 +176,7 @@ struct rtcp_arrivals {
     uint8_t feedback_count; /* one more with every feedback packet sent */
 };
 /* Reports as many statuses as fit the buffer and the 16-bit deltas and tells how many: if fewer
- * than count, go on from there with another feedback packet. The last status covered is of a
- * received packet or the last one given. ERR_FULL if not even one fits. */
+ * than count, go on from there with another feedback packet. ERR_FULL if not even one fits. */
 MUST_CHECK int rtcp_write_twcc(struct rtcp_writer *writer, struct rtcp_feedback about,
                                const struct rtcp_arrivals *arrivals, size_t *covered);
 
