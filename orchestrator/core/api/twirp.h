@@ -100,15 +100,20 @@ enum twirp_code {
 #undef X
 };
 
+/* Written by the two functions below only, which see to it that its texts are UTF-8. */
 struct twirp_error {
     enum twirp_code code;
     char msg[256];
-    const char *meta_key; /* of one more detail, such as "argument"; NULL: none */
+    const char *meta_key; /* of one more detail; NULL: none */
     char meta_value[128];
 };
 
-/* Fills an error without a detail; longer text is cut. */
+/* Fills an error, without a detail. Text is cut where it gets too long or is not UTF-8. */
 void twirp_error_set(struct twirp_error *error, enum twirp_code code, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* Adds the detail, or replaces it: key, which is kept, is a constant such as "argument". */
+void twirp_error_meta(struct twirp_error *error, const char *key, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
 /* ---- A call --------------------------------------------------------------------------------- */
