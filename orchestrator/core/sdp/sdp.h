@@ -32,7 +32,12 @@
 
 /* ---- Vocabulary ---------------------------------------------------------------------------- */
 
-enum sdp_kind { SDP_AUDIO, SDP_VIDEO, SDP_APPLICATION, SDP_OTHER };
+enum sdp_kind {
+    SDP_AUDIO,
+    SDP_VIDEO,
+    SDP_APPLICATION, /* data channels over DTLS and SCTP */
+    SDP_OTHER,       /* another media type or protocol: can only be rejected */
+};
 
 /* As the writer of the description sees it; a bit mask. */
 enum sdp_direction { SDP_INACTIVE = 0, SDP_SENDONLY = 1, SDP_RECVONLY = 2, SDP_SENDRECV = 3 };
@@ -118,7 +123,11 @@ struct sdp_media {
     enum sdp_kind kind;
     enum sdp_direction direction;
     const char *mid;
+    const char *type;         /* "audio", ...; this and the next two are echoed */
+    const char *protocol;     /* "UDP/TLS/RTP/SAVPF", ... */
+    const char *format;       /* the first of its formats */
     bool rejected;            /* port 0 without a=bundle-only: answer it with SDP_USE_REJECT */
+    bool extmap_allow_mixed;  /* said in this m-line rather than for all */
     bool rtcp_rsize;          /* RFC 5506 */
     const char *stream;       /* a=msid: "-" or "" where there is none */
     const char *track;        /* "" where there is none: the `cid` of add_track */
@@ -151,8 +160,8 @@ struct sdp_offer {
 
 /* Parses len bytes. On success *out is to be freed with sdp_offer_free. On failure reason says in
  * one sentence what is wrong, for the client: ERR_TOO_BIG beyond a limit above, ERR_UNSUPPORTED
- * for well-formed offers we do not serve (no BUNDLE, an m-line outside of it, no rtcp-mux, SDES,
- * the client insisting on being the DTLS server), ERR_INVALID for anything else. */
+ * for well-formed offers we do not serve (no BUNDLE, an m-line outside of it, no rtcp-mux, an
+ * ICE-lite client, one that insists on being the DTLS server), ERR_INVALID for anything else. */
 int sdp_offer_parse(struct sdp_offer **out, const char *text, size_t len,
                     char reason[SDP_REASON_MAX]) MUST_CHECK;
 void sdp_offer_free(struct sdp_offer *offer);
@@ -182,14 +191,14 @@ enum sdp_use {
     SDP_USE_INACTIVE, /* kept for later */
     SDP_USE_RECEIVE,  /* the client publishes here */
     SDP_USE_SEND,     /* we send a track here */
-    SDP_USE_DATA,     /* the application section */
+    SDP_USE_DATA,     /* for SDP_APPLICATION, and for that only; or REJECT */
 };
 
 /* What the owner wants of a section. Zero is a sensible default for every field but `use`. */
 struct sdp_wish {
     enum sdp_use use;
     enum sdp_codec_id codec; /* RECEIVE: of add_track, SEND: of the track. Put first; OTHER: as
-                                offered. For audio OPUS means RED first where it is offered */
+                                offered. For audio OPUS, RED and OTHER all mean RED, then Opus */
     bool codec_only;         /* RECEIVE: answer no other codec, for clients that send what they like
                                 best rather than what is first (Firefox on Linux and Android) */
     bool red_disabled;       /* audio: no RED in the answer */
