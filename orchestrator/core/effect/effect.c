@@ -60,9 +60,9 @@ void effect_close(struct effects *queue, uint64_t conn, int code)
 
 void effect_front_open(struct effects *queue, uint64_t transport, const char *fingerprint)
 {
-    effects_take(queue, (struct effect){.type = EFFECT_FRONT_OPEN,
-                                        .id = transport,
-                                        .text = mem_str(fingerprint)});
+    effects_take(
+        queue,
+        (struct effect){.type = EFFECT_FRONT_OPEN, .id = transport, .text = mem_str(fingerprint)});
 }
 
 void effect_front_close(struct effects *queue, uint64_t transport)
@@ -72,9 +72,8 @@ void effect_front_close(struct effects *queue, uint64_t transport)
 
 void effect_front_route(struct effects *queue, uint64_t transport, const char *node)
 {
-    effects_take(queue, (struct effect){.type = EFFECT_FRONT_ROUTE,
-                                        .id = transport,
-                                        .name = mem_str(node)});
+    effects_take(
+        queue, (struct effect){.type = EFFECT_FRONT_ROUTE, .id = transport, .name = mem_str(node)});
 }
 
 void effect_channel_send(struct effects *queue, uint64_t transport, uint16_t stream, bool lossy,

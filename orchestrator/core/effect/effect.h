@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the orchestrator's core wants done by its shell: a queue of effects, filled by every core
- * folder during one input and drained by the shell after it, in order. An effect is an output, never
- * a callback, so a core is never re-entered.
+ * folder during one input and drained by the shell after it, in order. An effect is an output,
+ * never a callback, so a core is never re-entered.
  *
  * Order that must hold: effects are carried out in queue order. In particular the SENDs of one
  * connection keep their order, and a FRONT_OPEN comes before anything else about its transport.
@@ -26,10 +26,14 @@ enum effect_type {
     EFFECT_FRONT_OPEN,   /* text: the client's fingerprint, "sha-256 AB:CD:..." */
     EFFECT_FRONT_CLOSE,  /* silently */
     EFFECT_FRONT_ROUTE,  /* name: tunnel its datagrams to this node from now on */
-    EFFECT_CHANNEL_SEND, /* stream, data: one data channel message; status 1: lossy, may be dropped */
+    EFFECT_CHANNEL_SEND, /* stream, data: one data channel message; status 1: lossy, may be dropped
+                          */
 
     /* HTTP; id is the request. */
     EFFECT_REPLY, /* status, name: content type, data: body; retry_after_s if not 0 */
+
+    EFFECT_RPC, /* id: the request that performed an RPC; status 0 and data: its answer, otherwise
+                   an RPC error code (1400..1505) and text */
 
     EFFECT_WEBHOOK, /* name: ordering key (the room), data: WebhookEvent as JSON */
 

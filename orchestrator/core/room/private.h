@@ -13,9 +13,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#define LAYERS_MAX      3
-#define USED_NODES_MAX  16 /* nodes whose endpoints a client is known to have been given */
-#define RPC_CALLS_MAX   256 /* PerformRpc calls in flight, per room */
+#define LAYERS_MAX     3
+#define USED_NODES_MAX 16  /* nodes whose endpoints a client is known to have been given */
+#define RPC_CALLS_MAX  256 /* PerformRpc calls in flight, per room */
 
 struct attribute {
     char *name, *value;
@@ -43,11 +43,10 @@ struct track {
     bool muted_by_server;
     bool spec_dirty;
     bool in_spec;
-    bool subscribed_once; /* track_subscribed was sent */
+    bool subscribed_once;            /* track_subscribed was sent */
     struct layer layers[LAYERS_MAX]; /* low to high */
     size_t layer_count;
     struct score score;
-    int quality_sent; /* highest VideoQuality enabled by dynacast, -1 none said yet */
     struct track *prev, *next; /* of its publisher */
 };
 
@@ -55,8 +54,8 @@ struct subscription {
     uint32_t id; /* in the room; never used again */
     struct track *track;
     struct participant *subscriber;
-    bool allowed;   /* by the publisher's subscription permission */
-    bool refused;   /* the subscriber has no codec for it */
+    bool allowed; /* by the publisher's subscription permission */
+    bool refused; /* the subscriber has no codec for it */
     bool spec_dirty;
     bool in_spec;
     uint32_t ssrc, rtx_ssrc; /* fresh with every node */
@@ -77,7 +76,7 @@ struct channel {
 };
 
 struct data_track {
-    uint16_t handle; /* the publisher's */
+    uint16_t handle;              /* the publisher's */
     Livekit__DataTrackInfo *info; /* owned */
     struct data_track *prev, *next;
 };
@@ -113,24 +112,24 @@ struct participant {
 
     uint64_t conn; /* 0: no signalling now */
     bool auto_subscribe, auto_subscribe_data, adaptive_stream;
-    bool ever_subscribed; /* a subscription permission message was seen */
-    bool drop_next_resume, mute_next_resume; /* simulate scenarios 7 and 8 */
-    int resumes_to_drop;
+    bool drop_next_resume; /* simulate scenario 7 */
+    int resumes_to_drop;   /* simulate scenario 8 */
 
     struct session session;
     bool connected;  /* DTLS is up */
     bool media_lost; /* the node gave its transport up */
     bool spec_dirty, in_spec;
-    Spillway__Control__SrtpKeys *keys; /* owned, NULL before the handshake */
+    Spillway__Control__SrtpKeys *keys;    /* owned, NULL before the handshake */
     Spillway__Control__Endpoint *address; /* owned: where the node saw it, NULL unknown */
-    uint32_t check_priority; /* of the node's checks after a move, 0 none */
+    uint32_t check_priority;              /* of the node's checks after a move, 0 none */
     struct used_endpoints used[USED_NODES_MAX];
     size_t used_count;
-    bool renegotiate;           /* the next flush asks the client for an offer */
+    bool renegotiate;                  /* the next flush asks the client for an offer */
     uint32_t asked_audio, asked_video; /* sections asked for and not yet offered */
-    bool asked;                 /* an offer was asked for and has not come */
+    bool asked;                        /* an offer was asked for and has not come */
+    uint32_t asked_fruitless;          /* times since a subscription last found its section */
 
-    struct track *tracks;               /* published and pending */
+    struct track *tracks; /* published and pending */
     struct subscription *subscriptions;
     struct data_track *data_tracks;
     struct data_subscription *data_subscriptions;
@@ -141,8 +140,8 @@ struct participant {
     uint32_t last_reliable_sequence;
     uint64_t replay_from; /* first replay ordinal after it joined */
 
-    int64_t join_by_us;  /* TIME_NEVER once active */
-    int64_t lost_at_us;  /* neither signalling nor media since; TIME_NEVER otherwise */
+    int64_t join_by_us; /* TIME_NEVER once active */
+    int64_t lost_at_us; /* neither signalling nor media since; TIME_NEVER otherwise */
     int64_t ping_by_us;
     int64_t refresh_at_us;
 
@@ -153,7 +152,7 @@ struct participant {
     int64_t speak_until_us; /* simulated speaking */
     /* quality.c */
     double quality_score;
-    int quality_sent; /* ConnectionQuality, -1 none */
+    int quality_sent;  /* ConnectionQuality, -1 none */
     UT_hash_handle hh; /* by identity */
 };
 
@@ -174,8 +173,8 @@ struct room {
     int64_t empty_since_us; /* TIME_NEVER while somebody is here */
     bool joined_once;
     bool closed;
-    bool info_dirty;       /* room_update is due */
-    int64_t info_at_us;    /* not before */
+    bool info_dirty;    /* room_update is due */
+    int64_t info_at_us; /* not before */
     uint64_t epoch;
 
     char node[ID_MAX];
@@ -186,7 +185,7 @@ struct room {
     uint32_t *removed_tracks, *removed_subscriptions;
     size_t removed_transport_count, removed_track_count, removed_subscription_count;
 
-    struct participant *participants; /* by identity, in order of joining */
+    struct participant *participants;    /* by identity, in order of joining */
     Livekit__ParticipantInfo **departed; /* to be told at the next flush */
     size_t departed_count;
     uint32_t last_track, last_subscription;
@@ -250,7 +249,7 @@ struct track *publish_find(const struct participant *p, const char *sid);
 struct track *publish_find_id(const struct room *room, uint32_t id);
 MUST_CHECK int publish_add(struct participant *p, const Livekit__AddTrackRequest *request,
                            struct effects *fx, char reason[SDP_REASON_MAX]);
-void publish_bind(struct participant *p, struct session_line *line, struct effects *fx);
+void publish_bind(struct participant *p, struct session_line *line);
 void publish_announce(struct participant *p, int64_t now_us, struct effects *fx);
 void publish_remove(struct track *track, int64_t now_us, struct effects *fx);
 void publish_mute(struct track *track, bool muted);
@@ -269,7 +268,6 @@ void subscribe_permission(struct participant *p, const Livekit__SubscriptionPerm
                           struct effects *fx);
 bool subscribe_permitted(const struct track *track, const struct participant *subscriber);
 uint32_t subscribe_spatial_max(const struct subscription *subscription);
-void subscribe_dynacast(struct track *track, struct effects *fx);
 
 /* ---- spec.c */
 void spec_flush(struct room *room, struct effects *fx);

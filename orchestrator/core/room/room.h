@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One room: its participants, their tracks and subscriptions, and the RoomSpec its media node should
- * have. Every decision about a room is made here, by its owner, single-threaded.
+ * One room: its participants, their tracks and subscriptions, and the RoomSpec its media node
+ * should have. Every decision about a room is made here, by its owner, single-threaded.
  *
  * Inputs take now_us and append what is to be done to an effects queue. The parent calls room_flush
  * after every input: it sends what the input changed (participant updates, media sections wanted,
  * the spec's delta) once, however many changes there were.
  *
- * A participant is known by its identity; connections (WebSockets) and transports (peer connections)
- * are numbers that the parent maps to (room, identity). All strings handed in are copied.
+ * A participant is known by its identity; connections (WebSockets) and transports (peer
+ * connections) are numbers that the parent maps to (room, identity). All strings handed in are
+ * copied.
  */
 #ifndef ORCHESTRATOR_CORE_ROOM_ROOM_H
 #define ORCHESTRATOR_CORE_ROOM_ROOM_H
@@ -17,23 +18,25 @@
 #include "orchestrator/core/effect/effect.h"
 #include "orchestrator/core/sdp/sdp.h"
 #include "orchestrator/core/token/token.h"
+#include "proto/gen/api.pb-c.h"
 #include "proto/gen/client.pb-c.h"
 #include "proto/gen/control.pb-c.h"
 
-#define ROOM_PROTOCOL          17 /* LiveKit signal protocol */
-#define ROOM_PROTOCOL_MIN      15
-#define ROOM_SERVER_VERSION    "1.13.5" /* the LiveKit server whose feature set clients may expect */
-#define ROOM_PENDING_MAX       20       /* add_track requests not yet in an offer, per participant */
-#define ROOM_DATA_TRACKS_MAX   64       /* per participant */
-#define ROOM_ATTRIBUTES_BYTES  (64 * 1024)
-#define ROOM_METADATA_BYTES    (512 * 1024)
-#define ROOM_IDENTITY_BYTES    256
-#define ROOM_PING_INTERVAL_S   5
-#define ROOM_PING_TIMEOUT_S    15
-#define ROOM_JOIN_TIMEOUT_US   TIME_S(60) /* a participant becomes active within it, or is removed */
-#define ROOM_LOST_TIMEOUT_US   TIME_S(5)  /* kept this long with neither signalling nor media */
-#define ROOM_REFRESH_US        TIME_S(300) /* between refreshed tokens */
-#define ROOM_RPC_TIMEOUT_US    TIME_S(15)
+#define ROOM_PROTOCOL         17 /* LiveKit signal protocol */
+#define ROOM_PROTOCOL_MIN     15
+#define ROOM_SERVER_VERSION   "1.13.5" /* the LiveKit server whose feature set clients may expect */
+#define ROOM_PENDING_MAX      20       /* add_track requests not yet in an offer, per participant */
+#define ROOM_DATA_TRACKS_MAX  64       /* per participant */
+#define ROOM_ATTRIBUTES_BYTES (64 * 1024)
+#define ROOM_METADATA_BYTES   (512 * 1024)
+#define ROOM_IDENTITY_BYTES   256
+#define ROOM_PING_INTERVAL_S  5
+#define ROOM_PING_TIMEOUT_S   15
+#define ROOM_JOIN_TIMEOUT_US  TIME_S(60) /* a participant becomes active within it, or is removed  \
+                                          */
+#define ROOM_LOST_TIMEOUT_US TIME_S(5)   /* kept this long with neither signalling nor media */
+#define ROOM_REFRESH_US      TIME_S(300) /* between refreshed tokens */
+#define ROOM_RPC_TIMEOUT_US  TIME_S(15)
 
 struct room;
 
@@ -104,7 +107,8 @@ struct room_join {
 MUST_CHECK int room_join(struct room *room, int64_t now_us, const struct room_join *join,
                          struct effects *fx, char reason[SDP_REASON_MAX]);
 
-/* A reconnecting client: its new connection takes over. ERR_NOT_FOUND: answer with leave RECONNECT. */
+/* A reconnecting client: its new connection takes over. ERR_NOT_FOUND: answer with leave RECONNECT.
+ */
 MUST_CHECK int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
                            struct effects *fx);
 
@@ -164,7 +168,7 @@ Livekit__ParticipantInfo *room_participant(const struct room *room, const char *
                                            struct arena *arena);
 size_t room_participants(const struct room *room, struct arena *arena,
                          Livekit__ParticipantInfo ***out); /* hidden ones included */
-Livekit__TrackInfo *room_track(const struct room *room, const char *identity,
-                               const char *track_sid, struct arena *arena);
+Livekit__TrackInfo *room_track(const struct room *room, const char *identity, const char *track_sid,
+                               struct arena *arena);
 
 #endif

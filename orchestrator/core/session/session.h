@@ -8,8 +8,8 @@
  *   (the room binds tracks to PUBLISH lines, subscriptions to free SUBSCRIBE lines)
  *   session_answer   writes the answer and keeps what was agreed
  *
- * A line that carried a subscription is answered inactive once before it is used again: only so does
- * the client see one track end and another begin.
+ * A line that carried a subscription is answered inactive once before it is used again: only so
+ * does the client see one track end and another begin.
  */
 #ifndef ORCHESTRATOR_CORE_SESSION_SESSION_H
 #define ORCHESTRATOR_CORE_SESSION_SESSION_H
@@ -17,10 +17,11 @@
 #include "common/base/base.h"
 #include "orchestrator/core/sdp/sdp.h"
 
-#define SESSION_UFRAG          9 /* bytes of ours, NUL included: 8 characters, 47 bits */
+#define SESSION_UFRAG          9  /* bytes of ours, NUL included: 8 characters, 47 bits */
 #define SESSION_PWD            25 /* 24 characters, 142 bits; RFC 8445 asks for 128 */
 #define SESSION_CANDIDATES_MAX 4
-#define SESSION_PRIORITY_START 1000000 /* of candidates; every move adds one (architecture.md §6.4) */
+#define SESSION_PRIORITY_START                                                                     \
+    1000000 /* of candidates; every move adds one (architecture.md §6.4) */
 
 enum session_role {
     SESSION_IDLE,      /* nobody sends here */
@@ -59,7 +60,8 @@ struct session {
     size_t line_count;
 
     char local_ufrag[SESSION_UFRAG], local_pwd[SESSION_PWD];
-    char previous_ufrag[SESSION_UFRAG], previous_pwd[SESSION_PWD]; /* until the restart is through */
+    char previous_ufrag[SESSION_UFRAG],
+        previous_pwd[SESSION_PWD]; /* until the restart is through */
     char remote_ufrag[SDP_TOKEN_MAX + 1], remote_pwd[SDP_TOKEN_MAX + 1];
     char fingerprint[256]; /* the client's, "sha-256 AB:CD:..." */
     uint8_t extension_ids[SDP_EXT_COUNT];
@@ -74,9 +76,10 @@ void session_init(struct session *session);
 void session_fini(struct session *session);
 
 /* Reads an offer. On success *out is the parsed offer for session_answer (free it with
- * sdp_offer_free), lines are up to date, and restarted tells whether ICE starts anew with fresh local
- * credentials. A PUBLISH line whose track the client no longer sends keeps `track` with another role:
- * the room unpublishes it and sets it to 0. On failure nothing has changed and reason says why. */
+ * sdp_offer_free), lines are up to date, and restarted tells whether ICE starts anew with fresh
+ * local credentials. A PUBLISH line whose track the client no longer sends keeps `track` with
+ * another role: the room unpublishes it and sets it to 0. On failure nothing has changed and reason
+ * says why. */
 MUST_CHECK int session_offer(struct session *session, const char *text,
                              const struct random_source *random, struct sdp_offer **out,
                              bool *restarted, char reason[SDP_REASON_MAX]);

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Offer and answer. Only the client offers: when a subscription has no section to be sent in, or
+ * has lost its track, the client is asked for a new offer with as many more recvonly sections as
+ * are missing (media_sections_requirement), and its subscriptions find their place in the answer.
+ */
+#include "orchestrator/core/room/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define FRUITLESS_ASKS_MAX 5      /* a client that never adds sections is not asked for ever */
+#define TCP_PRIORITY_BELOW 500000 /* UDP is preferred at every node, old or new */
+
+/* ---- Candidates ---------------------------------------------------------------------------- */
+
+static uint32_t *used_mask(struct participant *p)
+{
+    for (size_t i = 0; i < p->used_count; i++) {
+        if (strcmp(p->used[i].node, p->room->node) == 0) {
+            return &p->used[i].mask;
+        }
+    }
+    if (p->used_count == USED_NODES_MAX) { /* forget the oldest; it is long closed */
+        memmove(p->used, p->used + 1, (USED_NODES_MAX - 1) * sizeof(*p->used));
+        p->used_count--;
+    }
+    struct used_endpoints *used = &p->used[p->used_count++];
+    *used = (struct used_endpoints){0};
+    snprintf(used->node, sizeof(used->node), "%s", p->room->node);
+    return &used->mask;
+}
+
+/* One endpoint of that protocol which this peer connection was not given before: going back to an
+ * old one took Chromium 3.6 s and failed in Firefox. When all are used up, any will do. */
+static const Spillway__Control__Endpoint *choose(struct participant *p, uint32_t *mask,
+                                                 Spillway__Control__Endpoint__Protocol protocol)
+{
+    const Spillway__Control__Register *node = p->room->node_info;
+    const Spillway__Control__Endpoint *any = NULL;
+    size_t count = MIN(node->n_endpoints, 32);
+    uint8_t start;
+    p->room->config->random.fill(p->room->config->random.arg, &start, 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t at = (start + i) % count;
+        if (node->endpoints[at]->protocol != protocol) {
+            continue;
+        }
+        any = node->endpoints[at];
+        if ((*mask & 1u << at) == 0) {
+            *mask |= 1u << at;
+            return any;
+        }
+    }
+    return any;
+}
+
+static void add_candidate(struct session *session, const Spillway__Control__Endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return;
+    }
+    bool tcp = endpoint->protocol == SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP;
+    struct sdp_candidate *candidate = &session->candidates[session->candidate_count++];
+    *candidate = (struct sdp_candidate){
+        .port = (uint16_t)endpoint->port,
+        .tcp = tcp,
+        .priority = tcp ? session->priority - TCP_PRIORITY_BELOW : session->priority,
+    };
+    snprintf(candidate->ip, sizeof(candidate->ip), "%s", endpoint->ip);
+}
+
+void negotiate_choose_candidates(struct participant *p)
+{
+    struct session *session = &p->session;
+    uint32_t *mask = used_mask(p);
+    session->candidate_count = 0;
+    session->priority++;
+    add_candidate(session, choose(p, mask, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP));
+    add_candidate(session, choose(p, mask, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP));
+}
+
+void negotiate_trickle(struct participant *p, struct effects *fx)
+{
+    const struct session *session = &p->session;
+    size_t line = 0;
+    while (line + 1 < session->line_count && session->lines[line].rejected) {
+        line++;
+    }
+    for (size_t i = 0; i < session->candidate_count; i++) {
+        char json[SDP_TRICKLE_MAX];
+        sdp_trickle_write(json, &session->candidates[i], session->lines[line].mid, line,
+                          session->local_ufrag);
+        Livekit__TrickleRequest trickle = LIVEKIT__TRICKLE_REQUEST__INIT;
+        trickle.candidateinit = json;
+        trickle.target = LIVEKIT__SIGNAL_TARGET__PUBLISHER;
+        Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+        response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRICKLE;
+        response.trickle = &trickle;
+        signal_send(p, &response, fx);
+    }
+}
+
+/* ---- Sections ------------------------------------------------------------------------------ */
+
+static struct subscription *subscription_by_id(const struct participant *p, uint32_t id)
+{
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        if (subscription->id == id) {
+            return subscription;
+        }
+    }
+    return NULL;
+}
+
+static bool is_firefox(const struct participant *p)
+{
+    return p->client != NULL && strcasecmp(p->client->browser, "firefox") == 0;
+}
+
+static void wish_receive(struct participant *p, struct session_line *line)
+{
+    const struct track *track = line->track == 0 ? NULL : publish_find_id(p->room, line->track);
+    struct sdp_wish wish = {.use = SDP_USE_RECEIVE};
+    if (track == NULL && !p->permission.can_publish) {
+        return; /* stays inactive */
+    }
+    if (track != NULL) {
+        const Livekit__TrackInfo *info = track->info;
+        wish.codec = sdp_codec_from_name(info->mime_type);
+        wish.codec_only = track->kind == SDP_VIDEO && is_firefox(p);
+        wish.red_disabled =
+            info->disable_red || info->encryption != LIVEKIT__ENCRYPTION__TYPE__NONE;
+        wish.dtx_disabled = info->disable_dtx;
+        wish.stereo = info->stereo;
+    }
+    line->wish = wish;
+}
+
+static bool offers_codec(const struct sdp_media *media, enum sdp_codec_id codec)
+{
+    for (size_t i = 0; i < media->codec_count; i++) {
+        if (media->codecs[i].id == codec ||
+            (codec == SDP_RED && media->codecs[i].id == SDP_OPUS)) { /* the node unpacks RED */
+            return true;
+        }
+    }
+    return false;
+}
+
+static void refuse(struct subscription *subscription, struct effects *fx)
+{
+    subscription->refused = true;
+    Livekit__SubscriptionResponse refusal = LIVEKIT__SUBSCRIPTION_RESPONSE__INIT;
+    refusal.track_sid = subscription->track->info->sid;
+    refusal.err = LIVEKIT__SUBSCRIPTION_ERROR__SE_CODEC_UNSUPPORTED;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SUBSCRIPTION_RESPONSE;
+    response.subscription_response = &refusal;
+    signal_send(subscription->subscriber, &response, fx);
+}
+
+static void wish_send(struct session_line *line, const struct subscription *subscription,
+                      struct arena *arena)
+{
+    const Livekit__TrackInfo *info = subscription->track->info;
+    line->wish = (struct sdp_wish){
+        .use = SDP_USE_SEND,
+        .codec = sdp_codec_from_name(info->mime_type),
+        .red_disabled = strcasecmp(info->mime_type, "audio/red") != 0,
+        .stereo = info->stereo,
+        .stream = arena_printf(arena, "%s|%s", subscription->track->publisher->sid, info->sid),
+        .track = info->sid,
+    };
+}
+
+/* The client changed what a line is for: what was there goes, or waits for another line. */
+static void release_line(struct participant *p, struct session_line *line, int64_t now_us,
+                         struct effects *fx)
+{
+    if (line->track != 0 && line->role != SESSION_PUBLISH) {
+        struct track *track = publish_find_id(p->room, line->track);
+        assert(track != NULL);
+        publish_remove(track, now_us, fx); /* clears line->track */
+    }
+    if (line->subscription != 0 && line->role != SESSION_SUBSCRIBE) {
+        struct subscription *subscription = subscription_by_id(p, line->subscription);
+        assert(subscription != NULL);
+        line->subscription = 0;
+        if (subscription->in_spec) {
+            spec_remove_subscription(p->room, subscription->id);
+            subscription->in_spec = false;
+        }
+    }
+}
+
+static bool waits(const struct subscription *subscription)
+{
+    return subscription->allowed && !subscription->refused &&
+           session_line_of_subscription(&subscription->subscriber->session, subscription->id) ==
+               NULL;
+}
+
+static void assign_subscriptions(struct participant *p, const struct sdp_offer *offer,
+                                 struct effects *fx)
+{
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        struct session_line *line =
+            waits(subscription) ? session_free_line(&p->session, subscription->track->kind) : NULL;
+        if (line == NULL) {
+            continue;
+        }
+        const struct sdp_media *media = &offer->media[line - p->session.lines];
+        if (!offers_codec(media, sdp_codec_from_name(subscription->track->info->mime_type))) {
+            refuse(subscription, fx);
+            continue;
+        }
+        line->subscription = subscription->id;
+        p->asked_fruitless = 0;
+    }
+}
+
+static void make_wishes(struct participant *p, struct arena *arena)
+{
+    for (size_t i = 0; i < p->session.line_count; i++) {
+        struct session_line *line = &p->session.lines[i];
+        if (line->role == SESSION_PUBLISH) {
+            wish_receive(p, line);
+        } else if (line->role == SESSION_SUBSCRIBE && line->subscription != 0) {
+            wish_send(line, subscription_by_id(p, line->subscription), arena);
+        }
+    }
+}
+
+/* ---- Answer -------------------------------------------------------------------------------- */
+
+static void fill_mid_map(struct participant *p, Livekit__SessionDescription *answer,
+                         struct arena *arena)
+{
+    answer->mid_to_track_id =
+        arena_array(arena, p->session.line_count, sizeof(*answer->mid_to_track_id));
+    for (size_t i = 0; i < p->session.line_count; i++) {
+        struct session_line *line = &p->session.lines[i];
+        if (line->use != SDP_USE_SEND) {
+            continue;
+        }
+        Livekit__SessionDescription__MidToTrackIdEntry *entry = arena_alloc(arena, sizeof(*entry));
+        livekit__session_description__mid_to_track_id_entry__init(entry);
+        entry->key = line->mid;
+        entry->value = subscription_by_id(p, line->subscription)->track->info->sid;
+        answer->mid_to_track_id[answer->n_mid_to_track_id++] = entry;
+    }
+}
+
+static void send_answer(struct participant *p, const struct sdp_offer *offer, uint32_t id,
+                        struct effects *fx)
+{
+    struct arena arena = {0};
+    make_wishes(p, &arena);
+    char *text = session_answer(&p->session, offer, p->room->config->fingerprint);
+    Livekit__SessionDescription answer = LIVEKIT__SESSION_DESCRIPTION__INIT;
+    answer.type = "answer";
+    answer.sdp = text;
+    answer.id = id;
+    fill_mid_map(p, &answer, &arena);
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ANSWER;
+    response.answer = &answer;
+    signal_send(p, &response, fx);
+    free(text);
+    arena_fini(&arena);
+}
+
+static void mark_spec(struct participant *p)
+{
+    struct subscription *subscription;
+    struct track *track;
+    p->spec_dirty = true;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        subscription->spec_dirty = true;
+    }
+    DL_FOREACH(p->tracks, track)
+    {
+        track->spec_dirty = true;
+    }
+}
+
+int negotiate_offer(struct participant *p, int64_t now_us,
+                    const Livekit__SessionDescription *description, struct effects *fx,
+                    char reason[SDP_REASON_MAX])
+{
+    struct sdp_offer *offer;
+    bool restarted;
+    bool first = p->session.transport == 0;
+    int err = session_offer(&p->session, description->sdp, &p->room->config->random, &offer,
+                            &restarted, reason);
+    if (err != 0) {
+        return err;
+    }
+    if (restarted) { /* a new ufrag clears the slate of endpoints given before */
+        p->used_count = 0;
+        p->media_lost = false;
+        p->check_priority = 0;
+    }
+    if (first || restarted) {
+        negotiate_choose_candidates(p);
+    }
+    if (first) {
+        effect_front_open(fx, p->session.transport, p->session.fingerprint);
+        effect_front_route(fx, p->session.transport, p->room->node);
+    }
+    for (size_t i = 0; i < p->session.line_count; i++) {
+        release_line(p, &p->session.lines[i], now_us, fx);
+        if (p->session.lines[i].role == SESSION_PUBLISH) {
+            publish_bind(p, &p->session.lines[i]);
+        }
+    }
+    p->asked = false;
+    p->asked_audio = p->asked_video = 0;
+    assign_subscriptions(p, offer, fx);
+    send_answer(p, offer, description->id, fx);
+    sdp_offer_free(offer);
+    publish_announce(p, now_us, fx);
+    mark_spec(p);
+    p->renegotiate = true; /* the flush sees whether anything is still waiting */
+    return 0;
+}
+
+void negotiate_flush(struct participant *p, struct effects *fx)
+{
+    if (!p->renegotiate || p->session.transport == 0 || p->conn == 0) {
+        return; /* without an offer yet: the first one is on its way */
+    }
+    p->renegotiate = false;
+    uint32_t waiting[2] = {0}, free_lines[2] = {0};
+    bool releasing = false;
+    const struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        waiting[subscription->track->kind == SDP_VIDEO] += waits(subscription);
+    }
+    for (size_t i = 0; i < p->session.line_count; i++) {
+        const struct session_line *line = &p->session.lines[i];
+        releasing |= line->releasing;
+        free_lines[line->kind == SDP_VIDEO] += line->role == SESSION_SUBSCRIBE &&
+                                               line->subscription == 0 && !line->releasing &&
+                                               !line->rejected;
+    }
+    if (waiting[0] + waiting[1] == 0 && !releasing) {
+        return;
+    }
+    uint32_t audio = waiting[0] - MIN(waiting[0], free_lines[0] + p->asked_audio);
+    uint32_t video = waiting[1] - MIN(waiting[1], free_lines[1] + p->asked_video);
+    if (p->asked && audio + video == 0) {
+        return; /* the offer that was asked for will do */
+    }
+    if (p->asked_fruitless++ >= FRUITLESS_ASKS_MAX) {
+        return;
+    }
+    p->asked = true;
+    p->asked_audio += audio;
+    p->asked_video += video;
+    Livekit__MediaSectionsRequirement requirement = LIVEKIT__MEDIA_SECTIONS_REQUIREMENT__INIT;
+    requirement.num_audios = audio;
+    requirement.num_videos = video;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_MEDIA_SECTIONS_REQUIREMENT;
+    response.media_sections_requirement = &requirement;
+    signal_send(p, &response, fx);
+}

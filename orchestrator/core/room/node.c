@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the node learns and the front reports: paths, sources, keys, losses.
+ */
+#include "orchestrator/core/room/private.h"
+
+static void activate(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    if (p->join_by_us == TIME_NEVER) {
+        return;
+    }
+    p->join_by_us = TIME_NEVER;
+    p->state = LIVEKIT__PARTICIPANT_INFO__STATE__ACTIVE;
+    participant_changed(p);
+    webhook_participant(p, now_us, "participant_joined", fx);
+}
+
+void room_keys(struct room *room, int64_t now_us, uint64_t transport,
+               const Spillway__Control__SrtpKeys *keys, struct effects *fx)
+{
+    struct participant *p = room_find_transport(room, transport);
+    if (p == NULL) {
+        return;
+    }
+    if (p->keys != NULL) {
+        spillway__control__srtp_keys__free_unpacked(p->keys, NULL);
+    }
+    p->keys = info_clone(&keys->base);
+    p->connected = true;
+    p->spec_dirty = true;
+    activate(p, now_us, fx);
+}
+
+/* The peer connection cannot be mended by what we know: the client starts over. */
+void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, const char *why,
+                       struct effects *fx)
+{
+    struct participant *p = room_find_transport(room, transport);
+    if (p == NULL) {
+        return;
+    }
+    log_write(room->config->log, LOG_WARN, "transport_failed participant=%s why=%s", p->sid, why);
+    room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
+               LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
+}
+
+static void path_selected(struct participant *p, const Spillway__Control__PathSelected *path)
+{
+    if (path->client == NULL) {
+        return;
+    }
+    if (p->address != NULL) {
+        spillway__control__endpoint__free_unpacked(p->address, NULL);
+    }
+    p->address = info_clone(&path->client->base);
+    p->check_priority = 0; /* it has arrived */
+    p->media_lost = false;
+    p->lost_at_us = TIME_NEVER;
+}
+
+/* The client is told to resume (ICE restart), and kept for a while (livekit-protocol.md §3.3). */
+static void transport_lost(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    log_write(p->room->config->log, LOG_INFO, "transport_lost participant=%s", p->sid);
+    p->media_lost = true;
+    p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
+    if (p->conn != 0) {
+        signal_leave(p, LIVEKIT__DISCONNECT_REASON__CONNECTION_TIMEOUT,
+                     LIVEKIT__LEAVE_REQUEST__ACTION__RESUME, fx);
+        effect_close(fx, p->conn, 1000);
+        p->conn = 0;
+    }
+}
+
+static void source_learned(struct room *room, const Spillway__Control__SourceLearned *source)
+{
+    struct track *track = publish_find_id(room, source->track);
+    if (track == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < track->layer_count; i++) {
+        struct layer *layer = &track->layers[i];
+        if (strcmp(layer->rid, source->rid) != 0) {
+            continue;
+        }
+        /* Kept for the next node; the one that told us knows, so no delta. */
+        if (source->repair) {
+            layer->rtx_ssrc = source->ssrc;
+        } else {
+            layer->ssrc = source->ssrc;
+        }
+        return;
+    }
+}
+
+void room_node_event(struct room *room, int64_t now_us, const Spillway__Control__Event *event,
+                     struct effects *fx)
+{
+    struct participant *p;
+    switch (event->event_case) {
+    case SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED:
+        p = room_find_transport(room, event->path_selected->transport);
+        if (p != NULL) {
+            path_selected(p, event->path_selected);
+        }
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST:
+        p = room_find_transport(room, event->transport_lost->transport);
+        if (p != NULL) {
+            transport_lost(p, now_us, fx);
+        }
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_SOURCE_LEARNED:
+        source_learned(room, event->source_learned);
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_LEVELS:
+        speakers_levels(room, now_us, event->levels, fx);
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT:
+        p = room_find_transport(room, event->transport_report->transport);
+        if (p != NULL) {
+            quality_report(p, event->transport_report);
+        }
+        break;
+    default: /* media_arrived: of use to planned moves; or newer than this program */
+        break;
+    }
+}

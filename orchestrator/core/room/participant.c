@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/core/room/private.h"
+
+#include <stdlib.h>
+
+#define TOKEN_TTL_S 1800 /* of refreshed tokens: LiveKit's minimum is 600 */
+
+static void replace(char **text, const char *with)
+{
+    char *copy = mem_str(with);
+    free(*text);
+    *text = copy;
+}
+
+void participant_set_attribute(struct participant *p, const char *name, const char *value)
+{
+    for (size_t i = 0; i < p->attribute_count; i++) {
+        struct attribute *attribute = &p->attributes[i];
+        if (strcmp(attribute->name, name) != 0) {
+            continue;
+        }
+        if (value[0] != '\0') {
+            replace(&attribute->value, value);
+            return;
+        }
+        free(attribute->name);
+        free(attribute->value);
+        *attribute = p->attributes[--p->attribute_count];
+        return;
+    }
+    if (value[0] == '\0') { /* an empty value deletes */
+        return;
+    }
+    p->attributes = mem_grow(p->attributes, p->attribute_count + 1, sizeof(*p->attributes));
+    p->attributes[p->attribute_count++] =
+        (struct attribute){.name = mem_str(name), .value = mem_str(value)};
+}
+
+static void keep_sources(Livekit__ParticipantPermission *permission,
+                         const Livekit__TrackSource *sources, size_t count)
+{
+    free(permission->can_publish_sources);
+    permission->n_can_publish_sources = count;
+    permission->can_publish_sources = mem_copy(sources, count * sizeof(*sources));
+}
+
+static void permission_from_grants(Livekit__ParticipantPermission *permission,
+                                   const struct token_video *grants)
+{
+    Livekit__TrackSource sources[8];
+    size_t count = 0;
+    for (unsigned source = 0; source < 5; source++) {
+        if ((grants->can_publish_sources & 1u << source) != 0) {
+            sources[count++] = (Livekit__TrackSource)source;
+        }
+    }
+    keep_sources(permission, sources, count);
+    permission->can_subscribe = token_can_subscribe(grants);
+    permission->can_publish = token_can_publish(grants);
+    permission->can_publish_data = token_can_publish_data(grants);
+    permission->can_update_metadata = token_can_update_own_metadata(grants);
+    permission->can_subscribe_metrics = token_can_subscribe_metrics(grants);
+    permission->hidden = grants->hidden;
+    permission->recorder = grants->recorder;
+    permission->agent = grants->agent;
+}
+
+void participant_set_permission(struct participant *p, const Livekit__ParticipantPermission *from)
+{
+    Livekit__ParticipantPermission *to = &p->permission;
+    keep_sources(to, from->can_publish_sources, from->n_can_publish_sources);
+    to->can_subscribe = from->can_subscribe;
+    to->can_publish = from->can_publish;
+    to->can_publish_data = from->can_publish_data;
+    to->can_update_metadata = from->can_update_metadata;
+    to->can_subscribe_metrics = from->can_subscribe_metrics;
+    to->hidden = from->hidden;
+    to->recorder = from->recorder;
+    to->agent = from->agent;
+
+    /* The token that is refreshed from now on says the same. */
+    p->grants.can_subscribe = from->can_subscribe ? TOKEN_YES : TOKEN_NO;
+    p->grants.can_publish = from->can_publish ? TOKEN_YES : TOKEN_NO;
+    p->grants.can_publish_data = from->can_publish_data ? TOKEN_YES : TOKEN_NO;
+    p->grants.can_update_own_metadata = from->can_update_metadata ? TOKEN_YES : TOKEN_NO;
+    p->grants.can_subscribe_metrics = from->can_subscribe_metrics ? TOKEN_YES : TOKEN_NO;
+    p->grants.hidden = from->hidden;
+    p->grants.recorder = from->recorder;
+    p->grants.can_publish_sources = 0;
+    for (size_t i = 0; i < from->n_can_publish_sources; i++) {
+        unsigned source = (unsigned)from->can_publish_sources[i];
+        p->grants.can_publish_sources |= source < 5 ? 1u << source : 0;
+    }
+}
+
+void participant_changed(struct participant *p)
+{
+    p->version++;
+    p->update_dirty = true;
+}
+
+static void keep_token(struct participant *p, const struct token *token)
+{
+    p->identity = mem_str(token->identity);
+    p->name = mem_str(token->name);
+    p->metadata = mem_str(token->metadata);
+    p->kind = mem_str(token->kind);
+    p->api_key = mem_str(token->key);
+    p->grants = token->video;
+    p->grants.room = p->grants.destination_room = NULL;
+    permission_from_grants(&p->permission, &token->video);
+    for (size_t i = 0; i < token->attribute_count; i++) {
+        participant_set_attribute(p, token->attributes[i].name, token->attributes[i].value);
+    }
+}
+
+static void keep_request(struct participant *p, const struct room_join *join)
+{
+    const Livekit__JoinRequest *request = join->request;
+    if (request->metadata[0] != '\0') {
+        replace(&p->metadata, request->metadata);
+    }
+    for (size_t i = 0; i < request->n_participant_attributes; i++) {
+        participant_set_attribute(p, request->participant_attributes[i]->key,
+                                  request->participant_attributes[i]->value);
+    }
+    if (request->connection_settings != NULL) {
+        const Livekit__ConnectionSettings *settings = request->connection_settings;
+        p->auto_subscribe = settings->auto_subscribe;
+        p->adaptive_stream = settings->adaptive_stream;
+        p->auto_subscribe_data =
+            settings->has_auto_subscribe_data_track_case ==
+                LIVEKIT__CONNECTION_SETTINGS__HAS_AUTO_SUBSCRIBE_DATA_TRACK_AUTO_SUBSCRIBE_DATA_TRACK &&
+            settings->auto_subscribe_data_track;
+    }
+    Livekit__ClientInfo client = LIVEKIT__CLIENT_INFO__INIT;
+    if (request->client_info != NULL) {
+        client = *request->client_info;
+    }
+    client.address = (char *)join->address;
+    p->client = info_clone(&client.base);
+}
+
+struct participant *participant_new(struct room *room, int64_t now_us, const struct room_join *join)
+{
+    struct participant *p = mem_alloc(sizeof(*p));
+    p->room = room;
+    id_new(p->sid, "PA_", &room->config->random);
+    livekit__participant_permission__init(&p->permission);
+    session_init(&p->session);
+    p->auto_subscribe = true;
+    keep_token(p, join->token);
+    keep_request(p, join);
+    p->state = LIVEKIT__PARTICIPANT_INFO__STATE__JOINED;
+    p->conn = join->conn;
+    p->joined_wall_us = now_us + room->config->wall_offset_us;
+    p->join_by_us = now_us + ROOM_JOIN_TIMEOUT_US;
+    p->lost_at_us = TIME_NEVER;
+    p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
+    p->refresh_at_us = now_us + ROOM_REFRESH_US;
+    p->replay_from = room->replay.last_ordinal + 1;
+    p->quality_sent = -1;
+    participant_changed(p);
+    return p;
+}
+
+void participant_free(struct participant *p)
+{
+    assert(p->tracks == NULL && p->subscriptions == NULL);
+    data_track_forget(p);
+    session_fini(&p->session);
+    for (size_t i = 0; i < p->attribute_count; i++) {
+        free(p->attributes[i].name);
+        free(p->attributes[i].value);
+    }
+    free(p->attributes);
+    free(p->permission.can_publish_sources);
+    if (p->client != NULL) {
+        livekit__client_info__free_unpacked(p->client, NULL);
+    }
+    if (p->keys != NULL) {
+        spillway__control__srtp_keys__free_unpacked(p->keys, NULL);
+    }
+    if (p->address != NULL) {
+        spillway__control__endpoint__free_unpacked(p->address, NULL);
+    }
+    if (p->subscription_permission != NULL) {
+        livekit__subscription_permission__free_unpacked(p->subscription_permission, NULL);
+    }
+    free(p->identity);
+    free(p->name);
+    free(p->metadata);
+    free(p->api_key);
+    free(p->kind);
+    free(p);
+}
+
+void participant_refresh_token(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    p->refresh_at_us = now_us + ROOM_REFRESH_US;
+    const struct token_key *key = token_keys_find(p->room->config->keys, p->api_key);
+    if (key == NULL) { /* the key was withdrawn while the participant was here */
+        return;
+    }
+    struct token token = {.identity = p->identity,
+                          .name = p->name,
+                          .metadata = p->metadata,
+                          .kind = p->kind,
+                          .has_video = true,
+                          .video = p->grants,
+                          .attribute_count = p->attribute_count};
+    struct token_attribute *attributes = mem_array(p->attribute_count, sizeof(*attributes));
+    for (size_t i = 0; i < p->attribute_count; i++) {
+        attributes[i].name = p->attributes[i].name;
+        attributes[i].value = p->attributes[i].value;
+    }
+    token.attributes = attributes;
+    token.video.room = p->room->name;
+    token.video.room_join = true;
+    char *text = token_sign(&token, key, wall_ms(p->room, now_us) / 1000, TOKEN_TTL_S);
+    free(attributes);
+    if (text == NULL) {
+        log_write(p->room->config->log, LOG_WARN, "token_too_big participant=%s", p->sid);
+        return;
+    }
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REFRESH_TOKEN;
+    response.refresh_token = text;
+    signal_send(p, &response, fx);
+    free(text);
+}

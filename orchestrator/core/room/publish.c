@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Published tracks. add_track announces one and gets its sid at once; the offer whose section
+ * carries its cid publishes it. In which of the two orders they come is the client's choice: a
+ * section nobody announced yet is answered, and waits.
+ */
+#include "orchestrator/core/room/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct track *publish_find(const struct participant *p, const char *sid)
+{
+    struct track *track;
+    DL_FOREACH(p->tracks, track)
+    {
+        if (strcmp(track->info->sid, sid) == 0) {
+            return track;
+        }
+    }
+    return NULL;
+}
+
+struct track *publish_find_id(const struct room *room, uint32_t id)
+{
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        struct track *track;
+        DL_FOREACH(p->tracks, track)
+        {
+            if (track->id == id) {
+                return track;
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool source_allowed(const struct participant *p, Livekit__TrackSource source)
+{
+    const Livekit__ParticipantPermission *permission = &p->permission;
+    if (!permission->can_publish) {
+        return false;
+    }
+    for (size_t i = 0; i < permission->n_can_publish_sources; i++) {
+        if (permission->can_publish_sources[i] == source) {
+            return true;
+        }
+    }
+    return permission->n_can_publish_sources == 0;
+}
+
+bool publish_allowed(const struct participant *p, const struct track *track)
+{
+    return source_allowed(p, track->info->source);
+}
+
+static void refuse(const struct participant *p, const Livekit__AddTrackRequest *request,
+                   Livekit__RequestResponse__Reason reason, const char *message, struct effects *fx)
+{
+    Livekit__RequestResponse answer = LIVEKIT__REQUEST_RESPONSE__INIT;
+    answer.reason = reason;
+    answer.message = (char *)message;
+    answer.request_case = LIVEKIT__REQUEST_RESPONSE__REQUEST_ADD_TRACK;
+    answer.add_track = (Livekit__AddTrackRequest *)request;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REQUEST_RESPONSE;
+    response.request_response = &answer;
+    signal_send(p, &response, fx);
+}
+
+static void send_published(const struct track *track, struct effects *fx)
+{
+    Livekit__TrackPublishedResponse published = LIVEKIT__TRACK_PUBLISHED_RESPONSE__INIT;
+    published.cid = track->cid;
+    published.track = track->info;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_PUBLISHED;
+    response.track_published = &published;
+    signal_send(track->publisher, &response, fx);
+}
+
+/* "TR_" and two letters that people have learned to read in logs: kind and source. */
+static void new_sid(char out[ID_MAX], const struct room *room,
+                    const Livekit__AddTrackRequest *request)
+{
+    static const char source_letter[] = {'U', 'C', 'M', 'S', 's'};
+    unsigned source = (unsigned)request->source;
+    char prefix[8];
+    snprintf(prefix, sizeof(prefix), "TR_%c%c",
+             request->type == LIVEKIT__TRACK_TYPE__AUDIO ? 'A' : 'V',
+             source < sizeof(source_letter) ? source_letter[source] : 'U');
+    id_new(out, prefix, &room->config->random);
+}
+
+static bool has_feature(const Livekit__AddTrackRequest *request, Livekit__AudioTrackFeature feature)
+{
+    for (size_t i = 0; i < request->n_audio_features; i++) {
+        if (request->audio_features[i] == feature) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *mime_type(const Livekit__AddTrackRequest *request)
+{
+    if (request->type == LIVEKIT__TRACK_TYPE__AUDIO) {
+        return "audio/opus";
+    }
+    if (request->n_simulcast_codecs == 0) {
+        return "";
+    }
+    return sdp_codec_mime(sdp_codec_from_name(request->simulcast_codecs[0]->codec));
+}
+
+static Livekit__TrackInfo *info_from_request(const struct room *room,
+                                             const Livekit__AddTrackRequest *request)
+{
+    char sid[ID_MAX];
+    new_sid(sid, room, request);
+    Livekit__TrackInfo info = LIVEKIT__TRACK_INFO__INIT;
+    info.sid = sid;
+    info.type = request->type;
+    info.name = request->name;
+    info.muted = request->muted;
+    info.width = request->width;
+    info.height = request->height;
+    info.source = request->source;
+    info.layers = request->layers;
+    info.n_layers = request->n_layers;
+    info.mime_type = (char *)mime_type(request);
+    info.stereo = request->stereo || has_feature(request, LIVEKIT__AUDIO_TRACK_FEATURE__TF_STEREO);
+    info.disable_dtx =
+        request->disable_dtx || has_feature(request, LIVEKIT__AUDIO_TRACK_FEATURE__TF_NO_DTX);
+    info.disable_red = request->disable_red;
+    info.encryption = request->encryption;
+    info.stream = request->stream;
+    info.audio_features = request->audio_features;
+    info.n_audio_features = request->n_audio_features;
+    info.backup_codec_policy = request->backup_codec_policy;
+    info.packet_trailer_features = request->packet_trailer_features;
+    info.n_packet_trailer_features = request->n_packet_trailer_features;
+
+    Livekit__SimulcastCodecInfo codec = LIVEKIT__SIMULCAST_CODEC_INFO__INIT;
+    Livekit__SimulcastCodecInfo *codecs = &codec;
+    if (request->type == LIVEKIT__TRACK_TYPE__VIDEO) {
+        codec.mime_type = info.mime_type;
+        codec.cid = request->cid;
+        codec.layers = request->layers;
+        codec.n_layers = request->n_layers;
+        if (request->n_simulcast_codecs > 0) {
+            const Livekit__SimulcastCodec *first = request->simulcast_codecs[0];
+            codec.video_layer_mode = first->video_layer_mode;
+            if (first->n_layers > 0) {
+                codec.layers = first->layers;
+                codec.n_layers = first->n_layers;
+                info.layers = info.n_layers > 0 ? info.layers : first->layers;
+                info.n_layers = info.n_layers > 0 ? info.n_layers : first->n_layers;
+            }
+        }
+        info.codecs = &codecs;
+        info.n_codecs = 1;
+        info.simulcast = info.n_layers > 1;
+    }
+    return info_clone(&info.base);
+}
+
+static struct track *find_pending(const struct participant *p, const char *cid, size_t *pending)
+{
+    struct track *track, *found = NULL;
+    DL_FOREACH(p->tracks, track)
+    {
+        if (session_line_of_track((struct session *)&p->session, track->id) != NULL) {
+            continue;
+        }
+        (*pending)++;
+        if (found == NULL && strcmp(track->cid, cid) == 0) {
+            found = track;
+        }
+    }
+    return found;
+}
+
+/* A section that came before its add_track: publish it now. */
+static void bind_waiting_line(struct participant *p, const char *cid)
+{
+    for (size_t i = 0; i < p->session.line_count; i++) {
+        struct session_line *line = &p->session.lines[i];
+        if (line->role == SESSION_PUBLISH && line->track == 0 && strcmp(line->cid, cid) == 0) {
+            publish_bind(p, line);
+        }
+    }
+}
+
+int publish_add(struct participant *p, const Livekit__AddTrackRequest *request, struct effects *fx,
+                char reason[SDP_REASON_MAX])
+{
+    struct room *room = p->room;
+    if (request->type != LIVEKIT__TRACK_TYPE__AUDIO &&
+        request->type != LIVEKIT__TRACK_TYPE__VIDEO) {
+        snprintf(reason, SDP_REASON_MAX, "add_track: type is neither audio nor video");
+        return ERR_INVALID;
+    }
+    if (request->cid[0] == '\0') {
+        snprintf(reason, SDP_REASON_MAX, "add_track: no cid");
+        return ERR_INVALID;
+    }
+    if (!source_allowed(p, request->source)) {
+        refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__NOT_ALLOWED,
+               "does not have permission to publish this source", fx);
+        return 0;
+    }
+    size_t pending = 0;
+    struct track *track = find_pending(p, request->cid, &pending);
+    if (track == NULL && pending >= ROOM_PENDING_MAX) {
+        refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED,
+               "too many tracks wait to be offered", fx);
+        return 0;
+    }
+    if (track == NULL) {
+        track = mem_alloc(sizeof(*track));
+        track->id = ++room->last_track;
+        track->publisher = p;
+        track->cid = mem_str(request->cid);
+        track->kind = request->type == LIVEKIT__TRACK_TYPE__AUDIO ? SDP_AUDIO : SDP_VIDEO;
+        track->info = info_from_request(room, request);
+        DL_APPEND(p->tracks, track);
+    }
+    send_published(track, fx);
+    bind_waiting_line(p, request->cid);
+    return 0;
+}
+
+/* ---- Binding to a section ------------------------------------------------------------------ */
+
+/* The meaning of a rid: LiveKit's names say which layer they are, others count by position. */
+static uint32_t spatial_of(const char *rid, size_t position)
+{
+    static const struct {
+        const char *rid;
+        uint32_t spatial;
+    } names[] = {{"q", 0}, {"h", 1}, {"f", 2}, {"2", 0}, {"1", 1}, {"0", 2}};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(names[i].rid, rid) == 0) {
+            return names[i].spatial;
+        }
+    }
+    return (uint32_t)MIN(position, LAYERS_MAX - 1);
+}
+
+static int by_spatial(const void *a, const void *b)
+{
+    const struct layer *x = a, *y = b;
+    return (int)x->spatial - (int)y->spatial;
+}
+
+static void bind_layers(struct track *track, const struct session_line *line)
+{
+    size_t count = line->rid_count > 0 ? line->rid_count : MAX(line->source_count, 1);
+    track->layer_count = MIN(count, LAYERS_MAX);
+    for (size_t i = 0; i < track->layer_count; i++) {
+        struct layer *layer = &track->layers[i];
+        *layer = (struct layer){.spatial = (uint32_t)i};
+        if (line->rid_count > 0) {
+            snprintf(layer->rid, sizeof(layer->rid), "%s", line->rids[i]);
+            layer->spatial = spatial_of(layer->rid, i);
+        }
+        if (i < line->source_count) { /* Firefox signals SSRCs beside rids, in the same order */
+            layer->ssrc = line->sources[i].ssrc;
+            layer->rtx_ssrc = line->sources[i].rtx_ssrc;
+        }
+    }
+    qsort(track->layers, track->layer_count, sizeof(*track->layers), by_spatial);
+}
+
+static bool names_cid(const struct track *track, const char *cid)
+{
+    return strcmp(track->cid, cid) == 0;
+}
+
+static struct track *pending_for(const struct participant *p, const struct session_line *line)
+{
+    struct track *track, *same_kind = NULL;
+    DL_FOREACH(p->tracks, track)
+    {
+        if (track->kind != line->kind ||
+            session_line_of_track((struct session *)&p->session, track->id) != NULL) {
+            continue;
+        }
+        if (names_cid(track, line->cid)) {
+            return track;
+        }
+        same_kind = same_kind == NULL ? track : same_kind;
+    }
+    return same_kind; /* some browsers rewrite the track id */
+}
+
+void publish_bind(struct participant *p, struct session_line *line)
+{
+    struct track *track = line->track != 0 ? NULL : pending_for(p, line);
+    if (track == NULL) {
+        return;
+    }
+    line->track = track->id;
+    free(track->info->mid);
+    track->info->mid = mem_str(line->mid);
+    bind_layers(track, line);
+}
+
+static void adopt_codec(struct track *track, const struct session_line *line)
+{
+    if (line->codec_count == 0) {
+        return;
+    }
+    const char *mime = sdp_codec_mime(line->codecs[0].id);
+    free(track->info->mime_type);
+    track->info->mime_type = mem_str(mime);
+    for (size_t i = 0; i < track->info->n_codecs; i++) {
+        Livekit__SimulcastCodecInfo *codec = track->info->codecs[i];
+        free(codec->mime_type);
+        codec->mime_type = mem_str(mime);
+        free(codec->mid);
+        codec->mid = mem_str(line->mid);
+        free(codec->sdp_cid);
+        codec->sdp_cid = mem_str(line->cid);
+    }
+}
+
+void publish_announce(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    struct track *track;
+    DL_FOREACH(p->tracks, track)
+    {
+        struct session_line *line = session_line_of_track(&p->session, track->id);
+        if (track->published || line == NULL || line->use != SDP_USE_RECEIVE) {
+            continue;
+        }
+        track->published = true;
+        track->spec_dirty = true;
+        adopt_codec(track, line);
+        participant_changed(p);
+        webhook_track(track, now_us, "track_published", fx);
+        for (struct participant *other = p->room->participants; other != NULL;
+             other = other->hh.next) {
+            if (other != p && other->auto_subscribe) {
+                subscribe_add(other, track, fx);
+            }
+        }
+    }
+}
+
+void publish_remove(struct track *track, int64_t now_us, struct effects *fx)
+{
+    struct participant *p = track->publisher;
+    for (struct participant *other = p->room->participants; other != NULL; other = other->hh.next) {
+        struct subscription *subscription = subscribe_find(other, track);
+        if (subscription != NULL) {
+            subscribe_remove(subscription);
+        }
+    }
+    struct session_line *line = session_line_of_track(&p->session, track->id);
+    if (line != NULL) {
+        line->track = 0;
+    }
+    if (track->in_spec) {
+        spec_remove_track(p->room, track->id);
+    }
+    if (track->published) {
+        webhook_track(track, now_us, "track_unpublished", fx);
+        participant_changed(p);
+    }
+    DL_DELETE(p->tracks, track);
+    livekit__track_info__free_unpacked(track->info, NULL);
+    free(track->cid);
+    free(track);
+}
+
+void publish_mute(struct track *track, bool muted)
+{
+    if (track->info->muted == muted) {
+        return;
+    }
+    track->info->muted = muted;
+    track->spec_dirty = true;
+    participant_changed(track->publisher);
+}

@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a room and of the participants in it.
+ *
+ *   joined     its WebSocket is open, join was sent            -> active: DTLS is up
+ *   active     media and data channels work
+ *   resuming   signalling is lost, media lives                 -> active: a new WebSocket resumes
+ * it lost       neither, since 5 s at most                      -> gone gone       left, removed,
+ * replaced by its own identity, or timed out
+ */
+#include "orchestrator/core/room/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define INFO_INTERVAL_US TIME_MS(500) /* between two room_updates: counts change in bursts */
+
+struct participant *room_find(const struct room *room, const char *identity)
+{
+    struct participant *p;
+    HASH_FIND_STR(room->participants, identity, p);
+    return p;
+}
+
+struct participant *room_find_sid(const struct room *room, const char *sid)
+{
+    struct participant *p = room->participants;
+    while (p != NULL && strcmp(p->sid, sid) != 0) {
+        p = p->hh.next;
+    }
+    return p;
+}
+
+struct participant *room_find_transport(const struct room *room, uint64_t transport)
+{
+    struct participant *p = room->participants;
+    while (p != NULL && p->session.transport != transport) {
+        p = p->hh.next;
+    }
+    return p;
+}
+
+struct room *room_new(const struct room_config *config, const char *name, uint64_t epoch,
+                      int64_t now_us)
+{
+    struct room *room = mem_alloc(sizeof(*room));
+    *room = (struct room){.config = config,
+                          .name = mem_str(name),
+                          .metadata = mem_str(""),
+                          .epoch = epoch,
+                          .empty_timeout_s = config->empty_timeout_s,
+                          .departure_timeout_s = config->departure_timeout_s,
+                          .created_us = now_us,
+                          .empty_since_us = now_us,
+                          .info_at_us = now_us,
+                          .levels_until_us = TIME_NEVER,
+                          .quality_at_us = now_us + TIME_S(5)};
+    id_new(room->sid, "RM_", &config->random);
+    config->random.fill(config->random.arg, room->sif_trailer, sizeof(room->sif_trailer));
+    return room;
+}
+
+static void forget(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    while (p->subscriptions != NULL) {
+        subscribe_remove(p->subscriptions);
+    }
+    while (p->tracks != NULL) {
+        publish_remove(p->tracks, now_us, fx);
+    }
+}
+
+void room_free(struct room *room)
+{
+    struct effects unheard = {0};
+    struct participant *p, *next;
+    HASH_ITER(hh, room->participants, p, next)
+    {
+        forget(p, room->created_us, &unheard);
+        HASH_DEL(room->participants, p);
+        participant_free(p);
+    }
+    effects_fini(&unheard);
+    for (size_t i = 0; i < room->departed_count; i++) {
+        livekit__participant_info__free_unpacked(room->departed[i], NULL);
+    }
+    struct rpc_call *call, *next_call;
+    DL_FOREACH_SAFE(room->rpc_calls, call, next_call)
+    {
+        free(call->destination);
+        free(call);
+    }
+    if (room->node_info != NULL) {
+        spillway__control__register__free_unpacked(room->node_info, NULL);
+    }
+    data_replay_fini(&room->replay);
+    free(room->departed);
+    free(room->removed_transports);
+    free(room->removed_tracks);
+    free(room->removed_subscriptions);
+    free(room->name);
+    free(room->metadata);
+    free(room);
+}
+
+const char *room_name(const struct room *room)
+{
+    return room->name;
+}
+
+const char *room_sid(const struct room *room)
+{
+    return room->sid;
+}
+
+const char *room_node(const struct room *room)
+{
+    return room->node;
+}
+
+uint64_t room_epoch(const struct room *room)
+{
+    return room->epoch;
+}
+
+size_t room_participant_count(const struct room *room)
+{
+    return HASH_COUNT(room->participants);
+}
+
+uint32_t room_weight(const struct room *room)
+{
+    uint32_t weight = 0;
+    const struct participant *p;
+    for (p = room->participants; p != NULL; p = p->hh.next) {
+        const struct track *track;
+        const struct subscription *subscription;
+        DL_FOREACH(p->tracks, track)
+        {
+            weight++;
+        }
+        DL_FOREACH(p->subscriptions, subscription)
+        {
+            weight++;
+        }
+    }
+    return weight;
+}
+
+uint64_t room_transport(const struct room *room, const char *identity)
+{
+    const struct participant *p = room_find(room, identity);
+    return p == NULL ? 0 : p->session.transport;
+}
+
+void room_configure(struct room *room, const struct room_settings *settings)
+{
+    if (settings->empty_timeout_s != 0) {
+        room->empty_timeout_s = settings->empty_timeout_s;
+    }
+    if (settings->departure_timeout_s != 0) {
+        room->departure_timeout_s = settings->departure_timeout_s;
+    }
+    if (settings->max_participants != 0) {
+        room->max_participants = settings->max_participants;
+    }
+    if (settings->metadata != NULL && settings->metadata[0] != '\0') {
+        room_set_metadata(room, settings->metadata);
+    }
+}
+
+void room_set_metadata(struct room *room, const char *metadata)
+{
+    char *copy = mem_str(metadata);
+    free(room->metadata);
+    room->metadata = copy;
+    room->info_dirty = true;
+    room->info_at_us = 0;
+}
+
+/* ---- Join and resume ----------------------------------------------------------------------- */
+
+static void fill_server_info(const struct room *room, Livekit__ServerInfo *info)
+{
+    livekit__server_info__init(info);
+    info->version = ROOM_SERVER_VERSION;
+    info->protocol = ROOM_PROTOCOL;
+    info->region = (char *)room->config->region;
+    info->node_id = (char *)room->node;
+    info->debug_info = "Spillway " SPILLWAY_VERSION;
+}
+
+static void send_join(struct participant *p, struct effects *fx)
+{
+    struct room *room = p->room;
+    struct arena arena = {0};
+    Livekit__ServerInfo server;
+    fill_server_info(room, &server);
+    Livekit__JoinResponse join = LIVEKIT__JOIN_RESPONSE__INIT;
+    join.room = info_room(room, &arena);
+    join.participant = info_participant(p, &arena);
+    join.other_participants =
+        arena_array(&arena, HASH_COUNT(room->participants), sizeof(*join.other_participants));
+    for (struct participant *other = room->participants; other != NULL; other = other->hh.next) {
+        if (other != p && !other->permission.hidden) {
+            join.other_participants[join.n_other_participants++] = info_participant(other, &arena);
+        }
+    }
+    join.server_version = server.version;
+    join.server_region = server.region;
+    join.server_info = &server;
+    join.ping_interval = ROOM_PING_INTERVAL_S;
+    join.ping_timeout = ROOM_PING_TIMEOUT_S;
+    join.sif_trailer = (ProtobufCBinaryData){sizeof(room->sif_trailer), room->sif_trailer};
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN;
+    response.join = &join;
+    signal_send(p, &response, fx);
+    arena_fini(&arena);
+}
+
+static int check_join(const struct room *room, const struct room_join *join,
+                      char reason[SDP_REASON_MAX])
+{
+    const Livekit__JoinRequest *request = join->request;
+    if (room_find(room, join->token->identity) == NULL && room->max_participants != 0 &&
+        HASH_COUNT(room->participants) >= room->max_participants) {
+        snprintf(reason, SDP_REASON_MAX, "the room has its %u participants",
+                 room->max_participants);
+        return ERR_FULL;
+    }
+    if ((request->metadata[0] != '\0' || request->n_participant_attributes > 0) &&
+        !token_can_update_own_metadata(&join->token->video)) {
+        snprintf(reason, SDP_REASON_MAX,
+                 "metadata or attributes given without canUpdateOwnMetadata");
+        return ERR_DENIED;
+    }
+    return 0;
+}
+
+static int publish_first(struct participant *p, int64_t now_us, const Livekit__JoinRequest *request,
+                         struct effects *fx, char reason[SDP_REASON_MAX])
+{
+    for (size_t i = 0; i < request->n_add_track_requests; i++) {
+        int err = publish_add(p, request->add_track_requests[i], fx, reason);
+        if (err != 0) {
+            return err;
+        }
+    }
+    if (request->publisher_offer == NULL || request->publisher_offer->sdp[0] == '\0') {
+        return 0;
+    }
+    return negotiate_offer(p, now_us, request->publisher_offer, fx, reason);
+}
+
+int room_join(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx,
+              char reason[SDP_REASON_MAX])
+{
+    int err = check_join(room, join, reason);
+    if (err != 0) {
+        return err;
+    }
+    struct participant *same = room_find(room, join->token->identity);
+    if (same != NULL) {
+        room_leave(room, now_us, same, LIVEKIT__DISCONNECT_REASON__DUPLICATE_IDENTITY,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
+    }
+    struct participant *p = participant_new(room, now_us, join);
+    HASH_ADD_KEYPTR(hh, room->participants, p->identity, strlen(p->identity), p);
+    if (!room->joined_once) {
+        room->joined_once = true;
+        webhook_room(room, now_us, "room_started", fx);
+    }
+    room->empty_since_us = TIME_NEVER;
+    room->info_dirty = true;
+    effect_accept(fx, p->conn);
+    send_join(p, fx);
+    participant_refresh_token(p, now_us, fx);
+    subscribe_auto(p, fx);
+    err = publish_first(p, now_us, join->request, fx, reason);
+    if (err != 0) { /* the WebSocket is open by now: the client hears it there */
+        log_write(room->config->log, LOG_INFO, "join_refused participant=%s reason=%s", p->sid,
+                  reason);
+        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__JOIN_FAILURE,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
+        return 0;
+    }
+    data_track_auto(p, fx);
+    log_write(room->config->log, LOG_INFO, "participant_joined room=%s participant=%s", room->sid,
+              p->sid);
+    return 0;
+}
+
+static void send_reconnect(struct participant *p, struct effects *fx)
+{
+    Livekit__ServerInfo server;
+    fill_server_info(p->room, &server);
+    Livekit__ReconnectResponse reconnect = LIVEKIT__RECONNECT_RESPONSE__INIT;
+    reconnect.server_info = &server;
+    reconnect.last_message_seq = p->last_reliable_sequence;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT;
+    response.reconnect = &reconnect;
+    signal_send(p, &response, fx);
+}
+
+/* What the client may have missed: everybody, itself included, and the room. */
+static void send_state(struct participant *p, struct effects *fx)
+{
+    struct room *room = p->room;
+    struct arena arena = {0};
+    Livekit__ParticipantUpdate update = LIVEKIT__PARTICIPANT_UPDATE__INIT;
+    update.participants =
+        arena_array(&arena, HASH_COUNT(room->participants), sizeof(*update.participants));
+    for (struct participant *other = room->participants; other != NULL; other = other->hh.next) {
+        if (other == p || !other->permission.hidden) {
+            update.participants[update.n_participants++] = info_participant(other, &arena);
+        }
+    }
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE;
+    response.update = &update;
+    signal_send(p, &response, fx);
+
+    Livekit__RoomUpdate room_update = LIVEKIT__ROOM_UPDATE__INIT;
+    room_update.room = info_room(room, &arena);
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ROOM_UPDATE;
+    response.room_update = &room_update;
+    signal_send(p, &response, fx);
+    arena_fini(&arena);
+}
+
+int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
+{
+    struct participant *p = room_find(room, join->token->identity);
+    if (p == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    if (p->conn != 0 && p->conn != join->conn) {
+        effect_close(fx, p->conn, 1000);
+    }
+    effect_accept(fx, join->conn);
+    p->conn = join->conn;
+    p->lost_at_us = TIME_NEVER;
+    p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
+    if (p->resumes_to_drop > 0) { /* simulated fault: the signal drops again, before a message */
+        p->resumes_to_drop--;
+        p->conn = 0;
+        effect_close(fx, join->conn, 1000);
+        return 0;
+    }
+    send_reconnect(p, fx);
+    if (p->drop_next_resume) { /* simulated fault: and after the first */
+        p->drop_next_resume = false;
+        p->conn = 0;
+        effect_close(fx, join->conn, 1000);
+        return 0;
+    }
+    p->asked = false;
+    p->asked_audio = p->asked_video = 0;
+    send_state(p, fx);
+    participant_refresh_token(p, now_us, fx);
+    log_write(room->config->log, LOG_INFO, "participant_resumed room=%s participant=%s reason=%d",
+              room->sid, p->sid, (int)join->request->reconnect_reason);
+    return 0;
+}
+
+/* ---- Leave --------------------------------------------------------------------------------- */
+
+static void depart(struct participant *p)
+{
+    struct room *room = p->room;
+    if (p->permission.hidden) {
+        return;
+    }
+    struct arena arena = {0};
+    p->state = LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
+    p->version++;
+    Livekit__ParticipantInfo *info = info_participant(p, &arena);
+    info->n_tracks = 0;
+    info->n_data_tracks = 0;
+    room->departed = mem_grow(room->departed, room->departed_count + 1, sizeof(*room->departed));
+    room->departed[room->departed_count++] = info_clone(&info->base);
+    arena_fini(&arena);
+}
+
+void room_leave(struct room *room, int64_t now_us, struct participant *p,
+                Livekit__DisconnectReason reason, Livekit__LeaveRequest__Action action,
+                bool say_leave, struct effects *fx)
+{
+    log_write(room->config->log, LOG_INFO, "participant_left room=%s participant=%s reason=%d",
+              room->sid, p->sid, (int)reason);
+    if (say_leave) {
+        signal_leave(p, reason, action, fx);
+    }
+    if (p->conn != 0) {
+        effect_close(fx, p->conn, 1000);
+        p->conn = 0;
+    }
+    bool was_active = p->join_by_us == TIME_NEVER;
+    p->leave_reason = reason;
+    HASH_DEL(room->participants, p);
+    forget(p, now_us, fx);
+    depart(p);
+    webhook_participant(p, now_us,
+                        was_active ? "participant_left" : "participant_connection_aborted", fx);
+    channel_rpc_forget(room, p->identity, fx);
+    if (p->session.transport != 0) {
+        spec_remove_transport(room, p->session.transport);
+        effect_front_close(fx, p->session.transport);
+    }
+    participant_free(p);
+    room->info_dirty = true;
+    if (room->participants == NULL) {
+        room->empty_since_us = now_us;
+    }
+}
+
+void room_disconnected(struct room *room, int64_t now_us, const char *identity, uint64_t conn,
+                       struct effects *fx)
+{
+    struct participant *p = room_find(room, identity);
+    if (p == NULL || p->conn != conn) {
+        return; /* an older connection of a client that has resumed */
+    }
+    p->conn = 0;
+    if (p->join_by_us != TIME_NEVER) { /* it never got as far as media */
+        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__SIGNAL_CLOSE,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, false, fx);
+    } else if (p->media_lost) {
+        p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
+    }
+}
+
+void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason reason,
+                struct effects *fx)
+{
+    struct participant *p, *next;
+    HASH_ITER(hh, room->participants, p, next)
+    {
+        room_leave(room, now_us, p, reason, LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
+    }
+    spec_drop(room, fx);
+    if (room->joined_once) {
+        webhook_room(room, now_us, "room_finished", fx);
+    }
+    effect_room_gone(fx, room->name);
+    room->closed = true;
+}
+
+bool room_over(const struct room *room)
+{
+    return room->closed;
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
+static int64_t empty_deadline(const struct room *room)
+{
+    if (room->empty_since_us == TIME_NEVER) {
+        return TIME_NEVER;
+    }
+    uint32_t timeout_s = room->joined_once ? room->departure_timeout_s : room->empty_timeout_s;
+    return room->empty_since_us + TIME_S(timeout_s);
+}
+
+static int64_t participant_deadline(const struct participant *p)
+{
+    int64_t at = MIN(p->join_by_us, p->lost_at_us);
+    if (p->conn != 0) {
+        at = MIN(at, MIN(p->ping_by_us, p->refresh_at_us));
+    }
+    return at;
+}
+
+int64_t room_deadline(const struct room *room)
+{
+    if (room->closed) {
+        return TIME_NEVER;
+    }
+    int64_t at = MIN(empty_deadline(room), speakers_deadline(room));
+    at = MIN(at, room->participants == NULL ? TIME_NEVER : room->quality_at_us);
+    if (room->info_dirty) {
+        at = MIN(at, room->info_at_us);
+    }
+    const struct rpc_call *call;
+    DL_FOREACH(room->rpc_calls, call)
+    {
+        at = MIN(at, call->until_us);
+    }
+    const struct participant *p;
+    for (p = room->participants; p != NULL; p = p->hh.next) {
+        at = MIN(at, participant_deadline(p));
+    }
+    return at;
+}
+
+static void expire_participant(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    struct room *room = p->room;
+    if (p->conn != 0 && p->ping_by_us <= now_us) { /* dead TCP: the client will resume */
+        uint64_t conn = p->conn;
+        effect_close(fx, conn, 1000);
+        room_disconnected(room, now_us, p->identity, conn, fx);
+    } else if (p->join_by_us <= now_us) {
+        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__JOIN_FAILURE,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
+    } else if (p->lost_at_us <= now_us) {
+        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__CONNECTION_TIMEOUT,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
+    } else if (p->conn != 0 && p->refresh_at_us <= now_us) {
+        participant_refresh_token(p, now_us, fx);
+    }
+}
+
+void room_expire(struct room *room, int64_t now_us, struct effects *fx)
+{
+    struct participant *p, *next;
+    HASH_ITER(hh, room->participants, p, next)
+    {
+        expire_participant(p, now_us, fx);
+    }
+    speakers_expire(room, now_us, fx);
+    if (room->quality_at_us <= now_us) {
+        room->quality_at_us = now_us + TIME_S(5);
+        quality_expire(room, now_us, fx);
+    }
+    channel_rpc_expire(room, now_us, fx);
+    data_replay_expire(&room->replay, now_us);
+    if (empty_deadline(room) <= now_us) {
+        room_close(room, now_us, LIVEKIT__DISCONNECT_REASON__ROOM_CLOSED, fx);
+    }
+}
+
+/* ---- Flush --------------------------------------------------------------------------------- */
+
+static void send_to_all(const struct room *room, const Livekit__SignalResponse *response,
+                        struct effects *fx)
+{
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        signal_send(p, response, fx);
+    }
+}
+
+static void flush_updates(struct room *room, struct effects *fx)
+{
+    struct arena arena = {0};
+    Livekit__ParticipantUpdate update = LIVEKIT__PARTICIPANT_UPDATE__INIT;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE;
+    response.update = &update;
+    size_t most = HASH_COUNT(room->participants) + room->departed_count;
+    update.participants = arena_array(&arena, most, sizeof(*update.participants));
+    for (size_t i = 0; i < room->departed_count; i++) {
+        update.participants[update.n_participants++] = room->departed[i];
+    }
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (!p->update_dirty) {
+            continue;
+        }
+        p->update_dirty = false;
+        Livekit__ParticipantInfo *info = info_participant(p, &arena);
+        if (p->permission.hidden) { /* only it knows of itself */
+            Livekit__ParticipantUpdate own = LIVEKIT__PARTICIPANT_UPDATE__INIT;
+            Livekit__SignalResponse to_self = response;
+            own.n_participants = 1;
+            own.participants = &info;
+            to_self.update = &own;
+            signal_send(p, &to_self, fx);
+        } else {
+            update.participants[update.n_participants++] = info;
+        }
+    }
+    if (update.n_participants > 0) {
+        send_to_all(room, &response, fx);
+    }
+    for (size_t i = 0; i < room->departed_count; i++) {
+        livekit__participant_info__free_unpacked(room->departed[i], NULL);
+    }
+    room->departed_count = 0;
+    arena_fini(&arena);
+}
+
+static void flush_info(struct room *room, int64_t now_us, struct effects *fx)
+{
+    if (!room->info_dirty || now_us < room->info_at_us) {
+        return;
+    }
+    room->info_dirty = false;
+    room->info_at_us = now_us + INFO_INTERVAL_US;
+    struct arena arena = {0};
+    Livekit__RoomUpdate update = LIVEKIT__ROOM_UPDATE__INIT;
+    update.room = info_room(room, &arena);
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ROOM_UPDATE;
+    response.room_update = &update;
+    send_to_all(room, &response, fx);
+    arena_fini(&arena);
+}
+
+void room_flush(struct room *room, int64_t now_us, struct effects *fx)
+{
+    if (room->closed) {
+        return;
+    }
+    flush_updates(room, fx);
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        negotiate_flush(p, fx);
+    }
+    flush_info(room, now_us, fx);
+    spec_flush(room, fx);
+}
