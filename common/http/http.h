@@ -139,7 +139,8 @@ struct http_counters {
     uint64_t connections;         /* open now */
     uint64_t websockets;          /* open now */
     uint64_t connections_total;   /* accepted */
-    uint64_t connections_refused; /* over the cap: 503 */
+    uint64_t connections_refused; /* over the cap: 503 or closed at once */
+    uint64_t connections_silent;  /* ended without one whole request head */
     uint64_t requests_total;      /* HTTP requests with a whole head */
     uint64_t requests_too_large;  /* 413 */
     uint64_t requests_shed;       /* 503 by body_total_max */

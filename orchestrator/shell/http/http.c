@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of the orchestrator's routes. Nothing happens here but passing on; failure modes are
+ * those of common/http.
+ */
+#include "orchestrator/shell/http/http.h"
+
+#include <stdlib.h>
+
+#include "orchestrator/shell/http/pages.h"
+
+#define ROUTES 10
+
+struct orch_http {
+    struct http_server *server;
+    struct pages *pages; /* NULL: none */
+    struct orch_http_handlers handlers;
+    struct http_route routes[ROUTES];
+};
+
+static void on_upgrade(void *arg, const struct http_request *request, struct http_ws *ws)
+{
+    struct orch_http *http = arg;
+    http->handlers.connect(http->handlers.arg, request, ws);
+}
+
+static void on_message(void *arg, struct http_ws *ws, bool text, struct bytes message)
+{
+    struct orch_http *http = arg;
+    http->handlers.message(http->handlers.arg, ws, text, message);
+}
+
+static void on_closed(void *arg, struct http_ws *ws, unsigned code)
+{
+    struct orch_http *http = arg;
+    http->handlers.closed(http->handlers.arg, ws, code);
+}
+
+static void on_validate(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct orch_http *http = arg;
+    http->handlers.validate(http->handlers.arg, request, call);
+}
+
+static void on_twirp(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct orch_http *http = arg;
+    http->handlers.twirp(http->handlers.arg, request, call);
+}
+
+static void on_admin(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct orch_http *http = arg;
+    http->handlers.admin(http->handlers.arg, request, call);
+}
+
+static void on_page(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct orch_http *http = arg;
+    if (http->pages != NULL) {
+        pages_answer(http->pages, request, call);
+    } else if (strcmp(request->path, "/") == 0) {
+        /* Load balancers of LiveKit deployments ask for this. */
+        http_call_answer(call,
+                         &(struct http_answer){.status = 200, .body = {(const uint8_t *)"OK", 2}});
+    } else {
+        http_call_answer(call, &(struct http_answer){.status = 404});
+    }
+}
+
+static void routes_fill(struct orch_http *http, const struct probes *probes)
+{
+#define SIGNALLING(p)                                                                              \
+    {                                                                                              \
+        .path = (p), .on_upgrade = on_upgrade, .on_message = on_message, .on_closed = on_closed,   \
+        .arg = http                                                                                \
+    }
+#define PLAIN(p, m, max, call, a)                                                                  \
+    {                                                                                              \
+        .path = (p), .methods = (m), .body_max = (max), .on_call = (call), .arg = (a)              \
+    }
+    const struct http_route routes[ROUTES] = {
+        SIGNALLING("/rtc"),
+        SIGNALLING("/rtc/v1"),
+        PLAIN("/rtc/validate", HTTP_GET, 0, on_validate, http),
+        PLAIN("/rtc/v1/validate", HTTP_GET, 0, on_validate, http),
+        PLAIN("/twirp/*", HTTP_POST, ORCH_HTTP_TWIRP_BODY_MAX, on_twirp, http),
+        PLAIN("/admin/v1/*", HTTP_GET | HTTP_POST, ORCH_HTTP_ADMIN_BODY_MAX, on_admin, http),
+        PLAIN("/livez", HTTP_GET, 0, probes_on_call, (void *)probes),
+        PLAIN("/readyz", HTTP_GET, 0, probes_on_call, (void *)probes),
+        PLAIN("/metrics", HTTP_GET, 0, probes_on_call, (void *)probes),
+        PLAIN("/*", HTTP_GET, 0, on_page, http),
+    };
+#undef SIGNALLING
+#undef PLAIN
+    memcpy(http->routes, routes, sizeof(routes));
+}
+
+int orch_http_open(struct orch_http **out, const struct orch_http_config *config)
+{
+    struct orch_http *http = mem_alloc(sizeof(*http));
+    http->handlers = config->handlers;
+    routes_fill(http, config->probes);
+    int err = 0;
+    if (config->pages_dir != NULL) {
+        err = pages_load(&http->pages, config->pages_dir, config->log);
+        if (err != 0) {
+            goto fail;
+        }
+    }
+    err = http_open(&http->server, &(struct http_config){
+                                       .loop = config->loop,
+                                       .log = config->log,
+                                       .address = config->address,
+                                       .port = config->port,
+                                       .routes = http->routes,
+                                       .route_count = ROUTES,
+                                       .tls_cert_path = config->tls_cert_path,
+                                       .tls_key_path = config->tls_key_path,
+                                       .cors = true,
+                                       .trust_forwarded_for = config->trust_forwarded_for,
+                                       .limits = config->limits,
+                                   });
+    if (err != 0) {
+        goto fail;
+    }
+    *out = http;
+    return 0;
+
+fail:
+    if (http->pages != NULL) {
+        pages_free(http->pages);
+    }
+    free(http);
+    return err;
+}
+
+struct http_server *orch_http_server(struct orch_http *http)
+{
+    return http->server;
+}
+
+void orch_http_close(struct orch_http *http)
+{
+    http_close(http->server);
+    if (http->pages != NULL) {
+        pages_free(http->pages);
+    }
+    free(http);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The files of a bundled web page, held in memory. What is not in the table does not exist, so no
+ * path a client may write leaves the directory.
+ */
+#ifndef ORCHESTRATOR_SHELL_HTTP_PAGES_H
+#define ORCHESTRATOR_SHELL_HTTP_PAGES_H
+
+#include "common/http/http.h"
+
+#define PAGES_TOTAL_MAX ((size_t)64 << 20) /* bytes of all files */
+
+struct pages;
+
+/* Reads a directory; hidden files and symbolic links are left out. ERR_IO, ERR_TOO_BIG: logged. */
+int pages_load(struct pages **out, const char *dir, const struct log_sink *log) MUST_CHECK;
+void pages_free(struct pages *pages);
+
+/* Answers with the file at request->path, the index for "/", "/meet" and "/meet/...", or 404. */
+void pages_answer(const struct pages *pages, const struct http_request *request,
+                  struct http_call *call);
+
+#endif
