@@ -47,7 +47,8 @@ struct stream_payload {
  * receiver's cache: borrowed until the next call of _media or _repair on that receiver. */
 struct stream_packet {
     struct rtp_view rtp; /* header and extensions as they came, without padding; of a packet that
-                            came by RTX: as they were before. Payload empty: nothing to show */
+                            came by RTX: as they were before. Payload empty: nothing to show,
+                            codec is then RTP_CODEC_NONE */
     uint64_t seq;        /* extended; goes on rising when the source starts anew */
     int64_t arrival_us;
     int64_t wall_us; /* capture time by the publisher's clock, since 1970;
@@ -55,10 +56,11 @@ struct stream_packet {
     enum rtp_codec codec;
     uint32_t clock_hz;
     uint8_t layer;
-    bool late;                   /* a newer packet of this source came before it */
+    bool late;                   /* a newer packet of this source had come before it */
     bool key_start;              /* first packet of a key frame; each audio packet */
     struct rtp_frame_info frame; /* video with a payload; else zeros */
     struct rtp_vp8 vp8;          /* VP8 with a payload; else zeros */
+    struct bytes primary;        /* RED with a payload: its primary block */
 };
 
 /* ---- Receiver ------------------------------------------------------------------------------ */
@@ -83,18 +85,18 @@ void stream_receiver_free(struct stream_receiver *receiver);
 void stream_receiver_rtt(struct stream_receiver *receiver, int64_t rtt_us);
 
 /* A packet of the media SSRC, already authenticated. in is borrowed; *out lives in the cache.
- *   0               forward it (also when it carries no payload: senders must skip its number)
- *   ERR_REPLAY      seen before
- *   ERR_STALE       too old to be of use
- *   ERR_UNSUPPORTED payload type not in the config
- *   ERR_AGAIN       looks like a restarted source or a stray; believed once a second one follows
- *   ERR_INVALID     a payload its codec cannot have
- * All but 0 are counted in the statistics; drop the packet. */
+ *   0          forward it, also if it has no payload: then senders skip its number. A payload its
+ *              codec cannot have, or of a type not negotiated, counts as bad and becomes empty
+ *   ERR_REPLAY seen before
+ *   ERR_STALE  too old to be of use
+ *   ERR_AGAIN  a stray, or a source that started anew: believed once a second one follows
+ * All are counted; those not 0 are to be dropped. */
 MUST_CHECK int stream_receiver_media(struct stream_receiver *receiver, int64_t now_us,
                                      const struct rtp_view *in, const struct stream_packet **out);
 
 /* A packet of the RTX SSRC that belongs to this receiver: gives the original packet back (RFC 4588
- * §4). Results as above; ERR_TRUNCATED for one that carries nothing (a bandwidth probe). */
+ * §4). Results as above; ERR_TRUNCATED for one that carries nothing (a bandwidth probe),
+ * ERR_UNSUPPORTED for a payload type that is no RTX type of the config. */
 MUST_CHECK int stream_receiver_repair(struct stream_receiver *receiver, int64_t now_us,
                                       const struct rtp_view *in, const struct stream_packet **out);
 
@@ -142,7 +144,8 @@ struct stream_receiver_stats {
     uint64_t duplicates;
     uint64_t stale;
     uint64_t restarts;
-    uint64_t bad;    /* unknown payload type, too big, malformed RTX */
+    uint64_t strays; /* far off numbers not believed */
+    uint64_t bad;    /* payload type not negotiated, payload or RTX malformed */
     uint64_t nacked; /* numbers asked for, repeats not counted */
     uint64_t nacks_given_up;
     uint64_t key_frames_asked;
@@ -162,9 +165,10 @@ struct stream_level {
 };
 struct stream_level stream_receiver_level(struct stream_receiver *receiver, int64_t now_us);
 
-/* Which layers of a track carry media now: bit n for layer n. A layer has dried up when it was
- * silent for 300 ms in which another one went on for 3 frames, or for 3 s in any case: still
- * content (screen share) may be slow on all layers, but never on one alone. Entries may be NULL. */
+/* Which layers of a track carry media now: bit n for layer n. A layer that sent has dried up when
+ * it was silent for 400 ms in which another one went on for 3 frames: still content (screen share)
+ * may be slow on all layers, but never on one of several. Entries may be NULL. Cheap: ask on a tick
+ * of about 100 ms, and when the first packet of a layer arrives. */
 uint8_t stream_layers_live(struct stream_receiver *const layers[STREAM_LAYERS_MAX], int64_t now_us);
 
 /* ---- Sender --------------------------------------------------------------------------------
@@ -174,9 +178,10 @@ uint8_t stream_layers_live(struct stream_receiver *const layers[STREAM_LAYERS_MA
  * comes late goes out under the number that was kept for it. Where a source's number has to be
  * filled without showing anything, a packet of padding goes out.
  *
- * Layers. target = the highest live layer that is wanted, none while paused. Switching, first start
- * and resumption of video happen at the first packet of a key frame of the target, and until then
- * the sender goes on with what it has. If that dries up, it sends nothing.
+ * Layers. target = the highest live layer that is wanted, none while paused or if none is. Start,
+ * switch and resumption of video happen at the first packet of a key frame of the target, and until
+ * then the sender goes on with what it has; when that dries up, it sends nothing. Audio starts and
+ * resumes with any packet, marked as the first of a talkspurt.
  *
  * Generations. Each switch, resumption or restart of the source begins one: sequence numbers and
  * VP8 picture ids go on at the next number, timestamps by the publisher's wall clock where sender
@@ -205,13 +210,16 @@ struct stream_want {
 };
 
 /* An idle sender takes about 0.5 KB; its ring (video 8 KB, audio 2 KB) comes with media. It starts
- * paused. */
+ * paused: tell stream_sender_want, and stream_sender_layers to have it ask for a key frame before
+ * the first packet comes. */
 struct stream_sender *stream_sender_new(const struct stream_sender_config *config, int64_t now_us);
 void stream_sender_free(struct stream_sender *sender);
 
 /* Bits that inputs return. */
 #define STREAM_SEND 1u /* *out is filled: send it */
-#define STREAM_ASK  2u /* ask for a key frame of layer stream_sender_needs_key_frame() */
+#define STREAM_ASK                                                                                 \
+    2u /* a key frame is needed anew: call stream_receiver_want_key_frame() on the                 \
+          receiver of layer stream_sender_needs_key_frame() */
 
 /* Returns STREAM_ASK or 0. */
 unsigned stream_sender_want(struct stream_sender *sender, int64_t now_us,
@@ -232,7 +240,7 @@ struct stream_out {
     uint32_t timestamp;
     uint8_t payload_type;
     bool marker;
-    bool padding; /* set the P bit: prefix is the padding, there is no payload */
+    bool padding; /* set the P bit: prefix ends with one byte of padding, there is no payload */
     bool rtx;     /* goes out on rtx_ssrc; prefix begins with the original number */
     bool repeat;  /* this index went out before. AES-GCM: protect it again only if every byte of
                      header, extensions and payload is what it was, for one that differs under the
@@ -273,10 +281,10 @@ MUST_CHECK int stream_sender_report(struct stream_sender *sender, int64_t now_us
 /* Layer being forwarded, -1 none. */
 int stream_sender_layer(const struct stream_sender *sender);
 
-/* Layer it wants to forward (what a relay edge or dynacast must keep flowing), -1 none. */
+/* Live layer it is to forward, -1 none. */
 int stream_sender_target(const struct stream_sender *sender);
 
-/* Layer of which it waits for a key frame, -1 none. Level-triggered twin of STREAM_ASK. */
+/* Layer of which it needs a key frame, -1 none: the state of which STREAM_ASK tells the changes. */
 int stream_sender_needs_key_frame(const struct stream_sender *sender);
 
 /* Where another holder of these SSRCs would go on. */

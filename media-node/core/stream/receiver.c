@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A received packet, in this order: its number is placed, it is copied into the cache, described
+ * there, and then told to loudness, statistics, NACK list and key-frame requests. Requests are made
+ * when polled.
+ */
+#include "media-node/core/stream/receiver_parts.h"
+
+#include <stdlib.h>
+
+#define RTT_MIN_US    TIME_MS(10)
+#define RTT_MAX_US    TIME_MS(500)
+#define DRY_US        TIME_MS(400)
+#define DRY_FRAMES    3
+#define RATE_US       TIME_S(1)
+#define LOST_MAX      0x7fffff /* 24 bits, signed (RFC 3550 §6.4.1) */
+#define NUMBER_OFFSET 65536u   /* extended numbers start a cycle up; reports start at 0 */
+
+/* The source's last sender report. */
+struct source_clock {
+    bool heard;  /* there was one */
+    bool mapped; /* and its timestamp is of this run of the source */
+    uint32_t ts;
+    int64_t wall_us;
+    int64_t arrival_us;
+    uint32_t ntp_middle;
+};
+
+struct rate {
+    int64_t since_us;
+    uint64_t bytes;
+    uint64_t frames;
+    uint32_t bitrate_bps; /* of the last full window */
+    uint32_t frame_rate_millihz;
+};
+
+struct stream_receiver {
+    int64_t now_us;
+    enum stream_kind kind;
+    uint8_t layer;
+    uint8_t audio_level_id;
+    bool nack_wanted;
+    bool pli_wanted;
+    uint32_t ssrc;
+    struct stream_payload payloads[STREAM_PAYLOADS_MAX];
+    size_t payload_count;
+
+    struct stream_sequence sequence;
+    struct stream_nack nack;
+    struct stream_refresh refresh;
+    struct stream_cache cache;
+    struct stream_loudness loudness;
+    struct source_clock clock;
+    struct rate rate;
+
+    uint32_t last_ts;  /* of the newest packet with a payload */
+    uint32_t clock_hz; /* of the newest packet */
+    int64_t last_packet_us;
+    int64_t frame_us[DRY_FRAMES]; /* when the last frames began, ring */
+    uint64_t arrived;             /* originals, for reports; repairs do not count */
+
+    uint32_t jitter_q4; /* clock units, times 16 (RFC 3550 appendix A.8) */
+    uint32_t transit;   /* of the last packet that counted for jitter */
+    bool transit_known;
+    uint64_t expected_prior; /* at the last report (appendix A.3) */
+    uint64_t arrived_prior;
+
+    struct stream_receiver_stats stats;
+};
+
+static const struct stream_payload *payload_find(const struct stream_receiver *receiver, uint8_t pt)
+{
+    for (size_t i = 0; i < receiver->payload_count; i++) {
+        if (receiver->payloads[i].number == pt) {
+            return &receiver->payloads[i];
+        }
+    }
+    return NULL;
+}
+
+static const struct stream_payload *payload_of_rtx(const struct stream_receiver *receiver,
+                                                   uint8_t pt)
+{
+    for (size_t i = 0; i < receiver->payload_count; i++) {
+        if (receiver->payloads[i].rtx == pt && pt != 0) {
+            return &receiver->payloads[i];
+        }
+    }
+    return NULL;
+}
+
+static void advance_time(struct stream_receiver *receiver, int64_t now_us)
+{
+    assert(now_us >= receiver->now_us);
+    receiver->now_us = now_us;
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+struct stream_receiver *stream_receiver_new(const struct stream_receiver_config *config,
+                                            int64_t now_us)
+{
+    assert(config->payload_count > 0 && config->payload_count <= STREAM_PAYLOADS_MAX);
+    assert(config->layer < STREAM_LAYERS_MAX);
+    struct stream_receiver *receiver = mem_alloc(sizeof(*receiver));
+    *receiver = (struct stream_receiver){
+        .now_us = now_us,
+        .kind = config->kind,
+        .layer = config->layer,
+        .audio_level_id = config->audio_level_id,
+        .ssrc = config->ssrc,
+        .payload_count = config->payload_count,
+        .loudness = {.since_us = now_us},
+        .rate = {.since_us = now_us},
+        .last_packet_us = TIME_NEVER,
+    };
+    for (size_t i = 0; i < config->payload_count; i++) {
+        assert(config->payloads[i].clock_hz > 0);
+        receiver->payloads[i] = config->payloads[i];
+        receiver->nack_wanted |= config->payloads[i].nack;
+        receiver->pli_wanted |= config->payloads[i].pli;
+    }
+    for (size_t i = 0; i < DRY_FRAMES; i++) {
+        receiver->frame_us[i] = INT64_MIN;
+    }
+    receiver->clock_hz = config->payloads[0].clock_hz;
+    stream_nack_init(&receiver->nack);
+    stream_refresh_init(&receiver->refresh, config->layer == 0 ? REFRESH_LOW_US : REFRESH_US);
+    stream_cache_init(&receiver->cache, config->kind);
+    return receiver;
+}
+
+void stream_receiver_free(struct stream_receiver *receiver)
+{
+    stream_nack_fini(&receiver->nack);
+    stream_cache_fini(&receiver->cache);
+    free(receiver);
+}
+
+void stream_receiver_rtt(struct stream_receiver *receiver, int64_t rtt_us)
+{
+    assert(rtt_us >= 0);
+    receiver->nack.rtt_us = MIN(MAX(rtt_us, RTT_MIN_US), RTT_MAX_US);
+}
+
+/* ---- Packets: what they are ------------------------------------------------------------------ */
+
+/* H.264 and H.265 do not mark the start of a frame: the first packet with a new timestamp is it.
+ * Behind a gap that may be any packet, so there only parameter sets or a delimiter will do, alone
+ * or first of an aggregate (RFC 6184 §5.7.1, RFC 7798 §4.4.2). */
+static bool begins_access_unit(enum rtp_codec codec, struct bytes payload)
+{
+    if (codec == RTP_CODEC_H264) {
+        unsigned type = payload.data[0] & 0x1fu;
+        if (type == 24 && payload.len > 3) {
+            type = payload.data[3] & 0x1fu;
+        }
+        return type == 7 || type == 9;
+    }
+    unsigned type = payload.data[0] >> 1 & 0x3fu;
+    if (type == 48 && payload.len > 4) {
+        type = payload.data[4] >> 1 & 0x3fu;
+    }
+    return (type >= 32 && type <= 33) || type == 35;
+}
+
+static bool is_key_start(const struct stream_receiver *receiver, const struct stream_packet *packet,
+                         bool contiguous)
+{
+    const struct rtp_frame_info *frame = &packet->frame;
+    if (!frame->key || !frame->frame_start) {
+        return false;
+    }
+    switch (packet->codec) {
+    case RTP_CODEC_H264:
+    case RTP_CODEC_H265:
+        return (contiguous && packet->rtp.ts != receiver->last_ts) ||
+               begins_access_unit(packet->codec, packet->rtp.payload);
+    case RTP_CODEC_VP9:
+        return frame->spatial == 0;
+    default:
+        return true;
+    }
+}
+
+static bool describe_video(struct stream_packet *packet)
+{
+    const struct rtp_view *rtp = &packet->rtp;
+    if (packet->codec == RTP_CODEC_VP8 && rtp_vp8_parse(&packet->vp8, rtp->payload) < 0) {
+        return false;
+    }
+    return rtp_frame_info(packet->codec, rtp->payload, rtp->marker, &packet->frame) == 0;
+}
+
+static bool describe_audio(struct stream_packet *packet)
+{
+    if (packet->codec == RTP_CODEC_RED) {
+        struct rtp_red_block blocks[RTP_RED_MAX];
+        int count = rtp_red_split(packet->rtp.payload, blocks);
+        if (count < 0) {
+            return false;
+        }
+        packet->primary = blocks[count - 1].data;
+    }
+    packet->key_start = true;
+    return true;
+}
+
+static int64_t wall_time(const struct source_clock *clock, uint32_t ts, uint32_t clock_hz)
+{
+    if (!clock->mapped) {
+        return STREAM_WALL_UNKNOWN;
+    }
+    return clock->wall_us + (int64_t)ts_diff(ts, clock->ts) * 1000000 / clock_hz;
+}
+
+/* Fills in what the payload tells; a payload nobody can use is made empty. */
+static void describe(struct stream_receiver *receiver, struct stream_packet *packet,
+                     const struct stream_payload *payload, bool contiguous)
+{
+    packet->arrival_us = receiver->now_us;
+    packet->layer = receiver->layer;
+    packet->clock_hz = payload != NULL ? payload->clock_hz : receiver->clock_hz;
+    packet->wall_us = wall_time(&receiver->clock, packet->rtp.ts, packet->clock_hz);
+    if (packet->rtp.payload.len == 0) {
+        return;
+    }
+    bool usable = payload != NULL;
+    if (usable) {
+        packet->codec = payload->codec;
+        usable = receiver->kind == STREAM_AUDIO ? describe_audio(packet) : describe_video(packet);
+    }
+    if (!usable) {
+        receiver->stats.bad++;
+        packet->codec = RTP_CODEC_NONE;
+        packet->rtp.payload.len = 0;
+    } else if (receiver->kind == STREAM_VIDEO) {
+        packet->key_start = is_key_start(receiver, packet, contiguous);
+    }
+}
+
+/* in: header fields as the source wrote them; its payload follows header or is part of a repair. */
+static struct stream_packet *store(struct stream_receiver *receiver, uint64_t seq,
+                                   const struct rtp_view *in, size_t header_len)
+{
+    struct bytes header = {in->data, header_len};
+    struct stream_packet *packet =
+        stream_cache_put(&receiver->cache, receiver->now_us, seq, header, in->payload);
+    uint8_t *data = (uint8_t *)(packet + 1);
+    data[0] &= 0xdf; /* padding stays behind, so no P bit */
+    rtp_set_pt(data, in->pt);
+    rtp_set_seq(data, in->seq);
+    rtp_set_ssrc(data, in->ssrc);
+    struct rtp_view stored = *in;
+    stored.data = data;
+    stored.payload = packet->rtp.payload;
+    stored.padding_len = 0;
+    if (in->ext.data != NULL) {
+        stored.ext.data = data + (in->ext.data - in->data);
+    }
+    packet->rtp = stored;
+    return packet;
+}
+
+/* ---- Packets: what they tell ------------------------------------------------------------------
+ */
+
+static void note_loudness(struct stream_receiver *receiver, const struct stream_packet *packet)
+{
+    struct rtp_ext ext;
+    struct rtp_ext_iter iter = rtp_ext_begin(&packet->rtp);
+    while (rtp_ext_next(&iter, &ext)) {
+        if (ext.id == receiver->audio_level_id && ext.value.len == 1) {
+            stream_loudness_add(&receiver->loudness, packet->rtp.ts, packet->clock_hz,
+                                rtp_audio_level_dbov(ext.value));
+            return;
+        }
+    }
+}
+
+/* RFC 3550 appendix A.8, over the first packets of frames: the others leave later than their
+ * timestamp says. */
+static void note_jitter(struct stream_receiver *receiver, const struct stream_packet *packet)
+{
+    int64_t seconds = packet->arrival_us / 1000000;
+    int64_t rest_us = packet->arrival_us % 1000000;
+    uint32_t arrival =
+        (uint32_t)(seconds * packet->clock_hz + rest_us * packet->clock_hz / 1000000);
+    uint32_t transit = arrival - packet->rtp.ts;
+    if (receiver->transit_known) {
+        int64_t change = ts_diff(transit, receiver->transit);
+        uint32_t distance = (uint32_t)(change < 0 ? -change : change);
+        receiver->jitter_q4 += distance - ((receiver->jitter_q4 + 8) >> 4);
+    }
+    receiver->transit = transit;
+    receiver->transit_known = true;
+}
+
+static void rate_advance(struct rate *rate, int64_t now_us)
+{
+    int64_t window_us = now_us - rate->since_us;
+    if (window_us < RATE_US) {
+        return;
+    }
+    rate->bitrate_bps = (uint32_t)MIN(rate->bytes * 8 * 1000000 / (uint64_t)window_us, UINT32_MAX);
+    rate->frame_rate_millihz =
+        (uint32_t)MIN(rate->frames * 1000000000 / (uint64_t)window_us, UINT32_MAX);
+    rate->since_us = now_us;
+    rate->bytes = 0;
+    rate->frames = 0;
+}
+
+static void count(struct stream_receiver *receiver, const struct stream_packet *packet)
+{
+    size_t len = packet->rtp.payload.len;
+    receiver->stats.packets++;
+    receiver->stats.bytes += len;
+    receiver->stats.key_frames += packet->key_start && receiver->kind == STREAM_VIDEO;
+    rate_advance(&receiver->rate, receiver->now_us);
+    receiver->rate.bytes += len;
+    if (len > 0) {
+        receiver->last_packet_us = receiver->now_us;
+        stream_refresh_media(&receiver->refresh, receiver->now_us);
+    }
+}
+
+/* The newest packet of its source. */
+static void note_newest(struct stream_receiver *receiver, const struct stream_packet *packet)
+{
+    receiver->clock_hz = packet->clock_hz;
+    if (packet->rtp.payload.len == 0) {
+        return;
+    }
+    if (receiver->stats.frames == 0 || packet->rtp.ts != receiver->last_ts) {
+        receiver->frame_us[receiver->stats.frames % DRY_FRAMES] = receiver->now_us;
+        receiver->stats.frames++;
+        receiver->rate.frames++;
+        note_jitter(receiver, packet);
+    }
+    receiver->last_ts = packet->rtp.ts;
+    if (receiver->audio_level_id != 0) {
+        note_loudness(receiver, packet);
+    }
+}
+
+static void note_gap(struct stream_receiver *receiver, uint64_t first, uint64_t missing)
+{
+    struct stream_nack *nack = &receiver->nack;
+    if (!receiver->nack_wanted || missing == 0) {
+        return;
+    }
+    if (!stream_nack_missing(nack, receiver->now_us, first, missing) && receiver->pli_wanted) {
+        stream_refresh_want(&receiver->refresh, receiver->now_us);
+    }
+}
+
+static void note_repair_state(struct stream_receiver *receiver, const struct stream_packet *packet)
+{
+    uint64_t highest = receiver->sequence.highest;
+    uint32_t slots = receiver->cache.shape.slots;
+    stream_nack_arrived(&receiver->nack, packet->seq);
+    if (highest >= slots) { /* what the cache could not hold any more */
+        stream_nack_forget(&receiver->nack, highest - slots + 1);
+    }
+    if (packet->key_start && receiver->kind == STREAM_VIDEO) {
+        stream_refresh_answered(&receiver->refresh);
+        stream_nack_forget(&receiver->nack, packet->seq);
+    }
+}
+
+/* ---- Packets: the two ways in ------------------------------------------------------------------
+ */
+
+static int count_refused(struct stream_receiver *receiver, enum stream_verdict verdict)
+{
+    switch (verdict) {
+    case SEQUENCE_DUPLICATE:
+        receiver->stats.duplicates++;
+        return ERR_REPLAY;
+    case SEQUENCE_OLD:
+        receiver->stats.stale++;
+        return ERR_STALE;
+    case SEQUENCE_SUSPECT:
+        receiver->stats.strays++;
+        return ERR_AGAIN;
+    case SEQUENCE_NEXT:
+    case SEQUENCE_LATE:
+    case SEQUENCE_RESTART:
+        break;
+    }
+    unreachable();
+}
+
+static void restart(struct stream_receiver *receiver)
+{
+    receiver->stats.restarts++;
+    receiver->transit_known = false;
+    receiver->clock.mapped = false;
+    stream_nack_forget(&receiver->nack, receiver->sequence.base);
+}
+
+int stream_receiver_media(struct stream_receiver *receiver, int64_t now_us,
+                          const struct rtp_view *in, const struct stream_packet **out)
+{
+    advance_time(receiver, now_us);
+    bool first = !receiver->sequence.started;
+    uint64_t before = receiver->sequence.highest;
+    uint64_t seq = 0;
+    enum stream_verdict verdict = stream_sequence_add(&receiver->sequence, in->seq, &seq);
+    if (verdict == SEQUENCE_LATE &&
+        receiver->sequence.highest - seq >= receiver->cache.shape.slots) {
+        verdict = SEQUENCE_OLD;
+    }
+    if (verdict != SEQUENCE_NEXT && verdict != SEQUENCE_LATE && verdict != SEQUENCE_RESTART) {
+        return count_refused(receiver, verdict);
+    }
+    if (verdict == SEQUENCE_RESTART) {
+        restart(receiver);
+    }
+    bool contiguous = verdict == SEQUENCE_NEXT && (first || seq == before + 1);
+    struct stream_packet *packet = store(receiver, seq, in, (size_t)(in->payload.data - in->data));
+    packet->late = verdict == SEQUENCE_LATE;
+    describe(receiver, packet, payload_find(receiver, in->pt), contiguous);
+    receiver->arrived++;
+    count(receiver, packet);
+    if (!packet->late) {
+        note_newest(receiver, packet);
+    }
+    if (verdict == SEQUENCE_NEXT && !first) {
+        note_gap(receiver, before + 1, seq - before - 1);
+    }
+    note_repair_state(receiver, packet);
+    *out = packet;
+    return 0;
+}
+
+int stream_receiver_repair(struct stream_receiver *receiver, int64_t now_us,
+                           const struct rtp_view *in, const struct stream_packet **out)
+{
+    advance_time(receiver, now_us);
+    const struct stream_payload *payload = payload_of_rtx(receiver, in->pt);
+    if (payload == NULL) {
+        receiver->stats.bad++;
+        return ERR_UNSUPPORTED;
+    }
+    if (in->payload.len < 2) {
+        return ERR_TRUNCATED;
+    }
+    uint64_t seq = 0;
+    uint16_t number = be16_get(in->payload.data);
+    enum stream_verdict verdict = stream_sequence_repair(&receiver->sequence, number, &seq);
+    if (verdict == SEQUENCE_LATE &&
+        receiver->sequence.highest - seq >= receiver->cache.shape.slots) {
+        verdict = SEQUENCE_OLD;
+    }
+    if (verdict != SEQUENCE_LATE) {
+        return count_refused(receiver, verdict);
+    }
+    struct rtp_view original = *in; /* RFC 4588 §4: all but these is kept */
+    original.ssrc = receiver->ssrc;
+    original.pt = payload->number;
+    original.seq = number;
+    original.payload = (struct bytes){in->payload.data + 2, in->payload.len - 2};
+    struct stream_packet *packet =
+        store(receiver, seq, &original, (size_t)(in->payload.data - in->data));
+    packet->late = true;
+    describe(receiver, packet, payload, false);
+    receiver->stats.recovered++;
+    count(receiver, packet);
+    note_repair_state(receiver, packet);
+    *out = packet;
+    return 0;
+}
+
+void stream_receiver_sender_report(struct stream_receiver *receiver, int64_t now_us,
+                                   const struct rtcp_sr *sr)
+{
+    advance_time(receiver, now_us);
+    receiver->clock = (struct source_clock){
+        .heard = true,
+        .mapped = true,
+        .ts = sr->ts,
+        .wall_us = rtcp_ntp_to_wall_us(sr->ntp),
+        .arrival_us = now_us,
+        .ntp_middle = rtcp_ntp_middle(sr->ntp),
+    };
+}
+
+/* ---- Requests ------------------------------------------------------------------------------- */
+
+void stream_receiver_want_key_frame(struct stream_receiver *receiver, int64_t now_us)
+{
+    advance_time(receiver, now_us);
+    if (receiver->pli_wanted) {
+        stream_refresh_want(&receiver->refresh, now_us);
+    }
+}
+
+void stream_receiver_expire(struct stream_receiver *receiver, int64_t now_us)
+{
+    advance_time(receiver, now_us); /* what is due comes out when polled */
+}
+
+int64_t stream_receiver_deadline(const struct stream_receiver *receiver)
+{
+    return MIN(receiver->nack.due_us, receiver->refresh.due_us);
+}
+
+bool stream_receiver_poll(struct stream_receiver *receiver, struct stream_request *out)
+{
+    int64_t now_us = receiver->now_us;
+    if (now_us < stream_receiver_deadline(receiver)) {
+        return false;
+    }
+    bool gave_up = false;
+    out->nack_count = stream_nack_collect(&receiver->nack, now_us, out->nack, &gave_up);
+    if (gave_up && receiver->pli_wanted) {
+        stream_refresh_want(&receiver->refresh, now_us);
+    }
+    out->key_frame = stream_refresh_due(&receiver->refresh, now_us);
+    return out->key_frame || out->nack_count > 0;
+}
+
+/* ---- Reports --------------------------------------------------------------------------------- */
+
+int stream_receiver_report(struct stream_receiver *receiver, int64_t now_us,
+                           struct rtcp_report *out)
+{
+    advance_time(receiver, now_us);
+    if (!receiver->sequence.started) {
+        return ERR_AGAIN;
+    }
+    uint64_t expected = stream_sequence_expected(&receiver->sequence);
+    uint64_t expected_now = expected - receiver->expected_prior;
+    uint64_t arrived_now = receiver->arrived - receiver->arrived_prior;
+    uint64_t lost_now = expected_now > arrived_now ? expected_now - arrived_now : 0;
+    int64_t lost = (int64_t)(expected - receiver->arrived);
+    *out = (struct rtcp_report){
+        .ssrc = receiver->ssrc,
+        .seq_high = (uint32_t)(receiver->sequence.highest - NUMBER_OFFSET),
+        .jitter = receiver->jitter_q4 >> 4,
+        .lost = (int32_t)MAX(MIN(lost, LOST_MAX), -LOST_MAX),
+        .fraction = (uint8_t)(expected_now > 0 ? MIN(lost_now * 256 / expected_now, 255) : 0),
+    };
+    if (receiver->clock.heard) {
+        int64_t since_us = now_us - receiver->clock.arrival_us;
+        out->lsr = receiver->clock.ntp_middle;
+        out->dlsr = (uint32_t)MIN(since_us * 65536 / 1000000, UINT32_MAX);
+    }
+    receiver->expected_prior = expected;
+    receiver->arrived_prior = receiver->arrived;
+    return 0;
+}
+
+const struct stream_packet *stream_receiver_find(const struct stream_receiver *receiver,
+                                                 uint64_t seq)
+{
+    return stream_cache_find(&receiver->cache, seq);
+}
+
+void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_us,
+                           struct stream_receiver_stats *out)
+{
+    struct rate rate = receiver->rate;
+    rate_advance(&rate, now_us);
+    uint64_t expected = stream_sequence_expected(&receiver->sequence);
+    uint64_t seen = receiver->arrived + receiver->stats.recovered;
+    *out = receiver->stats;
+    out->lost = expected > seen ? expected - seen : 0;
+    out->nacked = receiver->nack.asked;
+    out->nacks_given_up = receiver->nack.given_up;
+    out->key_frames_asked = receiver->refresh.asked;
+    out->jitter_us =
+        (uint32_t)((uint64_t)(receiver->jitter_q4 >> 4) * 1000000 / receiver->clock_hz);
+    out->bitrate_bps = rate.bitrate_bps;
+    out->frame_rate_millihz = rate.frame_rate_millihz;
+    out->last_packet_us = receiver->last_packet_us;
+    out->heap_bytes =
+        sizeof(*receiver) + stream_cache_bytes(&receiver->cache) +
+        (receiver->nack.entries != NULL ? NACK_LIST_MAX : 0) * sizeof(*receiver->nack.entries);
+}
+
+struct stream_level stream_receiver_level(struct stream_receiver *receiver, int64_t now_us)
+{
+    advance_time(receiver, now_us);
+    return stream_loudness_take(&receiver->loudness, now_us);
+}
+
+/* ---- Layers -----------------------------------------------------------------------------------
+ */
+
+/* When the DRY_FRAMES-th newest frame began; INT64_MIN before there are that many. */
+static int64_t frames_since_us(const struct stream_receiver *receiver)
+{
+    return receiver->frame_us[receiver->stats.frames % DRY_FRAMES];
+}
+
+uint8_t stream_layers_live(struct stream_receiver *const layers[STREAM_LAYERS_MAX], int64_t now_us)
+{
+    int64_t going_on_us = INT64_MIN; /* since then, some layer sent DRY_FRAMES frames */
+    for (size_t i = 0; i < STREAM_LAYERS_MAX; i++) {
+        if (layers[i] != NULL) {
+            going_on_us = MAX(going_on_us, frames_since_us(layers[i]));
+        }
+    }
+    unsigned live = 0;
+    for (size_t i = 0; i < STREAM_LAYERS_MAX; i++) {
+        if (layers[i] == NULL || layers[i]->last_packet_us == TIME_NEVER) {
+            continue;
+        }
+        int64_t last_us = layers[i]->last_packet_us;
+        bool dry = now_us - last_us >= DRY_US && going_on_us > last_us;
+        live |= dry ? 0u : 1u << i;
+    }
+    return (uint8_t)live;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of a sender: the ring of numbers it has given, and its state, which sender.c (layers,
+ * generations, forwarding), compose.c (payloads) and feedback.c (NACK, reports) share.
+ */
+#ifndef MEDIA_NODE_CORE_STREAM_SENDER_PARTS_H
+#define MEDIA_NODE_CORE_STREAM_SENDER_PARTS_H
+
+#include "media-node/core/stream/stream.h"
+
+#define NO_LAYER (-1)
+
+/* ---- ring.c: which source number went out under which number --------------------------------- */
+
+enum stream_slot_state {
+    SLOT_VOID,   /* nothing is left of what was sent */
+    SLOT_KEPT,   /* number kept for a source packet that has not come */
+    SLOT_SENT,   /* sent */
+    SLOT_FILLER, /* sent as padding */
+};
+
+/* How to make the packet of one outgoing number, again and again to the byte: the source's packet
+ * is in its receiver's cache, all that is different is here. */
+struct stream_slot {
+    uint32_t source;        /* low 32 bits of the source's extended number */
+    uint32_t ts_offset;     /* added to the source's timestamp */
+    uint16_t picture_shift; /* taken from the source's picture id */
+    uint16_t resent_ms;     /* when last sent again, low 16 bits */
+    uint8_t tl0_shift;
+    uint8_t key_shift; /* of KEYIDX */
+    uint8_t tries;     /* times sent again */
+    uint8_t state : 2; /* enum stream_slot_state */
+    uint8_t layer : 2;
+    uint8_t marker : 1; /* set the marker, whatever the source says */
+};
+static_assert(sizeof(struct stream_slot) == 16, "four to a cache line");
+
+struct stream_ring {
+    struct stream_slot *slots; /* by index % size; NULL until the first packet */
+    uint32_t size;             /* a power of two */
+    uint64_t first;            /* first index ever given */
+    uint64_t next;             /* next index to give */
+};
+
+void stream_ring_init(struct stream_ring *ring, enum stream_kind kind, uint64_t next);
+void stream_ring_fini(struct stream_ring *ring);
+
+/* Gives the next number. */
+struct stream_slot *stream_ring_append(struct stream_ring *ring, struct stream_slot slot);
+
+/* NULL if that number was not given yet or is too old. */
+struct stream_slot *stream_ring_get(struct stream_ring *ring, uint64_t index);
+
+/* The number of a source packet at or above index low, where source numbers rise; false if it was
+ * given none. */
+bool stream_ring_search(const struct stream_ring *ring, uint64_t low, uint64_t source,
+                        uint64_t *index);
+
+/* The source of that layer is another one now: its packets can't be found any more. */
+void stream_ring_void(struct stream_ring *ring, uint8_t layer);
+
+/* ---- The sender -------------------------------------------------------------------------------
+ */
+
+/* What is done with a codec. */
+enum stream_plan {
+    PLAN_DROP,
+    PLAN_PASS,
+    PLAN_UNPACK, /* RED to Opus: the primary block alone */
+};
+
+/* A generation: a stretch of one source sent without interruption. */
+struct stream_run {
+    uint32_t ssrc;  /* of the source */
+    uint64_t first; /* source number it began with */
+    uint64_t head;  /* highest source number so far */
+    uint64_t index; /* first outgoing number */
+    uint32_t ts_offset;
+    uint16_t picture_shift;
+    uint8_t tl0_shift;
+    uint8_t key_shift;
+};
+
+/* The newest packet sent: where the next generation continues. */
+struct stream_sent {
+    bool known;
+    bool picture_known;
+    bool tl0_known;
+    bool key_known;
+    uint8_t payload_type;
+    uint8_t tl0;
+    uint8_t key;
+    uint16_t picture;
+    uint32_t ts;
+    uint32_t clock_hz;
+    int64_t arrival_us;
+    int64_t wall_us;
+};
+
+/* VP8 temporal layers let through. */
+struct stream_temporal {
+    uint8_t limit;        /* highest layer now */
+    uint8_t limit_before; /* the same for source numbers below since */
+    uint64_t since;
+    bool left_out;    /* picture is set */
+    uint16_t picture; /* id of the last frame left out */
+};
+
+/* What was last seen of a layer's source. */
+struct stream_layer_source {
+    uint32_t ssrc; /* 0 none */
+    uint32_t ts_offset;
+    uint64_t head;
+};
+
+#define REPORTS_KEPT 4
+struct stream_report_sent {
+    uint32_t ntp_middle; /* 0: none */
+    int64_t at_us;
+};
+
+struct stream_sender {
+    int64_t now_us;
+    int8_t current; /* layer being sent, or NO_LAYER */
+    int8_t target;
+    uint8_t live; /* bit a layer */
+    bool video;
+    bool picture_lost; /* the subscriber waits for a key frame of current */
+    struct stream_want want;
+    struct stream_run run; /* valid while current is a layer */
+    struct stream_ring ring;
+    struct stream_sent sent;
+    struct stream_temporal temporal;
+    int64_t resend_credit; /* bytes */
+    uint32_t ssrc;
+    uint32_t rtx_ssrc;
+    uint32_t timestamp_first;
+    bool repeat_allowed;
+    uint64_t rtx_next;
+    struct {
+        uint8_t plan; /* enum stream_plan */
+        uint8_t number;
+        uint8_t rtx;
+    } codecs[RTP_CODEC_PCMA + 1];
+    struct stream_layer_source layers[STREAM_LAYERS_MAX];
+    struct stream_report_sent reports[REPORTS_KEPT];
+    unsigned report_count;
+    struct stream_sender_stats stats;
+};
+
+/* sender.c: true if a late packet may only be sent as a filler. */
+bool stream_sender_late_left_out(struct stream_sender *sender, const struct stream_packet *packet);
+
+/* ---- compose.c: what a packet looks like to this subscriber ------------------------------------
+ */
+
+void stream_compose(const struct stream_sender *sender, uint64_t index,
+                    const struct stream_slot *slot, const struct stream_packet *packet,
+                    struct stream_out *out);
+
+/* Where in the descriptor KEYIDX stands; 0: absent. */
+uint8_t stream_vp8_key_at(const struct stream_packet *packet);
+
+#endif
