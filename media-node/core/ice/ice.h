@@ -63,8 +63,8 @@ MUST_CHECK int ice_set_credentials(struct ice *ice, const struct ice_credentials
 
 /* A message that stun_parse accepted, which arrived on path. Returns 0 if it authenticated, or what
  * was wrong with it (counted; an error response may be in the output): ERR_INVALID, ERR_AUTH,
- * ERR_NOT_FOUND (another ufrag; response to no check of ours), ERR_DENIED (role conflict),
- * ERR_UNSUPPORTED (indications, unknown attributes). */
+ * ERR_NOT_FOUND (another ufrag; response to no check of ours), ERR_DENIED (role conflict; the
+ * client refused our check), ERR_UNSUPPORTED (indications, unknown attributes). */
 int ice_receive(struct ice *ice, int64_t now_us, const struct ice_path *path,
                 const struct stun_message *message);
 
