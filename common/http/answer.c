@@ -160,22 +160,23 @@ int answer_writeable(struct conn *conn)
         return 0;
     }
     conn->answered = false;
-    /* A refused body may still be on its way; lws throws it away, for as long as a good one had. */
-    lws_set_timer_usecs(conn->wsi, conn->body_awaited
-                                       ? conn->server->limits.header_timeout_s * LWS_US_PER_SEC
-                                       : LWS_SET_TIMER_USEC_CANCEL);
+    if (conn->body_awaited) {
+        /* A refused body is still on its way; lws throws it away, for as long as a good one had. */
+        lws_set_timer_usecs(conn->wsi, conn->server->limits.header_timeout_s * LWS_US_PER_SEC);
+    }
     if (conn->close_after || lws_http_transaction_completed(conn->wsi)) {
         return -1;
     }
     return 0;
 }
 
-/* The connection's timer: progress of an answer, or a body that took too long. */
+/* The connection's timer: progress of an answer, or a body that took too long. One that is no
+ * longer of use is left to fire, since lws 4.1 fires a cancelled one at once. */
 int answer_tick(struct conn *conn)
 {
     int pending = 0;
     if (!conn->answered) {
-        return -1;
+        return conn->body_awaited ? -1 : 0;
     }
     size_t unsent = conn_unsent(conn);
     if (unsent != conn->unsent_at_tick) {

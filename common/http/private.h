@@ -95,9 +95,9 @@ struct http_ws {
     struct buffer in; /* the message being put together */
     bool open;        /* the 101 is out */
     bool refused;
-    bool closing;  /* no more messages either way */
-    unsigned code; /* close code for on_closed, 0: none yet */
-    char reason[124];
+    bool closing;    /* no more messages either way */
+    bool close_sent; /* or queued */
+    unsigned code;   /* close code for on_closed, 0: none yet */
 };
 
 /* ---- buffer.c ---- */
@@ -140,7 +140,7 @@ int ws_confirm(struct conn *conn, const char *protocol);
 void ws_open(struct conn *conn);
 int ws_receive(struct conn *conn, const void *bytes, size_t len);
 int ws_writeable(struct conn *conn);
-void ws_peer_closes(struct conn *conn, const uint8_t *payload, size_t len);
+int ws_peer_closes(struct conn *conn, const uint8_t *payload, size_t len);
 void ws_closed(struct conn *conn, unsigned code_if_none);
 
 #endif

@@ -185,10 +185,9 @@ static int body_length(struct lws *wsi, enum http_method method, size_t *out)
 /* ---- Answers of the server itself ------------------------------------------------------------ */
 static void answer_preflight(struct conn *conn)
 {
-    static const char name[] = "access-control-request-headers:";
     char wanted[1024] = "";
     char headers[sizeof(wanted) + 256];
-    int len = lws_hdr_custom_copy(conn->wsi, wanted, sizeof(wanted), name, sizeof(name) - 1);
+    int len = lws_hdr_copy(conn->wsi, wanted, sizeof(wanted), WSI_TOKEN_HTTP_AC_REQUEST_HEADERS);
     for (int i = 0; i < len; i++) {
         if (wanted[i] < ' ' || wanted[i] > '~') {
             len = 0;
@@ -234,7 +233,6 @@ static void dispatch(struct conn *conn, const struct http_route *route,
     struct http_call *call = mem_alloc(sizeof(*call));
     *call = (struct http_call){.magic = MAGIC_CALL, .conn = conn};
     conn->call = call;
-    lws_set_timer_usecs(conn->wsi, LWS_SET_TIMER_USEC_CANCEL);
     lws_set_timeout(conn->wsi, NO_PENDING_TIMEOUT, 0);
     route->on_call(route->arg, request, call);
     if (conn->call != NULL) {
@@ -304,7 +302,6 @@ int request_head(struct conn *conn)
     conn->asked = true;
     conn->body_awaited = false;
     conn->close_after = false;
-    lws_set_timer_usecs(conn->wsi, LWS_SET_TIMER_USEC_CANCEL);
     if (server->closing || conn->answered || conn->call != NULL) {
         return -1;
     }

@@ -129,8 +129,7 @@ static int on_ws(struct conn *conn, enum lws_callback_reasons reason, void *in, 
     case LWS_CALLBACK_SERVER_WRITEABLE:
         return ws_writeable(conn);
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-        ws_peer_closes(conn, in, len);
-        return 0;
+        return ws_peer_closes(conn, in, len);
     default:
         unreachable();
     }

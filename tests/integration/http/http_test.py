@@ -1,0 +1,559 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drives the orchestrator's HTTP and WebSocket port with sockets of its own, so that broken, slow and
+hostile clients can be played as well as good ones.
+
+    http_test.py PATH_OF_HTTP_TEST_SERVER [unittest arguments]
+"""
+import base64
+import gzip
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SERVER = sys.argv.pop(1)
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+MIB = 1 << 20
+
+
+class Server:
+    """A server process; arguments as in server.c."""
+
+    def __init__(self, pages="", connections=0, ping_s=0, header_s=0, queue=0):
+        arguments = [pages] + [str(n) for n in (connections, ping_s, header_s, queue)]
+        self.process = subprocess.Popen([SERVER] + arguments, stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().split()[1])
+
+    def stop(self):
+        """Returns the exit status and what it printed: "closed CODE" lines and the counters."""
+        self.process.send_signal(signal.SIGTERM)
+        output, _ = self.process.communicate(timeout=20)
+        return self.process.returncode, output
+
+    def connect(self):
+        s = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return s
+
+
+class Answer:
+    """One HTTP answer read from a socket; status 0 if the connection ended without one."""
+
+    def __init__(self, s, head_only=False):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            more = receive(s, 65536)
+            if not more:
+                self.status, self.headers, self.body = 0, {}, data
+                return
+            data += more
+        head, _, self.body = data.partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        self.status = int(lines[0].split()[1])
+        self.headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines[1:])}
+        length = int(self.headers.get("content-length", 0))
+        while self.status != 101 and not head_only and len(self.body) < length:
+            more = receive(s, 65536)
+            assert more, "the connection ended inside a body"
+            self.body += more
+
+
+def receive(s, size):
+    try:
+        return s.recv(size)
+    except ConnectionResetError:
+        return b""
+
+
+def ended(s, within_s):
+    """Whether the peer closes the connection within a time, whatever it sends before."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        s.settimeout(max(0.01, deadline - time.monotonic()))
+        try:
+            if not receive(s, 65536):
+                return True
+        except socket.timeout:
+            return False
+    return False
+
+
+def request(server, line, headers="", body=b"", s=None):
+    s = s or server.connect()
+    s.sendall(f"{line} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode() + body)
+    return Answer(s, line.startswith("HEAD"))
+
+
+def post(server, path, body, s=None):
+    return request(server, f"POST {path}", f"Content-Length: {len(body)}\r\n", body, s)
+
+
+class Ws:
+    """A WebSocket client of the simplest kind."""
+
+    def __init__(self, server, path="/rtc?token=good", headers=""):
+        self.s = server.connect()
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.s.sendall((f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                        f"Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                        f"Sec-WebSocket-Key: {key}\r\n{headers}\r\n").encode())
+        self.answer = Answer(self.s)
+        self.data = self.answer.body if self.answer.status == 101 else b""
+
+    def send(self, opcode, payload, final=True, announce=None, rsv=0):
+        if isinstance(payload, str):
+            payload = payload.encode()
+        length = len(payload) if announce is None else announce
+        head = bytes([(0x80 if final else 0) | rsv | opcode])
+        if length < 126:
+            head += bytes([0x80 | length])
+        elif length < 65536:
+            head += bytes([0x80 | 126]) + struct.pack(">H", length)
+        else:
+            head += bytes([0x80 | 127]) + struct.pack(">Q", length)
+        mask = b"\x37\xfa\x21\x3d"
+        repeated = mask * (len(payload) // 4 + 1)
+        masked = (int.from_bytes(payload, "big") ^
+                  int.from_bytes(repeated[:len(payload)], "big")).to_bytes(len(payload), "big")
+        self.s.sendall(head + mask + masked)
+
+    def take(self, count):
+        while len(self.data) < count:
+            more = receive(self.s, 1 << 20)
+            if not more:
+                raise EOFError
+            self.data += more
+        taken, self.data = self.data[:count], self.data[count:]
+        return taken
+
+    def receive(self):
+        """Next frame as (opcode, payload). The server never fragments."""
+        first, length = self.take(2)
+        assert first & 0x80 and not length & 0x80
+        if length == 126:
+            length = struct.unpack(">H", self.take(2))[0]
+        elif length == 127:
+            length = struct.unpack(">Q", self.take(8))[0]
+        return first & 0x0f, self.take(length)
+
+    def hello(self):
+        greeting = self.receive()[1].decode(), self.receive()[1].decode()
+        return greeting
+
+    def close_code(self):
+        opcode, payload = self.receive()
+        assert opcode == CLOSE, (opcode, payload[:50])
+        return struct.unpack(">H", payload[:2])[0], payload[2:].decode()
+
+
+class Case(unittest.TestCase):
+    options = {}
+
+    def setUp(self):
+        self.server = Server(**self.options)
+
+    def tearDown(self):
+        if self.server.process.poll() is None:
+            self.stop()
+
+    def stop(self):
+        status, output = self.server.stop()
+        self.assertEqual(status, 0, "the server must stop cleanly, without leaks")
+        return output
+
+
+class Upgrade(Case):
+    def test_accepted_and_greeted_before_anything_else(self):
+        for path in ("/rtc", "/rtc/v1", "//rtc///v1"):
+            ws = Ws(self.server, path + "?token=good")
+            self.assertEqual(ws.answer.status, 101)
+            self.assertNotIn("sec-websocket-extensions", ws.answer.headers)
+            self.assertEqual(ws.hello(), ("hello 127.0.0.1 0", path.replace("//", "/").replace("//", "/")))
+
+    def test_refused_with_status_body_and_cors(self):
+        ws = Ws(self.server, "/rtc?token=b%61d+%26x", "Authorization: Bearer t\r\nUser-Agent: me\r\n")
+        self.assertEqual(ws.answer.status, 401)
+        self.assertEqual(ws.answer.body,
+                         b'bad token "bad &x" authorization "Bearer t" agent "me"')
+        self.assertEqual(ws.answer.headers["access-control-allow-origin"], "*")
+        self.assertEqual(ws.answer.headers["retry-after"], "7")
+        self.assertTrue(ended(ws.s, 2))
+
+    def test_unknown_path(self):
+        self.assertEqual(Ws(self.server, "/rtc/v2?token=good").answer.status, 404)
+        self.assertEqual(Ws(self.server, "/twirp/x").answer.status, 404)
+
+    def test_without_upgrade(self):
+        answer = request(self.server, "GET /rtc/v1?token=good")
+        self.assertEqual((answer.status, answer.body), (404, b""))
+        self.assertEqual(answer.headers["access-control-allow-origin"], "*")
+
+    def test_other_protocol(self):
+        answer = request(self.server, "GET /rtc", "Connection: Upgrade, HTTP2-Settings\r\n"
+                         "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n")
+        self.assertEqual(answer.status, 400)
+
+    def test_compression_is_declined(self):
+        ws = Ws(self.server, headers="Sec-WebSocket-Extensions: permessage-deflate\r\n")
+        self.assertNotIn("sec-websocket-extensions", ws.answer.headers)
+        ws.hello()
+        ws.send(BINARY, b"abc", rsv=0x40)
+        self.assertEqual(ws.close_code()[0], 1002)
+
+    def test_long_request_line(self):
+        ws = Ws(self.server, "/rtc/v1?join_request=" + "A" * 30000 + "%2B" * 10000 + "&token=good")
+        self.assertEqual(ws.hello()[0], "hello 127.0.0.1 40000")
+
+    def test_request_line_above_the_limit(self):
+        s = self.server.connect()
+        try:
+            s.sendall(b"GET /rtc?join_request=" + b"A" * 100000 + b" HTTP/1.1\r\n\r\n")
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        self.assertTrue(ended(s, 5))
+        self.assertEqual(Ws(self.server).answer.status, 101)
+
+
+class Messages(Case):
+    def test_echo_of_all_sizes(self):
+        ws = Ws(self.server)
+        ws.hello()
+        for size in (0, 1, 125, 126, 4096, 65535, 65536, 2 * MIB):
+            payload = os.urandom(size)
+            ws.send(BINARY, payload)
+            self.assertEqual(ws.receive(), (BINARY, payload), size)
+        ws.send(TEXT, "gr\u00fc\u00dfe")
+        self.assertEqual(ws.receive(), (TEXT, "gr\u00fc\u00dfe".encode()))
+
+    def test_fragments_with_a_ping_between(self):
+        ws = Ws(self.server)
+        ws.hello()
+        ws.send(TEXT, "one ", final=False)
+        ws.send(PING, "still there?")
+        ws.send(0, "two ", final=False)
+        ws.send(0, "three")
+        frames = [ws.receive(), ws.receive()]
+        self.assertIn((PONG, b"still there?"), frames)
+        self.assertIn((TEXT, b"one two three"), frames)
+
+    def test_too_big_as_announced(self):
+        ws = Ws(self.server)
+        ws.hello()
+        ws.send(BINARY, b"begin", announce=2 * MIB + 1)
+        self.assertEqual(ws.close_code()[0], 1009)
+
+    def test_too_big_in_fragments(self):
+        ws = Ws(self.server)
+        ws.hello()
+        ws.send(BINARY, bytes(2 * MIB), final=False)
+        ws.send(0, b"x")
+        self.assertEqual(ws.close_code()[0], 1009)
+        output = self.stop()
+        self.assertIn("closed 1009", output)
+        self.assertIn("too_big 1", output)
+
+    def test_close_by_the_server(self):
+        ws = Ws(self.server)
+        ws.hello()
+        ws.send(TEXT, "close 4007 see you")
+        self.assertEqual(ws.receive(), (TEXT, b"last"))
+        self.assertEqual(ws.close_code(), (4007, "see you"))
+        ws.send(CLOSE, struct.pack(">H", 4007))
+        self.assertTrue(ended(ws.s, 2))
+        self.assertIn("closed 4007", self.stop())
+
+    def test_close_by_the_client(self):
+        ws = Ws(self.server)
+        ws.hello()
+        ws.send(CLOSE, struct.pack(">H", 1000) + b"bye")
+        self.assertEqual(ws.close_code()[0], 1000)
+        self.assertTrue(ended(ws.s, 2))
+        self.assertIn("closed 1000", self.stop())
+
+    def test_lost_connection(self):
+        ws = Ws(self.server)
+        ws.hello()
+        ws.s.close()
+        time.sleep(0.2)
+        self.assertIn("closed 1006", self.stop())
+
+    def test_burst_arrives_in_order_and_in_few_pieces(self):
+        ws = Ws(self.server)
+        ws.hello()
+        ws.send(TEXT, "burst 1000")
+        pieces = 0
+        while len(ws.data) < 10 * 3 + 90 * 4 + 900 * 5:
+            ws.data += ws.s.recv(1 << 20)
+            pieces += 1
+        self.assertLessEqual(pieces, 3)
+        self.assertEqual([ws.receive()[1] for _ in range(1000)],
+                         [str(i).encode() for i in range(1000)])
+
+    def test_broken_frames(self):
+        broken = [
+            (1007, lambda ws: ws.send(TEXT, b"\xff\xfe")),
+            (1002, lambda ws: ws.send(3, b"")),
+            (1002, lambda ws: ws.send(0, b"continuation of nothing")),
+        ]
+        for code, act in broken:
+            ws = Ws(self.server)
+            ws.hello()
+            act(ws)
+            self.assertEqual(ws.close_code()[0], code)
+
+    def test_shutdown_with_open_connections(self):
+        sockets = [Ws(self.server), Ws(self.server)]
+        idle = self.server.connect()
+        late = self.server.connect()
+        late.sendall(b"GET /rtc/validate HTTP/1.1\r\nHost: x\r\n\r\n")
+        for ws in sockets:
+            ws.hello()
+        self.assertEqual(self.stop().count("closed 1001"), 2)
+        self.assertTrue(ended(idle, 2))
+
+
+class Slow(Case):
+    options = {"ping_s": 1, "header_s": 1, "queue": 300000}
+
+    def test_ping_and_no_pong(self):
+        ws = Ws(self.server)
+        ws.hello()
+        begin = time.monotonic()
+        self.assertEqual(ws.receive()[0], PING)
+        self.assertLess(time.monotonic() - begin, 1.7)
+        ws.send(PONG, b"")
+        self.assertEqual(ws.receive()[0], PING)
+        self.assertTrue(ended(ws.s, 3))
+        self.assertIn("closed 1006", self.stop())
+
+    def test_client_that_does_not_read(self):
+        ws = Ws(self.server)
+        ws.hello()
+        ws.send(TEXT, "flood")
+        time.sleep(0.3)
+        self.assertEqual(Ws(self.server).answer.status, 101)
+        output = self.stop()
+        self.assertIn("closed 1008", output)
+        self.assertIn("slow 1", output)
+
+    def test_slow_head(self):
+        s = self.server.connect()
+        s.sendall(b"GET /livez HT")
+        self.assertTrue(ended(s, 3))
+        self.assertTrue(ended(self.server.connect(), 3))
+        self.assertIn("silent 2", self.stop())
+
+    def test_slow_body(self):
+        s = self.server.connect()
+        s.sendall(b"POST /twirp/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+        s.settimeout(0.2)
+        begin = time.monotonic()
+        while time.monotonic() - begin < 4:
+            try:
+                s.sendall(b"x")
+                if not receive(s, 100):
+                    break
+            except socket.timeout:
+                continue
+            except (BrokenPipeError, ConnectionResetError):
+                break
+        self.assertLess(time.monotonic() - begin, 2.5)
+
+    def test_slow_reader_of_an_answer_that_goes_on_sending(self):
+        s = self.server.connect()
+        body = bytes(9 * MIB)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.sendall(b"POST /twirp/x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body))
+        s.sendall(body)
+        time.sleep(0.3)
+        with self.assertRaises((BrokenPipeError, ConnectionResetError, socket.timeout)):
+            for _ in range(100):
+                s.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                time.sleep(0.02)
+
+
+class Http(Case):
+    def test_statuses(self):
+        self.assertEqual(request(self.server, "GET /").body, b"OK")
+        self.assertEqual(request(self.server, "GET /nothing").status, 404)
+        answer = request(self.server, "GET /twirp/x")
+        self.assertEqual((answer.status, answer.headers["allow"]), (405, "POST"))
+        answer = request(self.server, "DELETE /admin/v1/rooms")
+        self.assertEqual((answer.status, answer.headers["allow"]), (405, "GET, HEAD, POST"))
+        self.assertEqual(request(self.server, "POST /twirp/x").status, 411)
+        answer = request(self.server, "POST /twirp/x", "Transfer-Encoding: chunked\r\n", b"0\r\n\r\n")
+        self.assertEqual(answer.status, 411)
+        for length in ("-1", "1x", "9" * 30, "", "5\r\nContent-Length: 6"):
+            answer = request(self.server, "POST /twirp/x", f"Content-Length: {length}\r\n")
+            self.assertIn(answer.status, (400, 411), length)
+
+    def test_bodies(self):
+        for size in (0, 1, 5000, 10 * MIB):
+            body = os.urandom(size)
+            answer = post(self.server, "/twirp/x", body)
+            self.assertEqual((answer.status, answer.body), (200, body), size)
+
+    def test_body_too_large(self):
+        s = self.server.connect()
+        answer = post(self.server, "/twirp/x", bytes(10 * MIB + 1), s)
+        self.assertEqual(answer.status, 413)
+        self.assertEqual(answer.headers["access-control-allow-origin"], "*")
+        self.assertEqual(post(self.server, "/twirp/x", b"again", s).body, b"again")
+        self.assertEqual(post(self.server, "/admin/v1/x", bytes(65537)).status, 413)
+        self.assertIn("too_large 2", self.stop())
+
+    def test_preflight(self):
+        answer = request(self.server, "OPTIONS /twirp/livekit.RoomService/ListRooms",
+                         "Origin: https://a.example\r\nAccess-Control-Request-Method: POST\r\n"
+                         "Access-Control-Request-Headers: authorization,content-type\r\n")
+        self.assertEqual(answer.status, 204)
+        self.assertEqual(answer.headers["access-control-allow-origin"], "*")
+        self.assertEqual(answer.headers["access-control-allow-headers"], "authorization,content-type")
+        self.assertEqual(answer.headers["access-control-max-age"], "86400")
+        self.assertIn("POST", answer.headers["access-control-allow-methods"])
+
+    def test_keep_alive_and_pipelining(self):
+        s = self.server.connect()
+        for i in range(3):
+            self.assertEqual(request(self.server, f"GET /rtc/validate?v={i}", s=s).body,
+                             str(i).encode())
+        s.sendall(b"GET /rtc/validate?v=a HTTP/1.1\r\nHost: x\r\n\r\n"
+                  b"GET /rtc/validate?v=b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        data = b""
+        while more := receive(s, 65536):
+            data += more
+        self.assertEqual(data.count(b"HTTP/1.1 200 OK"), 2)
+        self.assertTrue(data.endswith(b"b"))
+
+    def test_head(self):
+        answer = request(self.server, "HEAD /livez")
+        self.assertEqual((answer.status, answer.headers["content-length"], answer.body),
+                         (200, "3", b""))
+
+    def test_late_answer(self):
+        self.assertEqual(request(self.server, "GET /rtc/v1/validate").body, b"late")
+
+    def test_client_gone_before_the_answer(self):
+        s = self.server.connect()
+        s.sendall(b"GET /rtc/validate HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()
+        time.sleep(0.3)
+        self.assertEqual(request(self.server, "GET /livez").status, 200)
+
+    def test_garbage(self):
+        for line in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"BREW /pot HTTP/1.1\r\n\r\n",
+                     b"CONNECT x:1 HTTP/1.1\r\n\r\n", b"\r\n\r\n\r\n\r\n", b"GET\r\n\r\n",
+                     b"GET / HTTP/1.1\r\nX: " + b"y" * 70000 + b"\r\n\r\n",
+                     b"GET /%zz HTTP/1.1\r\n\r\n", b"GET /?" + b"a&" * 500 + b" HTTP/1.1\r\n\r\n"):
+            s = self.server.connect()
+            try:
+                s.sendall(line)
+                s.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+            ended(s, 1)
+        self.assertEqual(request(self.server, "GET /livez").status, 200)
+
+    def test_probes(self):
+        self.assertEqual(request(self.server, "GET /livez").body, b"ok\n")
+        answer = request(self.server, "GET /readyz")
+        self.assertEqual((answer.status, answer.body), (503, b"cordoned\n"))
+        answer = request(self.server, "GET /metrics")
+        self.assertTrue(answer.headers["content-type"].startswith("text/plain; version=0.0.4"))
+        self.assertRegex(answer.body, rb"# TYPE test_http_connections gauge\ntest_http_connections \d\n")
+
+
+class Cap(Case):
+    options = {"connections": 2}
+
+    def test_cap(self):
+        held = [Ws(self.server), Ws(self.server)]
+        third = request(self.server, "GET /livez")
+        self.assertEqual(third.status, 503)
+        self.assertIn("retry-after", third.headers)
+        self.assertEqual(Ws(self.server).answer.status, 503)
+        held.pop().s.close()
+        time.sleep(0.2)
+        self.assertEqual(request(self.server, "GET /livez").status, 200)
+        crowd = [self.server.connect() for _ in range(40)]
+        self.assertTrue(ended(crowd[-1], 2))
+
+
+class Pages(Case):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        root = self.dir.name
+        self.script = b"console.log(1);\n" * 20000
+        files = {
+            "secret.txt": b"outside",
+            "www/index.html": b"<!doctype html>",
+            "www/.hidden": b"hidden",
+            "www/.git/config": b"hidden",
+            "www/assets/app-1a2b.js": self.script,
+            "www/assets/app-1a2b.js.gz": gzip.compress(self.script),
+            "www/a b.svg": b"<svg/>",
+        }
+        for name, content in files.items():
+            path = os.path.join(root, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(content)
+        os.symlink("../secret.txt", os.path.join(root, "www/link.txt"))
+        self.server = Server(pages=root + "/www/")
+
+    def tearDown(self):
+        super().tearDown()
+        self.dir.cleanup()
+
+    def test_index(self):
+        for path in ("/", "/meet", "/meet/", "/meet/any-room?x=1", "/index.html", "//meet"):
+            answer = request(self.server, "GET " + path)
+            self.assertEqual((answer.status, answer.body), (200, b"<!doctype html>"), path)
+            self.assertEqual(answer.headers["content-type"], "text/html; charset=utf-8")
+            self.assertEqual(answer.headers["cache-control"], "no-cache")
+            policy = answer.headers["content-security-policy"]
+            self.assertIn("default-src 'self';", policy)
+            self.assertNotIn("unsafe", policy)
+            self.assertNotIn("http", policy)
+
+    def test_gzip_and_etag(self):
+        plain = request(self.server, "GET /assets/app-1a2b.js")
+        self.assertEqual(plain.body, self.script)
+        self.assertIn("immutable", plain.headers["cache-control"])
+        packed = request(self.server, "GET /assets/app-1a2b.js", "Accept-Encoding: br, gzip\r\n")
+        self.assertEqual(packed.headers["content-encoding"], "gzip")
+        self.assertEqual(packed.headers["vary"], "Accept-Encoding")
+        self.assertEqual(gzip.decompress(packed.body), self.script)
+        self.assertNotEqual(plain.headers["etag"], packed.headers["etag"])
+        same = request(self.server, "GET /assets/app-1a2b.js",
+                       f"If-None-Match: {plain.headers['etag']}\r\n")
+        self.assertEqual((same.status, same.body), (304, b""))
+        self.assertEqual(request(self.server, "GET /a%20b.svg").headers["content-type"],
+                         "image/svg+xml")
+
+    def test_nothing_else_is_there(self):
+        for path in ("/../secret.txt", "/assets/../../secret.txt", "/%2e%2e/secret.txt",
+                     "/..%2fsecret.txt", "/%2e%2e%2fsecret.txt", "/....//secret.txt",
+                     "/meet/../../secret.txt", "/\\..\\secret.txt", "/link.txt", "/.hidden",
+                     "/.git/config", "/assets", "/assets/", "/index.html/", "/x%00",
+                     "/../secret.txt%00.html"):
+            answer = request(self.server, "GET " + path)
+            self.assertNotIn(answer.body, (b"outside", b"hidden"), path)
+            self.assertIn(answer.status, (0, 403, 404), path)
+
+    def test_slow_download(self):
+        s = self.server.connect()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.sendall(b"GET /assets/app-1a2b.js HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.7)
+        self.assertEqual(Answer(s).body, self.script)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2, warnings="ignore")
