@@ -33,7 +33,7 @@ endif()
 find_package(PkgConfig REQUIRED)
 foreach(pair zmq:libzmq uv:libuv srtp:libsrtp2 ssl:openssl usrsctp:usrsctp hiredis:hiredis
     protobufc:libprotobuf-c websockets:libwebsockets jansson:jansson jwt:libjwt yaml:yaml-0.1
-    curl:libcurl cmocka:cmocka)
+    curl:libcurl cmocka:cmocka zlib:zlib)
   string(REPLACE ":" ";" pair ${pair})
   list(GET pair 0 name)
   list(GET pair 1 module)
@@ -71,6 +71,16 @@ function(spillway_unit_test name)
   target_compile_definitions(${name} PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
   add_test(NAME unit.${name} COMMAND ${name})
   set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+# spillway_integration_test(NAME SOURCES test_x.c DEPS library ...): a cmocka program that uses real
+# sockets and the real clock; label integration. Programs it starts get ports of their own.
+function(spillway_integration_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE spillway_options ${arg_DEPS} dep::cmocka)
+  add_test(NAME integration.${name} COMMAND ${name})
+  set_tests_properties(integration.${name} PROPERTIES LABELS integration TIMEOUT 120)
 endfunction()
 
 # spillway_fuzz(NAME SOURCES fuzz_x.c DEPS library ...): a libFuzzer target whose committed corpus is

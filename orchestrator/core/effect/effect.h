@@ -17,7 +17,8 @@ enum effect_type {
     EFFECT_ACCEPT, /* let the WebSocket upgrade pass */
     EFFECT_REFUSE, /* status, text: HTTP answer instead of the upgrade; retry_after_s if not 0 */
     EFFECT_SEND,   /* data: one SignalResponse, protobuf (the shell writes JSON for JSON clients) */
-    EFFECT_CLOSE,  /* close the WebSocket after what was sent; status is the close code */
+    EFFECT_CLOSE, /* close the WebSocket after what was sent; status is the close code, text why, or
+                    NULL */
 
     /* Media nodes; name is the node's routing id. */
     EFFECT_NODE_SEND, /* data: one OrchestratorMessage */

@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define INFO_INTERVAL_US TIME_MS(500) /* between two room_updates: counts change in bursts */
+#define CLOSE_POLICY_VIOLATION 1008         /* RFC 6455 §7.4.1 */
+#define INFO_INTERVAL_US       TIME_MS(500) /* between two room_updates: counts change in bursts */
 
 struct participant *room_find(const struct room *room, const char *identity)
 {
@@ -219,8 +220,7 @@ static void send_join(struct participant *p, struct effects *fx)
     arena_fini(&arena);
 }
 
-static int check_join(const struct room *room, const struct room_join *join,
-                      char reason[SDP_REASON_MAX])
+int room_admits(const struct room *room, const struct room_join *join, char reason[SDP_REASON_MAX])
 {
     const Livekit__JoinRequest *request = join->request;
     if (room_find(room, join->token->identity) == NULL && room->max_participants != 0 &&
@@ -256,7 +256,7 @@ static int publish_first(struct participant *p, int64_t now_us, const Livekit__J
 int room_join(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx,
               char reason[SDP_REASON_MAX])
 {
-    int err = check_join(room, join, reason);
+    int err = room_admits(room, join, reason);
     if (err != 0) {
         return err;
     }
@@ -430,6 +430,28 @@ void room_disconnected(struct room *room, int64_t now_us, const char *identity, 
     } else if (p->media_lost) {
         p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
     }
+}
+
+void room_expel(struct room *room, int64_t now_us, const char *identity, const char *why,
+                struct effects *fx)
+{
+    struct participant *p = room_find(room, identity);
+    if (p == NULL) {
+        return;
+    }
+    log_write(room->config->log, LOG_INFO, "participant_expelled participant=%s why=\"%s\"", p->sid,
+              why);
+    signal_leave(p, LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH,
+                 LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, fx);
+    if (p->conn != 0) {
+        effects_take(fx, (struct effect){.type = EFFECT_CLOSE,
+                                         .id = p->conn,
+                                         .status = CLOSE_POLICY_VIOLATION,
+                                         .text = mem_str(why)});
+        p->conn = 0;
+    }
+    room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH,
+               LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, false, fx);
 }
 
 void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason reason,

@@ -32,7 +32,8 @@
 #define ROOM_IDENTITY_BYTES   256
 #define ROOM_PING_INTERVAL_S  5
 #define ROOM_PING_TIMEOUT_S   15
-#define ROOM_JOIN_TIMEOUT_US  TIME_S(60) /* a participant becomes active within it, or is removed  \
+#define ROOM_JOIN_TIMEOUT_US                                                                       \
+    TIME_S(60)                           /* a participant becomes active within it, or is removed  \
                                           */
 #define ROOM_LOST_TIMEOUT_US TIME_S(5)   /* kept this long with neither signalling nor media */
 #define ROOM_REFRESH_US      TIME_S(300) /* between refreshed tokens */
@@ -118,6 +119,12 @@ MUST_CHECK int room_signal(struct room *room, int64_t now_us, const char *identi
                            char reason[SDP_REASON_MAX]);
 void room_disconnected(struct room *room, int64_t now_us, const char *identity, uint64_t conn,
                        struct effects *fx);
+/* The client broke the protocol: it is told to leave, and why in the close frame. */
+void room_expel(struct room *room, int64_t now_us, const char *identity, const char *why,
+                struct effects *fx);
+/* Whether room_join would pass, for the validate paths. */
+MUST_CHECK int room_admits(const struct room *room, const struct room_join *join,
+                           char reason[SDP_REASON_MAX]);
 
 /* The transport of a participant, 0 before its first offer; and the other way round. */
 uint64_t room_transport(const struct room *room, const char *identity);

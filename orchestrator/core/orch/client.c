@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Clients: from the door to their room, and their messages.
+ */
+#include "orchestrator/core/orch/private.h"
+#include "proto/protojson/protojson.h"
+#include "proto/wire/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    HTTP_OK = 200,
+    HTTP_BAD_REQUEST = 400,
+    HTTP_UNAUTHORIZED = 401,
+    HTTP_FORBIDDEN = 403,
+    HTTP_UNAVAILABLE = 503,
+};
+
+void orch_conn_add(struct orch *orch, uint64_t conn, struct room_entry *room, const char *identity)
+{
+    struct conn_entry *entry = mem_alloc(sizeof(*entry));
+    entry->conn = conn;
+    entry->room = room;
+    entry->identity = mem_str(identity);
+    HASH_ADD(hh, orch->conns, conn, sizeof(entry->conn), entry);
+}
+
+static struct conn_entry *find_conn(const struct orch *orch, uint64_t conn)
+{
+    struct conn_entry *entry;
+    HASH_FIND(hh, orch->conns, &conn, sizeof(conn), entry);
+    return entry;
+}
+
+void orch_conn_remove(struct orch *orch, uint64_t conn)
+{
+    struct conn_entry *entry = find_conn(orch, conn);
+    if (entry != NULL) {
+        HASH_DEL(orch->conns, entry);
+        free(entry->identity);
+        free(entry);
+    }
+}
+
+/* Unknown to us: the client starts over with a full reconnect (livekit-protocol.md §3.3). */
+static void send_mismatch(struct orch *orch, uint64_t conn)
+{
+    Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
+    leave.reason = LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH;
+    leave.action = LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT;
+    leave.can_reconnect = true;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE;
+    response.leave = &leave;
+    size_t len;
+    uint8_t *data = wire_pack(&response.base, &len);
+    effect_accept(&orch->fx, conn);
+    effects_take(&orch->fx,
+                 (struct effect){.type = EFFECT_SEND, .id = conn, .data = data, .len = len});
+    effect_close(&orch->fx, conn, 1000);
+    orch->stats.refused[ORCH_REFUSED_MISMATCH]++;
+}
+
+static void resume(struct orch *orch, const struct room_join *join, const char *name)
+{
+    struct room_entry *entry = orch_room(orch, name);
+    if (entry == NULL || room_resume(entry->room, orch->now_us, join, &orch->fx) != 0) {
+        send_mismatch(orch, join->conn);
+        return;
+    }
+    orch_conn_add(orch, join->conn, entry, join->token->identity);
+    orch->stats.resumes++;
+    orch_settle(orch, entry);
+}
+
+/* The first joiner's token may say how the room is to be. */
+static void configure(struct orch *orch, struct room_entry *entry, const struct token *token)
+{
+    ProtobufCMessage *message;
+    const struct protojson_options options = {.ignore_unknown = true};
+    if (token->room_config == NULL) {
+        return;
+    }
+    if (protojson_parse(&livekit__room_configuration__descriptor, token->room_config,
+                        strlen(token->room_config), &options, &message, NULL) != 0) {
+        log_write(orch->config.log, LOG_WARN, "room_config_bad room=%s", entry->sid);
+        return;
+    }
+    const Livekit__RoomConfiguration *config = (const Livekit__RoomConfiguration *)message;
+    room_configure(entry->room,
+                   &(struct room_settings){.empty_timeout_s = config->empty_timeout,
+                                           .departure_timeout_s = config->departure_timeout,
+                                           .max_participants = config->max_participants,
+                                           .metadata = config->metadata});
+    protobuf_c_message_free_unpacked(message, NULL);
+}
+
+static int status_of(int err)
+{
+    switch (err) {
+    case ERR_FULL: /* terminal for the SDKs, unlike 5xx: trying again at once would not help */
+        return HTTP_FORBIDDEN;
+    case ERR_DENIED:
+        return HTTP_UNAUTHORIZED;
+    default:
+        return HTTP_BAD_REQUEST;
+    }
+}
+
+static void join(struct orch *orch, const struct room_join *join, const char *name)
+{
+    struct room_entry *entry;
+    char reason[SDP_REASON_MAX];
+    bool is_new = orch_room(orch, name) == NULL;
+    if (orch_room_open(orch, name, &entry) != 0) {
+        orch->stats.refused[ORCH_REFUSED_NO_NODE]++;
+        effect_refuse(&orch->fx, join->conn, HTTP_UNAVAILABLE,
+                      "no media node can take this room now");
+        return;
+    }
+    if (is_new) {
+        configure(orch, entry, join->token);
+    }
+    orch_conn_add(orch, join->conn, entry, join->token->identity);
+    int err = room_join(entry->room, orch->now_us, join, &orch->fx, reason);
+    if (err != 0) {
+        orch_conn_remove(orch, join->conn);
+        orch->stats.refused[err == ERR_FULL ? ORCH_REFUSED_FULL : ORCH_REFUSED_REQUEST]++;
+        effect_refuse(&orch->fx, join->conn, status_of(err), reason);
+    } else {
+        orch->stats.joins++;
+    }
+    orch_settle(orch, entry);
+}
+
+void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
+                  const struct entry_request *request, const char *address)
+{
+    struct entry entry;
+    char reason[ENTRY_REASON_MAX];
+    orch_tick(orch, now_us);
+    int status = entry_check(&entry, request, &orch->config.keys, orch_wall_s(orch), reason);
+    if (status != 0) {
+        orch->stats
+            .refused[status == HTTP_UNAUTHORIZED ? ORCH_REFUSED_TOKEN : ORCH_REFUSED_REQUEST]++;
+        effect_refuse(&orch->fx, conn, status, reason);
+        return;
+    }
+    struct room_join args = {
+        .conn = conn, .token = &entry.token, .request = entry.request, .address = address};
+    if (entry.request->reconnect) {
+        resume(orch, &args, entry.room);
+    } else {
+        join(orch, &args, entry.room);
+    }
+    entry_fini(&entry);
+}
+
+void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
+                   const struct entry_request *what)
+{
+    struct entry entry;
+    char reason[ENTRY_REASON_MAX];
+    orch_tick(orch, now_us);
+    int status = entry_check(&entry, what, &orch->config.keys, orch_wall_s(orch), reason);
+    if (status != 0) {
+        effect_reply(&orch->fx, request, status, "text/plain; charset=utf-8", reason);
+        return;
+    }
+    struct room_entry *room = orch_room(orch, entry.room);
+    char ready_reason[ENTRY_REASON_MAX];
+    int err = 0;
+    if (room != NULL && !entry.request->reconnect) {
+        err = room_admits(room->room,
+                          &(struct room_join){.token = &entry.token, .request = entry.request},
+                          reason);
+    }
+    if (err != 0) {
+        effect_reply(&orch->fx, request, status_of(err), "text/plain; charset=utf-8", reason);
+    } else if (room == NULL && !orch_ready(orch, ready_reason, sizeof(ready_reason))) {
+        effect_reply(&orch->fx, request, HTTP_UNAVAILABLE, "text/plain; charset=utf-8",
+                     ready_reason);
+    } else {
+        effect_reply(&orch->fx, request, HTTP_OK, "text/plain; charset=utf-8", "success");
+    }
+    entry_fini(&entry);
+}
+
+void orch_signal(struct orch *orch, int64_t now_us, uint64_t conn, struct bytes message)
+{
+    orch_tick(orch, now_us);
+    struct conn_entry *entry = find_conn(orch, conn);
+    if (entry == NULL) {
+        return; /* closing: what was still on its way */
+    }
+    struct room_entry *room = entry->room;
+    char reason[SDP_REASON_MAX] = "not a SignalRequest";
+    ProtobufCMessage *request;
+    int err = wire_unpack(&livekit__signal_request__descriptor, message, &request);
+    if (err == 0) {
+        err = room_signal(room->room, now_us, entry->identity,
+                          (const Livekit__SignalRequest *)request, &orch->fx, reason);
+        protobuf_c_message_free_unpacked(request, NULL);
+    }
+    if (err != 0) {
+        orch->stats.bad_messages++;
+        room_expel(room->room, now_us, entry->identity, reason, &orch->fx);
+    }
+    orch_settle(orch, room);
+}
+
+void orch_disconnected(struct orch *orch, int64_t now_us, uint64_t conn)
+{
+    orch_tick(orch, now_us);
+    struct conn_entry *entry = find_conn(orch, conn);
+    if (entry == NULL) {
+        return; /* we closed it ourselves */
+    }
+    struct room_entry *room = entry->room;
+    room_disconnected(room->room, now_us, entry->identity, conn, &orch->fx);
+    orch_conn_remove(orch, conn);
+    orch_settle(orch, room);
+}

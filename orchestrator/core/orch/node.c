@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Media nodes: registration, heartbeats, acknowledgements and events.
+ */
+#include "orchestrator/core/orch/private.h"
+#include "proto/wire/wire.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROTOCOL          1
+#define BEATS_PER_STORING 4 /* heartbeats come four a second, load goes to the store once */
+
+static void send_to_node(struct orch *orch, const char *node,
+                         const Spillway__Control__OrchestratorMessage *message)
+{
+    size_t len;
+    uint8_t *data = wire_pack(&message->base, &len);
+    effects_take(
+        &orch->fx,
+        (struct effect){.type = EFFECT_NODE_SEND, .name = mem_str(node), .data = data, .len = len});
+}
+
+static void send_registered(struct orch *orch, const char *node, const char *refused)
+{
+    Spillway__Control__Registered registered = SPILLWAY__CONTROL__REGISTERED__INIT;
+    registered.orchestrator_id = (char *)orch->config.id;
+    registered.heartbeat_ms = ORCH_HEARTBEAT_MS;
+    registered.refused = (char *)refused;
+    Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_REGISTERED;
+    message.registered = &registered;
+    send_to_node(orch, node, &message);
+}
+
+static void send_drop(struct orch *orch, const char *node,
+                      const Spillway__Control__RoomVersion *held)
+{
+    Spillway__Control__RoomSpec spec = SPILLWAY__CONTROL__ROOM_SPEC__INIT;
+    spec.room = held->room;
+    spec.epoch = held->epoch;
+    spec.version = held->version + 1;
+    spec.dropped = true;
+    Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SPEC;
+    message.spec = &spec;
+    send_to_node(orch, node, &message);
+}
+
+static void keep_info(struct orch *orch, const char *id,
+                      const Spillway__Control__Register *registration)
+{
+    struct node_entry *entry;
+    HASH_FIND_STR(orch->nodes, id, entry);
+    if (entry == NULL) {
+        entry = mem_alloc(sizeof(*entry));
+        snprintf(entry->id, sizeof(entry->id), "%s", id);
+        HASH_ADD_STR(orch->nodes, id, entry);
+    } else {
+        spillway__control__register__free_unpacked(entry->info, NULL);
+    }
+    size_t len;
+    uint8_t *packed = wire_pack(&registration->base, &len);
+    entry->info = spillway__control__register__unpack(NULL, len, packed);
+    free(packed);
+    assert(entry->info != NULL);
+}
+
+static const char *add_to_registry(struct orch *orch, const char *id,
+                                   const Spillway__Control__Register *registration)
+{
+    struct registry_endpoint endpoints[REGISTRY_ENDPOINTS_MAX];
+    size_t count = MIN(registration->n_endpoints, REGISTRY_ENDPOINTS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const Spillway__Control__Endpoint *from = registration->endpoints[i];
+        endpoints[i] = (struct registry_endpoint){
+            .port = (uint16_t)from->port,
+            .tcp = from->protocol == SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP};
+        snprintf(endpoints[i].ip, sizeof(endpoints[i].ip), "%s", from->ip);
+    }
+    struct registry_identity identity = {
+        .id = id,
+        .name = registration->name[0] != '\0' ? registration->name : id,
+        .region = registration->region,
+        .zone = registration->zone,
+        .version = registration->version,
+        .endpoints = endpoints,
+        .endpoint_count = count,
+        .capacity = registration->capacity,
+        .pid = registration->pid,
+    };
+    switch (registry_add(orch->registry, orch->now_us, &identity)) {
+    case 0:
+        return NULL;
+    case ERR_EXISTS:
+        return "another live node has this name";
+    case ERR_FULL:
+        return "too many nodes";
+    default:
+        return "id, region, version and endpoints are needed, each of sane length";
+    }
+}
+
+/* Rooms whose node is gone wait for one that can take them. */
+static void place_waiting(struct orch *orch)
+{
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        const struct registry_node *node = registry_get(orch->registry, room_node(entry->room));
+        if ((node == NULL || node->state == REGISTRY_GONE) &&
+            orch_room_place(orch, entry, NULL) == 0) {
+            orch_settle(orch, entry);
+        }
+    }
+}
+
+static void registered(struct orch *orch, const char *id,
+                       const Spillway__Control__Register *registration)
+{
+    const char *refused = NULL;
+    if (registration->protocol != PROTOCOL) {
+        refused = "control protocol 1 is spoken here";
+    } else if (strcmp(registration->node_id, id) != 0) {
+        refused = "node_id is not the routing id";
+    } else {
+        refused = add_to_registry(orch, id, registration);
+    }
+    if (refused != NULL) {
+        log_write(orch->config.log, LOG_WARN, "node_refused node=%s why=\"%s\"", id, refused);
+        send_registered(orch, id, refused);
+        return;
+    }
+    log_write(orch->config.log, LOG_INFO, "node_registered node=%s name=%s region=%s capacity=%u",
+              id, registration->name, registration->region, registration->capacity);
+    keep_info(orch, id, registration);
+    detector_node_registered(orch->detector, orch->now_us, id);
+    send_registered(orch, id, "");
+    for (size_t i = 0; i < registration->n_rooms; i++) {
+        struct room_entry *entry = orch_room_by_sid(orch, registration->rooms[i]->room);
+        if (entry == NULL || strcmp(room_node(entry->room), id) != 0) {
+            send_drop(orch, id, registration->rooms[i]);
+        }
+    }
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        if (strcmp(room_node(entry->room), id) == 0) {
+            room_respec(entry->room, &orch->fx);
+            orch_settle(orch, entry);
+        }
+    }
+    place_waiting(orch);
+}
+
+/* ---- Heartbeats ---------------------------------------------------------------------------- */
+
+static void store_load(struct orch *orch, const char *id)
+{
+    const struct registry_node *node = registry_get(orch->registry, id);
+    const struct registry_load *load = &node->load;
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "name", node->name,
+        "region", node->region, "zone", node->zone, "state", registry_state_text(node->state),
+        "capacity", (json_int_t)node->capacity, "weight", (json_int_t)load->weight, "reserved",
+        (json_int_t)node->reserved, "transports", (json_int_t)load->transports, "tracks",
+        (json_int_t)load->tracks, "subscriptions", (json_int_t)load->subscriptions, "cpu_permille",
+        (json_int_t)load->cpu_permille, "bps_in", (json_int_t)load->bps_in, "bps_out",
+        (json_int_t)load->bps_out);
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    if (text != NULL) { /* NULL: a name that is not UTF-8 */
+        effects_take(&orch->fx, (struct effect){.type = EFFECT_STORE_NODE,
+                                                .name = mem_str(id),
+                                                .data = (uint8_t *)text,
+                                                .len = strlen(text)});
+    }
+    json_decref(json);
+}
+
+static void heartbeat(struct orch *orch, const char *id, const Spillway__Control__Heartbeat *beat)
+{
+    struct registry_load load = {0};
+    if (beat->load != NULL) {
+        const Spillway__Control__Load *from = beat->load;
+        load = (struct registry_load){.weight = from->weight,
+                                      .transports = from->transports,
+                                      .tracks = from->tracks,
+                                      .subscriptions = from->subscriptions,
+                                      .cpu_permille = from->cpu_permille,
+                                      .loop_lag_us = from->loop_lag_us,
+                                      .bps_in = from->bps_in,
+                                      .bps_out = from->bps_out,
+                                      .pps_in = from->pps_in,
+                                      .pps_out = from->pps_out};
+    }
+    if (registry_heard(orch->registry, orch->now_us, id, &load) != 0) {
+        send_registered(orch, id, "not registered");
+        return;
+    }
+    Spillway__Control__HeartbeatAck ack = SPILLWAY__CONTROL__HEARTBEAT_ACK__INIT;
+    ack.sequence = beat->sequence;
+    Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_HEARTBEAT_ACK;
+    message.heartbeat_ack = &ack;
+    send_to_node(orch, id, &message);
+    if (beat->sequence % BEATS_PER_STORING == 0) {
+        store_load(orch, id);
+    }
+}
+
+/* ---- Rooms on nodes ------------------------------------------------------------------------ */
+
+static void acked(struct orch *orch, const char *id, const Spillway__Control__SpecAck *ack)
+{
+    struct room_entry *entry = orch_room_by_sid(orch, ack->room);
+    if (entry == NULL || strcmp(room_node(entry->room), id) != 0) {
+        return; /* the ack of a drop */
+    }
+    if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED) {
+        registry_room_confirmed(orch->registry, id, ack->room);
+    }
+    room_spec_acked(entry->room, ack, &orch->fx);
+    orch_settle(orch, entry);
+}
+
+static void events(struct orch *orch, const char *id, const Spillway__Control__Events *list)
+{
+    for (size_t i = 0; i < list->n_events; i++) {
+        const Spillway__Control__Event *event = list->events[i];
+        struct room_entry *entry = orch_room_by_sid(orch, event->room);
+        if (entry == NULL || strcmp(room_node(entry->room), id) != 0 ||
+            event->epoch != room_epoch(entry->room)) {
+            orch->stats.stale_events++;
+            continue;
+        }
+        room_node_event(entry->room, orch->now_us, event, &orch->fx);
+        orch_settle(orch, entry);
+    }
+}
+
+static void draining(struct orch *orch, const char *id)
+{
+    log_write(orch->config.log, LOG_INFO, "node_draining node=%s", id);
+    if (registry_set_state(orch->registry, id, REGISTRY_DRAINING) != 0) {
+        return;
+    }
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        if (strcmp(room_node(entry->room), id) == 0 && orch_room_place(orch, entry, NULL) == 0) {
+            orch_settle(orch, entry);
+        }
+    }
+}
+
+void orch_node_message(struct orch *orch, int64_t now_us, const char *node, struct bytes message)
+{
+    orch_tick(orch, now_us);
+    ProtobufCMessage *unpacked;
+    if (wire_unpack(&spillway__control__node_message__descriptor, message, &unpacked) != 0) {
+        log_write(orch->config.log, LOG_WARN, "node_message_bad node=%s bytes=%zu", node,
+                  message.len);
+        return;
+    }
+    detector_node_heard(orch->detector, now_us, node);
+    const Spillway__Control__NodeMessage *m = (const Spillway__Control__NodeMessage *)unpacked;
+    switch (m->message_case) {
+    case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_REGISTER:
+        registered(orch, node, m->register_);
+        break;
+    case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT:
+        heartbeat(orch, node, m->heartbeat);
+        break;
+    case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_SPEC_ACK:
+        acked(orch, node, m->spec_ack);
+        break;
+    case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_EVENTS:
+        events(orch, node, m->events);
+        break;
+    case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_DRAINING:
+        draining(orch, node);
+        break;
+    default: /* newer than this program */
+        break;
+    }
+    protobuf_c_message_free_unpacked(unpacked, NULL);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/core/orch/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RESERVATION_US TIME_S(10)
+#define FORGET_US      TIME_S(600)
+
+struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t wall_us)
+{
+    struct orch *orch = mem_alloc(sizeof(*orch));
+    orch->config = *config;
+    orch->now_us = now_us;
+    orch->wall_offset_us = wall_us - now_us;
+    orch->room_config = (struct room_config){
+        .fingerprint = config->fingerprint,
+        .region = config->region,
+        .orchestrator = config->id,
+        .random = config->random,
+        .log = config->log,
+        .keys = &orch->config.keys,
+        .empty_timeout_s = config->empty_timeout_s,
+        .departure_timeout_s = config->departure_timeout_s,
+        .wall_offset_us = orch->wall_offset_us,
+    };
+    uint64_t seed;
+    config->random.fill(config->random.arg, &seed, sizeof(seed));
+    prng_seed(&orch->prng, seed);
+    orch->registry =
+        registry_new(&(struct registry_config){.hold_us = RESERVATION_US, .forget_us = FORGET_US});
+    orch->detector = detector_new(&DETECTOR_CONFIG_DEFAULT);
+    return orch;
+}
+
+static void room_entry_free(struct orch *orch, struct room_entry *entry)
+{
+    HASH_DEL(orch->rooms, entry);
+    HASH_DELETE(by_sid, orch->rooms_by_sid, entry);
+    room_free(entry->room);
+    free(entry);
+}
+
+void orch_free(struct orch *orch)
+{
+    struct conn_entry *conn, *next_conn;
+    HASH_ITER(hh, orch->conns, conn, next_conn)
+    {
+        orch_conn_remove(orch, conn->conn);
+    }
+    struct transport_entry *transport, *next_transport;
+    HASH_ITER(hh, orch->transports, transport, next_transport)
+    {
+        HASH_DEL(orch->transports, transport);
+        free(transport);
+    }
+    struct room_entry *room, *next_room;
+    HASH_ITER(hh, orch->rooms, room, next_room)
+    {
+        room_entry_free(orch, room);
+    }
+    struct node_entry *node, *next_node;
+    HASH_ITER(hh, orch->nodes, node, next_node)
+    {
+        HASH_DEL(orch->nodes, node);
+        spillway__control__register__free_unpacked(node->info, NULL);
+        free(node);
+    }
+    orch_rpcs_free(orch);
+    registry_free(orch->registry);
+    detector_free(orch->detector);
+    effects_fini(&orch->fx);
+    free(orch);
+}
+
+int64_t orch_wall_s(const struct orch *orch)
+{
+    return (orch->now_us + orch->wall_offset_us) / 1000000;
+}
+
+void orch_tick(struct orch *orch, int64_t now_us)
+{
+    assert(now_us >= orch->now_us);
+    orch->now_us = now_us;
+}
+
+/* ---- Tables follow effects -----------------------------------------------------------------
+ * Rooms say in effects which transports and connections begin and end; reading them there keeps the
+ * tables right whatever path led to it. */
+
+static void follow(struct orch *orch, struct room_entry *room, const struct effect *effect)
+{
+    struct transport_entry *transport;
+    switch (effect->type) {
+    case EFFECT_FRONT_OPEN:
+        transport = mem_alloc(sizeof(*transport));
+        transport->transport = effect->id;
+        transport->room = room;
+        HASH_ADD(hh, orch->transports, transport, sizeof(transport->transport), transport);
+        break;
+    case EFFECT_FRONT_CLOSE:
+        HASH_FIND(hh, orch->transports, &effect->id, sizeof(effect->id), transport);
+        if (transport != NULL) {
+            HASH_DEL(orch->transports, transport);
+            free(transport);
+        }
+        break;
+    case EFFECT_CLOSE:
+        orch_conn_remove(orch, effect->id);
+        break;
+    default:
+        break;
+    }
+}
+
+static void follow_new(struct orch *orch, struct room_entry *room)
+{
+    while (orch->scanned < orch->fx.count) {
+        follow(orch, room, &orch->fx.items[orch->scanned++]);
+    }
+}
+
+void orch_settle(struct orch *orch, struct room_entry *entry)
+{
+    room_flush(entry->room, orch->now_us, &orch->fx);
+    follow_new(orch, entry);
+    if (room_over(entry->room)) {
+        registry_room_removed(orch->registry, room_node(entry->room), entry->sid);
+        struct conn_entry *conn, *next;
+        HASH_ITER(hh, orch->conns, conn, next)
+        {
+            assert(conn->room != entry); /* everybody was closed */
+        }
+        room_entry_free(orch, entry);
+        return;
+    }
+    entry->deadline_us = room_deadline(entry->room);
+}
+
+bool orch_poll(struct orch *orch, struct effect *out)
+{
+    while (effects_poll(&orch->fx, out)) {
+        if (out->type == EFFECT_RPC) {
+            orch_rpc_finished(orch, out);
+            effect_fini(out);
+            continue;
+        }
+        return true;
+    }
+    orch->scanned = 0;
+    return false;
+}
+
+/* ---- Rooms --------------------------------------------------------------------------------- */
+
+struct room_entry *orch_room(const struct orch *orch, const char *name)
+{
+    struct room_entry *entry;
+    HASH_FIND_STR(orch->rooms, name, entry);
+    return entry;
+}
+
+struct room_entry *orch_room_by_sid(const struct orch *orch, const char *sid)
+{
+    struct room_entry *entry;
+    HASH_FIND(by_sid, orch->rooms_by_sid, sid, strlen(sid), entry);
+    return entry;
+}
+
+/* Epochs come from the clock until ownership is claimed in Redis: they rise over restarts. */
+static uint64_t next_epoch(struct orch *orch)
+{
+    uint64_t wall_us = (uint64_t)(orch->now_us + orch->wall_offset_us);
+    orch->last_epoch = MAX(orch->last_epoch + 1, wall_us);
+    return orch->last_epoch;
+}
+
+static const struct registry_node *choose_node(struct orch *orch, const char *excluded)
+{
+    const struct registry_node *node;
+    struct placement_request request = {
+        .region = orch->config.region,
+        .weight = orch->config.room_weight,
+        .excluded = &excluded,
+        .excluded_count = excluded == NULL ? 0 : 1,
+        .samples = PLACEMENT_SAMPLES_DEFAULT,
+        .fill_permille = orch->config.fill_permille,
+    };
+    if (placement_choose(&node, &request, orch->registry, &orch->prng, NULL) != 0) {
+        return NULL;
+    }
+    return node;
+}
+
+/* node_id NULL: choose one, not the present one. */
+int orch_room_place(struct orch *orch, struct room_entry *entry, const char *node_id)
+{
+    const char *present = room_node(entry->room);
+    if (node_id == NULL) {
+        const struct registry_node *node = choose_node(orch, present[0] == '\0' ? NULL : present);
+        if (node == NULL) {
+            return ERR_FULL;
+        }
+        node_id = node->id;
+    }
+    struct node_entry *node;
+    HASH_FIND_STR(orch->nodes, node_id, node);
+    if (node == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    uint32_t weight = MAX(orch->config.room_weight, room_weight(entry->room));
+    int err = registry_room_placed(orch->registry, orch->now_us, node_id, entry->sid, weight);
+    if (err != 0) {
+        return err;
+    }
+    if (present[0] != '\0') {
+        registry_room_removed(orch->registry, present, entry->sid);
+        orch->stats.moves++;
+    }
+    room_place(entry->room, orch->now_us, node->info, &orch->fx);
+    return 0;
+}
+
+int orch_room_open(struct orch *orch, const char *name, struct room_entry **out)
+{
+    struct room_entry *entry = orch_room(orch, name);
+    if (entry != NULL) {
+        *out = entry;
+        return 0;
+    }
+    entry = mem_alloc(sizeof(*entry));
+    entry->room = room_new(&orch->room_config, name, next_epoch(orch), orch->now_us);
+    entry->name = room_name(entry->room);
+    snprintf(entry->sid, sizeof(entry->sid), "%s", room_sid(entry->room));
+    HASH_ADD_KEYPTR(hh, orch->rooms, entry->name, strlen(entry->name), entry);
+    HASH_ADD(by_sid, orch->rooms_by_sid, sid, strlen(entry->sid), entry);
+    int err = orch_room_place(orch, entry, NULL);
+    if (err != 0) {
+        room_entry_free(orch, entry);
+        return err;
+    }
+    entry->deadline_us = room_deadline(entry->room);
+    *out = entry;
+    return 0;
+}
+
+void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__DisconnectReason reason)
+{
+    room_close(entry->room, orch->now_us, reason, &orch->fx);
+    orch_settle(orch, entry);
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
+int64_t orch_deadline(const struct orch *orch)
+{
+    int64_t at = MIN(registry_deadline(orch->registry), detector_deadline(orch->detector));
+    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        at = MIN(at, entry->deadline_us);
+    }
+    return at;
+}
+
+static void node_dead(struct orch *orch, const char *id)
+{
+    orch->stats.nodes_lost++;
+    if (registry_gone(orch->registry, orch->now_us, id) != 0) {
+        return;
+    }
+    effect_node_gone(&orch->fx, id);
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        if (strcmp(room_node(entry->room), id) != 0) {
+            continue;
+        }
+        if (orch_room_place(orch, entry, NULL) != 0) {
+            log_write(orch->config.log, LOG_ERROR, "room_without_node room=%s", entry->sid);
+        }
+        orch_settle(orch, entry);
+    }
+}
+
+static void judge(struct orch *orch)
+{
+    struct detector_out out;
+    while (detector_poll(orch->detector, &out)) {
+        log_write(orch->config.log, LOG_WARN, "node_%s node=%s cause=%s silent_ms=%lld",
+                  detector_verdict_text(out.verdict), out.id, detector_cause_text(out.cause),
+                  (long long)(out.silent_us / 1000));
+        if (out.verdict == DETECTOR_DEAD) {
+            node_dead(orch, out.id);
+        } else {
+            registry_set_suspect(orch->registry, out.id, out.verdict == DETECTOR_SUSPECT);
+        }
+    }
+}
+
+void orch_expire(struct orch *orch, int64_t now_us)
+{
+    orch_tick(orch, now_us);
+    registry_expire(orch->registry, now_us);
+    detector_expire(orch->detector, now_us);
+    judge(orch);
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        if (entry->deadline_us <= now_us) {
+            room_expire(entry->room, now_us, &orch->fx);
+            orch_settle(orch, entry);
+        }
+    }
+}
+
+void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node)
+{
+    orch_tick(orch, now_us);
+    detector_link_lost(orch->detector, now_us, node);
+    judge(orch);
+}
+
+/* ---- Watching ------------------------------------------------------------------------------ */
+
+void orch_stats(const struct orch *orch, struct orch_stats *out)
+{
+    *out = orch->stats;
+    out->rooms = HASH_COUNT(orch->rooms);
+    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        out->participants += room_participant_count(entry->room);
+    }
+    for (size_t i = 0; i < registry_count(orch->registry); i++) {
+        out->nodes_ready += registry_at(orch->registry, i)->state == REGISTRY_READY;
+    }
+}
+
+bool orch_ready(const struct orch *orch, char *reason, size_t len)
+{
+    for (size_t i = 0; i < registry_count(orch->registry); i++) {
+        const struct registry_node *node = registry_at(orch->registry, i);
+        if (node->state == REGISTRY_READY && !node->suspect) {
+            return true;
+        }
+    }
+    snprintf(reason, len, "no media node is ready");
+    return false;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The orchestrator: every room it owns, every node it knows, and the doors to them. Composes the
+ * other folders and is the only one that calls them.
+ *
+ * One input, then orch_poll() until it returns false, then sleep until orch_deadline(). Time never
+ * goes back. Everything handed in is borrowed for the call; effects are the caller's once polled
+ * (effect.h says in which order they are to be carried out).
+ *
+ * Numbers that name things: `conn` a WebSocket and `request` an HTTP request, both chosen by the
+ * caller and unique among those alive; `transport` a peer connection, chosen here.
+ */
+#ifndef ORCHESTRATOR_CORE_ORCH_ORCH_H
+#define ORCHESTRATOR_CORE_ORCH_ORCH_H
+
+#include "common/base/base.h"
+#include "orchestrator/core/api/twirp.h"
+#include "orchestrator/core/effect/effect.h"
+#include "orchestrator/core/entry/entry.h"
+#include "proto/gen/control.pb-c.h"
+
+#define ORCH_HEARTBEAT_MS 250
+
+struct orch;
+
+struct orch_config {
+    const char *id;     /* routing id that nodes tunnel to: Registered.orchestrator_id */
+    const char *region; /* "" any */
+    const char *zone;
+    const char *fingerprint; /* of the front's certificate, "sha-256 AB:CD:..." */
+    struct token_keys keys;  /* borrowed, as are all strings */
+    struct random_source random;
+    const struct log_sink *log;
+    uint32_t empty_timeout_s;
+    uint32_t departure_timeout_s;
+    uint32_t fill_permille; /* of a node's capacity that new rooms may fill, 1..1000 */
+    uint32_t room_weight;   /* reserved for a new room, see registry.h */
+};
+
+/* wall_us: microseconds since 1970 at now_us. */
+struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t wall_us);
+void orch_free(struct orch *orch);
+
+bool orch_poll(struct orch *orch, struct effect *out);
+void orch_expire(struct orch *orch, int64_t now_us);
+int64_t orch_deadline(const struct orch *orch);
+
+/* ---- Clients ------------------------------------------------------------------------------- */
+
+/* A WebSocket is asked for. Among the effects is an ACCEPT or a REFUSE of conn, at once. */
+void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
+                  const struct entry_request *request, const char *address);
+/* The validate paths: a REPLY of request. */
+void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
+                   const struct entry_request *entry);
+/* A SignalRequest, protobuf. Malformed: the connection gets a leave with a reason, and is closed.
+ */
+void orch_signal(struct orch *orch, int64_t now_us, uint64_t conn, struct bytes message);
+void orch_disconnected(struct orch *orch, int64_t now_us, uint64_t conn);
+
+/* ---- Nodes --------------------------------------------------------------------------------- */
+
+/* A NodeMessage from the node with this routing id, whose key is known under this name. */
+void orch_node_message(struct orch *orch, int64_t now_us, const char *node, struct bytes message);
+void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node);
+
+/* ---- Front --------------------------------------------------------------------------------- */
+
+void orch_front_connected(struct orch *orch, int64_t now_us, uint64_t transport,
+                          const Spillway__Control__SrtpKeys *keys);
+void orch_front_failed(struct orch *orch, int64_t now_us, uint64_t transport, const char *why);
+void orch_channel_opened(struct orch *orch, int64_t now_us, uint64_t transport, uint16_t stream,
+                         const char *label);
+void orch_channel_closed(struct orch *orch, int64_t now_us, uint64_t transport, uint16_t stream);
+void orch_channel_message(struct orch *orch, int64_t now_us, uint64_t transport, uint16_t stream,
+                          struct bytes message);
+
+/* ---- HTTP APIs: each answered by a REPLY of request, PerformRpc later than at once --------------
+ */
+
+void orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struct twirp_head *head,
+                const char *authorization, struct bytes body);
+
+struct orch_admin_request {
+    const char *verb; /* "GET", "POST" */
+    const char *path; /* from "/admin/v1/" on, percent-decoded */
+    const char *authorization;
+    struct bytes body;
+};
+void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
+                const struct orch_admin_request *admin);
+
+/* The client of an API call is gone: no REPLY for it. */
+void orch_request_gone(struct orch *orch, uint64_t request);
+
+/* ---- Watching ------------------------------------------------------------------------------ */
+
+struct orch_stats {
+    uint64_t rooms, participants, nodes_ready; /* gauges */
+    uint64_t joins, resumes;
+    uint64_t refused[6];   /* by ORCH_REFUSED_*; the rest are counters, too */
+    uint64_t bad_messages; /* signalling that broke the protocol */
+    uint64_t moves;        /* rooms moved */
+    uint64_t nodes_lost;
+    uint64_t stale_events; /* from a node that no longer holds the room */
+};
+enum {
+    ORCH_REFUSED_REQUEST,
+    ORCH_REFUSED_TOKEN,
+    ORCH_REFUSED_FULL,
+    ORCH_REFUSED_NO_NODE,
+    ORCH_REFUSED_MISMATCH,
+    ORCH_REFUSED_COUNT
+};
+void orch_stats(const struct orch *orch, struct orch_stats *out);
+/* False while no node could take a room. */
+bool orch_ready(const struct orch *orch, char *reason, size_t len);
+
+#endif
