@@ -419,7 +419,7 @@ static json_t *field_find(const json_t *object, const ProtobufCFieldDescriptor *
     json_t *proto = json_object_get(object, field->name);
     *twice = camel != NULL && proto != NULL;
     if (camel == NULL) {
-        strcpy(name, field->name);
+        memcpy(name, field->name, strlen(field->name) + 1);
     }
     return camel != NULL ? camel : proto;
 }

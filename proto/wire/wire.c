@@ -28,37 +28,50 @@ static void budget_free(void *arg, void *memory)
     free(memory);
 }
 
-static bool texts_valid(const ProtobufCMessage *message);
+#define FIELD_NUMBER_MAX 536870911 /* protobuf's own limit */
+
+static bool message_valid(const ProtobufCMessage *message);
 
 static bool value_valid(const ProtobufCFieldDescriptor *field, const void *value)
 {
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-        return texts_valid(value);
+        return message_valid(value);
     }
     size_t len = strlen(value);
     return wire_utf8(value, len) == len;
 }
 
-/* Whether all text in a message is UTF-8. Recursion is as deep as protobuf-c's own was. */
-static bool texts_valid(const ProtobufCMessage *message)
+static bool field_valid(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
-    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
-    for (unsigned i = 0; i < descriptor->n_fields; i++) {
-        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
-        bool text = field->type == PROTOBUF_C_TYPE_STRING;
-        if ((!text && field->type != PROTOBUF_C_TYPE_MESSAGE) || !wire_has(message, field)) {
-            continue;
+    bool text = field->type == PROTOBUF_C_TYPE_STRING;
+    if ((!text && field->type != PROTOBUF_C_TYPE_MESSAGE) || !wire_has(message, field)) {
+        return true;
+    }
+    if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+        return value_valid(field, *(void *const *)wire_member(message, field));
+    }
+    void *const *values = *(void *const *const *)wire_member(message, field);
+    for (size_t i = 0; i < *wire_count(message, field); i++) {
+        if (!value_valid(field, values[i])) {
+            return false;
         }
-        void *const *values = wire_member(message, field);
-        size_t count = 1;
-        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-            values = *(void *const *const *)values;
-            count = *wire_count(message, field);
+    }
+    return true;
+}
+
+/* What protobuf-c does not look at: text, and the numbers of fields it does not know, which go out
+ * again when a message is forwarded. Recursion is as deep as protobuf-c's own was. */
+static bool message_valid(const ProtobufCMessage *message)
+{
+    for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+        uint32_t number = message->unknown_fields[i].tag;
+        if (number == 0 || number > FIELD_NUMBER_MAX) {
+            return false;
         }
-        for (size_t k = 0; k < count; k++) {
-            if (!value_valid(field, values[k])) {
-                return false;
-            }
+    }
+    for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+        if (!field_valid(message, &message->descriptor->fields[i])) {
+            return false;
         }
     }
     return true;
@@ -76,7 +89,7 @@ int wire_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes in,
     if (message == NULL) {
         return budget.exceeded ? ERR_TOO_BIG : ERR_INVALID;
     }
-    if (!texts_valid(message)) {
+    if (!message_valid(message)) {
         protobuf_c_message_free_unpacked(message, NULL);
         return ERR_INVALID;
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Binary protobuf messages from strangers. protobuf-c alone would take two things that hurt: two
- * bytes of input may become a structure of 300, so a frame of 2 MiB half a gigabyte; and text that
- * is not UTF-8, which proto3 forbids and at which the decoders of other clients give up.
+ * Binary protobuf messages from strangers. protobuf-c alone takes what hurts: two bytes of input
+ * may become a structure of 300, so a frame of 2 MiB half a gigabyte; and it lets through text that
+ * is not UTF-8 and fields numbered 0, at which the decoders of other clients give up.
  */
 #ifndef PROTO_WIRE_WIRE_H
 #define PROTO_WIRE_WIRE_H
@@ -18,7 +18,7 @@
 
 /* Reads one message. *out is written on success and freed by the caller with
  * protobuf_c_message_free_unpacked(*out, NULL). Text ends at its first NUL, as everywhere in C.
- * Errors: ERR_INVALID malformed, or text that is not UTF-8; ERR_TOO_BIG memory. */
+ * Errors: ERR_INVALID malformed, also in one of the ways above; ERR_TOO_BIG memory. */
 MUST_CHECK int wire_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes in,
                            ProtobufCMessage **out);
 

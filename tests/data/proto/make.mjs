@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Makes messages.json, the fixture of tests/unit/proto: one message or more of every type in client.proto and api.proto, in
-// the official package's binary and JSON form. Run again when the .proto files change:
+// Makes messages.json, the fixture of tests/unit/proto: one message or more of every type in
+// client.proto and api.proto, in the official package's binary and JSON form. Run again when the
+// .proto files change:
 //
 //   npm install --no-save @livekit/protocol@1.52.1 @bufbuild/protobuf@1.10.0
 //   protoc -Iproto --include_imports --descriptor_set_out=all.desc proto/api.proto
 //   node make.mjs all.desc > messages.json
 //
-// "json" is the usual form, "proto" the one with proto names and default values (of the first message of each type).
-// Every field of ours is set in some message, each member of a oneof in one of its own. Messages inside hold scalars only,
-// which keeps the file small; their other fields appear where they are outermost.
+// "json" is the usual form, "proto" the one with proto names and default values (of the first
+// message of each type). Every field of ours is set in some message, each member of a oneof in one
+// of its own. Messages inside hold scalars only, which keeps the file small; their other fields
+// appear where they are outermost.
 import fs from 'node:fs';
 import * as official from '@livekit/protocol';
 import { FileDescriptorSet, ScalarType } from '@bufbuild/protobuf';
@@ -72,7 +74,8 @@ function fill(type, variant, depth) {
     } else if (field.kind === 'map') {
       message[field.localName] = { [scalar(field.K, 'key')]: value(field.V, 'value', depth) };
     } else if (field.repeated) {
-      message[field.localName] = [value(field, field.name, depth), value(field, field.name, depth)].slice(nested ? 1 : 0);
+      const values = nested ? [0] : [0, 1];
+      message[field.localName] = values.map(() => value(field, field.name, depth));
     } else {
       message[field.localName] = value(field, field.name, depth);
     }
@@ -96,12 +99,15 @@ for (const name of [...ours.keys()].sort()) {
   const type = officialTypes.get(name);
   for (let variant = 0; variant < variants(type); variant++) {
     const message = fill(type, variant, 0);
-    lines.push(JSON.stringify({
+    const row = {
       type: name,
       binary: Buffer.from(message.toBinary()).toString('base64'),
       json: message.toJson(),
-      ...(variant === 0 && { proto: message.toJson({ emitDefaultValues: true, useProtoFieldName: true }) }),
-    }));
+    };
+    if (variant === 0) {
+      row.proto = message.toJson({ emitDefaultValues: true, useProtoFieldName: true });
+    }
+    lines.push(JSON.stringify(row));
   }
 }
 console.log(`[\n${lines.join(',\n')}\n]`);

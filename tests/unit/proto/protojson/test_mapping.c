@@ -240,15 +240,36 @@ static void test_print_repairs(void **state)
                   "\xef\xbf\xbd\",\"byU64\":{\"7\":{}}}");
 }
 
+/* A text built piece by piece into memory of a fixed size. */
+struct builder {
+    char *text;
+    size_t len, size;
+};
+
+static struct builder builder_new(size_t size)
+{
+    return (struct builder){.text = mem_alloc(size), .size = size};
+}
+
+static void put(struct builder *builder, const char *piece)
+{
+    size_t len = strlen(piece);
+    assert_true(builder->len + len < builder->size);
+    memcpy(builder->text + builder->len, piece, len + 1);
+    builder->len += len;
+}
+
 static char *nested(size_t depth)
 {
-    char *text = mem_alloc(depth * 10 + 1);
-    char *to = text;
-    for (size_t i = 0; i < depth; i++) {
-        to += sprintf(to, i + 1 < depth ? "{\"child\":" : "{");
+    struct builder builder = builder_new(depth * 10 + 1);
+    for (size_t i = 1; i < depth; i++) {
+        put(&builder, "{\"child\":");
     }
-    memset(to, '}', depth);
-    return text;
+    put(&builder, "{");
+    for (size_t i = 0; i < depth; i++) {
+        put(&builder, "}");
+    }
+    return builder.text;
 }
 
 static int parse_freed(const char *text, struct protojson_error *error)
@@ -277,13 +298,13 @@ static void test_depth(void **state)
 
 static char *list_of(size_t count)
 {
-    char *text = mem_alloc(count * 2 + 32);
-    char *to = text + sprintf(text, "{\"numbers\":[");
-    for (size_t i = 0; i < count; i++) {
-        to += sprintf(to, i > 0 ? ",1" : "1");
+    struct builder builder = builder_new(count * 2 + 32);
+    put(&builder, "{\"numbers\":[1");
+    for (size_t i = 1; i < count; i++) {
+        put(&builder, ",1");
     }
-    strcpy(to, "]}");
-    return text;
+    put(&builder, "]}");
+    return builder.text;
 }
 
 static void test_size(void **state)
@@ -299,11 +320,13 @@ static void test_size(void **state)
     free(text);
 
     /* Commas and brackets inside text are no values. */
-    size_t len = PROTOJSON_VALUES_MAX * 4;
-    text = mem_alloc(len + 32);
-    char *to = text + sprintf(text, "{\"someText\":\"\\\"");
-    memset(to, ',', len);
-    strcpy(to + len, "\"}");
+    struct builder builder = builder_new(PROTOJSON_VALUES_MAX * 4 + 32);
+    put(&builder, "{\"someText\":\"\\\"");
+    for (size_t i = 0; i < PROTOJSON_VALUES_MAX; i++) {
+        put(&builder, ",[{,");
+    }
+    put(&builder, "\"}");
+    text = builder.text;
     assert_int_equal(parse_freed(text, &error), 0);
     free(text);
 

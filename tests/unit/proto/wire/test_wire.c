@@ -93,6 +93,11 @@ static void test_malformed(void **state)
     assert_int_equal(unpack(&livekit__room_update__descriptor, "\x0a\x05\x12", 3), ERR_INVALID);
     assert_int_equal(unpack(&livekit__room_update__descriptor, "\xff", 1), ERR_INVALID);
     assert_int_equal(unpack(&livekit__room_update__descriptor, "", 0), 0);
+    /* Unknown fields: number 0 in the two-byte form that protobuf-c takes, and a sound one. */
+    assert_int_equal(unpack(&livekit__room_update__descriptor, "\x80\x00\x00", 3), ERR_INVALID);
+    assert_int_equal(unpack(&livekit__room_update__descriptor, "\x0a\x03\x80\x00\x00", 5),
+                     ERR_INVALID);
+    assert_int_equal(unpack(&livekit__room_update__descriptor, "\x80\x40\x00", 3), 0);
 }
 
 /* A participant list of empty participants: two bytes of input for a structure of hundreds. */
