@@ -135,6 +135,11 @@ int bus_dealer_connect(struct bus_socket **out, struct bus *bus,
                        const struct bus_dealer_config *config,
                        char error[BUS_ERROR_MAX]) MUST_CHECK;
 
+/* A DEALER gives its connection up and connects anew; a down event comes at once if it was up. For
+ * one that hears nothing although the connection stands, as when another process has taken its id
+ * over at the router. Not from its own handlers. */
+void bus_reconnect(struct bus_socket *socket);
+
 /* No handler runs after this. */
 void bus_socket_close(struct bus_socket *socket);
 
