@@ -5,8 +5,8 @@
  * Receiving goes through libsrtp2, any SSRC, with a replay window. Sending goes through OpenSSL
  * with one kept key schedule per transport, because that costs a quarter (fanout-limit.md): the
  * payload is copied only by the cipher, and nothing is allocated. An SSRC that first appears in the
- * middle of its life (a client moved here) is accepted whatever its rollover counter is, within
- * RTPSEC_ROC_SEARCH: the counter is found by trial.
+ * middle of its life (a client moved here) is accepted, if its rollover counter is below
+ * RTPSEC_ROC_SEARCH: it is found by trial.
  *
  * The law of sending: no (key, SSRC, index) is ever used for two different packets. Per stream a
  * window of used indices enforces it; whoever continues an old stream must know its last index,
@@ -18,12 +18,14 @@
 #include "common/base/base.h"
 
 #define RTPSEC_KEY_MAX       48   /* key and salt of the longest suite */
+#define RTPSEC_PACKET_MAX    2048 /* longer ones are refused */
 #define RTPSEC_RTP_OVERHEAD  16   /* bytes rtpsec_protect_rtp adds at most */
 #define RTPSEC_RTCP_OVERHEAD 20   /* bytes rtpsec_protect_rtcp adds at most */
 #define RTPSEC_REPLAY_WINDOW 1024 /* packets behind the newest, received */
 #define RTPSEC_SEND_WINDOW   512  /* packets behind the newest that may still be sent first */
 #define RTPSEC_SOURCES_MAX   512  /* SSRCs received at a time */
 #define RTPSEC_ROC_SEARCH    1024 /* rollover counters tried for a new SSRC */
+#define RTPSEC_ROC_SEARCH_CM 64   /* the same with AES-CM, where a trial costs more */
 
 /* Once per process, before anything else here; libsrtp2 keeps global tables. */
 void rtpsec_library_init(void);
