@@ -50,7 +50,7 @@ struct rtpsec {
     struct sealer rtcp;
     uint32_t rtcp_index; /* next to be used */
 
-    srtp_t receiver;
+    srtp_t receiver;                  /* NULL until the first packet arrives */
     srtp_policy_t policy;             /* of receiver; its key points to master */
     uint8_t master[RTPSEC_KEY_MAX];   /* receiving: libsrtp2 wants it for each stream added */
     struct session_keys receive_keys; /* of RTP, to find a rollover counter with */

@@ -85,6 +85,40 @@ void rtpsec_forget(struct rtpsec *sec, uint32_t ssrc)
 
 /* ---- Packets ------------------------------------------------------------------------------- */
 
+static void set_policies(enum rtpsec_suite suite, srtp_crypto_policy_t *rtp,
+                         srtp_crypto_policy_t *rtcp)
+{
+    switch (suite) {
+    case RTPSEC_AES_128_GCM:
+        srtp_crypto_policy_set_aes_gcm_128_16_auth(rtp);
+        srtp_crypto_policy_set_aes_gcm_128_16_auth(rtcp);
+        return;
+    case RTPSEC_AES_256_GCM:
+        srtp_crypto_policy_set_aes_gcm_256_16_auth(rtp);
+        srtp_crypto_policy_set_aes_gcm_256_16_auth(rtcp);
+        return;
+    case RTPSEC_AES_128_CM_SHA1_80:
+        srtp_crypto_policy_set_rtp_default(rtp);
+        srtp_crypto_policy_set_rtcp_default(rtcp);
+        return;
+    case RTPSEC_NONE:
+        break;
+    }
+    unreachable();
+}
+
+/* With the first packet. */
+static int open_receiver(struct rtpsec *sec)
+{
+    sec->policy = (srtp_policy_t){
+        .ssrc = {.type = ssrc_any_inbound},
+        .key = sec->master, /* libsrtp2, too, wants key then salt */
+        .window_size = RTPSEC_REPLAY_WINDOW,
+    };
+    set_policies(sec->suite, &sec->policy.rtp, &sec->policy.rtcp);
+    return error_of(srtp_create(&sec->receiver, &sec->policy));
+}
+
 /* Before the first RTP packet of a source: authenticates it, and tells libsrtp2 its rollover
  * counter. */
 static int admit(struct rtpsec *sec, const uint8_t *packet, size_t len, bool has_stream)
@@ -92,6 +126,9 @@ static int admit(struct rtpsec *sec, const uint8_t *packet, size_t len, bool has
     uint32_t ssrc = be32_get(packet + 8);
     uint32_t roc = 0;
     int err = rtpsec_find_roc(sec, packet, len, &roc);
+    if (err == 0 && sec->receiver == NULL) {
+        err = open_receiver(sec);
+    }
     if (err != 0 || roc == 0) {
         return err; /* libsrtp2 begins at 0 by itself */
     }
@@ -147,8 +184,12 @@ int rtpsec_unprotect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t *len)
     if (!known && sec->source_count == RTPSEC_SOURCES_MAX) {
         return ERR_FULL;
     }
+    int err = sec->receiver == NULL ? open_receiver(sec) : 0;
+    if (err != 0) {
+        return err;
+    }
     int n = (int)*len;
-    int err = error_of(srtp_unprotect_rtcp(sec->receiver, packet, &n));
+    err = error_of(srtp_unprotect_rtcp(sec->receiver, packet, &n));
     if (err != 0) {
         return err;
     }
@@ -161,42 +202,10 @@ int rtpsec_unprotect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t *len)
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
-static void set_policies(enum rtpsec_suite suite, srtp_crypto_policy_t *rtp,
-                         srtp_crypto_policy_t *rtcp)
-{
-    switch (suite) {
-    case RTPSEC_AES_128_GCM:
-        srtp_crypto_policy_set_aes_gcm_128_16_auth(rtp);
-        srtp_crypto_policy_set_aes_gcm_128_16_auth(rtcp);
-        return;
-    case RTPSEC_AES_256_GCM:
-        srtp_crypto_policy_set_aes_gcm_256_16_auth(rtp);
-        srtp_crypto_policy_set_aes_gcm_256_16_auth(rtcp);
-        return;
-    case RTPSEC_AES_128_CM_SHA1_80:
-        srtp_crypto_policy_set_rtp_default(rtp);
-        srtp_crypto_policy_set_rtcp_default(rtcp);
-        return;
-    case RTPSEC_NONE:
-        break;
-    }
-    unreachable();
-}
-
 int rtpsec_receiver_init(struct rtpsec *sec, struct bytes master)
 {
     memcpy(sec->master, master.data, master.len);
-    int err = rtpsec_derive_keys(sec->suite, sec->master, USE_RTP, &sec->receive_keys);
-    if (err != 0) {
-        return err;
-    }
-    sec->policy = (srtp_policy_t){
-        .ssrc = {.type = ssrc_any_inbound},
-        .key = sec->master, /* libsrtp2, too, wants key then salt */
-        .window_size = RTPSEC_REPLAY_WINDOW,
-    };
-    set_policies(sec->suite, &sec->policy.rtp, &sec->policy.rtcp);
-    return srtp_create(&sec->receiver, &sec->policy) == srtp_err_status_ok ? 0 : ERR_CRYPTO;
+    return rtpsec_derive_keys(sec->suite, sec->master, USE_RTP, &sec->receive_keys);
 }
 
 void rtpsec_receiver_fini(struct rtpsec *sec)

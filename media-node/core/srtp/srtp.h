@@ -2,11 +2,12 @@
  *
  * SRTP and SRTCP of one transport (RFC 3711, RFC 7714). Prefix rtpsec_, for libsrtp2 owns srtp_.
  *
- * Receiving goes through libsrtp2, any SSRC, with a replay window. Sending goes through OpenSSL
- * with one kept key schedule per transport, because that costs a quarter (fanout-limit.md): the
- * payload is copied only by the cipher, and nothing is allocated. An SSRC that first appears in the
- * middle of its life (a client moved here) is accepted, if its rollover counter is below
- * RTPSEC_ROC_SEARCH: it is found by trial.
+ * Receiving goes through libsrtp2, any SSRC, with a replay window; its session is made when the
+ * first packet arrives. Sending goes through OpenSSL with one kept key schedule per transport,
+ * because that costs a quarter (fanout-limit.md): the payload is copied only by the cipher, and
+ * with GCM nothing is allocated. An SSRC that first appears in the middle of its life (a client
+ * moved here) is accepted, if its rollover counter is below RTPSEC_ROC_SEARCH: it is found by
+ * trial.
  *
  * The law of sending: no (key, SSRC, index) is ever used for two different packets. Per stream a
  * window of used indices enforces it; whoever continues an old stream must know its last index,
