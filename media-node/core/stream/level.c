@@ -11,7 +11,7 @@
 
 static int64_t step_us(const struct stream_loudness *loudness, uint32_t ts, uint32_t clock_hz)
 {
-    int64_t step = (int64_t)ts_diff(ts, loudness->last_ts) * 1000000 / clock_hz;
+    int64_t step = us_of_ticks(ts_diff(ts, loudness->last_ts), clock_hz);
     if (!loudness->started || step <= 0 || step > STEP_MAX_US) {
         return STEP_DEFAULT_US;
     }

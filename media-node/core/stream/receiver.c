@@ -8,13 +8,10 @@
 
 #include <stdlib.h>
 
-#define RTT_MIN_US    TIME_MS(10)
-#define RTT_MAX_US    TIME_MS(500)
-#define DRY_US        TIME_MS(400)
-#define DRY_FRAMES    3
-#define RATE_US       TIME_S(1)
-#define LOST_MAX      0x7fffff /* 24 bits, signed (RFC 3550 §6.4.1) */
-#define NUMBER_OFFSET 65536u   /* extended numbers start a cycle up; reports start at 0 */
+#define RTT_MIN_US TIME_MS(10)
+#define RTT_MAX_US TIME_MS(500)
+#define DRY_US     TIME_MS(400)
+#define DRY_FRAMES 3
 
 /* The source's last sender report. */
 struct source_clock {
@@ -24,14 +21,6 @@ struct source_clock {
     int64_t wall_us;
     int64_t arrival_us;
     uint32_t ntp_middle;
-};
-
-struct rate {
-    int64_t since_us;
-    uint64_t bytes;
-    uint64_t frames;
-    uint32_t bitrate_bps; /* of the last full window */
-    uint32_t frame_rate_millihz;
 };
 
 struct stream_receiver {
@@ -51,20 +40,12 @@ struct stream_receiver {
     struct stream_cache cache;
     struct stream_loudness loudness;
     struct source_clock clock;
-    struct rate rate;
+    struct stream_meter meter;
 
     uint32_t last_ts;  /* of the newest packet with a payload */
     uint32_t clock_hz; /* of the newest packet */
     int64_t last_packet_us;
     int64_t frame_us[DRY_FRAMES]; /* when the last frames began, ring */
-    uint64_t arrived;             /* originals, for reports; repairs do not count */
-
-    uint32_t jitter_q4; /* clock units, times 16 (RFC 3550 appendix A.8) */
-    uint32_t transit;   /* of the last packet that counted for jitter */
-    bool transit_known;
-    uint64_t expected_prior; /* at the last report (appendix A.3) */
-    uint64_t arrived_prior;
-
     struct stream_receiver_stats stats;
 };
 
@@ -111,7 +92,7 @@ struct stream_receiver *stream_receiver_new(const struct stream_receiver_config 
         .ssrc = config->ssrc,
         .payload_count = config->payload_count,
         .loudness = {.since_us = now_us},
-        .rate = {.since_us = now_us},
+        .meter = {.since_us = now_us},
         .last_packet_us = TIME_NEVER,
     };
     for (size_t i = 0; i < config->payload_count; i++) {
@@ -211,7 +192,7 @@ static int64_t wall_time(const struct source_clock *clock, uint32_t ts, uint32_t
     if (!clock->mapped) {
         return STREAM_WALL_UNKNOWN;
     }
-    return clock->wall_us + (int64_t)ts_diff(ts, clock->ts) * 1000000 / clock_hz;
+    return clock->wall_us + us_of_ticks(ts_diff(ts, clock->ts), clock_hz);
 }
 
 /* Fills in what the payload tells; a payload nobody can use is made empty. */
@@ -278,46 +259,13 @@ static void note_loudness(struct stream_receiver *receiver, const struct stream_
     }
 }
 
-/* RFC 3550 appendix A.8, over the first packets of frames: the others leave later than their
- * timestamp says. */
-static void note_jitter(struct stream_receiver *receiver, const struct stream_packet *packet)
-{
-    int64_t seconds = packet->arrival_us / 1000000;
-    int64_t rest_us = packet->arrival_us % 1000000;
-    uint32_t arrival =
-        (uint32_t)(seconds * packet->clock_hz + rest_us * packet->clock_hz / 1000000);
-    uint32_t transit = arrival - packet->rtp.ts;
-    if (receiver->transit_known) {
-        int64_t change = ts_diff(transit, receiver->transit);
-        uint32_t distance = (uint32_t)(change < 0 ? -change : change);
-        receiver->jitter_q4 += distance - ((receiver->jitter_q4 + 8) >> 4);
-    }
-    receiver->transit = transit;
-    receiver->transit_known = true;
-}
-
-static void rate_advance(struct rate *rate, int64_t now_us)
-{
-    int64_t window_us = now_us - rate->since_us;
-    if (window_us < RATE_US) {
-        return;
-    }
-    rate->bitrate_bps = (uint32_t)MIN(rate->bytes * 8 * 1000000 / (uint64_t)window_us, UINT32_MAX);
-    rate->frame_rate_millihz =
-        (uint32_t)MIN(rate->frames * 1000000000 / (uint64_t)window_us, UINT32_MAX);
-    rate->since_us = now_us;
-    rate->bytes = 0;
-    rate->frames = 0;
-}
-
 static void count(struct stream_receiver *receiver, const struct stream_packet *packet)
 {
     size_t len = packet->rtp.payload.len;
     receiver->stats.packets++;
     receiver->stats.bytes += len;
     receiver->stats.key_frames += packet->key_start && receiver->kind == STREAM_VIDEO;
-    rate_advance(&receiver->rate, receiver->now_us);
-    receiver->rate.bytes += len;
+    stream_meter_bytes(&receiver->meter, receiver->now_us, len);
     if (len > 0) {
         receiver->last_packet_us = receiver->now_us;
         stream_refresh_media(&receiver->refresh, receiver->now_us);
@@ -334,8 +282,7 @@ static void note_newest(struct stream_receiver *receiver, const struct stream_pa
     if (receiver->stats.frames == 0 || packet->rtp.ts != receiver->last_ts) {
         receiver->frame_us[receiver->stats.frames % DRY_FRAMES] = receiver->now_us;
         receiver->stats.frames++;
-        receiver->rate.frames++;
-        note_jitter(receiver, packet);
+        stream_meter_frame(&receiver->meter, receiver->now_us, packet->rtp.ts, packet->clock_hz);
     }
     receiver->last_ts = packet->rtp.ts;
     if (receiver->audio_level_id != 0) {
@@ -394,7 +341,7 @@ static int count_refused(struct stream_receiver *receiver, enum stream_verdict v
 static void restart(struct stream_receiver *receiver)
 {
     receiver->stats.restarts++;
-    receiver->transit_known = false;
+    receiver->meter.transit_known = false;
     receiver->clock.mapped = false;
     stream_nack_forget(&receiver->nack, receiver->sequence.base);
 }
@@ -421,7 +368,7 @@ int stream_receiver_media(struct stream_receiver *receiver, int64_t now_us,
     struct stream_packet *packet = store(receiver, seq, in, (size_t)(in->payload.data - in->data));
     packet->late = verdict == SEQUENCE_LATE;
     describe(receiver, packet, payload_find(receiver, in->pt), contiguous);
-    receiver->arrived++;
+    receiver->meter.arrived++;
     count(receiver, packet);
     if (!packet->late) {
         note_newest(receiver, packet);
@@ -531,24 +478,14 @@ int stream_receiver_report(struct stream_receiver *receiver, int64_t now_us,
         return ERR_AGAIN;
     }
     uint64_t expected = stream_sequence_expected(&receiver->sequence);
-    uint64_t expected_now = expected - receiver->expected_prior;
-    uint64_t arrived_now = receiver->arrived - receiver->arrived_prior;
-    uint64_t lost_now = expected_now > arrived_now ? expected_now - arrived_now : 0;
-    int64_t lost = (int64_t)(expected - receiver->arrived);
-    *out = (struct rtcp_report){
-        .ssrc = receiver->ssrc,
-        .seq_high = (uint32_t)(receiver->sequence.highest - NUMBER_OFFSET),
-        .jitter = receiver->jitter_q4 >> 4,
-        .lost = (int32_t)MAX(MIN(lost, LOST_MAX), -LOST_MAX),
-        .fraction = (uint8_t)(expected_now > 0 ? MIN(lost_now * 256 / expected_now, 255) : 0),
-    };
+    *out = stream_meter_report(&receiver->meter, expected);
+    out->ssrc = receiver->ssrc;
+    out->seq_high = (uint32_t)(receiver->sequence.highest - SEQUENCE_START);
     if (receiver->clock.heard) {
         int64_t since_us = now_us - receiver->clock.arrival_us;
         out->lsr = receiver->clock.ntp_middle;
         out->dlsr = (uint32_t)MIN(since_us * 65536 / 1000000, UINT32_MAX);
     }
-    receiver->expected_prior = expected;
-    receiver->arrived_prior = receiver->arrived;
     return 0;
 }
 
@@ -561,19 +498,18 @@ const struct stream_packet *stream_receiver_find(const struct stream_receiver *r
 void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_us,
                            struct stream_receiver_stats *out)
 {
-    struct rate rate = receiver->rate;
-    rate_advance(&rate, now_us);
+    struct stream_meter meter = receiver->meter;
+    stream_meter_bytes(&meter, now_us, 0);
     uint64_t expected = stream_sequence_expected(&receiver->sequence);
-    uint64_t seen = receiver->arrived + receiver->stats.recovered;
+    uint64_t seen = meter.arrived + receiver->stats.recovered;
     *out = receiver->stats;
     out->lost = expected > seen ? expected - seen : 0;
     out->nacked = receiver->nack.asked;
     out->nacks_given_up = receiver->nack.given_up;
     out->key_frames_asked = receiver->refresh.asked;
-    out->jitter_us =
-        (uint32_t)((uint64_t)(receiver->jitter_q4 >> 4) * 1000000 / receiver->clock_hz);
-    out->bitrate_bps = rate.bitrate_bps;
-    out->frame_rate_millihz = rate.frame_rate_millihz;
+    out->jitter_us = (uint32_t)((uint64_t)(meter.jitter_q4 >> 4) * 1000000 / receiver->clock_hz);
+    out->bitrate_bps = meter.bitrate_bps;
+    out->frame_rate_millihz = meter.frame_rate_millihz;
     out->last_packet_us = receiver->last_packet_us;
     out->heap_bytes =
         sizeof(*receiver) + stream_cache_bytes(&receiver->cache) +

@@ -7,10 +7,12 @@
 #define MEDIA_NODE_CORE_STREAM_RECEIVER_PARTS_H
 
 #include "media-node/core/stream/stream.h"
+#include "media-node/core/stream/ticks.h"
 
 /* ---- sequence.c: 16-bit numbers to 64-bit ones --------------------------------------------- */
 
-#define SEQUENCE_WINDOW 1024 /* numbers behind the highest whose arrival is remembered */
+#define SEQUENCE_START  65536u /* first numbers are extended to this cycle: room for late ones */
+#define SEQUENCE_WINDOW 1024   /* numbers behind the highest whose arrival is remembered */
 
 struct stream_sequence {
     bool started;
@@ -137,6 +139,33 @@ struct stream_packet *stream_cache_put(struct stream_cache *cache, int64_t now_u
                                        struct bytes header, struct bytes payload);
 const struct stream_packet *stream_cache_find(const struct stream_cache *cache, uint64_t seq);
 size_t stream_cache_bytes(const struct stream_cache *cache); /* heap held */
+
+/* ---- meter.c: rates, jitter and loss ----------------------------------------------------------
+ */
+
+struct stream_meter {
+    uint64_t arrived; /* originals; repairs do not count in reports */
+    uint64_t arrived_prior;
+    uint64_t expected_prior; /* at the last report (RFC 3550 appendix A.3) */
+
+    bool transit_known;
+    uint32_t transit;   /* of the last frame (appendix A.8) */
+    uint32_t jitter_q4; /* clock units, times 16 */
+
+    int64_t since_us; /* start of the window */
+    uint64_t bytes;   /* in it */
+    uint64_t frames;
+    uint32_t bitrate_bps; /* of the window before */
+    uint32_t frame_rate_millihz;
+};
+
+void stream_meter_bytes(struct stream_meter *meter, int64_t now_us, size_t len);
+
+/* The first packet of a frame arrived, in order. */
+void stream_meter_frame(struct stream_meter *meter, int64_t now_us, uint32_t ts, uint32_t clock_hz);
+
+/* Loss and jitter for a report block; the loss since the last call makes its fraction. */
+struct rtcp_report stream_meter_report(struct stream_meter *meter, uint64_t expected);
 
 /* ---- level.c: loudness ------------------------------------------------------------------------
  */

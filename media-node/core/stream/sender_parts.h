@@ -7,6 +7,7 @@
 #define MEDIA_NODE_CORE_STREAM_SENDER_PARTS_H
 
 #include "media-node/core/stream/stream.h"
+#include "media-node/core/stream/ticks.h"
 
 #define NO_LAYER (-1)
 

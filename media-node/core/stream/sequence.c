@@ -84,7 +84,7 @@ enum stream_verdict stream_sequence_add(struct stream_sequence *sequence, uint16
 {
     if (!sequence->started) {
         sequence->started = true;
-        begin(sequence, CYCLE + number); /* room below for those that come late */
+        begin(sequence, SEQUENCE_START + number);
         *ext = sequence->highest;
         return SEQUENCE_NEXT;
     }
