@@ -131,8 +131,7 @@ int stream_sender_resend(struct stream_sender *sender, int64_t now_us, uint16_t 
     return 0;
 }
 
-/* ---- Reports
- * ------------------------------------------------------------------------------------- */
+/* ---- Reports -------------------------------------------------------------------------------- */
 
 int stream_sender_report(struct stream_sender *sender, int64_t now_us, struct rtcp_sr *out)
 {
@@ -143,11 +142,9 @@ int stream_sender_report(struct stream_sender *sender, int64_t now_us, struct rt
         return ERR_AGAIN;
     }
     int64_t since_us = now_us - sent->arrival_us;
-    int64_t ticks =
-        since_us / 1000000 * sent->clock_hz + since_us % 1000000 * sent->clock_hz / 1000000;
     *out = (struct rtcp_sr){
         .ntp = rtcp_ntp(sent->wall_us + since_us),
-        .ts = sent->ts + (uint32_t)ticks,
+        .ts = sent->ts + (uint32_t)ticks_of_us(since_us, sent->clock_hz),
         .packets = (uint32_t)sender->stats.packets,
         .octets = (uint32_t)sender->stats.bytes,
     };

@@ -124,7 +124,7 @@ void stream_receiver_rtt(struct stream_receiver *receiver, int64_t rtt_us)
     receiver->nack.rtt_us = MIN(MAX(rtt_us, RTT_MIN_US), RTT_MAX_US);
 }
 
-/* ---- Packets: what they are ------------------------------------------------------------------ */
+/* ---- Packets: what they are ----------------------------------------------------------------- */
 
 /* H.264 and H.265 do not mark the start of a frame: the first packet with a new timestamp is it.
  * Behind a gap that may be any packet, so there only parameter sets or a delimiter will do, alone
@@ -468,7 +468,7 @@ bool stream_receiver_poll(struct stream_receiver *receiver, struct stream_reques
     return out->key_frame || out->nack_count > 0;
 }
 
-/* ---- Reports --------------------------------------------------------------------------------- */
+/* ---- Reports -------------------------------------------------------------------------------- */
 
 int stream_receiver_report(struct stream_receiver *receiver, int64_t now_us,
                            struct rtcp_report *out)

@@ -9,7 +9,7 @@
 #include "media-node/core/stream/stream.h"
 #include "media-node/core/stream/ticks.h"
 
-/* ---- sequence.c: 16-bit numbers to 64-bit ones --------------------------------------------- */
+/* ---- sequence.c: 16-bit numbers to 64-bit ones ---------------------------------------------- */
 
 #define SEQUENCE_START  65536u /* first numbers are extended to this cycle: room for late ones */
 #define SEQUENCE_WINDOW 1024   /* numbers behind the highest whose arrival is remembered */
@@ -44,7 +44,7 @@ enum stream_verdict stream_sequence_repair(struct stream_sequence *sequence, uin
 /* Numbers the source has used, as far as we know (RFC 3550 appendix A.3). */
 uint64_t stream_sequence_expected(const struct stream_sequence *sequence);
 
-/* ---- nack.c: what to ask for again ----------------------------------------------------------- */
+/* ---- nack.c: what to ask for again ---------------------------------------------------------- */
 
 #define NACK_LIST_MAX   256 /* missing numbers; more at a time are a case for a key frame */
 #define NACK_TRIES_MAX  10
@@ -81,7 +81,7 @@ void stream_nack_forget(struct stream_nack *nack, uint64_t seq);
  * a number was tried often enough. */
 size_t stream_nack_collect(struct stream_nack *nack, int64_t now_us, uint16_t *out, bool *gave_up);
 
-/* ---- refresh.c: asking for key frames -------------------------------------------------------- */
+/* ---- refresh.c: asking for key frames ------------------------------------------------------- */
 
 #define REFRESH_LOW_US    TIME_MS(500) /* least distance of two requests, lowest layer */
 #define REFRESH_US        TIME_S(1)    /* the same, other layers: their key frames are large */

@@ -149,11 +149,6 @@ unsigned stream_sender_picture_lost(struct stream_sender *sender, int64_t now_us
 /* ---- Generations ------------------------------------------------------------------------------
  */
 
-static int64_t us_to_ticks(int64_t us, uint32_t clock_hz)
-{
-    return us / 1000000 * clock_hz + us % 1000000 * clock_hz / 1000000;
-}
-
 static bool same_time(int64_t a_us, int64_t b_us)
 {
     return a_us - b_us < CLOCK_STEP_MAX && b_us - a_us < CLOCK_STEP_MAX;
@@ -171,16 +166,16 @@ static int64_t ticks_since_sent(const struct stream_sender *sender,
     if (packet->wall_us != STREAM_WALL_UNKNOWN && sent->wall_us != STREAM_WALL_UNKNOWN) {
         int64_t wall_us = packet->wall_us - sent->wall_us;
         if (same_time(wall_us, arrival_us)) {
-            return us_to_ticks(wall_us, packet->clock_hz);
+            return ticks_of_us(wall_us, packet->clock_hz);
         }
     }
     if (source->ssrc == packet->rtp.ssrc) {
         int64_t ticks = ts_diff(packet->rtp.ts + source->ts_offset, sent->ts);
-        if (same_time(ticks * 1000000 / packet->clock_hz, arrival_us)) {
+        if (same_time(us_of_ticks(ticks, packet->clock_hz), arrival_us)) {
             return ticks;
         }
     }
-    return us_to_ticks(arrival_us, packet->clock_hz);
+    return ticks_of_us(arrival_us, packet->clock_hz);
 }
 
 static uint32_t choose_timestamp(const struct stream_sender *sender,
@@ -456,8 +451,7 @@ unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
     return ask(sender, needed) | (sent ? STREAM_SEND : 0);
 }
 
-/* ---- Views
- * --------------------------------------------------------------------------------------- */
+/* ---- Views ---------------------------------------------------------------------------------- */
 
 struct stream_sender_next stream_sender_next(const struct stream_sender *sender)
 {

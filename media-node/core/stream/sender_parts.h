@@ -11,7 +11,7 @@
 
 #define NO_LAYER (-1)
 
-/* ---- ring.c: which source number went out under which number --------------------------------- */
+/* ---- ring.c: which source number went out under which number -------------------------------- */
 
 enum stream_slot_state {
     SLOT_VOID,   /* nothing is left of what was sent */

@@ -63,7 +63,7 @@ struct stream_packet {
     struct bytes primary;        /* RED with a payload: its primary block */
 };
 
-/* ---- Receiver ------------------------------------------------------------------------------ */
+/* ---- Receiver ------------------------------------------------------------------------------- */
 
 struct stream_receiver; /* opaque outside core/stream */
 
