@@ -160,14 +160,15 @@ int answer_writeable(struct conn *conn)
         return 0;
     }
     conn->answered = false;
-    if (conn->body_awaited) {
-        /* A refused body is still on its way; lws throws it away, for as long as a good one had. */
-        lws_set_timer_usecs(conn->wsi, conn->server->limits.header_timeout_s * LWS_US_PER_SEC);
-    }
-    if (conn->close_after || lws_http_transaction_completed(conn->wsi)) {
+    if (conn->close_after && !conn->body_awaited) {
         return -1;
     }
-    return 0;
+    if (conn->body_awaited) {
+        /* A refused body is still on its way. lws throws it away, for as long as a good one had;
+         * closing now would take the answer from a client that is busy sending. */
+        lws_set_timer_usecs(conn->wsi, conn->server->limits.header_timeout_s * LWS_US_PER_SEC);
+    }
+    return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
 }
 
 /* The connection's timer: progress of an answer, or a body that took too long. One that is no

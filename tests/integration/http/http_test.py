@@ -399,13 +399,34 @@ class Http(Case):
             self.assertEqual((answer.status, answer.body), (200, body), size)
 
     def test_body_too_large(self):
-        s = self.server.connect()
-        answer = post(self.server, "/twirp/x", bytes(10 * MIB + 1), s)
-        self.assertEqual(answer.status, 413)
+        answer = post(self.server, "/twirp/x", bytes(10 * MIB + 1))
+        self.assertEqual((answer.status, answer.headers["connection"]), (413, "close"))
         self.assertEqual(answer.headers["access-control-allow-origin"], "*")
-        self.assertEqual(post(self.server, "/twirp/x", b"again", s).body, b"again")
         self.assertEqual(post(self.server, "/admin/v1/x", bytes(65537)).status, 413)
         self.assertIn("too_large 2", self.stop())
+
+    def test_refused_with_a_small_body(self):
+        for path, status in (("/nothing", 405), ("/rtc/validate", 405), ("/rtc", 404)):
+            for body in (b"", b"{}"):
+                s = self.server.connect()
+                answer = post(self.server, path, body, s)
+                self.assertEqual((answer.status, answer.headers["connection"]), (status, "close"))
+                self.assertTrue(ended(s, 2))
+
+    def test_posts_over_one_connection(self):
+        s = self.server.connect()
+        for body in (b"one", b"", b"three" * 10000):
+            self.assertEqual(post(self.server, "/twirp/x", body, s).body, body)
+
+    def test_pipelined_posts_are_never_mixed_up(self):
+        head = b"POST /twirp/x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+        s = self.server.connect()
+        s.sendall(head + b"first" + head + b"other")
+        data = b""
+        while more := receive(s, 65536):
+            data += more
+        bodies = [answer.partition(b"\r\n\r\n")[2] for answer in data.split(b"HTTP/1.1")[1:]]
+        self.assertIn(bodies, ([], [b"first"], [b"first", b"other"]))
 
     def test_preflight(self):
         answer = request(self.server, "OPTIONS /twirp/livekit.RoomService/ListRooms",
