@@ -10,8 +10,7 @@
 #define TRIES_MAX      10
 #define HEADER_GUESS   40 /* bytes of header, extensions and tag, for the budget */
 
-/* ---- Sending again ------------------------------------------------------------------------------
- */
+/* ---- Sending again -------------------------------------------------------------------------- */
 
 /* The index nearest below the next one that has this number. */
 static uint64_t index_of(const struct stream_sender *sender, uint16_t seq)

@@ -243,8 +243,7 @@ static struct stream_packet *store(struct stream_receiver *receiver, uint64_t se
     return packet;
 }
 
-/* ---- Packets: what they tell ------------------------------------------------------------------
- */
+/* ---- Packets: what they tell ---------------------------------------------------------------- */
 
 static void note_loudness(struct stream_receiver *receiver, const struct stream_packet *packet)
 {
@@ -315,8 +314,7 @@ static void note_repair_state(struct stream_receiver *receiver, const struct str
     }
 }
 
-/* ---- Packets: the two ways in ------------------------------------------------------------------
- */
+/* ---- Packets: the two ways in --------------------------------------------------------------- */
 
 static int count_refused(struct stream_receiver *receiver, enum stream_verdict verdict)
 {
@@ -522,8 +520,7 @@ struct stream_level stream_receiver_level(struct stream_receiver *receiver, int6
     return stream_loudness_take(&receiver->loudness, now_us);
 }
 
-/* ---- Layers -----------------------------------------------------------------------------------
- */
+/* ---- Layers --------------------------------------------------------------------------------- */
 
 /* When the DRY_FRAMES-th newest frame began; INT64_MIN before there are that many. */
 static int64_t frames_since_us(const struct stream_receiver *receiver)

@@ -102,8 +102,7 @@ void stream_refresh_media(struct stream_refresh *refresh, int64_t now_us); /* an
 void stream_refresh_answered(struct stream_refresh *refresh); /* a key frame began to arrive */
 bool stream_refresh_due(struct stream_refresh *refresh, int64_t now_us); /* true: send one now */
 
-/* ---- cache.c: the last second of packets ------------------------------------------------------
- */
+/* ---- cache.c: the last second of packets ---------------------------------------------------- */
 
 #define CACHE_KEEP_US TIME_S(1)
 
@@ -140,8 +139,7 @@ struct stream_packet *stream_cache_put(struct stream_cache *cache, int64_t now_u
 const struct stream_packet *stream_cache_find(const struct stream_cache *cache, uint64_t seq);
 size_t stream_cache_bytes(const struct stream_cache *cache); /* heap held */
 
-/* ---- meter.c: rates, jitter and loss ----------------------------------------------------------
- */
+/* ---- meter.c: rates, jitter and loss -------------------------------------------------------- */
 
 struct stream_meter {
     uint64_t arrived; /* originals; repairs do not count in reports */
@@ -167,8 +165,7 @@ void stream_meter_frame(struct stream_meter *meter, int64_t now_us, uint32_t ts,
 /* Loss and jitter for a report block; the loss since the last call makes its fraction. */
 struct rtcp_report stream_meter_report(struct stream_meter *meter, uint64_t expected);
 
-/* ---- level.c: loudness ------------------------------------------------------------------------
- */
+/* ---- level.c: loudness ---------------------------------------------------------------------- */
 
 #define LEVEL_ACTIVE_DBOV 35 /* this loud or louder is active */
 

@@ -71,8 +71,7 @@ static void advance_time(struct stream_sender *sender, int64_t now_us)
     sender->now_us = now_us;
 }
 
-/* ---- Layers -----------------------------------------------------------------------------------
- */
+/* ---- Layers --------------------------------------------------------------------------------- */
 
 int stream_sender_layer(const struct stream_sender *sender)
 {
@@ -146,8 +145,7 @@ unsigned stream_sender_picture_lost(struct stream_sender *sender, int64_t now_us
     return stream_sender_needs_key_frame(sender) != NO_LAYER ? STREAM_ASK : 0;
 }
 
-/* ---- Generations ------------------------------------------------------------------------------
- */
+/* ---- Generations ---------------------------------------------------------------------------- */
 
 static bool same_time(int64_t a_us, int64_t b_us)
 {
@@ -236,8 +234,7 @@ static void begin(struct stream_sender *sender, const struct stream_packet *pack
     sender->stats.switches++;
 }
 
-/* ---- What is left out ---------------------------------------------------------------------------
- */
+/* ---- What is left out ----------------------------------------------------------------------- */
 
 /* Temporal layers change where a decoder can bear it: fewer from any frame on, more from a frame on
  * that refers to none of the layers left out (RFC 7741 §4.2, Y bit), all from a key frame on. */
@@ -307,8 +304,7 @@ bool stream_sender_late_left_out(struct stream_sender *sender, const struct stre
     return packet->codec == RTP_CODEC_VP8 && packet->vp8.temporal > limit;
 }
 
-/* ---- Forwarding ---------------------------------------------------------------------------------
- */
+/* ---- Forwarding ----------------------------------------------------------------------------- */
 
 static struct stream_slot new_slot(const struct stream_sender *sender, uint64_t source,
                                    enum stream_slot_state state)

@@ -60,8 +60,7 @@ bool stream_ring_search(const struct stream_ring *ring, uint64_t low, uint64_t s
 /* The source of that layer is another one now: its packets can't be found any more. */
 void stream_ring_void(struct stream_ring *ring, uint8_t layer);
 
-/* ---- The sender -------------------------------------------------------------------------------
- */
+/* ---- The sender ----------------------------------------------------------------------------- */
 
 /* What is done with a codec. */
 enum stream_plan {
@@ -152,8 +151,7 @@ struct stream_sender {
 /* sender.c: true if a late packet may only be sent as a filler. */
 bool stream_sender_late_left_out(struct stream_sender *sender, const struct stream_packet *packet);
 
-/* ---- compose.c: what a packet looks like to this subscriber ------------------------------------
- */
+/* ---- compose.c: what a packet looks like to this subscriber --------------------------------- */
 
 void stream_compose(const struct stream_sender *sender, uint64_t index,
                     const struct stream_slot *slot, const struct stream_packet *packet,
