@@ -25,10 +25,11 @@
 #include "common/base/base.h"
 
 #define FRONT_HANDSHAKE_US   TIME_S(30)
-#define FRONT_HANDSHAKES_MAX 512                 /* default of handshakes_max */
-#define FRONT_MESSAGE_IN_MAX ((size_t)256 << 10) /* a client that sends more loses the transport   \
-                                                  */
-#define FRONT_BUFFERED_MAX ((size_t)4 << 20)     /* unacknowledged bytes towards one client */
+#define FRONT_HANDSHAKES_MAX 512 /* default of handshakes_max */
+#define FRONT_MESSAGE_IN_MAX                                                                       \
+    ((size_t)256 << 10)                      /* a client that sends more loses the transport       \
+                                              */
+#define FRONT_BUFFERED_MAX ((size_t)4 << 20) /* unacknowledged bytes towards one client */
 #define FRONT_LOSSY_BUFFER_MAX                                                                     \
     ((size_t)64 << 10)            /* above it messages of lossy channels are dropped */
 #define FRONT_DATAGRAMS_MAX   64  /* in one output */
@@ -174,7 +175,8 @@ struct front_out {
     enum front_failure failure;
 };
 
-/* False when drained. Everything *out points at is valid until the next call with this front. */
+/* False when drained. What *out points at is valid until the next front_poll(), front_datagram(),
+ * front_expire() or front_close(): a message may be handed on with front_send() as it is. */
 bool front_poll(struct front *front, struct front_out *out);
 
 /* ---- Watching ------------------------------------------------------------------------------- */
@@ -196,6 +198,7 @@ struct front_stats {
     uint64_t messages_out;
     uint64_t messages_lossy_dropped; /* not sent, see front_send() */
     uint64_t messages_stray;         /* on a stream without an open channel */
+    uint64_t channels_refused;       /* too many, or with a label we do not take */
 };
 void front_stats(const struct front *front, struct front_stats *out);
 
