@@ -300,17 +300,18 @@ static int parse_rtcp_fb(struct parse *parse, char *value)
     return 0;
 }
 
-/* a=extmap:<id>[/<direction>] <URI>. One-way extensions are passed over: none of ours is. */
+/* a=extmap:<id>[/<direction>] <URI>. Firefox offers rid and the dependency descriptor sendonly. */
 static int parse_extmap(struct parse *parse, char *value)
 {
-    const char *word = scan_word(&value, ' ');
+    char *word = scan_word(&value, ' ');
     const char *uri = scan_word(&value, ' ');
+    const char *id_text = word != NULL ? scan_word(&word, '/') : NULL;
     uint32_t id;
-    if (word == NULL || uri == NULL || !scan_number(word, 14, &id) || id == 0) {
+    if (id_text == NULL || uri == NULL || !scan_number(id_text, 14, &id) || id == 0) {
         return 0; /* ids above 14 need two-byte headers: we do without those extensions */
     }
     enum sdp_extension kind = names_extension_from_uri(uri);
-    if (kind == SDP_EXT_NONE) {
+    if (kind == SDP_EXT_NONE || strcmp(word, "inactive") == 0) {
         return 0;
     }
     uint8_t *known = &parse->offer->extension_ids[kind];
@@ -321,7 +322,13 @@ static int parse_extmap(struct parse *parse, char *value)
     }
     *known = (uint8_t)id;
     *used = (uint8_t)kind;
-    parse->section.media.extensions |= SDP_EXT_BIT(kind);
+    struct sdp_media *media = &parse->section.media;
+    media->extensions |= SDP_EXT_BIT(kind);
+    if (strcmp(word, "sendonly") == 0) {
+        media->extensions_sendonly |= SDP_EXT_BIT(kind);
+    } else if (strcmp(word, "recvonly") == 0) {
+        media->extensions_recvonly |= SDP_EXT_BIT(kind);
+    }
     return 0;
 }
 

@@ -126,3 +126,23 @@ bool fmtp_video(char out[SDP_FMTP_MAX], const struct sdp_codec *codec)
         return false;
     }
 }
+
+int fmtp_likeness(enum sdp_codec_id id, const char *a, const char *b)
+{
+    uint32_t mode[2] = {0, 0};
+    uint32_t profile[2] = {0, 0};
+    const char *name = id == SDP_H264 ? "profile-level-id" : "profile-id";
+    unsigned base = id == SDP_H264 ? 16 : 10;
+    bool said_a = fmtp_number(a, name, base, &profile[0]);
+    bool said_b = fmtp_number(b, name, base, &profile[1]);
+    if (id == SDP_VP9 || id == SDP_H265) {
+        return profile[0] == profile[1] ? 3 : 0;
+    }
+    if (id != SDP_H264 || !said_a || !said_b) {
+        return 3; /* one variant only */
+    }
+    fmtp_number(a, "packetization-mode", 10, &mode[0]);
+    fmtp_number(b, "packetization-mode", 10, &mode[1]);
+    bool same_profile = profile[0] >> 8 == profile[1] >> 8; /* without the level */
+    return 1 + (mode[0] == mode[1]) + (same_profile && mode[0] == mode[1]);
+}

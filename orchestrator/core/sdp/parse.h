@@ -45,6 +45,10 @@ bool fmtp_number(const char *fmtp, const char *name, unsigned base, uint32_t *ou
  * it is, as offered, and nothing else. False for variants we do not carry. */
 bool fmtp_video(char out[SDP_FMTP_MAX], const struct sdp_codec *codec);
 
+/* How well a format line of ours carries a stream of another one of the same codec: 0 not at all,
+ * 3 fully. */
+int fmtp_likeness(enum sdp_codec_id id, const char *a, const char *b);
+
 /* ---- What offer.c, section.c and attribute.c share ------------------------------------------ */
 
 /* Attributes that belong to the transport: at session level they hold for all m-lines. */

@@ -50,9 +50,9 @@ static unsigned extensions_of(const struct sdp_media *media, enum sdp_use use)
     unsigned send = audio ? EXTENSIONS_AUDIO_SEND : EXTENSIONS_VIDEO_SEND;
     switch (use) {
     case SDP_USE_RECEIVE:
-        return media->extensions & receive;
+        return media->extensions & receive & ~media->extensions_recvonly;
     case SDP_USE_SEND:
-        return media->extensions & send;
+        return media->extensions & send & ~media->extensions_sendonly;
     case SDP_USE_INACTIVE:
         return media->extensions & (receive | send);
     case SDP_USE_REJECT:
@@ -217,4 +217,23 @@ void sdp_answer_plan(struct sdp_section *out, const struct sdp_media *media,
         out->stream = wish->stream;
         out->track = wish->track;
     }
+}
+
+const struct sdp_answer_codec *sdp_section_match(const struct sdp_section *to,
+                                                 const struct sdp_answer_codec *from)
+{
+    const struct sdp_answer_codec *best = NULL;
+    int best_likeness = 0;
+    for (size_t i = 0; i < to->codec_count; i++) {
+        const struct sdp_answer_codec *codec = &to->codecs[i];
+        if (codec->id != from->id) {
+            continue;
+        }
+        int likeness = fmtp_likeness(codec->id, codec->fmtp, from->fmtp);
+        if (likeness > best_likeness) {
+            best = codec;
+            best_likeness = likeness;
+        }
+    }
+    return best;
 }

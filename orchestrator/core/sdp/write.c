@@ -81,6 +81,23 @@ static void write_data(struct text *text, const struct sdp_media *media)
     add(text, "a=sctp-port:%d\r\na=max-message-size:%d\r\n", SCTP_PORT, MESSAGE_SIZE_MAX);
 }
 
+/* What was offered one way is answered the other way round. */
+static void write_extensions(struct text *text, const struct sdp_offer *offer,
+                             const struct sdp_media *media, unsigned extensions)
+{
+    for (enum sdp_extension kind = SDP_EXT_MID; kind < SDP_EXT_COUNT; kind++) {
+        unsigned bit = SDP_EXT_BIT(kind);
+        if ((extensions & bit) == 0) {
+            continue;
+        }
+        const char *direction = (media->extensions_sendonly & bit) != 0   ? "/recvonly"
+                                : (media->extensions_recvonly & bit) != 0 ? "/sendonly"
+                                                                          : "";
+        add(text, "a=extmap:%u%s %s\r\n", offer->extension_ids[kind], direction,
+            names_extension_uri(kind));
+    }
+}
+
 static void write_codec(struct text *text, const struct sdp_answer_codec *codec)
 {
     add(text, "a=rtpmap:%u %s/%u", codec->payload_type, sdp_codec_name(codec->id), codec->clock_hz);
@@ -155,11 +172,7 @@ static void write_rtp(struct text *text, const struct sdp_offer *offer,
     if (media->extmap_allow_mixed) {
         add(text, "a=extmap-allow-mixed\r\n");
     }
-    for (enum sdp_extension kind = SDP_EXT_MID; kind < SDP_EXT_COUNT; kind++) {
-        if ((section->extensions & SDP_EXT_BIT(kind)) != 0) {
-            add(text, "a=extmap:%u %s\r\n", offer->extension_ids[kind], names_extension_uri(kind));
-        }
-    }
+    write_extensions(text, offer, media, section->extensions);
     for (size_t i = 0; i < section->codec_count; i++) {
         write_codec(text, &section->codecs[i]);
     }

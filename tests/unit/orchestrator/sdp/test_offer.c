@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: offers of real clients are read whole, what we do not serve is refused with a reason that
+ * names it, and no mangled offer makes the parser stumble.
+ */
+#include "tests/unit/orchestrator/sdp/wish.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#define TRANSPORT                                                                                  \
+    "a=ice-ufrag:abcd\r\n"                                                                         \
+    "a=ice-pwd:0123456789012345678901\r\n"                                                         \
+    "a=fingerprint:sha-256 " HASH_16 ":" HASH_16 "\r\n"                                            \
+    "a=setup:actpass\r\n"
+#define HASH_16 "00:11:22:33:44:55:66:77:88:99:aa:BB:cc:DD:ee:FF"
+
+/* The smallest offer with one of each kind. */
+static const char base[] = "v=0\r\n"
+                           "o=- 1 2 IN IP4 127.0.0.1\r\n"
+                           "s=-\r\n"
+                           "t=0 0\r\n"
+                           "a=group:BUNDLE a v d\r\n" //
+    TRANSPORT "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"
+                           "a=mid:a\r\n"
+                           "a=rtcp-mux\r\n"
+                           "a=rtpmap:111 opus/48000/2\r\n"
+                           "m=video 9 UDP/TLS/RTP/SAVPF 96 97\r\n"
+                           "a=mid:v\r\n"
+                           "a=sendonly\r\n"
+                           "a=rtcp-mux\r\n"
+                           "a=rtpmap:96 VP8/90000\r\n"
+                           "a=rtpmap:97 rtx/90000\r\n"
+                           "a=fmtp:97 apt=96\r\n"
+                           "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n"
+                           "a=mid:d\r\n"
+                           "a=sctp-port:5000\r\n";
+
+/* base with the first `from` replaced by `to`. */
+static const char *edited(char out[8192], const char *from, const char *to)
+{
+    const char *at = strstr(base, from);
+    assert_non_null(at);
+    snprintf(out, 8192, "%.*s%s%s", (int)(at - base), base, to, at + strlen(from));
+    return out;
+}
+
+static struct sdp_offer *parsed(const char *text)
+{
+    struct sdp_offer *offer = NULL;
+    char reason[SDP_REASON_MAX] = "";
+    if (sdp_offer_parse(&offer, text, strlen(text), reason) != 0) {
+        fail_msg("refused: %s", reason);
+    }
+    return offer;
+}
+
+static struct sdp_offer *fixture(const char *name)
+{
+    char path[512];
+    size_t len;
+    snprintf(path, sizeof(path), TEST_DATA "/sdp/%s.offer", name);
+    char *text = wish_file(path, &len);
+    struct sdp_offer *offer = parsed(text);
+    free(text);
+    return offer;
+}
+
+static const struct sdp_codec *codec(const struct sdp_media *media, uint8_t payload_type)
+{
+    for (size_t i = 0; i < media->codec_count; i++) {
+        if (media->codecs[i].payload_type == payload_type) {
+            return &media->codecs[i];
+        }
+    }
+    fail_msg("payload type %u is missing", payload_type);
+    return NULL;
+}
+
+/* ---- Real offers --------------------------------------------------------------------------- */
+
+static void reads_chromium(void **state)
+{
+    (void)state;
+    struct sdp_offer *offer = fixture("chromium-publish");
+    assert_int_equal(offer->media_count, 9);
+    assert_true(offer->ice_trickle && offer->extmap_allow_mixed);
+    assert_int_equal(strlen(offer->ice_ufrag), 4);
+    assert_int_equal(strlen(offer->ice_pwd), 24);
+    assert_string_equal(offer->fingerprint.algorithm, "sha-256");
+    assert_int_equal(offer->fingerprint.len, 32);
+    assert_int_equal(offer->extension_ids[SDP_EXT_MID], 4);
+    assert_int_equal(offer->extension_ids[SDP_EXT_AUDIO_LEVEL], 1);
+    assert_int_equal(offer->extension_ids[SDP_EXT_TRANSPORT_CC], 3);
+
+    const struct sdp_media *data = sdp_offer_find(offer, "6");
+    assert_int_equal(data->kind, SDP_APPLICATION);
+    assert_int_equal(data->sctp_port, 5000);
+    assert_int_equal(data->max_message_size, 262144);
+
+    const struct sdp_media *audio = sdp_offer_find(offer, "7");
+    assert_int_equal(audio->kind, SDP_AUDIO);
+    assert_int_equal(audio->direction, SDP_SENDONLY);
+    assert_string_equal(audio->stream, "-");
+    assert_int_equal(strlen(audio->track), 36);
+    assert_int_equal(audio->source_count, 1);
+    assert_int_equal(strlen(audio->cname), 16);
+    assert_int_equal(audio->codecs[0].id, SDP_OPUS);
+    assert_int_equal(audio->codecs[0].payload_type, 111);
+    assert_int_equal(audio->codecs[0].channels, 2);
+    assert_string_equal(audio->codecs[0].fmtp, "minptime=10;useinbandfec=1");
+    assert_int_equal(codec(audio, 63)->id, SDP_RED);
+    assert_int_equal(codec(audio, 0)->id, SDP_PCMU);
+    assert_int_equal(codec(audio, 126)->id, SDP_CODEC_OTHER); /* telephone-event */
+
+    const struct sdp_media *video = sdp_offer_find(offer, "8");
+    assert_int_equal(video->direction, SDP_SENDONLY);
+    assert_true(video->simulcast && video->rtcp_rsize);
+    assert_int_equal(video->rid_count, 3);
+    assert_string_equal(video->rids[0].id, "q");
+    assert_string_equal(video->rids[2].id, "f");
+    assert_int_equal(video->source_count, 0);
+    assert_int_equal(video->codecs[0].id, SDP_VP8);
+    assert_int_equal(video->codecs[0].rtx, 97);
+    assert_int_equal(video->codecs[0].feedback,
+                     SDP_FB_NACK | SDP_FB_PLI | SDP_FB_FIR | SDP_FB_TRANSPORT_CC | SDP_FB_REMB);
+    assert_true((video->extensions & SDP_EXT_BIT(SDP_EXT_REPAIRED_RID)) != 0);
+    sdp_offer_free(offer);
+}
+
+static void reads_signalled_sources(void **state)
+{
+    (void)state;
+    struct sdp_offer *offer = fixture("chromium-svc");
+    const struct sdp_media *video = sdp_offer_find(offer, "9");
+    assert_int_equal(video->source_count, 1);
+    assert_int_equal(video->sources[0].ssrc, 1579152644);
+    assert_int_equal(video->sources[0].rtx_ssrc, 3328239315);
+    assert_int_equal(video->rid_count, 0);
+    assert_int_equal(video->codecs[0].id, SDP_VP9);
+    assert_int_equal(sdp_offer_find(offer, "10")->codecs[0].id, SDP_AV1);
+    sdp_offer_free(offer);
+}
+
+static void reads_firefox(void **state)
+{
+    (void)state;
+    struct sdp_offer *offer = fixture("firefox-publish");
+    assert_int_equal(offer->media_count, 9);
+    assert_int_equal(offer->fingerprint.len, 32); /* at session level */
+    assert_false(offer->extmap_allow_mixed);
+    const struct sdp_media *video = sdp_offer_find(offer, "8");
+    assert_true(video->extmap_allow_mixed);
+    assert_false(video->rejected); /* port 0, bundle-only */
+    assert_int_equal(video->track[0], '{');
+    assert_int_equal(video->rid_count, 3);
+    assert_true(video->simulcast);
+    assert_int_equal(video->source_count, 3);
+    assert_int_not_equal(video->sources[1].rtx_ssrc, 0);
+    unsigned rid = SDP_EXT_BIT(SDP_EXT_RID);
+    assert_true((video->extensions & rid) != 0 && (video->extensions_sendonly & rid) != 0);
+    assert_true((video->extensions_recvonly & SDP_EXT_BIT(SDP_EXT_PLAYOUT_DELAY)) != 0);
+    sdp_offer_free(offer);
+
+    offer = fixture("firefox-rejected");
+    assert_true(offer->media[0].rejected);
+    assert_false(offer->media[1].rejected);
+    sdp_offer_free(offer);
+}
+
+static void reads_rtc_node(void **state)
+{
+    (void)state;
+    struct sdp_offer *offer = fixture("rtc-node-join");
+    assert_int_equal(offer->media_count, 7);
+    assert_int_equal(offer->media[0].kind, SDP_AUDIO);
+    assert_int_equal(offer->media[3].direction, SDP_RECVONLY);
+    assert_int_equal(offer->media[6].kind, SDP_APPLICATION);
+    sdp_offer_free(offer);
+}
+
+/* ---- Grammar ------------------------------------------------------------------------------- */
+
+static void defaults_are_the_rfcs(void **state)
+{
+    (void)state;
+    struct sdp_offer *offer = parsed(base);
+    assert_int_equal(offer->media_count, 3);
+    assert_int_equal(offer->media[0].direction, SDP_SENDRECV);
+    assert_int_equal(offer->media[1].codec_count, 1);
+    assert_int_equal(offer->media[1].codecs[0].rtx, 97);
+    assert_int_equal(offer->media[2].max_message_size, 65536);
+    assert_string_equal(offer->media[0].track, "");
+    assert_string_equal(offer->media[0].codecs[0].fmtp, "");
+    assert_int_equal(offer->fingerprint.digest[10], 0xaa);
+    assert_int_equal(offer->fingerprint.digest[31], 0xff);
+    assert_false(offer->ice_trickle);
+    assert_null(sdp_offer_find(offer, "x"));
+    sdp_offer_free(offer);
+}
+
+static void bare_line_feeds_will_do(void **state)
+{
+    (void)state;
+    char text[sizeof(base)];
+    size_t len = 0;
+    for (const char *p = base; *p != '\0'; p++) {
+        if (*p != '\r') {
+            text[len++] = *p;
+        }
+    }
+    text[len - 1] = '\0'; /* nor is the last line ended */
+    struct sdp_offer *offer = parsed(text);
+    assert_int_equal(offer->media_count, 3);
+    sdp_offer_free(offer);
+}
+
+static void the_tagged_section_speaks_for_the_transport(void **state)
+{
+    (void)state;
+    char text[8192];
+    struct sdp_offer *offer = parsed(edited(text, "a=mid:a\r\n",
+                                            "a=mid:a\r\na=ice-ufrag:mine\r\n"
+                                            "a=ice-pwd:abcdefghijklmnopqrstuv\r\n"));
+    assert_string_equal(offer->ice_ufrag, "mine");
+    assert_string_equal(offer->ice_pwd, "abcdefghijklmnopqrstuv");
+    sdp_offer_free(offer);
+    offer = parsed(edited(text, "a=mid:v\r\n", "a=mid:v\r\na=ice-ufrag:mine\r\n"));
+    assert_string_equal(offer->ice_ufrag, "abcd");
+    sdp_offer_free(offer);
+}
+
+static void the_strongest_fingerprint_counts(void **state)
+{
+    (void)state;
+    char text[8192];
+    struct sdp_offer *offer = parsed(
+        edited(text, "a=setup:actpass\r\n",
+               "a=fingerprint:SHA-512 " HASH_16 ":" HASH_16 ":" HASH_16 ":" HASH_16 "\r\n"
+               "a=fingerprint:sha-1 00\r\na=fingerprint:sha-256 " HASH_16 ":" HASH_16 "\r\n"));
+    assert_string_equal(offer->fingerprint.algorithm, "sha-512");
+    assert_int_equal(offer->fingerprint.len, 64);
+    sdp_offer_free(offer);
+}
+
+static void layers_are_in_simulcast_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *lines;
+        const char *rids; /* "" none; a paused one has its ~ */
+        bool simulcast;
+    } rows[] = {
+        {"a=rid:h send\r\na=rid:q send\r\na=simulcast:send q;h\r\n", "q;h", true},
+        {"a=simulcast:send q;~h\r\na=rid:q send pt=96\r\na=rid:h send max-width=1\r\n", "q;~h",
+         true},
+        {"a=rid:q send\r\na=rid:h send\r\na=rid:x recv\r\na=simulcast:recv x send h,q;q\r\n", "h;q",
+         true},
+        {"a=rid:q send\r\na=simulcast:send q;missing;q\r\n", "q", true},
+        {"a=rid:q send\r\na=rid:h send\r\n", "q;h", false},
+        {"a=rid:q recv\r\na=simulcast:recv q\r\n", "", false},
+        {"a=simulcast:send q;h\r\n", "", false},
+        {"a=rid:q send\r\na=simulcast:send ;,;~;\r\n", "", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[8192];
+        char lines[512];
+        snprintf(lines, sizeof(lines), "a=mid:v\r\n%s", rows[i].lines);
+        struct sdp_offer *offer = parsed(edited(text, "a=mid:v\r\n", lines));
+        const struct sdp_media *video = &offer->media[1];
+        char rids[256] = "";
+        for (size_t r = 0; r < video->rid_count; r++) {
+            snprintf(rids + strlen(rids), 32, "%s%s%s", r > 0 ? ";" : "",
+                     video->rids[r].paused ? "~" : "", video->rids[r].id);
+        }
+        assert_string_equal(rids, rows[i].rids);
+        assert_int_equal(video->simulcast, rows[i].simulcast);
+        sdp_offer_free(offer);
+    }
+}
+
+/* SSRC-based simulcast of older SDKs: the SIM group gives the order, FID the repair streams. */
+static void sources_are_grouped(void **state)
+{
+    (void)state;
+    char text[8192];
+    struct sdp_offer *offer = parsed(edited(text, "a=mid:v\r\n",
+                                            "a=mid:v\r\n"
+                                            "a=ssrc-group:FID 1 11\r\na=ssrc-group:FID 3 13\r\n"
+                                            "a=ssrc-group:FEC-FR 1 21\r\na=ssrc:3 cname:c\r\n"
+                                            "a=ssrc:1 cname:c\r\na=ssrc:1 msid:s t\r\n"
+                                            "a=ssrc:2 cname:c\r\na=ssrc:11 cname:c\r\n"
+                                            "a=ssrc:13 cname:c\r\na=ssrc:21 cname:c\r\n"
+                                            "a=ssrc-group:SIM 1 2 3\r\n"));
+    const struct sdp_media *video = &offer->media[1];
+    assert_int_equal(video->source_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(video->sources[i].ssrc, i + 1);
+        assert_int_equal(video->sources[i].rtx_ssrc, i == 1 ? 0 : i + 11);
+    }
+    assert_string_equal(video->cname, "c");
+    assert_string_equal(video->stream, "s");
+    assert_string_equal(video->track, "t");
+    sdp_offer_free(offer);
+}
+
+static void codecs_are_known_by_name_and_clock(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rtpmap;
+        enum sdp_codec_id id;
+    } rows[] = {
+        {"vp8/90000", SDP_VP8},
+        {"H264/90000", SDP_H264},
+        {"VP9/90000", SDP_VP9},
+        {"av1/90000", SDP_AV1},
+        {"H265/90000", SDP_H265},
+        {"VP8/8000", SDP_CODEC_OTHER},
+        {"red/90000", SDP_CODEC_OTHER},
+        {"opus/48000/2", SDP_CODEC_OTHER},
+        {"ulpfec/90000", SDP_CODEC_OTHER},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[8192];
+        char line[64];
+        snprintf(line, sizeof(line), "a=rtpmap:96 %s\r\na=rtcp-fb:* nack\r\n", rows[i].rtpmap);
+        struct sdp_offer *offer = parsed(edited(text, "a=rtpmap:96 VP8/90000\r\n", line));
+        assert_int_equal(offer->media[1].codecs[0].id, rows[i].id);
+        assert_int_equal(offer->media[1].codecs[0].feedback, SDP_FB_NACK);
+        sdp_offer_free(offer);
+    }
+}
+
+/* ---- Refusals ------------------------------------------------------------------------------ */
+
+struct refusal {
+    const char *from; /* in base */
+    const char *to;
+    int err; /* 0: accepted all the same */
+    const char *reason;
+};
+
+#define INVALID     ERR_INVALID
+#define UNSUPPORTED ERR_UNSUPPORTED
+
+static const struct refusal refusals[] = {
+    {"a=group:BUNDLE a v d\r\n", "", UNSUPPORTED, "no BUNDLE group"},
+    {"BUNDLE a v d", "LS a v d", UNSUPPORTED, "no BUNDLE group"},
+    {"BUNDLE a v d", "BUNDLE a d", UNSUPPORTED, "m-line 1 (mid v) is not in the BUNDLE"},
+    {"BUNDLE a v d", "BUNDLE a v d x", INVALID, "BUNDLE names a mid that no m-line has: x"},
+    {"BUNDLE a v d\r\n", "BUNDLE a v\r\na=group:BUNDLE d\r\n", UNSUPPORTED, "m-line 2 (mid d)"},
+    {"m=video 9", "m=video 0", 0, ""},
+    {"a=mid:v\r\n", "a=mid:v\r\na=bundle-only\r\n", 0, ""},
+    {"a=mid:v\r\n", "", INVALID, "line 20: the m-line that ends here has no mid"},
+    {"a=mid:v", "a=mid:a", INVALID, "line 21: two m-lines have the mid a"},
+    {"a=mid:v", "a=mid:v v", INVALID, "line 15: mid is not"},
+    {"a=mid:v", "a=mid:", INVALID, "line 15: mid is not"},
+    {"a=mid:v", "a=mid:12345678901234567", INVALID, "line 15: mid is not"},
+    {"a=ice-ufrag:abcd\r\n", "", INVALID, "no ICE credentials"},
+    {"a=ice-pwd:0123456789012345678901\r\n", "", INVALID, "no ICE credentials"},
+    {"ufrag:abcd", "ufrag:abc", INVALID, "line 6: ice-ufrag"},
+    {"ufrag:abcd", "ufrag:ab:d", INVALID, "line 6: ice-ufrag"},
+    {"pwd:0123456789012345678901", "pwd:012345678901234567890", INVALID, "line 7: ice-pwd"},
+    {"fingerprint:sha-256", "fingerprint:sha-1", INVALID, "no certificate fingerprint"},
+    {"sha-256 00:", "sha-256 ", INVALID, "line 8: the fingerprint is no sha-256 digest"},
+    {"sha-256 00:", "sha-256 00:00:", INVALID, "line 8: the fingerprint is no sha-256 digest"},
+    {"sha-256 00:", "sha-256 0:", INVALID, "line 8: the fingerprint is no sha-256 digest"},
+    {"sha-256 00:", "sha-256 00-", INVALID, "line 8: the fingerprint is no sha-256 digest"},
+    {"sha-256 00:11", "sha-256 ", INVALID, "line 8: the fingerprint is no sha-256 digest"},
+    {"setup:actpass", "setup:active", 0, ""},
+    {"setup:actpass", "setup:passive", UNSUPPORTED, "the client will not be the DTLS client"},
+    {"setup:actpass", "setup:holdconn", UNSUPPORTED, "the client will not be the DTLS client"},
+    {"t=0 0\r\n", "t=0 0\r\na=ice-lite\r\n", UNSUPPORTED, "an ICE-lite client"},
+    {"a=rtcp-mux\r\n", "", UNSUPPORTED, "line 13: no rtcp-mux in the m-line with mid a"},
+    {"a=sctp-port:5000\r\n", "", INVALID, "line 22: no sctp-port in the m-line with mid d"},
+    {"sctp-port:5000", "sctp-port:65536", INVALID, "line 23: sctp-port"},
+    {"a=sctp-port:5000", "a=sctp-port:5000\r\na=max-message-size:4294967296", INVALID,
+     "line 24: max-message-size"},
+    {"v=0\r\n", "", INVALID, "line 1: an offer begins with v=0"},
+    {"v=0\r\n", "v=1\r\n", INVALID, "line 1: an offer begins with v=0"},
+    {"s=-\r\n", "s\r\n", INVALID, "line 3: not of the form x=value"},
+    {"s=-\r\n", "\r\n", INVALID, "line 3: not of the form x=value"},
+    {"s=-\r\n", "S=-\r\n", INVALID, "line 3: not of the form x=value"},
+    {"m=audio 9 UDP/TLS/RTP/SAVPF 111", "m=audio 9 UDP/TLS/RTP/SAVPF", INVALID, "line 10: not"},
+    {"m=audio 9", "m=audio 99999", INVALID, "line 10: not <media>"},
+    {"m=audio 9", "m=audio 9/2", INVALID, "line 10: not <media>"},
+    {"SAVPF 111", "SAVPF 128", INVALID, "line 10: an m-line lists what is no payload type"},
+    {"SAVPF 111", "SAVPF 111 111", INVALID, "line 10: payload type 111 is listed twice"},
+    {"opus/48000/2", "opus", INVALID, "line 13: rtpmap"},
+    {"opus/48000/2", "opus/48000/x", INVALID, "line 13: rtpmap"},
+    {"a=rtpmap:111 opus", "a=rtpmap:112 opus", 0, ""},
+    {"UDP/TLS/RTP/SAVPF 111", "RTP/AVP 111", 0, ""}, /* SDP_OTHER, to be rejected */
+    {"a=mid:v\r\n",
+     "a=mid:v\r\na=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+     "a=extmap:2 urn:ietf:params:rtp-hdrext:sdes:mid\r\n",
+     UNSUPPORTED, "line 17: header extension 2 means different things"},
+    {"a=mid:v\r\n",
+     "a=mid:v\r\na=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n"
+     "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n",
+     UNSUPPORTED, "line 17: header extension 1 means different things"},
+    {"a=mid:v\r\n",
+     "a=mid:v\r\na=extmap:15 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:0 "
+     "urn:ietf:params:rtp-hdrext:sdes:mid\r\na=extmap:1\r\na=extmap:\r\n",
+     0, ""},
+    {"a=mid:v\r\n", "a=mid:v\r\na=rid:q\r\n", INVALID, "line 16: rid is not"},
+    {"a=mid:v\r\n", "a=mid:v\r\na=rid:q;h send\r\n", INVALID, "line 16: rid is not"},
+    {"a=mid:v\r\n", "a=mid:v\r\na=simulcast:send\r\n", INVALID, "line 16: simulcast"},
+    {"a=mid:v\r\n", "a=mid:v\r\na=ssrc:x\r\n", INVALID, "line 16: ssrc is no"},
+    {"a=mid:v\r\n", "a=mid:v\r\na=ssrc-group:FID 1 2 3\r\n", INVALID, "line 16: an FID group"},
+    {"a=mid:v\r\n", "a=mid:v\r\na=ssrc-group:FID 1 x\r\n", INVALID, "line 16: ssrc-group"},
+    {"a=mid:v\r\n", "a=mid:v\r\na=msid:\r\n", INVALID, "line 16: msid"},
+    {"a=mid:v\r\n", "a=mid:v\r\na=unknown:1\r\na=rtcp:9\r\na=\r\na=:\r\nb=AS:1\r\n", 0, ""},
+};
+
+static void refuses_with_a_reason(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
+        const struct refusal *row = &refusals[i];
+        char text[8192];
+        char reason[SDP_REASON_MAX] = "";
+        struct sdp_offer *offer = NULL;
+        edited(text, row->from, row->to);
+        int err = sdp_offer_parse(&offer, text, strlen(text), reason);
+        if (err != row->err || strncmp(reason, row->reason, strlen(row->reason)) != 0) {
+            fail_msg("row %zu, \"%s\": %d \"%s\"", i, row->to, err, reason);
+        }
+        if (err == 0) {
+            sdp_offer_free(offer);
+        }
+    }
+}
+
+static void refuses_garbage(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+    } rows[] = {{"", 0},        {"\n", 1},         {"\r\n", 2},         {"v=0", 3},
+                {"v=0\0", 4},   {"v=0\r\n", 5},    {"garbage", 7},      {"{\"sdp\":1}", 9},
+                {"v=0\nm=", 6}, {"v=0\nm= \n", 8}, {"v=0\nm=a b c", 11}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sdp_offer *offer = NULL;
+        char reason[SDP_REASON_MAX] = "";
+        assert_int_equal(sdp_offer_parse(&offer, rows[i].text, rows[i].len, reason), ERR_INVALID);
+        assert_int_not_equal(reason[0], '\0');
+    }
+}
+
+static void bounds_hold(void **state)
+{
+    (void)state;
+    struct sdp_offer *offer = NULL;
+    char reason[SDP_REASON_MAX] = "";
+    char *text = mem_alloc(SDP_TEXT_MAX + 2);
+    memset(text, 'a', SDP_TEXT_MAX + 1);
+    assert_int_equal(sdp_offer_parse(&offer, text, SDP_TEXT_MAX + 1, reason), ERR_TOO_BIG);
+
+    for (int count = SDP_MEDIA_MAX; count <= SDP_MEDIA_MAX + 1; count++) {
+        int len = sprintf(text, "v=0\n%sa=group:BUNDLE", TRANSPORT);
+        for (int i = 0; i < count; i++) {
+            len += sprintf(text + len, " %d", i);
+        }
+        for (int i = 0; i < count; i++) {
+            len += sprintf(text + len, "\nm=audio 9 RTP/SAVPF 0\na=mid:%d\na=rtcp-mux", i);
+        }
+        int err = sdp_offer_parse(&offer, text, (size_t)len, reason);
+        assert_int_equal(err, count <= SDP_MEDIA_MAX ? 0 : ERR_TOO_BIG);
+        if (err == 0) {
+            assert_int_equal(offer->media_count, SDP_MEDIA_MAX);
+            assert_string_equal(offer->media[SDP_MEDIA_MAX - 1].mid, "511");
+            sdp_offer_free(offer);
+        }
+    }
+    free(text);
+
+    const struct {
+        const char *line; /* repeated with rising numbers behind the mid */
+        int count_max;
+    } rows[] = {{"a=rid:%d send\n", SDP_RIDS_MAX},
+                {"a=ssrc:%d cname:x\n", SDP_SOURCES_MAX},
+                {"a=ssrc-group:FID 1 %d\n", 3 * SDP_SOURCES_MAX}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (int count = rows[i].count_max; count <= rows[i].count_max + 1; count++) {
+            char lines[4096] = "a=mid:v\r\n";
+            char edit[8192];
+            for (int n = 0; n < count; n++) {
+                sprintf(lines + strlen(lines), rows[i].line, n);
+            }
+            edited(edit, "a=mid:v\r\n", lines);
+            int err = sdp_offer_parse(&offer, edit, strlen(edit), reason);
+            assert_true((err == 0) == (count == rows[i].count_max));
+            if (err == 0) {
+                sdp_offer_free(offer);
+            }
+        }
+    }
+}
+
+/* Bytes changed, lines lost or doubled, ends cut off: nothing breaks, and refusals have reasons. */
+static void survives_mangled_offers(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"chromium-svc", "firefox-publish", "rtc-node-join"};
+    struct prng prng;
+    prng_seed(&prng, 1);
+    for (size_t n = 0; n < ARRAY_LEN(names); n++) {
+        char path[512];
+        size_t len;
+        snprintf(path, sizeof(path), TEST_DATA "/sdp/%s.offer", names[n]);
+        char *text = wish_file(path, &len);
+        char *copy = mem_alloc(len);
+        for (int turn = 0; turn < 300; turn++) {
+            memcpy(copy, text, len);
+            size_t cut = prng_below(&prng, 4) == 0 ? prng_below(&prng, len) : len;
+            for (uint64_t edits = prng_below(&prng, 8); edits > 0; edits--) {
+                size_t at = prng_below(&prng, len);
+                static const char bytes[] = "\n\r =:;,/09azm\x80";
+                copy[at] = bytes[prng_below(&prng, sizeof(bytes))];
+            }
+            struct sdp_offer *offer = NULL;
+            char reason[SDP_REASON_MAX] = "";
+            if (sdp_offer_parse(&offer, copy, cut, reason) == 0) {
+                sdp_offer_free(offer);
+            } else {
+                assert_int_not_equal(reason[0], '\0');
+            }
+        }
+        free(copy);
+        free(text);
+    }
+}
+
+/* ---- Later offers -------------------------------------------------------------------------- */
+
+static void later_offers_keep_their_lines(void **state)
+{
+    (void)state;
+    static const struct {
+        struct sdp_line lines[4];
+        size_t count;
+        const char *reason; /* "": follows */
+    } rows[] = {
+        {{{"a", SDP_AUDIO, false}, {"v", SDP_VIDEO, false}, {"d", SDP_APPLICATION, false}}, 3, ""},
+        {{{"a", SDP_AUDIO, false}}, 1, ""},
+        {{{0}}, 0, ""},
+        {{{"v", SDP_VIDEO, false}, {"a", SDP_AUDIO, false}},
+         2,
+         "m-line 0 changed its mid from v to a"},
+        {{{"old", SDP_VIDEO, true}, {"v", SDP_VIDEO, false}}, 2, ""},
+        {{{"a", SDP_VIDEO, false}}, 1, "m-line 0 (mid a) changed its kind"},
+        {{{"a", SDP_AUDIO, false},
+          {"v", SDP_VIDEO, false},
+          {"d", SDP_APPLICATION, false},
+          {"e", SDP_VIDEO, false}},
+         4,
+         "the offer has lost m-line 3 (mid e)"},
+        {{{"a", SDP_AUDIO, false},
+          {"v", SDP_VIDEO, false},
+          {"d", SDP_APPLICATION, false},
+          {"e", SDP_VIDEO, true}},
+         4,
+         "the offer has lost m-line 3 (mid e)"},
+    };
+    struct sdp_offer *offer = parsed(base);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char reason[SDP_REASON_MAX] = "";
+        int err = sdp_offer_follows(offer, rows[i].lines, rows[i].count, reason);
+        assert_int_equal(err, rows[i].reason[0] == '\0' ? 0 : ERR_INVALID);
+        assert_string_equal(reason, rows[i].reason);
+    }
+    sdp_offer_free(offer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_chromium),
+        cmocka_unit_test(reads_signalled_sources),
+        cmocka_unit_test(reads_firefox),
+        cmocka_unit_test(reads_rtc_node),
+        cmocka_unit_test(defaults_are_the_rfcs),
+        cmocka_unit_test(bare_line_feeds_will_do),
+        cmocka_unit_test(the_tagged_section_speaks_for_the_transport),
+        cmocka_unit_test(the_strongest_fingerprint_counts),
+        cmocka_unit_test(layers_are_in_simulcast_order),
+        cmocka_unit_test(sources_are_grouped),
+        cmocka_unit_test(codecs_are_known_by_name_and_clock),
+        cmocka_unit_test(refuses_with_a_reason),
+        cmocka_unit_test(refuses_garbage),
+        cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(survives_mangled_offers),
+        cmocka_unit_test(later_offers_keep_their_lines),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
