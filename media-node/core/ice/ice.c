@@ -367,10 +367,12 @@ static int find_slot(const struct ice *ice, const struct ice_path *path)
 {
     int free_slot = NONE;
     for (int i = 0; i < ICE_CHECKS_MAX; i++) {
-        if (ice->checks[i].sent == 0) {
-            free_slot = i;
-        } else if (ice_path_equal(&ice->checks[i].path, path)) {
+        bool busy = ice->checks[i].sent > 0;
+        if (busy && ice_path_equal(&ice->checks[i].path, path)) {
             return i;
+        }
+        if (!busy && free_slot == NONE) {
+            free_slot = i;
         }
     }
     return free_slot;
