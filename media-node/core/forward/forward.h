@@ -20,7 +20,7 @@
 #include "common/base/base.h"
 #include "media-node/core/peer/peer.h"
 
-#define FWD_RTCP_US   TIME_S(1)   /* between sender and receiver reports of one member */
+#define FWD_RTCP_US   TIME_S(1) /* between sender and receiver reports of one member */
 #define FWD_LEVELS_US TIME_MS(400)
 #define FWD_LIVE_US   TIME_MS(100) /* between looks at which simulcast layers flow */
 #define FWD_REPORT_US TIME_S(5)    /* between statistics of one member */
@@ -68,8 +68,8 @@ struct fwd_subscription_report {
     int layer; /* -1 none */
 };
 struct fwd_report {
-    uint32_t rtt_us;   /* 0 unknown */
-    uint64_t remb_bps; /* 0 none */
+    uint32_t rtt_us;                       /* 0 unknown */
+    uint64_t remb_bps;                     /* 0 none */
     const struct fwd_layer_report *layers; /* layers of one track stand together */
     size_t layer_count;
     const struct fwd_subscription_report *subscriptions;
@@ -132,16 +132,18 @@ struct fwd_transport {
     struct peer_keys keys; /* suite RTPSEC_NONE: none are told, what is in use stays */
 };
 
-/* Adds a member (*member NULL), or changes one. ERR_INVALID or ERR_CRYPTO, and nothing changed. Keys
- * that were replaced before are passed over in silence. */
+/* Adds a member (*member NULL), or changes one. ERR_INVALID or ERR_CRYPTO, and nothing changed.
+ * Keys that were replaced before are passed over in silence. */
 MUST_CHECK int fwd_set_transport(struct fwd *fwd, int64_t now_us,
-                                 const struct fwd_transport *transport,
-                                 struct fwd_member **member);
+                                 const struct fwd_transport *transport, struct fwd_member **member);
 /* Its tracks and subscriptions go too. */
-void fwd_remove_transport(struct fwd *fwd, int64_t now_us, struct fwd_member *member);
+void fwd_remove_transport(struct fwd *fwd, struct fwd_member *member);
 
 uint64_t fwd_member_id(const struct fwd_member *member);
-struct fwd *fwd_member_room(const struct fwd_member *member);
+struct fwd_counts fwd_member_counts(const struct fwd_member *member); /* of it alone */
+
+/* The subscription of this member that sends on that SSRC, as media or RTX; 0: none. */
+uint32_t fwd_ssrc_subscription(const struct fwd_member *member, uint32_t ssrc);
 
 struct fwd_track {
     struct peer_track published; /* id, mid, layers */
@@ -155,10 +157,13 @@ struct fwd_track {
 MUST_CHECK int fwd_set_track(struct fwd *fwd, int64_t now_us, struct fwd_member *member,
                              const struct fwd_track *track);
 /* Its subscriptions go too. */
-void fwd_remove_track(struct fwd *fwd, int64_t now_us, uint32_t id);
+void fwd_remove_track(struct fwd *fwd, uint32_t id);
 
 /* Where the track with that id is published; NULL: no such track. */
 struct fwd_member *fwd_track_member(const struct fwd *fwd, uint32_t id);
+
+/* Of a track that must exist. */
+enum stream_kind fwd_track_kind(const struct fwd *fwd, uint32_t id);
 
 struct fwd_subscription {
     uint32_t id;

@@ -66,8 +66,9 @@ struct node_config {
 
 struct node; /* opaque outside core/node */
 
-/* Takes all memory that does not belong to a room. The config's arrays and strings are copied. */
-MUST_CHECK int node_new(struct node **out, const struct node_config *config, int64_t now_us);
+/* Takes all memory that does not belong to a room. The config's arrays and strings are copied.
+ * rtpsec_library_init must have run once in this process. */
+struct node *node_new(const struct node_config *config, int64_t now_us);
 void node_free(struct node *node);
 
 /* ---- Inputs -------------------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ void outbox_commit(struct outbox *outbox, const struct ice_path *path, size_t le
 /* Writes up to max packets to out, oldest first, and returns how many; 0 when drained. */
 size_t outbox_poll(struct outbox *outbox, struct outbox_packet *out, size_t max);
 
-size_t outbox_waiting(const struct outbox *outbox);    /* packets committed, not yet polled */
+size_t outbox_waiting(const struct outbox *outbox);     /* packets committed, not yet polled */
 uint64_t outbox_overflows(const struct outbox *outbox); /* reservations refused, ever */
 
 #endif

@@ -34,8 +34,8 @@ int peer_new(struct peer **out, const struct peer_config *config)
         return err;
     }
     struct peer *peer = mem_alloc(sizeof(*peer));
-    *peer = (struct peer){
-        .config = *config, .ice = ice, .heard_us = -1, .unanswered_us = TIME_NEVER};
+    *peer =
+        (struct peer){.config = *config, .ice = ice, .heard_us = -1, .unanswered_us = TIME_NEVER};
     peer->config.credentials = (struct ice_credentials){0}; /* the agent has copies */
     *out = peer;
     return 0;
@@ -91,9 +91,8 @@ int peer_set_keys(struct peer *peer, const struct peer_keys *keys)
         return ERR_STALE;
     }
     struct rtpsec *sec;
-    struct rtpsec_config config = {.suite = keys->suite,
-                                   .receive_key = {keys->client, len},
-                                   .send_key = {keys->server, len}};
+    struct rtpsec_config config = {
+        .suite = keys->suite, .receive_key = {keys->client, len}, .send_key = {keys->server, len}};
     int err = rtpsec_new(&sec, &config);
     if (err != 0) {
         return err;
@@ -495,8 +494,8 @@ bool peer_rtcp_begin(struct peer *peer, struct peer_rtcp *rtcp, const struct rtc
         peer->config.counters->drop_outbox_full++;
         return false;
     }
-    *rtcp = (struct peer_rtcp){.writer = {.data = slot, .cap = RTCP_OUT_MAX},
-                               .ssrc = peer->rtcp_ssrc};
+    *rtcp =
+        (struct peer_rtcp){.writer = {.data = slot, .cap = RTCP_OUT_MAX}, .ssrc = peer->rtcp_ssrc};
     int err = rtcp_write_rr(&rtcp->writer, rtcp->ssrc, reports, count);
     assert(err == 0); /* 31 blocks fit */
     return true;

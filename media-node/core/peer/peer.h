@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One transport: a client's PeerConnection as a node sees it. It joins the leaves that belong to
- * one client: the ICE agent, the SRTP keys, the table of incoming SSRCs, the transport-cc numbers of
- * both directions, and the rule that tells when a client has left for another node.
+ * one client: the ICE agent, the SRTP keys, the table of incoming SSRCs, the transport-cc numbers
+ * of both directions, and the rule that tells when a client has left for another node.
  *
  * What is sent goes to the outbox at once. Media and RTCP go to the selected path; DTLS goes to
  * where the client's last DTLS came from. Without keys or path nothing is sent: dropped, counted.
  *
  * Left (architecture.md §2.3): while the client goes on checking this path with STUN, but answers
- * nothing of what it is sent with SRTP or SRTCP for PEER_LEFT_FEEDBACK_US (PEER_LEFT_REPORT_US where
- * transport-cc feedback is not negotiated, for receiver reports are rare), it has moved to another
- * node. Then nothing more is sent until SRTP, SRTCP or a selection is heard again. A client that was
- * never heard has not left: it has not arrived.
+ * nothing of what it is sent with SRTP or SRTCP for PEER_LEFT_FEEDBACK_US (PEER_LEFT_REPORT_US
+ * where transport-cc feedback is not negotiated, for receiver reports are rare), it has moved to
+ * another node. Then nothing more is sent until SRTP, SRTCP or a selection is heard again. A client
+ * that was never heard has not left: it has not arrived.
  */
 #ifndef MEDIA_NODE_CORE_PEER_PEER_H
 #define MEDIA_NODE_CORE_PEER_PEER_H

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The room and its members: coming, going, input, time.
+ */
+#include "media-node/core/forward/room.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+/* A member is looked at no more often than this, whatever its deadline says: nothing here needs it
+ * finer, and no deadline that fails to move can stop the node. */
+#define STEP_US TIME_MS(1)
+
+struct fwd *fwd_new(const struct fwd_config *config, int64_t now_us)
+{
+    struct fwd *fwd = mem_alloc(sizeof(*fwd));
+    fwd->config = *config;
+    agenda_set(&fwd->agenda, &fwd->levels, now_us + FWD_LEVELS_US);
+    return fwd;
+}
+
+void fwd_free(struct fwd *fwd)
+{
+    if (fwd == NULL) {
+        return;
+    }
+    while (fwd->members != NULL) {
+        fwd_remove_transport(fwd, fwd->members);
+    }
+    assert(fwd->tracks == NULL && fwd->subscriptions == NULL);
+    free(fwd->level_list);
+    free(fwd->layer_reports);
+    free(fwd->subscription_reports);
+    agenda_fini(&fwd->agenda);
+    free(fwd);
+}
+
+void *fwd_owner(const struct fwd *fwd)
+{
+    return fwd->config.owner;
+}
+
+struct fwd_counts fwd_counts(const struct fwd *fwd)
+{
+    return (struct fwd_counts){.members = fwd->member_count,
+                               .tracks = HASH_COUNT(fwd->tracks),
+                               .subscriptions = HASH_COUNT(fwd->subscriptions)};
+}
+
+struct fwd_event *room_event(struct fwd *fwd, struct fwd_member *member, enum fwd_event_kind kind)
+{
+    struct fwd_events *events = fwd->config.events;
+    if (events->count == events->capacity) {
+        events->capacity = events->capacity == 0 ? 64 : events->capacity * 2;
+        events->list = mem_grow(events->list, events->capacity, sizeof(*events->list));
+    }
+    struct fwd_event *event = &events->list[events->count++];
+    *event = (struct fwd_event){.kind = kind, .fwd = fwd, .member = member};
+    return event;
+}
+
+/* ---- Members --------------------------------------------------------------------------------- */
+
+/* Statistics are spread over the interval, for members may come by the hundred (a moved room). */
+static int64_t first_report_us(int64_t now_us, uint64_t id)
+{
+    return now_us + (int64_t)(id % (uint64_t)FWD_REPORT_US);
+}
+
+static void remember(struct fwd_member *member, const struct fwd_transport *transport)
+{
+    memcpy(member->participant, transport->participant, sizeof(member->participant));
+}
+
+MUST_CHECK static int add_member(struct fwd *fwd, int64_t now_us,
+                                 const struct fwd_transport *transport, struct fwd_member **out)
+{
+    struct peer *peer;
+    struct peer_config config = {.credentials = transport->credentials,
+                                 .exts = transport->exts,
+                                 .random = fwd->config.random,
+                                 .outbox = fwd->config.outbox,
+                                 .counters = fwd->config.counters};
+    int err = peer_new(&peer, &config);
+    if (err == 0 && transport->keys.suite != RTPSEC_NONE) {
+        err = peer_set_keys(peer, &transport->keys);
+    }
+    if (err != 0) {
+        peer_free(peer);
+        return err;
+    }
+    struct fwd_member *member = mem_alloc(sizeof(*member));
+    *member = (struct fwd_member){.fwd = fwd,
+                                  .peer = peer,
+                                  .id = transport->id,
+                                  .rtcp_at_us = now_us + FWD_RTCP_US,
+                                  .live_at_us = TIME_NEVER,
+                                  .report_at_us = first_report_us(now_us, transport->id)};
+    remember(member, transport);
+    DL_APPEND(fwd->members, member);
+    fwd->member_count++;
+    *out = member;
+    room_settle(member, now_us);
+    return 0;
+}
+
+/* Which extensions a subscription may use follows from its member's. */
+static void renew_ids(struct fwd_member *member)
+{
+    for (size_t i = 0; i < member->subscription_count; i++) {
+        struct subscription *subscription = member->subscriptions[i];
+        subscription->ids = *peer_exts(member->peer);
+        if (!subscription->spec.transport_cc) {
+            subscription->ids.id[RTP_EXT_TRANSPORT_CC] = 0;
+        }
+    }
+}
+
+int fwd_set_transport(struct fwd *fwd, int64_t now_us, const struct fwd_transport *transport,
+                      struct fwd_member **member)
+{
+    if (*member == NULL) {
+        return add_member(fwd, now_us, transport, member);
+    }
+    struct fwd_member *known = *member;
+    assert(known->fwd == fwd && known->id == transport->id);
+    int err = peer_set_credentials(known->peer, &transport->credentials);
+    if (err != 0) {
+        return err;
+    }
+    if (transport->keys.suite != RTPSEC_NONE) {
+        err = peer_set_keys(known->peer, &transport->keys);
+        if (err != 0 && err != ERR_STALE) {
+            return err;
+        }
+    }
+    remember(known, transport);
+    peer_set_exts(known->peer, &transport->exts);
+    renew_ids(known);
+    room_settle(known, now_us);
+    return 0;
+}
+
+void fwd_remove_transport(struct fwd *fwd, struct fwd_member *member)
+{
+    while (member->subscription_count > 0) {
+        fwd_remove_subscription(fwd, member->subscriptions[0]->id);
+    }
+    while (member->track_count > 0) {
+        fwd_remove_track(fwd, member->tracks[0]->id);
+    }
+    agenda_set(&fwd->agenda, &member->entry, TIME_NEVER);
+    DL_DELETE(fwd->members, member);
+    fwd->member_count--;
+    peer_free(member->peer);
+    free(member->tracks);
+    free(member->subscriptions);
+    free(member->retired);
+    free(member);
+}
+
+uint64_t fwd_member_id(const struct fwd_member *member)
+{
+    return member->id;
+}
+
+struct fwd_counts fwd_member_counts(const struct fwd_member *member)
+{
+    return (struct fwd_counts){
+        .members = 1, .tracks = member->track_count, .subscriptions = member->subscription_count};
+}
+
+void fwd_list_members(const struct fwd *fwd, struct fwd_member **out)
+{
+    struct fwd_member *member;
+    DL_FOREACH(fwd->members, member)
+    {
+        *out++ = member;
+    }
+}
+
+/* ---- Input ----------------------------------------------------------------------------------- */
+
+static void pass_on(struct fwd_member *member, const struct peer_event *said)
+{
+    static const enum fwd_event_kind kinds[] = {
+        [PEER_PATH_ADDED] = FWD_PATH_ADDED,
+        [PEER_PATH_REMOVED] = FWD_PATH_REMOVED,
+        [PEER_PATH_SELECTED] = FWD_PATH_SELECTED,
+        [PEER_UNANSWERED] = FWD_CHECK_UNANSWERED,
+        [PEER_LOST] = FWD_LOST,
+    };
+    if (said->kind == PEER_LOST) {
+        member->fwd->config.counters->transports_lost++;
+    }
+    room_event(member->fwd, member, kinds[said->kind])->path = said->path;
+}
+
+/* New keys are a new life for every outgoing stream: the client's rollover counters are back at
+ * zero, and no nonce of the old keys counts. */
+static void renew_streams(struct fwd_member *member)
+{
+    member->retired_count = 0;
+    for (size_t i = 0; i < member->subscription_count; i++) {
+        struct subscription *subscription = member->subscriptions[i];
+        rtpsec_stream_init(&subscription->media, subscription->spec.ssrc);
+        rtpsec_stream_init(&subscription->rtx, subscription->spec.rtx_ssrc);
+    }
+}
+
+static int64_t deadline_of(const struct fwd_member *member)
+{
+    int64_t at = MIN(peer_deadline(member->peer), member->report_at_us);
+    at = MIN(at, MIN(member->rtcp_at_us, member->live_at_us));
+    for (size_t i = 0; i < member->track_count; i++) {
+        for (size_t layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
+            const struct stream_receiver *receiver = member->tracks[i]->receivers[layer];
+            if (receiver != NULL) {
+                at = MIN(at, stream_receiver_deadline(receiver));
+            }
+        }
+    }
+    return at;
+}
+
+void room_settle(struct fwd_member *member, int64_t now_us)
+{
+    struct peer_event said;
+    while (peer_poll(member->peer, &said)) {
+        pass_on(member, &said);
+    }
+    if (peer_key_generation(member->peer) != member->key_generation) {
+        member->key_generation = peer_key_generation(member->peer);
+        renew_streams(member);
+    }
+    if (peer_can_send(member->peer) != member->sending) {
+        member->sending = !member->sending;
+        for (size_t i = 0; i < member->subscription_count; i++) {
+            media_apply_want(member->subscriptions[i], now_us);
+        }
+    }
+    int64_t at = MAX(deadline_of(member), now_us + STEP_US);
+    agenda_set(&member->fwd->agenda, &member->entry, at);
+}
+
+int fwd_set_keys(struct fwd_member *member, int64_t now_us, const struct peer_keys *keys)
+{
+    int err = peer_set_keys(member->peer, keys);
+    room_settle(member, now_us);
+    return err;
+}
+
+int fwd_check(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
+              uint32_t priority)
+{
+    int err = peer_check(member->peer, now_us, path, priority);
+    room_settle(member, now_us);
+    return err;
+}
+
+void fwd_tell(struct fwd_member *member)
+{
+    struct fwd *fwd = member->fwd;
+    const struct ice_path *selected = peer_selected(member->peer);
+    if (selected != NULL) {
+        room_event(fwd, member, FWD_PATH_SELECTED)->path = *selected;
+    }
+    const struct peer_source *source;
+    for (size_t i = 0; (source = peer_source_at(member->peer, i)) != NULL; i++) {
+        struct track *track;
+        HASH_FIND(hh, fwd->tracks, &source->track, sizeof(source->track), track);
+        if (source->arrived && track != NULL) {
+            struct fwd_event *event = room_event(fwd, member, FWD_SOURCE);
+            event->source = *source;
+            event->rid = track->spec.published.layers[source->layer].rid;
+        }
+    }
+    for (size_t i = 0; i < member->track_count; i++) {
+        if (member->tracks[i]->arrived) {
+            room_event(fwd, member, FWD_MEDIA)->track = member->tracks[i]->id;
+        }
+    }
+}
+
+int fwd_stun(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
+             const struct stun_message *message)
+{
+    int err = peer_stun(member->peer, now_us, path, message);
+    if (err == 0) {
+        member->fwd->config.counters->stun_in++;
+    } else {
+        member->fwd->config.counters->drop_stun_refused++;
+    }
+    room_settle(member, now_us);
+    return err;
+}
+
+void fwd_dtls(struct fwd_member *member, const struct ice_path *path)
+{
+    member->fwd->config.counters->dtls_in++;
+    peer_dtls(member->peer, path);
+}
+
+void fwd_path_closed(struct fwd_member *member, int64_t now_us, const struct ice_path *path)
+{
+    bool had_path = peer_selected(member->peer) != NULL;
+    peer_path_closed(member->peer, now_us, path);
+    room_settle(member, now_us);
+    if (had_path && peer_selected(member->peer) == NULL) {
+        member->fwd->config.counters->transports_lost++;
+        struct fwd_event *event = room_event(member->fwd, member, FWD_LOST);
+        event->path = *path;
+        event->tcp = true;
+    }
+}
+
+bool fwd_send_dtls(struct fwd_member *member, struct bytes datagram)
+{
+    bool sent = peer_send_dtls(member->peer, datagram);
+    if (sent) {
+        member->fwd->config.counters->dtls_out++;
+    }
+    return sent;
+}
+
+/* ---- Time ------------------------------------------------------------------------------------ */
+
+static void expire_receivers(struct fwd_member *member, int64_t now_us)
+{
+    for (size_t i = 0; i < member->track_count; i++) {
+        struct track *track = member->tracks[i];
+        for (size_t layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
+            struct stream_receiver *receiver = track->receivers[layer];
+            if (receiver != NULL && stream_receiver_deadline(receiver) <= now_us) {
+                stream_receiver_expire(receiver, now_us);
+                media_ask(track, now_us, layer);
+            }
+        }
+    }
+}
+
+/* Goes on while anything flows; the first packet of a layer starts it again. */
+static void look_at_layers(struct fwd_member *member, int64_t now_us)
+{
+    bool flows = false;
+    for (size_t i = 0; i < member->track_count; i++) {
+        flows = media_look_at_layers(member->tracks[i], now_us) || flows;
+    }
+    member->live_at_us = flows ? now_us + FWD_LIVE_US : TIME_NEVER;
+}
+
+static void expire_member(struct fwd_member *member, int64_t now_us)
+{
+    if (peer_deadline(member->peer) <= now_us) {
+        peer_expire(member->peer, now_us);
+    }
+    expire_receivers(member, now_us);
+    if (member->live_at_us <= now_us) {
+        look_at_layers(member, now_us);
+    }
+    if (member->rtcp_at_us <= now_us) {
+        member->rtcp_at_us = now_us + FWD_RTCP_US;
+        report_rtcp(member, now_us);
+    }
+    if (member->report_at_us <= now_us) {
+        member->report_at_us = now_us + FWD_REPORT_US;
+        report_statistics(member, now_us);
+    }
+    room_settle(member, now_us);
+}
+
+void fwd_expire(struct fwd *fwd, int64_t now_us)
+{
+    struct agenda_entry *entry = agenda_due(&fwd->agenda, now_us);
+    if (entry == NULL) {
+        return;
+    }
+    if (entry == &fwd->levels) {
+        agenda_set(&fwd->agenda, entry, now_us + FWD_LEVELS_US);
+        report_levels(fwd, now_us);
+        return;
+    }
+    struct fwd_member *member =
+        (struct fwd_member *)((char *)entry - offsetof(struct fwd_member, entry));
+    expire_member(member, now_us);
+}
+
+int64_t fwd_deadline(const struct fwd *fwd)
+{
+    return agenda_deadline(&fwd->agenda);
+}

@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a room as it is to the room as it should be. First the fence and the versions, then
+ * whether the spec fits what is here (nothing changes until all of it does), then the change:
+ * removals, transports, tracks, subscriptions, in this order, so that nothing ever dangles.
+ */
+#include "media-node/core/node/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A spec on its way into a room. */
+struct application {
+    struct node *node;
+    int64_t now_us;
+    const struct spec *spec;
+    struct room *room; /* NULL: not here yet; may be a fence */
+    struct fwd *fwd;   /* NULL: not here yet */
+    char *reason;      /* SPEC_REASON_MAX */
+};
+
+/* ---- Does it fit? ---------------------------------------------------------------------------- */
+
+static int refuse(struct application *app, const char *what, uint64_t id, const char *why)
+{
+    snprintf(app->reason, SPEC_REASON_MAX, "%s %llu: %s", what, (unsigned long long)id, why);
+    return ERR_INVALID;
+}
+
+/* Whether something that is here now, of this room, is still here afterwards if the spec does not
+ * name it. */
+static bool transport_stays(const struct application *app, uint64_t id)
+{
+    return !spec_whole(app->spec) && !spec_removes_transport(app->spec, id);
+}
+
+static bool track_stays(const struct application *app, uint32_t id)
+{
+    const struct fwd_member *member = app->fwd == NULL ? NULL : fwd_track_member(app->fwd, id);
+    return member != NULL && !spec_whole(app->spec) && !spec_removes_track(app->spec, id) &&
+           transport_stays(app, fwd_member_id(member));
+}
+
+static bool subscription_stays(const struct application *app, uint32_t id)
+{
+    const struct fwd_member *member =
+        app->fwd == NULL ? NULL : fwd_subscription_member(app->fwd, id);
+    return member != NULL && !spec_whole(app->spec) && !spec_removes_subscription(app->spec, id) &&
+           transport_stays(app, fwd_member_id(member)) &&
+           track_stays(app, fwd_subscription_track(app->fwd, id));
+}
+
+static bool transport_will_be(const struct application *app, uint64_t id)
+{
+    if (spec_names_transport(app->spec, id)) {
+        return true;
+    }
+    const struct transport *known = node_find_transport(app->node, id);
+    return known != NULL && known->room == app->room && transport_stays(app, id);
+}
+
+static bool track_will_be(const struct application *app, uint32_t id)
+{
+    return spec_names_track(app->spec, id) || track_stays(app, id);
+}
+
+/* Whether a transport that is here now will be there besides the named ones. */
+static bool stays_unnamed(const struct application *app, const struct transport *transport)
+{
+    return !spec_names_transport(app->spec, transport->id) &&
+           (transport->room != app->room || transport_stays(app, transport->id));
+}
+
+static bool ufrag_taken(const struct application *app, const char *ufrag)
+{
+    const struct bytes text = {(const uint8_t *)ufrag, strlen(ufrag)};
+    const struct transport *holder = paths_find_ufrag(app->node, text);
+    return text.len > 0 && holder != NULL && stays_unnamed(app, holder);
+}
+
+MUST_CHECK static int local_endpoint(const struct application *app,
+                                     const struct spec_transport *transport, uint16_t *out)
+{
+    const struct node_config *config = &app->node->config;
+    for (uint16_t i = 0; i < config->endpoint_count; i++) {
+        const struct node_endpoint *endpoint = &config->endpoints[i];
+        bool fits = endpoint->protocol == NODE_UDP &&
+                    (!transport->has_local || endpoint->port == transport->local.port);
+        if (fits) {
+            *out = i;
+            return 0;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+MUST_CHECK static int check_transport(struct application *app,
+                                      const struct spec_transport *transport)
+{
+    uint64_t id = transport->forward.id;
+    const struct transport *known = node_find_transport(app->node, id);
+    uint16_t endpoint;
+    if (known != NULL && known->room != app->room) {
+        return refuse(app, "transport", id, "belongs to another room");
+    }
+    if (ufrag_taken(app, transport->forward.credentials.local_ufrag) ||
+        ufrag_taken(app, transport->forward.credentials.previous_ufrag)) {
+        return refuse(app, "transport", id, "ufrag of another transport");
+    }
+    if (transport->check_priority != 0 && local_endpoint(app, transport, &endpoint) != 0) {
+        return refuse(app, "transport", id, "local is no UDP endpoint of this node");
+    }
+    return 0;
+}
+
+static int compare_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* No two of the named transports may share a ufrag. */
+MUST_CHECK static int check_ufrags(struct application *app, struct arena *arena)
+{
+    size_t transports = app->spec->message->n_transports;
+    const char **ufrags = arena_array(arena, transports * 2, sizeof(*ufrags));
+    size_t count = 0;
+    for (size_t i = 0; i < transports; i++) {
+        const struct ice_credentials *c = &app->spec->transports[i].forward.credentials;
+        ufrags[count++] = c->local_ufrag;
+        if (c->previous_ufrag[0] != '\0') {
+            ufrags[count++] = c->previous_ufrag;
+        }
+    }
+    qsort(ufrags, count, sizeof(*ufrags), compare_text);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(ufrags[i - 1], ufrags[i]) == 0) {
+            snprintf(app->reason, SPEC_REASON_MAX, "two transports with one ufrag");
+            return ERR_INVALID;
+        }
+    }
+    return 0;
+}
+
+MUST_CHECK static int check_track(struct application *app, const struct spec_track *track)
+{
+    uint32_t id = track->forward.published.id;
+    if (!transport_will_be(app, track->transport)) {
+        return refuse(app, "track", id, "unknown transport");
+    }
+    if (!track_stays(app, id)) {
+        return 0;
+    }
+    if (fwd_member_id(fwd_track_member(app->fwd, id)) != track->transport ||
+        fwd_track_kind(app->fwd, id) != track->forward.kind) {
+        return refuse(app, "track", id, "id used before for another transport or kind");
+    }
+    return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* A transport's tracks: those it has, and those that are new. */
+MUST_CHECK static int check_track_counts(struct application *app, struct arena *arena)
+{
+    const struct spec *spec = app->spec;
+    uint64_t *owners = arena_array(arena, spec->message->n_tracks, sizeof(*owners));
+    size_t count = 0;
+    for (size_t i = 0; i < spec->message->n_tracks; i++) {
+        if (!track_stays(app, spec->tracks[i].forward.published.id)) {
+            owners[count++] = spec->tracks[i].transport;
+        }
+    }
+    qsort(owners, count, sizeof(*owners), compare_ids);
+    size_t added = 0;
+    for (size_t i = 0; i < count; i++) {
+        added = i > 0 && owners[i] == owners[i - 1] ? added + 1 : 1;
+        const struct transport *known = node_find_transport(app->node, owners[i]);
+        bool stays = known != NULL && transport_stays(app, owners[i]);
+        if (added + (stays ? fwd_member_counts(known->member).tracks : 0) > PEER_TRACKS_MAX) {
+            return refuse(app, "transport", owners[i], "too many tracks");
+        }
+    }
+    return 0;
+}
+
+MUST_CHECK static int check_subscription(struct application *app,
+                                         const struct spec_subscription *subscription)
+{
+    const struct fwd_subscription *forward = &subscription->forward;
+    if (!transport_will_be(app, subscription->transport)) {
+        return refuse(app, "subscription", forward->id, "unknown transport");
+    }
+    if (!track_will_be(app, forward->track)) {
+        return refuse(app, "subscription", forward->id, "unknown track");
+    }
+    const struct transport *known = node_find_transport(app->node, subscription->transport);
+    if (known == NULL || known->room != app->room) {
+        return 0;
+    }
+    const uint32_t ssrcs[] = {forward->ssrc, forward->rtx_ssrc};
+    for (size_t i = 0; i < ARRAY_LEN(ssrcs); i++) {
+        uint32_t holder = fwd_ssrc_subscription(known->member, ssrcs[i]);
+        bool there = spec_names_subscription(app->spec, holder) || subscription_stays(app, holder);
+        if (holder != 0 && holder != forward->id && there) {
+            return refuse(app, "subscription", forward->id, "ssrc of another subscription");
+        }
+    }
+    return 0;
+}
+
+MUST_CHECK static int check(struct application *app, struct arena *arena)
+{
+    const struct spec *spec = app->spec;
+    int err = check_ufrags(app, arena);
+    for (size_t i = 0; err == 0 && i < spec->message->n_transports; i++) {
+        err = check_transport(app, &spec->transports[i]);
+    }
+    for (size_t i = 0; err == 0 && i < spec->message->n_tracks; i++) {
+        err = check_track(app, &spec->tracks[i]);
+    }
+    if (err == 0) {
+        err = check_track_counts(app, arena);
+    }
+    for (size_t i = 0; err == 0 && i < spec->message->n_subscriptions; i++) {
+        err = check_subscription(app, &spec->subscriptions[i]);
+    }
+    return err;
+}
+
+/* ---- Removal --------------------------------------------------------------------------------- */
+
+static void remove_transport(struct node *node, struct transport *transport)
+{
+    paths_remove_all(node, transport);
+    paths_set_ufrag(node, &transport->ufrag, "", transport);
+    paths_set_ufrag(node, &transport->previous, "", transport);
+    fwd_remove_transport(transport->room->fwd, transport->member);
+    HASH_DEL(node->transports, transport);
+    free(transport->sealed);
+    free(transport);
+}
+
+/* What is here and not named goes, if the spec is whole. */
+static void remove_unnamed(struct application *app, struct arena *arena)
+{
+    struct fwd_counts counts = fwd_counts(app->fwd);
+    uint32_t *ids = arena_array(arena, counts.subscriptions, sizeof(*ids));
+    fwd_list_subscriptions(app->fwd, ids);
+    for (size_t i = 0; i < counts.subscriptions; i++) {
+        if (!spec_names_subscription(app->spec, ids[i])) {
+            fwd_remove_subscription(app->fwd, ids[i]);
+        }
+    }
+    ids = arena_array(arena, counts.tracks, sizeof(*ids));
+    fwd_list_tracks(app->fwd, ids);
+    for (size_t i = 0; i < counts.tracks; i++) {
+        if (!spec_names_track(app->spec, ids[i])) {
+            fwd_remove_track(app->fwd, ids[i]);
+        }
+    }
+    struct fwd_member **members = arena_array(arena, counts.members, sizeof(*members));
+    fwd_list_members(app->fwd, members);
+    for (size_t i = 0; i < counts.members; i++) {
+        uint64_t id = fwd_member_id(members[i]);
+        if (!spec_names_transport(app->spec, id)) {
+            remove_transport(app->node, node_find_transport(app->node, id));
+        }
+    }
+}
+
+static void remove_named(struct application *app)
+{
+    const room_spec_message *message = app->spec->message;
+    for (size_t i = 0; i < message->n_removed_subscriptions; i++) {
+        fwd_remove_subscription(app->fwd, message->removed_subscriptions[i]);
+    }
+    for (size_t i = 0; i < message->n_removed_tracks; i++) {
+        fwd_remove_track(app->fwd, message->removed_tracks[i]);
+    }
+    for (size_t i = 0; i < message->n_removed_transports; i++) {
+        struct transport *transport =
+            node_find_transport(app->node, message->removed_transports[i]);
+        if (transport != NULL && transport->room == app->room) {
+            remove_transport(app->node, transport);
+        }
+    }
+}
+
+/* A track id that comes back for something else in a whole spec is a new track. */
+static void remove_changed_tracks(struct application *app)
+{
+    for (size_t i = 0; i < app->spec->message->n_tracks; i++) {
+        const struct spec_track *track = &app->spec->tracks[i];
+        uint32_t id = track->forward.published.id;
+        const struct fwd_member *member = fwd_track_member(app->fwd, id);
+        if (member != NULL && (fwd_member_id(member) != track->transport ||
+                               fwd_track_kind(app->fwd, id) != track->forward.kind)) {
+            fwd_remove_track(app->fwd, id);
+        }
+    }
+}
+
+/* ---- Change ---------------------------------------------------------------------------------- */
+
+static void send_checks(struct application *app, struct transport *transport,
+                        const struct spec_transport *spec)
+{
+    struct ice_path path = {.remote = spec->client, .protocol = ICE_UDP};
+    if (spec->check_priority <= transport->checked_priority ||
+        local_endpoint(app, spec, &path.endpoint) != 0) {
+        return;
+    }
+    transport->checked_priority = spec->check_priority;
+    if (fwd_check(transport->member, app->now_us, &path, spec->check_priority) == 0) {
+        paths_add(app->node, &path, transport, false);
+    }
+}
+
+static void set_transport(struct application *app, const struct spec_transport *spec)
+{
+    struct node *node = app->node;
+    struct transport *transport = node_find_transport(node, spec->forward.id);
+    if (transport == NULL) {
+        transport = mem_alloc(sizeof(*transport));
+        transport->id = spec->forward.id;
+        transport->room = app->room;
+        HASH_ADD(hh, node->transports, id, sizeof(transport->id), transport);
+    }
+    int err = fwd_set_transport(app->fwd, app->now_us, &spec->forward, &transport->member);
+    assert(err == 0); /* everything it refuses was refused above */
+    const struct ice_credentials *credentials = &spec->forward.credentials;
+    paths_set_ufrag(node, &transport->ufrag, credentials->local_ufrag, transport);
+    paths_set_ufrag(node, &transport->previous, credentials->previous_ufrag, transport);
+    snprintf(transport->orchestrator, sizeof(transport->orchestrator), "%s", spec->orchestrator);
+    free(transport->sealed);
+    transport->sealed = mem_copy(spec->sealed.data, spec->sealed.len);
+    transport->sealed_len = spec->sealed.len;
+    send_checks(app, transport, spec);
+}
+
+static void change(struct application *app, struct arena *arena)
+{
+    const struct spec *spec = app->spec;
+    if (spec_whole(spec)) {
+        remove_unnamed(app, arena);
+        remove_changed_tracks(app);
+    } else {
+        remove_named(app);
+    }
+    for (size_t i = 0; i < spec->message->n_transports; i++) {
+        set_transport(app, &spec->transports[i]);
+    }
+    for (size_t i = 0; i < spec->message->n_tracks; i++) {
+        struct transport *transport = node_find_transport(app->node, spec->tracks[i].transport);
+        int err = fwd_set_track(app->fwd, app->now_us, transport->member, &spec->tracks[i].forward);
+        assert(err == 0);
+    }
+    for (size_t i = 0; i < spec->message->n_subscriptions; i++) {
+        const struct spec_subscription *subscription = &spec->subscriptions[i];
+        struct transport *transport = node_find_transport(app->node, subscription->transport);
+        fwd_set_subscription(app->fwd, app->now_us, transport->member, &subscription->forward);
+    }
+}
+
+static void tell_all(struct application *app, struct arena *arena)
+{
+    size_t count = fwd_counts(app->fwd).members;
+    struct fwd_member **members = arena_array(arena, count, sizeof(*members));
+    fwd_list_members(app->fwd, members);
+    for (size_t i = 0; i < count; i++) {
+        fwd_tell(members[i]);
+    }
+}
+
+/* ---- Rooms ----------------------------------------------------------------------------------- */
+
+static struct room *find_room(const struct node *node, const char *id)
+{
+    struct room *room;
+    HASH_FIND_STR(node->rooms, id, room);
+    return room;
+}
+
+static void free_room(struct node *node, struct room *room)
+{
+    agenda_set(&node->agenda, &room->entry, TIME_NEVER);
+    HASH_DEL(node->rooms, room);
+    free(room);
+}
+
+/* The room's entry in the table, made if need be: at first only a fence. */
+static struct room *hold_room(struct node *node, struct room *room, const char *id)
+{
+    if (room != NULL) {
+        return room;
+    }
+    struct room *made = mem_alloc(sizeof(*made));
+    snprintf(made->id, sizeof(made->id), "%s", id);
+    HASH_ADD_STR(node->rooms, id, made);
+    node->fence_count++;
+    return made;
+}
+
+/* Gone at once and without a word; only the fence stays for a while. */
+static void drop_room(struct node *node, struct room *room)
+{
+    size_t count = fwd_counts(room->fwd).members;
+    struct fwd_member **members = mem_array(count, sizeof(struct fwd_member *));
+    fwd_list_members(room->fwd, members);
+    for (size_t i = 0; i < count; i++) {
+        remove_transport(node, node_find_transport(node, fwd_member_id(members[i])));
+    }
+    free(members);
+    fwd_free(room->fwd);
+    room->fwd = NULL;
+    node->room_count--;
+    node->fence_count++;
+}
+
+void apply_forget(struct node *node, struct room *room)
+{
+    assert(room->fwd == NULL);
+    node->fence_count--;
+    free_room(node, room);
+}
+
+void apply_free_all(struct node *node)
+{
+    while (node->rooms != NULL) {
+        struct room *room = node->rooms;
+        if (room->fwd != NULL) {
+            drop_room(node, room);
+        }
+        apply_forget(node, room);
+    }
+}
+
+static void open_room(struct application *app)
+{
+    struct node *node = app->node;
+    app->room = hold_room(node, app->room, app->spec->message->room);
+    if (app->room->fwd == NULL) {
+        struct fwd_config config = {.random = node->config.random,
+                                    .outbox = node->outbox,
+                                    .events = &node->events,
+                                    .counters = &node->counters,
+                                    .owner = app->room};
+        app->room->fwd = fwd_new(&config, app->now_us);
+        node->fence_count--;
+        node->room_count++;
+    }
+    app->fwd = app->room->fwd;
+}
+
+/* Leaves a fence, also where the room has never been; none beyond FENCES_MAX. */
+static void close_room(struct application *app)
+{
+    struct node *node = app->node;
+    app->room = hold_room(node, app->room, app->spec->message->room);
+    if (app->room->fwd != NULL) {
+        drop_room(node, app->room);
+    }
+    bool full = node->fence_count > FENCES_MAX;
+    agenda_set(&node->agenda, &app->room->entry, full ? app->now_us : app->now_us + NODE_FENCE_US);
+}
+
+/* What to answer before the spec is looked into; APPLIED: go on. */
+static Spillway__Control__SpecAck__Result judge(const struct room *room,
+                                                const room_spec_message *message, bool *known)
+{
+    *known = false;
+    if (room == NULL) {
+        return message->base_version == 0 ? SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED
+                                          : SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE;
+    }
+    if (message->epoch < room->epoch) {
+        return SPILLWAY__CONTROL__SPEC_ACK__RESULT__STALE_EPOCH;
+    }
+    bool same_epoch = message->epoch == room->epoch;
+    bool whole = message->base_version == 0;
+    if (same_epoch && (message->version < room->version ||
+                       (message->version == room->version && (!whole || room->fwd == NULL)))) {
+        *known = true;
+        return SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED;
+    }
+    bool follows = same_epoch && room->fwd != NULL && message->base_version == room->version;
+    return whole || follows ? SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED
+                            : SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE;
+}
+
+static void take_version(struct room *room, size_t link, const room_spec_message *message)
+{
+    room->epoch = message->epoch;
+    room->version = message->version;
+    room->link = link;
+}
+
+MUST_CHECK static int apply(struct application *app, size_t link, struct arena *arena)
+{
+    const room_spec_message *message = app->spec->message;
+    int err = check(app, arena);
+    if (err != 0) {
+        return err;
+    }
+    if (message->dropped) {
+        close_room(app);
+        take_version(app->room, link, message);
+        return 0;
+    }
+    open_room(app);
+    take_version(app->room, link, message);
+    change(app, arena);
+    if (spec_whole(app->spec)) {
+        tell_all(app, arena);
+    }
+    return 0;
+}
+
+static void count_ack(struct counters *counters, Spillway__Control__SpecAck__Result result,
+                      bool known)
+{
+    switch (result) {
+    case SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED:
+        counters->specs_known += known;
+        counters->specs_applied += !known;
+        break;
+    case SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE:
+        counters->specs_need_whole++;
+        break;
+    case SPILLWAY__CONTROL__SPEC_ACK__RESULT__STALE_EPOCH:
+        counters->specs_stale++;
+        break;
+    default:
+        counters->specs_invalid++;
+        break;
+    }
+}
+
+void apply_spec(struct node *node, int64_t now_us, size_t link, const room_spec_message *message)
+{
+    struct arena arena = {0};
+    struct spec spec;
+    char reason[SPEC_REASON_MAX] = "";
+    bool known = false;
+    struct room *room = find_room(node, message->room);
+    struct tell_ack ack = {.result = judge(room, message, &known), .reason = reason};
+    if (ack.result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED && !known) {
+        struct application app = {.node = node,
+                                  .now_us = now_us,
+                                  .spec = &spec,
+                                  .room = room,
+                                  .fwd = room == NULL ? NULL : room->fwd,
+                                  .reason = reason};
+        int err = spec_read(&spec, &arena, message, reason);
+        if (err == 0) {
+            err = apply(&app, link, &arena);
+            room = app.room;
+        }
+        if (err != 0) {
+            ack.result = SPILLWAY__CONTROL__SPEC_ACK__RESULT__INVALID;
+        }
+    }
+    count_ack(&node->counters, ack.result, known);
+    tell_ack(node, link, message->room, room, &ack);
+    if (ack.result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__INVALID) {
+        log_write(node->config.log, LOG_WARN, "spec_invalid room=%s epoch=%llu reason=\"%s\"",
+                  message->room, (unsigned long long)message->epoch, reason);
+    }
+    if (room != NULL && room->fwd != NULL) {
+        node_settle(node, room);
+    }
+    arena_fini(&arena);
+}

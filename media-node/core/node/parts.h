@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to core/node: the structs, and what the files offer each other.
+ */
+#ifndef MEDIA_NODE_CORE_NODE_PARTS_H
+#define MEDIA_NODE_CORE_NODE_PARTS_H
+
+#include "media-node/core/agenda/agenda.h"
+#include "media-node/core/node/node.h"
+#include "media-node/core/node/spec.h"
+
+#define uthash_malloc(size)   mem_alloc(size)
+#define uthash_fatal(message) unreachable()
+#include <uthash.h>
+
+#define OUTBOX_SLOTS     8192
+#define OUTBOX_HIGH      1024         /* packets waiting: enough for now, take no more input */
+#define CONTROL_MAX      4096         /* messages waiting for links */
+#define TUNNEL_SLOTS     512          /* frames waiting for links */
+#define TUNNEL_FRAME_MAX 2048         /* bytes of a frame to an orchestrator */
+#define HEARTBEAT_US     TIME_MS(250) /* unless the orchestrator says otherwise */
+#define HEARTBEAT_ROOMS  20           /* every so many heartbeats tell all rooms */
+#define FENCES_MAX       4096         /* dropped rooms remembered at a time */
+
+struct transport;
+
+/* A ufrag of ours, by which the first STUN message of a client finds its transport. */
+struct ufrag {
+    UT_hash_handle hh;
+    char *text; /* NULL: none */
+    struct transport *transport;
+};
+
+/* A path and whose it is. Not known: only our own check's answer is expected there. */
+struct path {
+    UT_hash_handle hh;
+    struct ice_path key;
+    struct transport *transport;
+    struct path *prev; /* of the transport's (utlist) */
+    struct path *next;
+    bool known;
+};
+
+struct transport {
+    UT_hash_handle hh;
+    uint64_t id;
+    struct room *room;
+    struct fwd_member *member;
+    struct ufrag ufrag;
+    struct ufrag previous;
+    struct path *paths;
+    char orchestrator[SPEC_ORCHESTRATOR_MAX]; /* where its DTLS ends */
+    uint8_t *sealed;                          /* stored unread */
+    size_t sealed_len;
+    uint32_t checked_priority; /* of the last checks of our own */
+};
+
+/* A room, or the fence a dropped one left. */
+struct room {
+    UT_hash_handle hh;
+    char id[SPEC_ROOM_MAX];
+    uint64_t epoch;
+    uint64_t version;
+    size_t link;
+    struct fwd *fwd;           /* NULL: dropped */
+    struct agenda_entry entry; /* when the room wants to be called; or when the fence goes */
+};
+
+struct link {
+    bool registered;
+    char orchestrator[SPEC_ORCHESTRATOR_MAX];
+    int64_t heartbeat_us;
+    int64_t due_us; /* the next heartbeat or try to register; TIME_NEVER while down */
+    uint64_t sequence;
+};
+
+struct control_message {
+    size_t link;
+    uint8_t *data;
+    size_t len;
+};
+
+struct tunnel_frame {
+    size_t link;
+    size_t len;
+    uint8_t data[TUNNEL_FRAME_MAX];
+};
+
+struct node {
+    struct node_config config; /* strings and arrays are copies */
+    struct counters counters;
+    struct outbox *outbox;
+    struct fwd_events events;
+    struct agenda agenda; /* of rooms */
+    struct room *rooms;
+    size_t room_count; /* without fences */
+    size_t fence_count;
+    struct transport *transports;
+    struct ufrag *ufrags;
+    struct path *paths;
+    struct link links[NODE_LINKS_MAX];
+    struct control_message control[CONTROL_MAX]; /* a ring */
+    size_t control_first;
+    size_t control_count;
+    uint8_t *control_polled; /* what the last poll gave */
+    struct tunnel_frame *tunnel;
+    size_t tunnel_filled; /* since the last drain */
+    size_t tunnel_polled;
+    bool draining;
+    int64_t now_us; /* latest, to assert that time does not go back */
+    /* load */
+    uint32_t cpu_permille;
+    uint32_t loop_lag_us;
+    int64_t rates_at_us; /* start of the window the rates are counted over */
+    struct counters rates_from;
+    struct counters rates; /* differences over the last whole window */
+    int64_t rates_us;      /* its length */
+};
+
+/* ---- apply.c --------------------------------------------------------------------------------- */
+
+/* Checks a spec against what the node holds, and applies it. Queues the ack. */
+void apply_spec(struct node *node, int64_t now_us, size_t link, const room_spec_message *message);
+
+/* The fence of a dropped room has stood long enough. */
+void apply_forget(struct node *node, struct room *room);
+
+void apply_free_all(struct node *node);
+
+/* ---- paths.c --------------------------------------------------------------------------------- */
+
+struct transport *paths_find(const struct node *node, const struct ice_path *path, bool *known);
+void paths_add(struct node *node, const struct ice_path *path, struct transport *transport,
+               bool known);
+void paths_remove(struct node *node, const struct ice_path *path,
+                  const struct transport *transport);
+void paths_remove_all(struct node *node, struct transport *transport);
+
+struct transport *paths_find_ufrag(const struct node *node, struct bytes text);
+void paths_set_ufrag(struct node *node, struct ufrag *ufrag, const char *text,
+                     struct transport *transport);
+
+/* ---- tell.c: messages to orchestrators ------------------------------------------------------- */
+
+void tell_register(struct node *node, size_t link);
+void tell_draining(struct node *node, size_t link);
+void tell_heartbeat(struct node *node, int64_t now_us, size_t link);
+
+struct tell_ack {
+    Spillway__Control__SpecAck__Result result;
+    const char *reason; /* "" unless INVALID */
+};
+/* room may be NULL: the node does not hold it. */
+void tell_ack(struct node *node, size_t link, const char *id, const struct room *room,
+              const struct tell_ack *ack);
+
+/* Turns the rooms' events into one message a link, and empties them. */
+void tell_events(struct node *node);
+
+/* One DTLS datagram to where the transport's DTLS ends. */
+void tell_dtls(struct node *node, const struct transport *transport, struct bytes datagram);
+
+/* ---- node.c ---------------------------------------------------------------------------------- */
+
+struct transport *node_find_transport(const struct node *node, uint64_t id);
+
+/* After an input that reached a room: maps paths, queues events, sets the room's deadline. */
+void node_settle(struct node *node, struct room *room);
+
+#endif

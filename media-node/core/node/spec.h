@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to core/node: a RoomSpec in the terms of core/forward, checked in itself. Whether it fits
+ * the room it is for is apply.c's matter.
+ */
+#ifndef MEDIA_NODE_CORE_NODE_SPEC_H
+#define MEDIA_NODE_CORE_NODE_SPEC_H
+
+#include "media-node/core/forward/forward.h"
+#include "proto/gen/control.pb-c.h"
+
+#define SPEC_ROOM_MAX         64        /* bytes of a room's sid, NUL included */
+#define SPEC_ORCHESTRATOR_MAX 64        /* bytes of an orchestrator's id, NUL included */
+#define SPEC_SEALED_MAX       (1 << 16) /* bytes of a sealed session */
+#define SPEC_REASON_MAX       160       /* bytes, NUL included */
+
+typedef Spillway__Control__RoomSpec room_spec_message; /* generated names are long */
+
+struct spec_transport {
+    struct fwd_transport forward; /* credentials point into the message */
+    const char *orchestrator;     /* the message's */
+    struct bytes sealed;          /* the message's */
+    uint32_t check_priority;      /* 0: send no checks */
+    struct net_addr client;       /* valid with check_priority */
+    bool has_local;
+    struct net_addr local;
+};
+
+struct spec_track {
+    uint64_t transport;
+    struct fwd_track forward;
+};
+
+struct spec_subscription {
+    uint64_t transport;
+    struct fwd_subscription forward;
+};
+
+struct spec {
+    const room_spec_message *message; /* ids, epoch, versions, removals */
+    struct spec_transport *transports;
+    struct spec_track *tracks;
+    struct spec_subscription *subscriptions;
+    uint64_t *transport_ids; /* sorted, for spec_names_* */
+    uint64_t *track_ids;
+    uint64_t *subscription_ids;
+    uint64_t *removed_transports; /* sorted */
+    uint64_t *removed_tracks;
+    uint64_t *removed_subscriptions;
+};
+
+/* Converts and checks. All memory is arena's; message is borrowed for the life of out. ERR_INVALID
+ * with a reason in plain words. */
+MUST_CHECK int spec_read(struct spec *out, struct arena *arena, const room_spec_message *message,
+                         char reason[SPEC_REASON_MAX]);
+
+bool spec_whole(const struct spec *spec);
+bool spec_names_transport(const struct spec *spec, uint64_t id);
+bool spec_names_track(const struct spec *spec, uint32_t id);
+bool spec_names_subscription(const struct spec *spec, uint32_t id);
+bool spec_removes_transport(const struct spec *spec, uint64_t id);
+bool spec_removes_track(const struct spec *spec, uint32_t id);
+bool spec_removes_subscription(const struct spec *spec, uint32_t id);
+
+/* SRTP keys as protobuf has them. 0 with out->suite RTPSEC_NONE if there are none; ERR_INVALID. */
+MUST_CHECK int spec_keys(struct peer_keys *out, const Spillway__Control__SrtpKeys *keys);
+
+#endif
