@@ -54,7 +54,7 @@ int placement_choose(const struct registry_node **out, const struct placement_re
                      const struct registry *registry, struct prng *prng,
                      enum placement_reason *reasons) MUST_CHECK;
 
-/* The reason in words, for `spillctl explain`: "fuller: 412 of 1000 against 398 of 1000". Writes at
+/* The reason in words, for `spillctl explain`, with weights where they matter. Writes at
  * most len bytes, NUL included. chosen is what placement_choose() gave, or NULL. */
 void placement_explain(char *out, size_t len, enum placement_reason reason,
                        const struct registry_node *node, const struct registry_node *chosen);

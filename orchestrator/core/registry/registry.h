@@ -5,9 +5,9 @@
  * only: detector/ judges silence, placement/ chooses.
  *
  * Load reports are always stale, so a room placed on a node weighs at once: placing reserves its
- * expected weight there, until the first load report after the node confirmed the room, or for
- * hold_us when no confirmation comes. Until then the estimate counts on top of what is reported,
- * which errs on the side of a node that seems fuller than it is.
+ * expected weight there, until the first load report after the caller confirmed that what was
+ * expected is there, or for hold_us when it does not. Until then the estimate counts on top of what
+ * is reported, which errs on the side of a node that seems fuller than it is.
  *
  * Nodes stay at their address until they are removed; pointers handed out are valid until the next
  * call that takes a registry which is not const.
@@ -147,7 +147,8 @@ const char *registry_state_text(enum registry_state state);
 int registry_room_placed(struct registry *registry, int64_t now_us, const char *id,
                          const char *room, uint32_t weight) MUST_CHECK;
 
-/* The node has applied the room (SpecAck): the next load report includes it. */
+/* The expected tracks came about, and the node has them (SpecAck): its next load report counts
+ * them. Unknown pairs are ignored. */
 void registry_room_confirmed(struct registry *registry, const char *id, const char *room);
 
 /* The room left the node, by a move or its end; with it goes its reservation. */
