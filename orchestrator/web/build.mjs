@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Bundles the page into dist/, which the orchestrator serves (pages.dir). Scripts and styles go to
+// dist/assets/ with their hash in their name, so that browsers keep them for ever; index.html
+// names them. A gzipped twin lies beside every file that gains by it.
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const dist = join(here, 'dist');
+
+/** Bundles one entry; returns the paths written, by their ending. */
+async function bundle(entry, options = {}) {
+  const { metafile } = await build({
+    entryPoints: [entry],
+    outdir: join(dist, 'assets'),
+    entryNames: '[name]-[hash]',
+    assetNames: '[name]-[hash]',
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: ['chrome100', 'firefox100', 'safari15'],
+    jsx: 'automatic',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    legalComments: 'linked',
+    metafile: true,
+    absWorkingDir: here,
+    logLevel: 'warning',
+    ...options,
+  });
+  const names = Object.keys(metafile.outputs).map((path) => `/assets/${basename(path)}`);
+  return (ending) => names.find((name) => name.endsWith(ending));
+}
+
+async function gzipAll(dir) {
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) {
+      await gzipAll(path);
+      continue;
+    }
+    const content = await readFile(path);
+    const gzipped = gzipSync(content, { level: 9 });
+    if (gzipped.length < content.length * 0.9) {
+      await writeFile(`${path}.gz`, gzipped);
+    }
+  }
+}
+
+await rm(dist, { recursive: true, force: true });
+await mkdir(dist);
+
+const worker = await bundle('src/encryption-worker.js');
+const page = await bundle('src/main.jsx', {
+  define: {
+    'process.env.NODE_ENV': '"production"',
+    ENCRYPTION_WORKER: JSON.stringify(worker('.js')),
+  },
+});
+const html = await readFile(join(here, 'src/index.html'), 'utf8');
+await writeFile(
+  join(dist, 'index.html'),
+  html.replace('{{script}}', page('.js')).replace('{{style}}', page('.css')),
+);
+await writeFile(join(dist, 'icon.svg'), await readFile(join(here, 'src/icon.svg')));
+await gzipAll(dist);

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The meeting page: a lobby, a meeting, and the lobby again with what happened.
+import '@livekit/components-styles';
+import './style.css';
+import { useCallback, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import { addressOf, getToken, makeRoom } from './entry.js';
+import { Lobby } from './lobby.jsx';
+import { Meeting } from './meeting.jsx';
+
+function Page() {
+  const [meeting, setMeeting] = useState(null); // {room, token, choices} while in one
+  const [note, setNote] = useState('');
+
+  const join = async (choices) => {
+    setNote('');
+    try {
+      const token = await getToken(choices.room, choices.name);
+      const room = await makeRoom(choices.passphrase);
+      history.replaceState(null, '', addressOf(choices.room) + location.hash);
+      document.title = `${choices.room} · Spillway`;
+      setMeeting({ room, token, choices });
+    } catch (error) {
+      setNote(error.message);
+    }
+  };
+  const leave = useCallback((text) => {
+    document.title = 'Spillway';
+    setNote(text);
+    setMeeting(null);
+  }, []);
+
+  return meeting ? <Meeting {...meeting} onLeave={leave} /> : <Lobby note={note} onJoin={join} />;
+}
+
+createRoot(document.getElementById('page')).render(<Page />);
