@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#define WHOLE_MAX 9007199254740992.0 /* 2^53: up to here a double tells whole numbers apart */
+
 /* Appends to a text that may be cut off, counting what it needs. */
 struct text {
     char *out;
@@ -33,8 +35,10 @@ static void add_value(struct text *t, double value)
         add(t, " NaN\n");
     } else if (isinf(value)) {
         add(t, value > 0 ? " +Inf\n" : " -Inf\n");
+    } else if (fabs(value) < WHOLE_MAX && value == floor(value)) {
+        add(t, " %.0f\n", value);
     } else {
-        add(t, " %.15g\n", value); /* whole counters up to 10^15 without an exponent */
+        add(t, " %.15g\n", value);
     }
 }
 
