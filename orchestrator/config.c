@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/config.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define PORT_MAX 65535
+
+const char settings_help[] =
+    "Usage: spillway-orchestrator [options]\n"
+    "\n"
+    "The control plane of a Spillway cluster: signalling, server API, pages and every decision.\n"
+    "\n"
+    "  --config FILE    read settings from FILE (YAML)\n"
+    "  --name NAME      the operator's name for this orchestrator\n"
+    "  --port PORT      where clients connect\n"
+    "  --set KEY=VALUE  any setting, e.g. --set rooms.empty_timeout=60s; may be repeated\n"
+    "  --check          check the settings and exit\n"
+    "  --version        print the version and exit\n"
+    "  --help           print this and exit\n"
+    "\n"
+    "Settings come from the command line, SPILLWAY_ORCHESTRATOR_* variables, the file, and\n"
+    "defaults, in this order. Exit status: 0 after a stop, 1 if it can't run, 2 for wrong "
+    "settings.\n";
+
+static const struct config_option options[] = {
+    {"--name", "name"}, {"--port", "listen.port"}, {NULL, NULL}};
+
+static const char *const levels[] = {"trace", "debug", "info", "warn", "error", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+
+static const struct config_key listen_keys[] = {
+    CONFIG_STRING("address", struct settings_listen, address, ""),
+    CONFIG_INT("port", struct settings_listen, port, "7880", 0, PORT_MAX),
+    CONFIG_STRING("tls_cert_file", struct settings_listen, tls_cert_file, ""),
+    CONFIG_STRING("tls_key_file", struct settings_listen, tls_key_file, ""),
+    CONFIG_BOOL("trust_forwarded_for", struct settings_listen, trust_forwarded_for, "false"),
+};
+static const struct config_table listen_table = CONFIG_TABLE(listen_keys, struct settings_listen);
+
+static const struct config_key bus_keys[] = {
+    CONFIG_STRING("control", struct settings_bus, control, "tcp://0.0.0.0:7881"),
+    CONFIG_STRING("tunnel", struct settings_bus, tunnel, "tcp://0.0.0.0:7882"),
+    CONFIG_STRING_REQUIRED("secret_file", struct settings_bus, secret_file),
+    CONFIG_STRING_REQUIRED("nodes_dir", struct settings_bus, nodes_dir),
+};
+static const struct config_table bus_table = CONFIG_TABLE(bus_keys, struct settings_bus);
+
+static const struct config_key redis_keys[] = {
+    CONFIG_STRING("host", struct settings_redis, host, ""),
+    CONFIG_INT("port", struct settings_redis, port, "6379", 1, PORT_MAX),
+};
+static const struct config_table redis_table = CONFIG_TABLE(redis_keys, struct settings_redis);
+
+static const struct config_key rooms_keys[] = {
+    CONFIG_DURATION("empty_timeout", struct settings_rooms, empty_timeout_us, "300s", TIME_S(1),
+                    TIME_S(7 * 24 * 3600)),
+    CONFIG_DURATION("departure_timeout", struct settings_rooms, departure_timeout_us, "20s",
+                    TIME_S(1), TIME_S(7 * 24 * 3600)),
+};
+static const struct config_table rooms_table = CONFIG_TABLE(rooms_keys, struct settings_rooms);
+
+static const struct config_key placement_keys[] = {
+    CONFIG_INT("fill_percent", struct settings_placement, fill_percent, "80", 1, 100),
+    CONFIG_INT("room_weight", struct settings_placement, room_weight, "16", 1, 100000),
+};
+static const struct config_table placement_table =
+    CONFIG_TABLE(placement_keys, struct settings_placement);
+
+static const struct config_key webhooks_keys[] = {
+    CONFIG_STRINGS("urls", struct settings_webhooks, urls, false),
+    CONFIG_STRING("api_key", struct settings_webhooks, api_key, ""),
+};
+static const struct config_table webhooks_table =
+    CONFIG_TABLE(webhooks_keys, struct settings_webhooks);
+
+static const struct config_key pages_keys[] = {
+    CONFIG_STRING("dir", struct settings_pages, dir, ""),
+};
+static const struct config_table pages_table = CONFIG_TABLE(pages_keys, struct settings_pages);
+
+static const struct config_key log_keys[] = {
+    CONFIG_CHOICE("level", struct settings_log, level, "info", levels),
+    CONFIG_CHOICE("format", struct settings_log, format, "text", formats),
+};
+static const struct config_table log_table = CONFIG_TABLE(log_keys, struct settings_log);
+
+static const struct config_key keys[] = {
+    CONFIG_STRING("name", struct settings, name, "orchestrator"),
+    CONFIG_STRING("region", struct settings, region, ""),
+    CONFIG_STRING("zone", struct settings, zone, ""),
+    CONFIG_MAP("keys", struct settings, keys, true),
+    CONFIG_GROUP("listen", struct settings, listen, &listen_table),
+    CONFIG_GROUP("bus", struct settings, bus, &bus_table),
+    CONFIG_GROUP("redis", struct settings, redis, &redis_table),
+    CONFIG_GROUP("rooms", struct settings, rooms, &rooms_table),
+    CONFIG_GROUP("placement", struct settings, placement, &placement_table),
+    CONFIG_GROUP("webhooks", struct settings, webhooks, &webhooks_table),
+    CONFIG_GROUP("pages", struct settings, pages, &pages_table),
+    CONFIG_GROUP("log", struct settings, log, &log_table),
+};
+static const struct config_table table = CONFIG_TABLE(keys, struct settings);
+
+/* What the table can't say: values that must fit each other. */
+static int check(const struct settings *settings, char error[CONFIG_ERROR_MAX])
+{
+    const char *api_key = settings->webhooks.api_key;
+    if ((settings->listen.tls_cert_file[0] == '\0') != (settings->listen.tls_key_file[0] == '\0')) {
+        snprintf(error, CONFIG_ERROR_MAX, "listen: tls_cert_file and tls_key_file go together");
+        return ERR_INVALID;
+    }
+    if (settings->webhooks.urls.count > 0 && config_map_get(&settings->keys, api_key) == NULL) {
+        snprintf(error, CONFIG_ERROR_MAX, "webhooks.api_key: '%s' is not one of keys", api_key);
+        return ERR_INVALID;
+    }
+    for (size_t i = 0; i < settings->keys.count; i++) {
+        if (settings->keys.items[i].value[0] == '\0') {
+            snprintf(error, CONFIG_ERROR_MAX, "keys.%s: the secret is empty",
+                     settings->keys.items[i].key);
+            return ERR_INVALID;
+        }
+    }
+    return 0;
+}
+
+static int load(struct settings *out, const struct config_arguments *arguments,
+                char error[CONFIG_ERROR_MAX])
+{
+    struct config_source source = {
+        .path = arguments->path,
+        .env_prefix = "SPILLWAY_ORCHESTRATOR_",
+        .env = environ,
+        .overrides = (const char *const *)arguments->overrides,
+        .override_count = arguments->override_count,
+    };
+    int err = config_load(&table, &source, out, error);
+    if (err != 0) {
+        return err;
+    }
+    err = check(out, error);
+    if (err != 0) {
+        settings_free(out);
+    }
+    return err;
+}
+
+int settings_load(struct settings *out, enum config_command *command, int argc, char *const *argv,
+                  char error[CONFIG_ERROR_MAX])
+{
+    struct config_arguments arguments;
+    int err = config_arguments_parse(&arguments, options, argc, argv, error);
+    if (err != 0) {
+        return err;
+    }
+    *command = arguments.command;
+    if (arguments.command == CONFIG_RUN || arguments.command == CONFIG_CHECK) {
+        err = load(out, &arguments, error);
+    }
+    config_arguments_free(&arguments);
+    return err;
+}
+
+void settings_free(struct settings *settings)
+{
+    config_free(&table, settings);
+}

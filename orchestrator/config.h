@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The settings of spillway-orchestrator: what orchestrator.yaml, SPILLWAY_ORCHESTRATOR_* variables
+ * and the command line may say. orchestrator.yaml in this folder is the documented sample.
+ */
+#ifndef ORCHESTRATOR_CONFIG_H
+#define ORCHESTRATOR_CONFIG_H
+
+#include "common/config/arguments.h"
+
+struct settings_listen {
+    char *address;
+    int64_t port;
+    char *tls_cert_file;
+    char *tls_key_file;
+    bool trust_forwarded_for;
+};
+
+struct settings_bus {
+    char *control; /* "tcp://0.0.0.0:7881" */
+    char *tunnel;
+    char *secret_file; /* path of this orchestrator's NAME.key */
+    char *nodes_dir;   /* NAME.pub of every node that may connect */
+};
+
+struct settings_redis {
+    char *host; /* "": the store is kept in memory */
+    int64_t port;
+};
+
+struct settings_rooms {
+    int64_t empty_timeout_us;
+    int64_t departure_timeout_us;
+};
+
+struct settings_placement {
+    int64_t fill_percent;
+    int64_t room_weight;
+};
+
+struct settings_webhooks {
+    struct config_strings urls;
+    char *api_key;
+};
+
+struct settings_pages {
+    char *dir;
+};
+
+struct settings_log {
+    int level;  /* enum log_level */
+    int format; /* enum logger_format */
+};
+
+struct settings {
+    char *name;
+    char *region;
+    char *zone;
+    struct config_map keys; /* API key -> secret */
+    struct settings_listen listen;
+    struct settings_bus bus;
+    struct settings_redis redis;
+    struct settings_rooms rooms;
+    struct settings_placement placement;
+    struct settings_webhooks webhooks;
+    struct settings_pages pages;
+    struct settings_log log;
+};
+
+/* Reads every source. On success, and for commands RUN and CHECK, the caller frees out with
+ * settings_free(). ERR_INVALID, ERR_IO or ERR_TOO_BIG with a text to print before exiting with 2.
+ */
+MUST_CHECK int settings_load(struct settings *out, enum config_command *command, int argc,
+                             char *const *argv, char error[CONFIG_ERROR_MAX]);
+void settings_free(struct settings *settings);
+
+/* What --help prints. */
+extern const char settings_help[];
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The admin API: what operators see of nodes, rooms and participants, and the room move. The shapes
+ * are docs/protocols/admin-api.md.
+ */
+#include "orchestrator/core/orch/private.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PREFIX         "/admin/v1/"
+#define SEGMENTS_MAX   5
+#define PATH_MAX_BYTES 1024
+
+enum {
+    OK = 200,
+    BAD = 400,
+    UNAUTHORIZED = 401,
+    FORBIDDEN = 403,
+    NOT_FOUND = 404,
+    METHOD = 405,
+    CONFLICT = 409,
+    UNAVAILABLE = 503
+};
+
+struct admin_call {
+    struct orch *orch;
+    uint64_t request;
+    struct token token;
+    char path[PATH_MAX_BYTES];
+    char *segments[SEGMENTS_MAX]; /* "rooms", NAME, "participants", IDENTITY */
+    size_t count;
+};
+
+static void reply(const struct admin_call *c, int status, json_t *json)
+{
+    char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_decref(json);
+    effect_reply(&c->orch->fx, c->request, status, "application/json", text == NULL ? "{}" : text);
+    free(text);
+}
+
+static void fail(const struct admin_call *c, int status, const char *code, const char *message)
+{
+    reply(c, status, json_pack("{s:s, s:s}", "error", code, "message", message));
+}
+
+/* RFC 3339, UTC, whole seconds. */
+static json_t *time_json(int64_t unix_s)
+{
+    char text[32];
+    struct tm utc;
+    time_t t = (time_t)unix_s;
+    gmtime_r(&t, &utc);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    return json_string(text);
+}
+
+static int64_t wall_s_of(const struct orch *orch, int64_t at_us)
+{
+    return (at_us + orch->wall_offset_us) / 1000000;
+}
+
+/* ---- Nodes --------------------------------------------------------------------------------- */
+
+static json_t *node_json(const struct orch *orch, const struct registry_node *node)
+{
+    const struct registry_load *load = &node->load;
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I}",
+        "id", node->id, "name", node->name, "region", node->region, "zone", node->zone, "version",
+        node->version, "state", registry_state_text(node->state), "suspect", node->suspect,
+        "capacity", (json_int_t)node->capacity, "weight", (json_int_t)load->weight, "reserved",
+        (json_int_t)node->reserved, "rooms", (json_int_t)node->room_count, "transports",
+        (json_int_t)load->transports, "tracks", (json_int_t)load->tracks, "subscriptions",
+        (json_int_t)load->subscriptions, "cpu_ratio", load->cpu_permille / 1000.0, "bps_in",
+        (json_int_t)load->bps_in, "bps_out", (json_int_t)load->bps_out);
+    json_object_set_new(json, "registered_at", time_json(wall_s_of(orch, node->registered_at_us)));
+    json_object_set_new(json, "heard_at", time_json(wall_s_of(orch, node->heard_at_us)));
+    return json;
+}
+
+static void get_nodes(const struct admin_call *c)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < registry_count(c->orch->registry); i++) {
+        json_array_append_new(list, node_json(c->orch, registry_at(c->orch->registry, i)));
+    }
+    reply(c, OK, json_pack("{s:o}", "nodes", list));
+}
+
+static const struct registry_node *find_node(const struct orch *orch, const char *text)
+{
+    const struct registry_node *node = registry_get(orch->registry, text);
+    return node != NULL ? node : registry_named(orch->registry, text);
+}
+
+static void get_node(const struct admin_call *c)
+{
+    const struct registry_node *node = find_node(c->orch, c->segments[1]);
+    if (node == NULL) {
+        fail(c, NOT_FOUND, "not_found", "no node has this id or name");
+        return;
+    }
+    json_t *json = node_json(c->orch, node);
+    json_t *endpoints = json_array();
+    for (size_t i = 0; i < node->endpoint_count; i++) {
+        const struct registry_endpoint *endpoint = &node->endpoints[i];
+        json_array_append_new(endpoints, json_pack("{s:s, s:i, s:s}", "ip", endpoint->ip, "port",
+                                                   (int)endpoint->port, "protocol",
+                                                   endpoint->tcp ? "tcp" : "udp"));
+    }
+    json_object_set_new(json, "endpoints", endpoints);
+    json_t *rooms = json_array();
+    for (const struct room_entry *entry = c->orch->rooms; entry != NULL; entry = entry->hh.next) {
+        if (strcmp(room_node(entry->room), node->id) == 0) {
+            json_array_append_new(rooms, json_string(entry->name));
+        }
+    }
+    json_object_set_new(json, "room_names", rooms);
+    reply(c, OK, json);
+}
+
+/* ---- Rooms --------------------------------------------------------------------------------- */
+
+static const char *node_name(const struct orch *orch, const char *id)
+{
+    const struct registry_node *node = registry_get(orch->registry, id);
+    return node == NULL ? "" : node->name;
+}
+
+static json_t *room_json(const struct orch *orch, const struct room_entry *entry)
+{
+    struct arena arena = {0};
+    const Livekit__Room *info = room_info(entry->room, &arena);
+    const char *node = room_node(entry->room);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "name", entry->name,
+                  "sid", entry->sid, "node", node, "node_name", node_name(orch, node), "epoch",
+                  (json_int_t)room_epoch(entry->room), "participants",
+                  (json_int_t)room_participant_count(entry->room), "publishers",
+                  (json_int_t)info->num_publishers, "weight", (json_int_t)room_weight(entry->room),
+                  "max_participants", (json_int_t)info->max_participants, "metadata",
+                  info->metadata, "created_at", time_json(info->creation_time));
+    arena_fini(&arena);
+    return json;
+}
+
+static void get_rooms(const struct admin_call *c)
+{
+    json_t *list = json_array();
+    for (const struct room_entry *entry = c->orch->rooms; entry != NULL; entry = entry->hh.next) {
+        json_array_append_new(list, room_json(c->orch, entry));
+    }
+    reply(c, OK, json_pack("{s:o}", "rooms", list));
+}
+
+static void move_room(const struct admin_call *c, struct room_entry *entry, struct bytes body)
+{
+    json_t *json = json_loadb((const char *)body.data, body.len, 0, NULL);
+    const char *to = json_string_value(json_object_get(json, "to"));
+    const struct registry_node *node = to == NULL ? NULL : find_node(c->orch, to);
+    char from[ID_MAX];
+    snprintf(from, sizeof(from), "%s", room_node(entry->room));
+    if (to == NULL) {
+        fail(c, BAD, "bad_request", "a JSON object with \"to\", a node's id or name, is needed");
+    } else if (node == NULL || node->state == REGISTRY_GONE) {
+        fail(c, NOT_FOUND, "not_found", "no live node has this id or name");
+    } else if (strcmp(node->id, from) == 0) {
+        fail(c, CONFLICT, "conflict", "the room is on this node already");
+    } else if (orch_room_place(c->orch, entry, node->id) != 0) {
+        fail(c, UNAVAILABLE, "unavailable", "the node does not take the room");
+    } else {
+        reply(c, OK,
+              json_pack("{s:s, s:s, s:s}", "room", entry->name, "from", from, "to", node->id));
+        orch_settle(c->orch, entry);
+    }
+    json_decref(json);
+}
+
+/* ---- Participants -------------------------------------------------------------------------- */
+
+static const char *state_text(Livekit__ParticipantInfo__State state)
+{
+    switch (state) {
+    case LIVEKIT__PARTICIPANT_INFO__STATE__JOINING:
+        return "joining";
+    case LIVEKIT__PARTICIPANT_INFO__STATE__JOINED:
+        return "joined";
+    case LIVEKIT__PARTICIPANT_INFO__STATE__ACTIVE:
+        return "active";
+    default:
+        return "disconnected";
+    }
+}
+
+static const char *source_text(Livekit__TrackSource source)
+{
+    static const char *const names[] = {"unknown", "camera", "microphone", "screen_share",
+                                        "screen_share_audio"};
+    return (size_t)source < ARRAY_LEN(names) ? names[source] : "unknown";
+}
+
+static json_t *participant_json(const Livekit__ParticipantInfo *info)
+{
+    json_t *tracks = json_array();
+    for (size_t i = 0; i < info->n_tracks; i++) {
+        const Livekit__TrackInfo *track = info->tracks[i];
+        json_array_append_new(
+            tracks,
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i}", "sid", track->sid, "name",
+                      track->name, "kind",
+                      track->type == LIVEKIT__TRACK_TYPE__AUDIO ? "audio" : "video", "source",
+                      source_text(track->source), "mime_type", track->mime_type, "muted",
+                      track->muted, "width", (int)track->width, "height", (int)track->height));
+    }
+    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "identity", info->identity, "sid",
+                     info->sid, "name", info->name, "state", state_text(info->state), "hidden",
+                     info->permission != NULL && info->permission->hidden, "metadata",
+                     info->metadata, "joined_at", time_json(info->joined_at), "tracks", tracks);
+}
+
+static void get_participants(const struct admin_call *c, const struct room_entry *entry)
+{
+    struct arena arena = {0};
+    Livekit__ParticipantInfo **infos;
+    size_t count = room_participants(entry->room, &arena, &infos);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, participant_json(infos[i]));
+    }
+    reply(c, OK, json_pack("{s:o}", "participants", list));
+    arena_fini(&arena);
+}
+
+static void get_participant(const struct admin_call *c, const struct room_entry *entry)
+{
+    struct arena arena = {0};
+    const Livekit__ParticipantInfo *info = room_participant(entry->room, c->segments[3], &arena);
+    if (info == NULL) {
+        fail(c, NOT_FOUND, "not_found", "nobody with this identity is in the room");
+    } else {
+        reply(c, OK, participant_json(info));
+    }
+    arena_fini(&arena);
+}
+
+/* ---- Entry --------------------------------------------------------------------------------- */
+
+static bool split(struct admin_call *c, const char *path)
+{
+    size_t prefix = strlen(PREFIX);
+    if (strncmp(path, PREFIX, prefix) != 0 || strlen(path) >= sizeof(c->path)) {
+        return false;
+    }
+    snprintf(c->path, sizeof(c->path), "%s", path + prefix);
+    char *rest = c->path, *segment;
+    while ((segment = strsep(&rest, "/")) != NULL) {
+        if (c->count == SEGMENTS_MAX) {
+            return false;
+        }
+        c->segments[c->count++] = segment;
+    }
+    return true;
+}
+
+static bool authenticate(struct admin_call *c, const char *authorization)
+{
+    char reason[TOKEN_REASON_MAX];
+    const char *text = entry_bearer(authorization, "");
+    if (text[0] == '\0') {
+        fail(c, UNAUTHORIZED, "unauthorized", "no bearer token");
+        return false;
+    }
+    if (token_verify(&c->token, &c->orch->config.keys, text, strlen(text), orch_wall_s(c->orch),
+                     reason) != 0) {
+        fail(c, UNAUTHORIZED, "unauthorized", reason);
+        return false;
+    }
+    return true;
+}
+
+static void room_call(struct admin_call *c, bool get, struct bytes body)
+{
+    struct room_entry *entry = orch_room(c->orch, c->segments[1]);
+    bool participants = c->count >= 3 && strcmp(c->segments[2], "participants") == 0;
+    bool move = c->count == 3 && strcmp(c->segments[2], "move") == 0;
+    if (entry == NULL) {
+        fail(c, NOT_FOUND, "not_found", "no room has this name");
+    } else if (move == get) {
+        fail(c, METHOD, "method_not_allowed", "POST moves, GET shows");
+    } else if (c->count == 2) {
+        reply(c, OK, room_json(c->orch, entry));
+    } else if (move) {
+        move_room(c, entry, body);
+    } else if (participants && c->count == 3) {
+        get_participants(c, entry);
+    } else if (participants && c->count == 4) {
+        get_participant(c, entry);
+    } else {
+        fail(c, NOT_FOUND, "not_found", "no such path");
+    }
+}
+
+static void dispatch(struct admin_call *c, const struct orch_admin_request *admin)
+{
+    bool get = strcmp(admin->verb, "GET") == 0;
+    const struct token_video *video = &c->token.video;
+    const char *kind = c->segments[0];
+    if (!(get ? video->room_list : video->room_create)) {
+        fail(c, FORBIDDEN, "forbidden",
+             get ? "the token does not grant roomList" : "the token does not grant roomCreate");
+    } else if (strcmp(kind, "rooms") == 0 && c->count >= 2) {
+        room_call(c, get, admin->body);
+    } else if (!get) {
+        fail(c, METHOD, "method_not_allowed", "only rooms/NAME/move takes POST");
+    } else if (strcmp(kind, "nodes") == 0 && c->count == 1) {
+        get_nodes(c);
+    } else if (strcmp(kind, "nodes") == 0 && c->count == 2) {
+        get_node(c);
+    } else if (strcmp(kind, "rooms") == 0) {
+        get_rooms(c);
+    } else {
+        fail(c, NOT_FOUND, "not_found", "no such path");
+    }
+}
+
+void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
+                const struct orch_admin_request *admin)
+{
+    struct admin_call c = {.orch = orch, .request = request};
+    orch_tick(orch, now_us);
+    if (!split(&c, admin->path)) {
+        fail(&c, NOT_FOUND, "not_found", "no such path");
+    } else if (authenticate(&c, admin->authorization)) {
+        dispatch(&c, admin);
+        token_fini(&c.token);
+    }
+}

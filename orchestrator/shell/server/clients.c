@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * HTTP and WebSocket clients. A WebSocket that the core does not refuse is accepted; its messages
+ * go to the core as protobuf, JSON clients being translated both ways. Every HTTP call gets a
+ * number and waits for the core's REPLY with it.
+ */
+#include "orchestrator/shell/server/internal.h"
+
+#include "proto/gen/client.pb-c.h"
+#include "proto/protojson/protojson.h"
+#include "proto/wire/wire.h"
+
+#include <stdlib.h>
+
+#define CLOSE_BAD_DATA 1007 /* RFC 6455 §7.4.1 */
+
+static struct server_conn *find_conn(struct server *server, uint64_t id)
+{
+    struct server_conn *conn;
+    HASH_FIND(hh, server->conns, &id, sizeof(id), conn);
+    return conn;
+}
+
+static void forget_conn(struct server *server, struct server_conn *conn)
+{
+    HASH_DEL(server->conns, conn);
+    free(conn);
+}
+
+static const char *parameter(const struct http_request *request, const char *name)
+{
+    const char *value = http_query_get(request, name);
+    return value == NULL ? "" : value;
+}
+
+static struct entry_request entry_of(const struct http_request *request)
+{
+    return (struct entry_request){
+        .path = request->path,
+        .authorization = request->authorization,
+        .access_token = parameter(request, "access_token"),
+        .join_request = parameter(request, "join_request"),
+        .protocol = parameter(request, "protocol"),
+        .room = parameter(request, "room"),
+    };
+}
+
+/* ---- WebSockets ---------------------------------------------------------------------------- */
+
+static void on_connect(void *arg, const struct http_request *request, struct http_ws *ws)
+{
+    struct server *server = arg;
+    struct server_conn *conn = mem_alloc(sizeof(*conn));
+    conn->id = ++server->last_id;
+    conn->ws = ws;
+    HASH_ADD(hh, server->conns, id, sizeof(conn->id), conn);
+    http_ws_set_user(ws, conn);
+    struct entry_request entry = entry_of(request);
+    orch_connect(server->orch, server_now(), conn->id, &entry, request->client_address);
+    server_drain(server);
+}
+
+/* A JSON client's message as protobuf; false if it is none. */
+static bool from_json(struct bytes text, uint8_t **out, size_t *len)
+{
+    ProtobufCMessage *message;
+    const struct protojson_options options = {.ignore_unknown = true};
+    if (protojson_parse(&livekit__signal_request__descriptor, (const char *)text.data, text.len,
+                        &options, &message, NULL) != 0) {
+        return false;
+    }
+    *out = wire_pack(message, len);
+    protobuf_c_message_free_unpacked(message, NULL);
+    return true;
+}
+
+static void on_message(void *arg, struct http_ws *ws, bool text, struct bytes message)
+{
+    struct server *server = arg;
+    struct server_conn *conn = http_ws_user(ws);
+    uint8_t *packed = NULL;
+    size_t len = 0;
+    if (text) {
+        conn->text = true;
+        if (!from_json(message, &packed, &len)) {
+            http_ws_close(ws, CLOSE_BAD_DATA, "not a SignalRequest");
+            return;
+        }
+        message = (struct bytes){packed, len};
+    }
+    orch_signal(server->orch, server_now(), conn->id, message);
+    free(packed);
+    server_drain(server);
+}
+
+static void on_closed(void *arg, struct http_ws *ws, unsigned code)
+{
+    struct server *server = arg;
+    struct server_conn *conn = http_ws_user(ws);
+    uint64_t id = conn->id;
+    log_write(server->log, LOG_DEBUG, "websocket_closed code=%u", code);
+    forget_conn(server, conn);
+    orch_disconnected(server->orch, server_now(), id);
+    server_drain(server);
+}
+
+void clients_refuse(struct server *server, const struct effect *effect)
+{
+    struct server_conn *conn = find_conn(server, effect->id);
+    assert(conn != NULL); /* refused within on_connect */
+    struct http_ws *ws = conn->ws;
+    forget_conn(server, conn);
+    http_ws_refuse(
+        ws, &(struct http_answer){.status = effect->status,
+                                  .body = {(const uint8_t *)effect->text, strlen(effect->text)},
+                                  .retry_after_s = (int)effect->retry_after_s});
+}
+
+static void send_json(struct server_conn *conn, const struct effect *effect)
+{
+    ProtobufCMessage *message = protobuf_c_message_unpack(&livekit__signal_response__descriptor,
+                                                          NULL, effect->len, effect->data);
+    assert(message != NULL); /* the core packed it */
+    size_t len;
+    char *text = protojson_print(message, &(struct protojson_options){0}, &len);
+    protobuf_c_message_free_unpacked(message, NULL);
+    (void)http_ws_send(conn->ws, true, (struct bytes){(const uint8_t *)text, len});
+    free(text);
+}
+
+void clients_send(struct server *server, const struct effect *effect)
+{
+    struct server_conn *conn = find_conn(server, effect->id);
+    if (conn == NULL) {
+        return; /* closed while the core did not know yet */
+    }
+    if (conn->text) {
+        send_json(conn, effect);
+    } else {
+        (void)http_ws_send(conn->ws, false, (struct bytes){effect->data, effect->len});
+    }
+}
+
+void clients_close(struct server *server, const struct effect *effect)
+{
+    struct server_conn *conn = find_conn(server, effect->id);
+    if (conn != NULL) {
+        http_ws_close(conn->ws, (unsigned)effect->status, effect->text);
+    }
+}
+
+/* ---- Calls --------------------------------------------------------------------------------- */
+
+static uint64_t new_request(struct server *server, struct http_call *call)
+{
+    struct server_request *request = mem_alloc(sizeof(*request));
+    request->id = ++server->last_id;
+    request->call = call;
+    HASH_ADD(hh, server->requests, id, sizeof(request->id), request);
+    return request->id;
+}
+
+static const char *verb(enum http_method method)
+{
+    switch (method) {
+    case HTTP_GET:
+        return "GET";
+    case HTTP_POST:
+        return "POST";
+    case HTTP_PUT:
+        return "PUT";
+    case HTTP_PATCH:
+        return "PATCH";
+    case HTTP_DELETE:
+        return "DELETE";
+    }
+    unreachable();
+}
+
+static void on_validate(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct server *server = arg;
+    struct entry_request entry = entry_of(request);
+    orch_validate(server->orch, server_now(), new_request(server, call), &entry);
+    server_drain(server);
+}
+
+static void on_twirp(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct server *server = arg;
+    struct twirp_head head = {.verb = verb(request->method),
+                              .path = request->path,
+                              .content_type = request->content_type};
+    orch_twirp(server->orch, server_now(), new_request(server, call), &head, request->authorization,
+               request->body);
+    server_drain(server);
+}
+
+static void on_admin(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct server *server = arg;
+    struct orch_admin_request admin = {.verb = verb(request->method),
+                                       .path = request->path,
+                                       .authorization = request->authorization,
+                                       .body = request->body};
+    orch_admin(server->orch, server_now(), new_request(server, call), &admin);
+    server_drain(server);
+}
+
+void clients_reply(struct server *server, const struct effect *effect)
+{
+    struct server_request *request;
+    HASH_FIND(hh, server->requests, &effect->id, sizeof(effect->id), request);
+    assert(request != NULL); /* one REPLY for each */
+    http_call_answer(request->call,
+                     &(struct http_answer){.status = effect->status,
+                                           .content_type = effect->name,
+                                           .body = {effect->data, effect->len},
+                                           .retry_after_s = (int)effect->retry_after_s});
+    HASH_DEL(server->requests, request);
+    free(request);
+}
+
+/* ---- Start --------------------------------------------------------------------------------- */
+
+static bool is_ready(void *arg, char reason[PROBES_REASON_MAX])
+{
+    const struct server *server = arg;
+    return orch_ready(server->orch, reason, PROBES_REASON_MAX);
+}
+
+static const char *or_null(const char *text)
+{
+    return text[0] == '\0' ? NULL : text;
+}
+
+int clients_open(struct server *server)
+{
+    const struct settings_listen *listen = &server->settings->listen;
+    server->probes = (struct probes){.prefix = "spillway_orchestrator",
+                                     .arg = server,
+                                     .ready = is_ready,
+                                     .metrics = metrics_collect};
+    return orch_http_open(&server->http, &(struct orch_http_config){
+                                             .loop = &server->loop,
+                                             .log = server->log,
+                                             .address = listen->address,
+                                             .port = (int)listen->port,
+                                             .tls_cert_path = or_null(listen->tls_cert_file),
+                                             .tls_key_path = or_null(listen->tls_key_file),
+                                             .trust_forwarded_for = listen->trust_forwarded_for,
+                                             .pages_dir = or_null(server->settings->pages.dir),
+                                             .handlers = {.connect = on_connect,
+                                                          .message = on_message,
+                                                          .closed = on_closed,
+                                                          .validate = on_validate,
+                                                          .twirp = on_twirp,
+                                                          .admin = on_admin,
+                                                          .arg = server},
+                                             .probes = &server->probes,
+                                         });
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the server: its struct, and the prototypes shared by its files.
+ */
+#ifndef ORCHESTRATOR_SHELL_SERVER_INTERNAL_H
+#define ORCHESTRATOR_SHELL_SERVER_INTERNAL_H
+
+#include "common/bus/bus.h"
+#include "orchestrator/core/orch/orch.h"
+#include "orchestrator/shell/front/front.h"
+#include "orchestrator/shell/http/http.h"
+#include "orchestrator/shell/server/server.h"
+#include "orchestrator/shell/store/store.h"
+#include "orchestrator/shell/webhooks/webhooks.h"
+
+#include <uthash.h>
+#include <uv.h>
+
+#define SERVER_FINGERPRINT_MAX (FRONT_FINGERPRINT_MAX + 16)
+
+struct server_conn {
+    uint64_t id;
+    struct http_ws *ws;
+    bool text; /* the client speaks JSON */
+    UT_hash_handle hh;
+};
+
+struct server_request {
+    uint64_t id;
+    struct http_call *call;
+    UT_hash_handle hh;
+};
+
+/* Which node a transport's datagrams go through. */
+struct server_route {
+    uint64_t transport;
+    char node[BUS_ID_MAX];
+    UT_hash_handle hh;
+};
+
+struct server {
+    const struct settings *settings;
+    const struct log_sink *log;
+    uv_loop_t loop;
+    uv_timer_t timer;
+    uv_signal_t sigterm, sigint;
+    unsigned signals; /* received */
+    char id[ID_MAX];  /* routing id that nodes tunnel to */
+    char fingerprint[SERVER_FINGERPRINT_MAX];
+    struct random_source random;
+    struct token_key *keys;
+    struct orch *orch;
+    struct front *front;
+    struct orch_http *http;
+    struct bus *bus;
+    struct bus_socket *control, *tunnel;
+    struct store *store;
+    struct webhooks *webhooks;
+    struct probes probes;
+    uint64_t last_id; /* of connections and requests */
+    struct server_conn *conns;
+    struct server_request *requests;
+    struct server_route *routes;
+    uint64_t tunnel_malformed; /* frames */
+    uint64_t channels_full;    /* clients that did not read their data channel */
+};
+
+int64_t server_now(void);
+
+/* Carries out what the last input caused, until core and front are drained, and arms the timer. */
+void server_drain(struct server *server);
+
+/* ---- clients.c: HTTP and WebSockets */
+MUST_CHECK int clients_open(struct server *server);
+void clients_refuse(struct server *server, const struct effect *effect);
+void clients_send(struct server *server, const struct effect *effect);
+void clients_close(struct server *server, const struct effect *effect);
+void clients_reply(struct server *server, const struct effect *effect);
+
+/* ---- nodes.c: the bus */
+MUST_CHECK int nodes_open(struct server *server);
+void nodes_send(struct server *server, const struct effect *effect);
+
+/* ---- transports.c: the front and its tunnel */
+void transports_open(struct server *server, const struct effect *effect);
+void transports_close(struct server *server, const struct effect *effect);
+void transports_route(struct server *server, const struct effect *effect);
+void transports_send(struct server *server, const struct effect *effect);
+void transports_frame(struct server *server, struct bytes frame); /* from a node */
+bool transports_poll(struct server *server); /* one output of the front; false when drained */
+
+/* ---- metrics.c */
+size_t metrics_collect(void *arg, struct probes_metric *out, size_t max);
+
+#endif

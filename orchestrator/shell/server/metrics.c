@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What /metrics says of an orchestrator.
+ */
+#include "orchestrator/shell/server/internal.h"
+
+struct list {
+    struct probes_metric *out;
+    size_t max, count;
+};
+
+static void add(struct list *list, enum probes_kind kind, const char *name, const char *labels,
+                double value, const char *help)
+{
+    if (list->count < list->max) {
+        list->out[list->count++] = (struct probes_metric){
+            .name = name, .help = help, .kind = kind, .labels = labels, .value = value};
+    }
+}
+
+static void add_core(struct list *list, const struct orch *orch)
+{
+    static const char *const reasons[ORCH_REFUSED_COUNT] = {
+        "reason=\"bad_request\"", "reason=\"bad_token\"", "reason=\"room_full\"",
+        "reason=\"no_node\"", "reason=\"unknown_session\""};
+    struct orch_stats stats;
+    orch_stats(orch, &stats);
+    add(list, PROBES_GAUGE, "rooms", NULL, (double)stats.rooms, "Rooms owned.");
+    add(list, PROBES_GAUGE, "participants", NULL, (double)stats.participants,
+        "Participants in them.");
+    add(list, PROBES_GAUGE, "nodes_ready", NULL, (double)stats.nodes_ready,
+        "Media nodes that take rooms.");
+    add(list, PROBES_COUNTER, "joins_total", NULL, (double)stats.joins, "Participants joined.");
+    add(list, PROBES_COUNTER, "resumes_total", NULL, (double)stats.resumes,
+        "Participants that resumed after losing signalling.");
+    for (size_t i = 0; i < ORCH_REFUSED_COUNT; i++) {
+        add(list, PROBES_COUNTER, "refused_total", reasons[i], (double)stats.refused[i],
+            "Joins and resumes refused.");
+    }
+    add(list, PROBES_COUNTER, "bad_messages_total", NULL, (double)stats.bad_messages,
+        "Clients expelled for signalling that breaks the protocol.");
+    add(list, PROBES_COUNTER, "room_moves_total", NULL, (double)stats.moves,
+        "Rooms moved to another node.");
+    add(list, PROBES_COUNTER, "nodes_lost_total", NULL, (double)stats.nodes_lost,
+        "Media nodes judged dead.");
+    add(list, PROBES_COUNTER, "stale_events_total", NULL, (double)stats.stale_events,
+        "Events of nodes about rooms they no longer hold.");
+}
+
+static void add_front(struct list *list, const struct front *front)
+{
+    struct front_stats stats;
+    front_stats(front, &stats);
+    add(list, PROBES_GAUGE, "transports", NULL, stats.transports, "DTLS transports open.");
+    add(list, PROBES_GAUGE, "handshakes", NULL, stats.handshakes, "DTLS handshakes in progress.");
+    add(list, PROBES_COUNTER, "handshakes_done_total", NULL, (double)stats.handshakes_done,
+        "DTLS handshakes completed.");
+    add(list, PROBES_COUNTER, "front_dropped_total", "reason=\"unknown\"",
+        (double)stats.dropped_unknown, "Datagrams from the tunnel that were dropped.");
+    add(list, PROBES_COUNTER, "front_dropped_total", "reason=\"failed\"",
+        (double)stats.dropped_failed, "");
+    add(list, PROBES_COUNTER, "front_dropped_total", "reason=\"flood\"",
+        (double)stats.dropped_flood, "");
+    add(list, PROBES_COUNTER, "front_dropped_total", "reason=\"malformed\"",
+        (double)stats.dropped_malformed, "");
+    add(list, PROBES_COUNTER, "data_messages_total", "direction=\"in\"", (double)stats.messages_in,
+        "Data channel messages.");
+    add(list, PROBES_COUNTER, "data_messages_total", "direction=\"out\"",
+        (double)stats.messages_out, "");
+    add(list, PROBES_COUNTER, "data_messages_dropped_total", NULL,
+        (double)stats.messages_lossy_dropped, "Lossy data messages dropped for slow readers.");
+}
+
+static void add_shells(struct list *list, const struct server *server)
+{
+    const struct http_counters *http = http_counters(orch_http_server(server->http));
+    const struct bus_stats *control = bus_stats(server->control);
+    const struct bus_stats *tunnel = bus_stats(server->tunnel);
+    const struct store_stats *store = store_stats(server->store);
+    const struct webhooks_counters *webhooks = webhooks_counters(server->webhooks);
+    add(list, PROBES_GAUGE, "websockets", NULL, (double)http->websockets, "WebSockets open.");
+    add(list, PROBES_COUNTER, "http_requests_total", NULL, (double)http->requests_total,
+        "HTTP requests.");
+    add(list, PROBES_COUNTER, "websockets_slow_total", NULL, (double)http->ws_slow,
+        "WebSockets closed because the client did not read.");
+    add(list, PROBES_COUNTER, "channels_full_total", NULL, (double)server->channels_full,
+        "Clients given up because they did not read their data channel.");
+    add(list, PROBES_COUNTER, "bus_messages_dropped_total", "socket=\"control\"",
+        (double)(control->dropped_full + control->dropped_unknown),
+        "Messages to nodes that found no place.");
+    add(list, PROBES_COUNTER, "bus_messages_dropped_total", "socket=\"tunnel\"",
+        (double)(tunnel->dropped_full + tunnel->dropped_unknown), "");
+    add(list, PROBES_COUNTER, "bus_refused_total", NULL,
+        (double)(control->refused_key + tunnel->refused_key),
+        "Connections refused because their key is not allowed.");
+    add(list, PROBES_COUNTER, "tunnel_malformed_total", NULL, (double)server->tunnel_malformed,
+        "Tunnel frames that could not be read.");
+    add(list, PROBES_GAUGE, "store_up", NULL, store->up, "1 while the hint store is reachable.");
+    add(list, PROBES_COUNTER, "store_dropped_total", NULL, (double)store->dropped,
+        "Hints not written because the store was away or full.");
+    add(list, PROBES_COUNTER, "webhooks_delivered_total", NULL, (double)webhooks->delivered,
+        "Webhooks taken by their receiver.");
+    add(list, PROBES_COUNTER, "webhooks_failed_total", NULL,
+        (double)(webhooks->dropped_gave_up + webhooks->dropped_overflow), "Webhooks given up.");
+}
+
+size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
+{
+    struct server *server = arg;
+    struct list list = {.out = out, .max = max};
+    add_core(&list, server->orch);
+    add_front(&list, server->front);
+    add_shells(&list, server);
+    return list.count;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Happy path: a callback of some shell feeds the core; server_drain() turns the core's effects into
+ * calls of shells, and the front's outputs into inputs of the core, until both are silent.
+ *
+ * Failure modes: a port that is taken or a key that cannot be read stops the start. Redis away: the
+ * store drops hints and is refilled later. A node's queue full: the core's spec is lost, which the
+ * node's next acknowledgement reveals (NEED_WHOLE). A client that does not read: its WebSocket or
+ * its transport is closed.
+ */
+#include "common/base/openssl.h" /* before base.h */
+
+#include "orchestrator/shell/server/internal.h"
+
+#include "proto/protojson/protojson.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WEBHOOK_TOKEN_TTL_S 300
+#define WEBHOOK_FLUSH_US    TIME_S(2)
+
+int64_t server_now(void)
+{
+    return (int64_t)(uv_hrtime() / 1000);
+}
+
+static int64_t wall_us(void)
+{
+    uv_timeval64_t now;
+    if (uv_gettimeofday(&now) != 0) {
+        unreachable();
+    }
+    return now.tv_sec * 1000000 + now.tv_usec;
+}
+
+static void random_fill(void *arg, void *out, size_t len)
+{
+    (void)arg;
+    if (RAND_bytes(out, (int)len) != 1) { /* no secrets without randomness */
+        abort();
+    }
+}
+
+/* ---- Effects ------------------------------------------------------------------------------- */
+
+static void store_room_effect(struct server *server, const struct effect *effect)
+{
+    store_room(
+        server->store,
+        &(struct store_room){.name = effect->name, .node = effect->text, .epoch = effect->epoch});
+}
+
+/* tidy: long, a flat switch with one line per effect */
+static void carry_out(struct server *server, const struct effect *effect)
+{
+    switch (effect->type) {
+    case EFFECT_ACCEPT: /* what is not refused is accepted */
+        break;
+    case EFFECT_REFUSE:
+        clients_refuse(server, effect);
+        break;
+    case EFFECT_SEND:
+        clients_send(server, effect);
+        break;
+    case EFFECT_CLOSE:
+        clients_close(server, effect);
+        break;
+    case EFFECT_NODE_SEND:
+        nodes_send(server, effect);
+        break;
+    case EFFECT_FRONT_OPEN:
+        transports_open(server, effect);
+        break;
+    case EFFECT_FRONT_CLOSE:
+        transports_close(server, effect);
+        break;
+    case EFFECT_FRONT_ROUTE:
+        transports_route(server, effect);
+        break;
+    case EFFECT_CHANNEL_SEND:
+        transports_send(server, effect);
+        break;
+    case EFFECT_REPLY:
+        clients_reply(server, effect);
+        break;
+    case EFFECT_RPC: /* the core turns these into REPLY */
+        unreachable();
+    case EFFECT_WEBHOOK:
+        webhooks_send(server->webhooks, effect->name, (struct bytes){effect->data, effect->len});
+        break;
+    case EFFECT_STORE_NODE:
+        store_node(server->store, effect->name, (const char *)effect->data);
+        break;
+    case EFFECT_STORE_NODE_GONE:
+        store_node_gone(server->store, effect->name);
+        break;
+    case EFFECT_STORE_ROOM:
+        store_room_effect(server, effect);
+        break;
+    case EFFECT_STORE_ROOM_GONE:
+        store_room_gone(server->store, effect->name);
+        break;
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    int64_t now_us = server_now();
+    front_expire(server->front, now_us);
+    if (now_us >= orch_deadline(server->orch)) {
+        orch_expire(server->orch, now_us);
+    }
+    server_drain(server);
+}
+
+static void arm_timer(struct server *server)
+{
+    int64_t at = MIN(orch_deadline(server->orch), front_deadline(server->front));
+    if (at == TIME_NEVER) {
+        uv_timer_stop(&server->timer);
+        return;
+    }
+    int64_t wait_us = MAX(at - server_now(), 0);
+    uv_timer_start(&server->timer, on_timer, (uint64_t)(wait_us + 999) / 1000, 0);
+}
+
+void server_drain(struct server *server)
+{
+    struct effect effect;
+    do {
+        while (orch_poll(server->orch, &effect)) {
+            carry_out(server, &effect);
+            effect_fini(&effect);
+        }
+    } while (transports_poll(server));
+    uv_update_time(&server->loop);
+    arm_timer(server);
+}
+
+/* ---- Start and stop ------------------------------------------------------------------------ */
+
+static int sign_webhook(void *arg, struct bytes body, char out[WEBHOOKS_TOKEN_MAX])
+{
+    struct server *server = arg;
+    uint8_t digest[32];
+    char digest_text[PROTOJSON_ENCODED_LEN(sizeof(digest)) + 1];
+    if (EVP_Digest(body.data, body.len, digest, NULL, EVP_sha256(), NULL) != 1) {
+        return ERR_CRYPTO;
+    }
+    protojson_base64_encode((struct bytes){digest, sizeof(digest)}, digest_text);
+    struct token_keys keys = {server->keys, server->settings->keys.count};
+    const struct token_key *key = token_keys_find(&keys, server->settings->webhooks.api_key);
+    struct token token = {.sha256 = digest_text};
+    char *text = token_sign(&token, key, wall_us() / 1000000, WEBHOOK_TOKEN_TTL_S);
+    if (text == NULL) {
+        return ERR_TOO_BIG;
+    }
+    int written = snprintf(out, WEBHOOKS_TOKEN_MAX, "%s", text);
+    free(text);
+    return written < WEBHOOKS_TOKEN_MAX ? 0 : ERR_TOO_BIG;
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct server *server = handle->data;
+    log_write(server->log, LOG_INFO, "stopping signal=%d", signum);
+    uv_stop(&server->loop);
+    if (++server->signals > 1) {
+        exit(1);
+    }
+}
+
+static int open_store(struct server *server)
+{
+    const struct settings_redis *redis = &server->settings->redis;
+    bool memory = redis->host[0] == '\0';
+    server->store = store_new(&(struct store_config){
+        .loop = &server->loop,
+        .redis_host = memory ? NULL : redis->host,
+        .redis_port = (uint16_t)redis->port,
+        .owner = server->id,
+        .log = server->log,
+    });
+    return 0;
+}
+
+static int open_webhooks(struct server *server)
+{
+    uint64_t seed;
+    random_fill(NULL, &seed, sizeof(seed));
+    const struct config_strings *urls = &server->settings->webhooks.urls;
+    return webhooks_new(&server->webhooks, &(struct webhooks_config){
+                                               .loop = &server->loop,
+                                               .log = server->log,
+                                               .urls = (const char *const *)urls->items,
+                                               .url_count = urls->count,
+                                               .sign = sign_webhook,
+                                               .arg = server,
+                                               .seed = seed,
+                                           });
+}
+
+static int open_front(struct server *server)
+{
+    int err = front_new(&server->front, &(struct front_config){.log = server->log});
+    if (err == 0) {
+        snprintf(server->fingerprint, sizeof(server->fingerprint), "sha-256 %s",
+                 front_fingerprint(server->front));
+    }
+    return err;
+}
+
+static void open_core(struct server *server)
+{
+    const struct settings *settings = server->settings;
+    server->keys = mem_array(settings->keys.count, sizeof(*server->keys));
+    for (size_t i = 0; i < settings->keys.count; i++) {
+        server->keys[i] =
+            (struct token_key){settings->keys.items[i].key, settings->keys.items[i].value};
+    }
+    server->orch = orch_new(
+        &(struct orch_config){
+            .id = server->id,
+            .region = settings->region,
+            .zone = settings->zone,
+            .fingerprint = server->fingerprint,
+            .keys = {server->keys, settings->keys.count},
+            .random = server->random,
+            .log = server->log,
+            .empty_timeout_s = (uint32_t)(settings->rooms.empty_timeout_us / 1000000),
+            .departure_timeout_s = (uint32_t)(settings->rooms.departure_timeout_us / 1000000),
+            .fill_permille = (uint32_t)settings->placement.fill_percent * 10,
+            .room_weight = (uint32_t)settings->placement.room_weight,
+        },
+        server_now(), wall_us());
+}
+
+static void open_loop(struct server *server)
+{
+    if (uv_loop_init(&server->loop) != 0) {
+        abort(); /* no file descriptors at the start of a process */
+    }
+    uv_timer_init(&server->loop, &server->timer);
+    uv_signal_init(&server->loop, &server->sigterm);
+    uv_signal_init(&server->loop, &server->sigint);
+    server->timer.data = server->sigterm.data = server->sigint.data = server;
+    uv_signal_start(&server->sigterm, on_signal, SIGTERM);
+    uv_signal_start(&server->sigint, on_signal, SIGINT);
+}
+
+int server_new(struct server **out, const struct settings *settings, const struct log_sink *log)
+{
+    struct server *server = mem_alloc(sizeof(*server));
+    server->settings = settings;
+    server->log = log;
+    server->random = (struct random_source){random_fill, NULL};
+    id_new(server->id, "OR_", &server->random);
+    open_loop(server);
+    int err = open_front(server);
+    if (err == 0) {
+        open_core(server);
+        err = open_store(server);
+    }
+    err = err == 0 ? open_webhooks(server) : err;
+    err = err == 0 ? nodes_open(server) : err;
+    err = err == 0 ? clients_open(server) : err;
+    if (err != 0) {
+        server_free(server);
+        return err;
+    }
+    log_write(log, LOG_INFO, "serving id=%s port=%d control=%s tunnel=%s", server->id,
+              http_port(orch_http_server(server->http)), bus_endpoint(server->control),
+              bus_endpoint(server->tunnel));
+    arm_timer(server);
+    *out = server;
+    return 0;
+}
+
+void server_run(struct server *server)
+{
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+}
+
+static void free_tables(struct server *server)
+{
+    struct server_conn *conn, *next_conn;
+    HASH_ITER(hh, server->conns, conn, next_conn)
+    {
+        HASH_DEL(server->conns, conn);
+        free(conn);
+    }
+    struct server_request *request, *next_request;
+    HASH_ITER(hh, server->requests, request, next_request)
+    {
+        HASH_DEL(server->requests, request);
+        http_call_answer(request->call, &(struct http_answer){.status = 503});
+        free(request);
+    }
+    struct server_route *route, *next_route;
+    HASH_ITER(hh, server->routes, route, next_route)
+    {
+        HASH_DEL(server->routes, route);
+        free(route);
+    }
+}
+
+/* Whatever was opened, in reverse order; also after a start that failed half-way. */
+void server_free(struct server *server)
+{
+    if (server->http != NULL) {
+        orch_http_close(server->http);
+    }
+    free_tables(server);
+    if (server->bus != NULL) {
+        bus_free(server->bus);
+    }
+    if (server->webhooks != NULL) {
+        webhooks_close_take(server->webhooks, WEBHOOK_FLUSH_US, NULL, NULL);
+    }
+    if (server->store != NULL) {
+        store_free(server->store);
+    }
+    uv_close((uv_handle_t *)&server->timer, NULL);
+    uv_close((uv_handle_t *)&server->sigterm, NULL);
+    uv_close((uv_handle_t *)&server->sigint, NULL);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    if (server->orch != NULL) {
+        orch_free(server->orch);
+    }
+    if (server->front != NULL) {
+        front_free(server->front);
+    }
+    free(server->keys);
+    uv_loop_close(&server->loop);
+    free(server);
+}
