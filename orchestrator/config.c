@@ -76,6 +76,7 @@ static const struct config_table webhooks_table =
 
 static const struct config_key pages_keys[] = {
     CONFIG_STRING("dir", struct settings_pages, dir, ""),
+    CONFIG_STRING("demo_api_key", struct settings_pages, demo_api_key, ""),
 };
 static const struct config_table pages_table = CONFIG_TABLE(pages_keys, struct settings_pages);
 
@@ -111,6 +112,11 @@ static int check(const struct settings *settings, char error[CONFIG_ERROR_MAX])
     }
     if (settings->webhooks.urls.count > 0 && config_map_get(&settings->keys, api_key) == NULL) {
         snprintf(error, CONFIG_ERROR_MAX, "webhooks.api_key: '%s' is not one of keys", api_key);
+        return ERR_INVALID;
+    }
+    const char *demo_key = settings->pages.demo_api_key;
+    if (demo_key[0] != '\0' && config_map_get(&settings->keys, demo_key) == NULL) {
+        snprintf(error, CONFIG_ERROR_MAX, "pages.demo_api_key: '%s' is not one of keys", demo_key);
         return ERR_INVALID;
     }
     for (size_t i = 0; i < settings->keys.count; i++) {

@@ -45,6 +45,7 @@ struct settings_webhooks {
 
 struct settings_pages {
     char *dir;
+    char *demo_api_key; /* "": the page gives nobody a token */
 };
 
 struct settings_log {

@@ -27,8 +27,9 @@ struct orch_config {
     const char *id;     /* routing id that nodes tunnel to: Registered.orchestrator_id */
     const char *region; /* "" any */
     const char *zone;
-    const char *fingerprint; /* of the front's certificate, "sha-256 AB:CD:..." */
-    struct token_keys keys;  /* borrowed, as are all strings */
+    const char *fingerprint;  /* of the front's certificate, "sha-256 AB:CD:..." */
+    struct token_keys keys;   /* borrowed, as are all strings */
+    const char *demo_api_key; /* the meeting page's visitors get tokens of this key; "" none */
     struct random_source random;
     const struct log_sink *log;
     uint32_t empty_timeout_s;
@@ -89,6 +90,14 @@ struct orch_admin_request {
 };
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin);
+
+/* The meeting page of a demo asks for a token: a REPLY with {"token": ...}, or 404 where no key is
+ * set aside for it, or 400. */
+struct orch_page_request {
+    const char *room, *identity, *name; /* "" where absent */
+};
+void orch_page_token(struct orch *orch, int64_t now_us, uint64_t request,
+                     const struct orch_page_request *page);
 
 /* The client of an API call is gone: no REPLY for it. */
 void orch_request_gone(struct orch *orch, uint64_t request);

@@ -9,7 +9,7 @@
 
 #include "orchestrator/shell/http/pages.h"
 
-#define ROUTES 10
+#define ROUTES 11
 
 struct orch_http {
     struct http_server *server;
@@ -54,6 +54,16 @@ static void on_admin(void *arg, const struct http_request *request, struct http_
     http->handlers.admin(http->handlers.arg, request, call);
 }
 
+static void on_token(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct orch_http *http = arg;
+    if (http->handlers.token != NULL) {
+        http->handlers.token(http->handlers.arg, request, call);
+    } else {
+        http_call_answer(call, &(struct http_answer){.status = 404});
+    }
+}
+
 static void on_page(void *arg, const struct http_request *request, struct http_call *call)
 {
     struct orch_http *http = arg;
@@ -89,6 +99,7 @@ static void routes_fill(struct orch_http *http, const struct probes *probes)
         PLAIN("/livez", HTTP_GET, 0, probes_on_call, (void *)probes),
         PLAIN("/readyz", HTTP_GET, 0, probes_on_call, (void *)probes),
         PLAIN("/metrics", HTTP_GET, 0, probes_on_call, (void *)probes),
+        PLAIN("/api/token", HTTP_GET, 0, on_token, http),
         PLAIN("/*", HTTP_GET, 0, on_page, http),
     };
 #undef SIGNALLING

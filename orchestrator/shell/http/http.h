@@ -8,6 +8,7 @@
  *   /twirp/...                          POST, body up to 10 MiB: twirp
  *   /admin/v1/...                       GET, POST, body up to 64 KiB: admin
  *   /livez, /readyz, /metrics           probes
+ *   /api/token                          GET: token
  *   everything else                     GET: the pages directory; /, /meet, /meet/... its
  * index.html
  *
@@ -25,7 +26,7 @@
 
 struct orch_http;
 
-/* All of them are needed. The contracts are those of struct http_route. */
+/* All but token are needed. The contracts are those of struct http_route. */
 struct orch_http_handlers {
     /* request->path tells v0 from v1. Accept, or http_ws_refuse. */
     void (*connect)(void *arg, const struct http_request *request, struct http_ws *ws);
@@ -34,6 +35,8 @@ struct orch_http_handlers {
     void (*validate)(void *arg, const struct http_request *request, struct http_call *call);
     void (*twirp)(void *arg, const struct http_request *request, struct http_call *call);
     void (*admin)(void *arg, const struct http_request *request, struct http_call *call);
+    /* The meeting page asks for an access token; NULL: 404. */
+    void (*token)(void *arg, const struct http_request *request, struct http_call *call);
     void *arg;
 };
 

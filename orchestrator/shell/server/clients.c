@@ -207,6 +207,16 @@ static void on_admin(void *arg, const struct http_request *request, struct http_
     server_drain(server);
 }
 
+static void on_token(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct server *server = arg;
+    struct orch_page_request page = {.room = parameter(request, "room"),
+                                     .identity = parameter(request, "identity"),
+                                     .name = parameter(request, "name")};
+    orch_page_token(server->orch, server_now(), new_request(server, call), &page);
+    server_drain(server);
+}
+
 void clients_reply(struct server *server, const struct effect *effect)
 {
     struct server_request *request;
@@ -256,6 +266,7 @@ int clients_open(struct server *server)
                                                           .validate = on_validate,
                                                           .twirp = on_twirp,
                                                           .admin = on_admin,
+                                                          .token = on_token,
                                                           .arg = server},
                                              .probes = &server->probes,
                                          });

@@ -229,6 +229,7 @@ static void open_core(struct server *server)
             .zone = settings->zone,
             .fingerprint = server->fingerprint,
             .keys = {server->keys, settings->keys.count},
+            .demo_api_key = settings->pages.demo_api_key,
             .random = server->random,
             .log = server->log,
             .empty_timeout_s = (uint32_t)(settings->rooms.empty_timeout_us / 1000000),
