@@ -48,36 +48,52 @@ static int line_parse(struct parse *parse, char *line)
     return section_begin(parse, line + 2);
 }
 
-static bool in_bundle(const struct parse *parse, const char *mid)
+static bool in_bundle(const struct sdp_offer *offer, size_t index)
 {
-    for (size_t i = 0; i < parse->bundle_count; i++) {
-        if (strcmp(parse->bundle[i], mid) == 0) {
+    for (size_t i = 0; i < offer->bundle_count; i++) {
+        if (offer->bundle[i] == index) {
             return true;
         }
     }
     return false;
 }
 
-static int bundle_check(struct parse *parse)
+/* From the group's mids to m-lines. */
+static int bundle_build(struct parse *parse)
 {
-    const struct sdp_offer *offer = parse->offer;
-    if (parse->bundle_count == 0) {
-        return parse_fail(parse, ERR_UNSUPPORTED, "no BUNDLE group: all media must be bundled");
-    }
+    struct sdp_offer *offer = parse->offer;
+    offer->bundle = mem_array(parse->bundle_count, sizeof(*offer->bundle));
     for (size_t i = 0; i < parse->bundle_count; i++) {
-        if (sdp_offer_find(offer, parse->bundle[i]) == NULL) {
-            return parse_fail(parse, ERR_INVALID, "BUNDLE names a mid that no m-line has: %s",
-                              parse->bundle[i]);
+        const char *mid = parse->bundle[i];
+        const struct sdp_media *media = sdp_offer_find(offer, mid);
+        if (media == NULL) {
+            return parse_fail(parse, ERR_INVALID, "BUNDLE names a mid that no m-line has: %s", mid);
         }
-    }
-    for (size_t i = 0; i < offer->media_count; i++) {
-        const struct sdp_media *media = &offer->media[i];
-        if (!media->rejected && !in_bundle(parse, media->mid)) {
-            return parse_fail(parse, ERR_UNSUPPORTED, "m-line %zu (mid %s) is not in the BUNDLE", i,
-                              media->mid);
+        size_t index = (size_t)(media - offer->media);
+        if (in_bundle(offer, index)) {
+            return parse_fail(parse, ERR_INVALID, "BUNDLE names the mid %s twice", mid);
+        }
+        if (!media->rejected) {
+            offer->bundle[offer->bundle_count++] = index;
         }
     }
     return 0;
+}
+
+static int bundle_check(struct parse *parse)
+{
+    if (parse->bundle_count == 0) {
+        return parse_fail(parse, ERR_UNSUPPORTED, "no BUNDLE group: all media must be bundled");
+    }
+    int err = bundle_build(parse);
+    for (size_t i = 0; err == 0 && i < parse->offer->media_count; i++) {
+        const struct sdp_media *media = &parse->offer->media[i];
+        if (!media->rejected && !in_bundle(parse->offer, i)) {
+            err = parse_fail(parse, ERR_UNSUPPORTED, "m-line %zu (mid %s) is not in the BUNDLE", i,
+                             media->mid);
+        }
+    }
+    return err;
 }
 
 static int transport_check(struct parse *parse)
@@ -165,6 +181,7 @@ void sdp_offer_free(struct sdp_offer *offer)
         free(offer->media[i].rids);
         free(offer->media[i].sources);
     }
+    free(offer->bundle);
     free(offer->media);
     free(offer->text);
     free(offer);

@@ -101,7 +101,7 @@ struct parse {
     struct parse_transport transport;
     enum sdp_direction direction;
     bool ice_lite;
-    const char *bundle[SDP_MEDIA_MAX]; /* mids of the BUNDLE group */
+    const char *bundle[SDP_MEDIA_MAX]; /* mids of the group; the first is the tagged one */
     size_t bundle_count;
     uint8_t extension_kinds[15]; /* by id: enum sdp_extension, for collisions */
     bool in_section;

@@ -152,6 +152,9 @@ struct sdp_offer {
     char *text; /* private */
     struct sdp_media *media;
     size_t media_count;
+    size_t
+        *bundle; /* indices into media, in the order of the BUNDLE group: all but rejected ones */
+    size_t bundle_count;
     const char *ice_ufrag; /* of the BUNDLE group; new ones are an ICE restart (RFC 8839 §4.4.1) */
     const char *ice_pwd;
     struct sdp_fingerprint fingerprint;

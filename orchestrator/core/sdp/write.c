@@ -45,9 +45,10 @@ static void write_session(struct text *text, const struct sdp_offer *offer,
     add(text, "v=0\r\no=- %" PRIu64 " %" PRIu64 " IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n",
         local->session_id, local->session_version);
     const char *separator = "a=group:BUNDLE "; /* no group where nothing is accepted */
-    for (size_t i = 0; i < offer->media_count; i++) {
-        if (sections[i].use != SDP_USE_REJECT) {
-            add(text, "%s%s", separator, offer->media[i].mid);
+    for (size_t i = 0; i < offer->bundle_count; i++) {
+        size_t index = offer->bundle[i];
+        if (sections[index].use != SDP_USE_REJECT) {
+            add(text, "%s%s", separator, offer->media[index].mid);
             separator = " ";
         }
     }
@@ -182,12 +183,23 @@ static void write_rtp(struct text *text, const struct sdp_offer *offer,
     }
 }
 
+/* The answer's tagged section (RFC 8843 §7.3.2): the first of the group that is accepted. */
+static size_t tagged_of(const struct sdp_offer *offer, const struct sdp_section *sections)
+{
+    for (size_t i = 0; i < offer->bundle_count; i++) {
+        if (sections[offer->bundle[i]].use != SDP_USE_REJECT) {
+            return offer->bundle[i];
+        }
+    }
+    return SIZE_MAX;
+}
+
 char *sdp_answer_write(const struct sdp_offer *offer, const struct sdp_section *sections,
                        const struct sdp_local *local)
 {
     struct text text = {.data = mem_alloc(4096), .size = 4096};
     write_session(&text, offer, sections, local);
-    bool candidates_due = true; /* for the BUNDLE's tagged section, the first that is accepted */
+    size_t tagged = tagged_of(offer, sections);
     for (size_t i = 0; i < offer->media_count; i++) {
         const struct sdp_media *media = &offer->media[i];
         const struct sdp_section *section = &sections[i];
@@ -200,9 +212,8 @@ char *sdp_answer_write(const struct sdp_offer *offer, const struct sdp_section *
         } else {
             write_rtp(&text, offer, media, section);
         }
-        if (candidates_due) {
+        if (i == tagged) {
             write_candidates(&text, local);
-            candidates_due = false;
         }
     }
     return text.data;

@@ -261,6 +261,62 @@ static void the_unsupported_is_rejected(void **state)
     }
 }
 
+/* The group keeps the offered order, and its first accepted member carries the candidates. */
+static void the_bundle_keeps_its_order(void **state)
+{
+    (void)state;
+    static const struct {
+        enum sdp_use uses[3];
+        const char *group; /* NULL: none */
+        const char *candidate_mid;
+    } rows[] = {
+        {{SDP_USE_INACTIVE, SDP_USE_INACTIVE, SDP_USE_INACTIVE}, "a=group:BUNDLE 2 0 1\r\n", "2"},
+        {{SDP_USE_INACTIVE, SDP_USE_REJECT, SDP_USE_REJECT}, "a=group:BUNDLE 0\r\n", "0"},
+        {{SDP_USE_INACTIVE, SDP_USE_INACTIVE, SDP_USE_REJECT}, "a=group:BUNDLE 0 1\r\n", "0"},
+        {{SDP_USE_REJECT, SDP_USE_REJECT, SDP_USE_REJECT}, NULL, NULL},
+    };
+    char text[8192];
+    snprintf(text, sizeof(text), "%s%s", HEAD, AUDIO);
+    for (int mid = 1; mid <= 2; mid++) {
+        snprintf(text + strlen(text), 256,
+                 "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:%d\r\na=rtcp-mux\r\n", mid);
+    }
+    char *group = strstr(text, "BUNDLE 0");
+    char rest[8192];
+    snprintf(rest, sizeof(rest), "BUNDLE 2 0 1%s", group + strlen("BUNDLE 0"));
+    strcpy(group, rest);
+    struct sdp_offer *offer = parsed(text);
+    struct sdp_candidate candidate = {.ip = "127.0.0.1", .port = 1, .priority = 1};
+    struct sdp_local local = {.ice_ufrag = "u",
+                              .ice_pwd = "p",
+                              .fingerprint = "f",
+                              .candidates = &candidate,
+                              .candidate_count = 1};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct sdp_section sections[3];
+        for (size_t m = 0; m < 3; m++) {
+            sdp_answer_plan(&sections[m], &offer->media[m],
+                            &(struct sdp_wish){.use = rows[i].uses[m]});
+        }
+        char *answer = sdp_answer_write(offer, sections, &local);
+        const char *found = strstr(answer, "a=candidate:");
+        if (rows[i].group == NULL) {
+            assert_null(strstr(answer, "a=group"));
+            assert_null(found);
+        } else {
+            assert_non_null(strstr(answer, rows[i].group));
+            const char *mid = NULL;
+            for (const char *at = answer; (at = strstr(at, "a=mid:")) != NULL && at < found; at++) {
+                mid = at + strlen("a=mid:");
+            }
+            assert_non_null(mid);
+            assert_int_equal(mid[0], rows[i].candidate_mid[0]);
+        }
+        free(answer);
+    }
+    sdp_offer_free(offer);
+}
+
 static void streams_find_their_payload_type(void **state)
 {
     (void)state;
@@ -404,6 +460,7 @@ int main(void)
         cmocka_unit_test(feedback_and_extensions_follow_the_use),
         cmocka_unit_test(wishes_give_way_to_what_is_offered),
         cmocka_unit_test(the_unsupported_is_rejected),
+        cmocka_unit_test(the_bundle_keeps_its_order),
         cmocka_unit_test(streams_find_their_payload_type),
         cmocka_unit_test(names_and_mimes_are_understood),
         cmocka_unit_test(no_answer_says_more_than_its_offer),

@@ -353,6 +353,7 @@ static const struct refusal refusals[] = {
     {"BUNDLE a v d", "LS a v d", UNSUPPORTED, "no BUNDLE group"},
     {"BUNDLE a v d", "BUNDLE a d", UNSUPPORTED, "m-line 1 (mid v) is not in the BUNDLE"},
     {"BUNDLE a v d", "BUNDLE a v d x", INVALID, "BUNDLE names a mid that no m-line has: x"},
+    {"BUNDLE a v d", "BUNDLE a v d a", INVALID, "BUNDLE names the mid a twice"},
     {"BUNDLE a v d\r\n", "BUNDLE a v\r\na=group:BUNDLE d\r\n", UNSUPPORTED, "m-line 2 (mid d)"},
     {"m=video 9", "m=video 0", 0, ""},
     {"a=mid:v\r\n", "a=mid:v\r\na=bundle-only\r\n", 0, ""},
