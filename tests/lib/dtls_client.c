@@ -133,6 +133,13 @@ static void pad_hello(SSL *ssl, size_t padding)
         assert(SSL_set_alpn_protos(ssl, names, (unsigned)used) == 0);
 }
 
+/* As BoringSSL and NSS do in browsers. */
+static unsigned next_timeout_us(SSL *ssl, unsigned previous_us)
+{
+    (void)ssl;
+    return previous_us == 0 ? 50000 : 2 * previous_us;
+}
+
 struct dtls_client *dtls_client_new(const struct dtls_client_config *config)
 {
     struct dtls_client *client = mem_alloc(sizeof(*client));
@@ -158,6 +165,7 @@ struct dtls_client *dtls_client_new(const struct dtls_client_config *config)
     SSL_set_bio(client->ssl, bio, bio);
     SSL_set_app_data(client->ssl, client);
     SSL_set_mtu(client->ssl, 1200);
+    DTLS_set_timer_cb(client->ssl, next_timeout_us);
     SSL_set_connect_state(client->ssl);
     pad_hello(client->ssl, config->hello_padding);
     return client;
