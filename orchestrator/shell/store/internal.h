@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to orchestrator/shell/store: the two kinds of store and the rows they are given.
+ */
+#ifndef ORCHESTRATOR_SHELL_STORE_INTERNAL_H
+#define ORCHESTRATOR_SHELL_STORE_INTERNAL_H
+
+#include "orchestrator/shell/store/store.h"
+
+/* ---- rows.c: a row as the words of one Redis command -------------------------------------------
+ */
+#define ROW_FIELDS_MAX 32
+#define ROW_WORDS_MAX  (2 + 2 * ROW_FIELDS_MAX) /* HSET key (field value)... */
+
+struct row {
+    char *words[ROW_WORDS_MAX]; /* owned */
+    size_t count;
+};
+
+/* "HSET spillway:node:<id> field value ...". ERR_INVALID: json is no object of at most
+ * ROW_FIELDS_MAX numbers and strings, or empty. */
+int row_of_node(struct row *out, const char *id, const char *json);
+void row_of_room(struct row *out, const struct store_room *room);
+void row_of_words(struct row *out, size_t count, const char *const *words);
+void row_fini(struct row *row);
+
+void row_node_key(char *out, size_t len, const char *id);
+void row_room_key(char *out, size_t len, const char *name);
+#define ROW_KEY_MAX 320 /* longer names are cut, which can only make two rooms share a hint */
+
+/* ---- memory.c ----------------------------------------------------------------------------------
+ */
+struct memory;
+struct memory *memory_new(void);
+void memory_free(struct memory *memory);
+void memory_room(struct memory *memory, const struct store_room *room);
+void memory_room_gone(struct memory *memory, const char *name);
+/* False if there is none. *out is borrowed until the next change. */
+bool memory_room_get(const struct memory *memory, const char *name, struct store_room *out);
+
+/* ---- redis.c: one connection that is opened again and again -------------------------------------
+ */
+struct redis;
+
+/* An answer; reply is NULL when the connection was lost before it came. */
+struct redisReply;
+typedef void redis_fn(void *arg, const struct redisReply *reply);
+
+struct redis_config {
+    uv_loop_t *loop;
+    const char *host;
+    uint16_t port;
+    const struct log_sink *log;
+    struct store_stats *stats; /* kept up to date; outlives the connection */
+    void (*on_up)(void *arg);
+    void *arg;
+};
+
+struct redis *redis_new(const struct redis_config *config);
+void redis_free(struct redis *redis);
+
+/* Sends one command and clears row. ERR_STATE: not connected, ERR_FULL: too many without an answer;
+ * then it is dropped and counted, and callback never runs. callback may be NULL. */
+int redis_send(struct redis *redis, struct row *row, redis_fn *callback, void *arg);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "orchestrator/shell/store/store.h"
+
+#include "orchestrator/shell/store/internal.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct store {
+    struct store_stats stats;
+    char *owner;
+    void (*on_up)(void *arg);
+    void *arg;
+    struct redis *redis; /* one of both */
+    struct memory *memory;
+};
+
+static void on_up(void *arg)
+{
+    struct store *store = arg;
+    if (store->on_up != NULL) {
+        store->on_up(store->arg);
+    }
+}
+
+struct store *store_new(const struct store_config *config)
+{
+    struct store *store = mem_alloc(sizeof(*store));
+    store->owner = mem_str(config->owner);
+    store->on_up = config->on_up;
+    store->arg = config->arg;
+    if (config->redis_host == NULL) {
+        store->memory = memory_new();
+        store->stats.up = true;
+        log_write(config->log, LOG_INFO,
+                  "store_in_memory one orchestrator only, no redis is configured");
+        return store;
+    }
+    store->stats.redis = true;
+    store->redis = redis_new(&(struct redis_config){.loop = config->loop,
+                                                    .host = config->redis_host,
+                                                    .port = config->redis_port,
+                                                    .log = config->log,
+                                                    .stats = &store->stats,
+                                                    .on_up = on_up,
+                                                    .arg = store});
+    return store;
+}
+
+void store_free(struct store *store)
+{
+    if (store->redis != NULL) {
+        redis_free(store->redis); /* answers every request that waits */
+    } else {
+        memory_free(store->memory);
+    }
+    free(store->owner);
+    free(store);
+}
+
+/* ---- Writing: fire and forget, redis_send() counts what is dropped
+ * ------------------------------- */
+
+static void send_words(struct store *store, size_t count, const char *const *words)
+{
+    struct row row;
+    row_of_words(&row, count, words);
+    (void)redis_send(store->redis, &row, NULL, NULL);
+}
+
+static void send_expire(struct store *store, const char *key, int seconds)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%d", seconds);
+    send_words(store, 3, (const char *const[]){"EXPIRE", key, text});
+}
+
+void store_node(struct store *store, const char *id, const char *json)
+{
+    struct row row;
+    if (row_of_node(&row, id, json) != 0) {
+        store->stats.dropped++;
+        return;
+    }
+    if (store->memory != NULL) {
+        row_fini(&row);
+        return;
+    }
+    char key[ROW_KEY_MAX];
+    row_node_key(key, sizeof(key), id);
+    if (redis_send(store->redis, &row, NULL, NULL) == 0) {
+        send_expire(store, key, STORE_NODE_TTL_S);
+        send_words(store, 3, (const char *const[]){"SADD", "spillway:nodes", id});
+    }
+}
+
+void store_node_gone(struct store *store, const char *id)
+{
+    if (store->memory != NULL) {
+        return;
+    }
+    char key[ROW_KEY_MAX];
+    row_node_key(key, sizeof(key), id);
+    send_words(store, 2, (const char *const[]){"DEL", key});
+    send_words(store, 3, (const char *const[]){"SREM", "spillway:nodes", id});
+}
+
+void store_room(struct store *store, const struct store_room *row)
+{
+    struct store_room owned = *row;
+    owned.owner = store->owner;
+    if (store->memory != NULL) {
+        memory_room(store->memory, &owned);
+        return;
+    }
+    struct row words;
+    char key[ROW_KEY_MAX];
+    row_room_key(key, sizeof(key), row->name);
+    row_of_room(&words, &owned);
+    if (redis_send(store->redis, &words, NULL, NULL) == 0) {
+        send_expire(store, key, STORE_ROOM_TTL_S);
+    }
+}
+
+void store_room_gone(struct store *store, const char *name)
+{
+    if (store->memory != NULL) {
+        memory_room_gone(store->memory, name);
+        return;
+    }
+    char key[ROW_KEY_MAX];
+    row_room_key(key, sizeof(key), name);
+    send_words(store, 2, (const char *const[]){"DEL", key});
+}
+
+/* ---- Reading
+ * ---------------------------------------------------------------------------------------- */
+
+struct lookup {
+    char *name;
+    store_room_fn *callback;
+    void *arg;
+};
+
+static void finish(struct lookup *lookup, int err, const struct store_room *room)
+{
+    lookup->callback(lookup->arg, err, room);
+    free(lookup->name);
+    free(lookup);
+}
+
+/* HMGET answers with an array of three, each nil where the field is not there. */
+static void on_room(void *arg, const struct redisReply *reply)
+{
+    struct lookup *lookup = arg;
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
+        finish(lookup, ERR_IO, NULL);
+        return;
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (reply->element[i]->type != REDIS_REPLY_STRING) {
+            finish(lookup, ERR_NOT_FOUND, NULL);
+            return;
+        }
+    }
+    const struct store_room room = {.name = lookup->name,
+                                    .node = reply->element[0]->str,
+                                    .epoch = strtoull(reply->element[1]->str, NULL, 10),
+                                    .owner = reply->element[2]->str};
+    finish(lookup, 0, &room);
+}
+
+void store_room_get(struct store *store, const char *name, store_room_fn *callback, void *arg)
+{
+    struct store_room room;
+    if (store->memory != NULL) {
+        bool found = memory_room_get(store->memory, name, &room);
+        callback(arg, found ? 0 : ERR_NOT_FOUND, found ? &room : NULL);
+        return;
+    }
+    char key[ROW_KEY_MAX];
+    struct row row;
+    row_room_key(key, sizeof(key), name);
+    row_of_words(&row, 5, (const char *const[]){"HMGET", key, "node", "epoch", "owner"});
+    struct lookup *lookup = mem_alloc(sizeof(*lookup));
+    *lookup = (struct lookup){.name = mem_str(name), .callback = callback, .arg = arg};
+    if (redis_send(store->redis, &row, on_room, lookup) != 0) {
+        finish(lookup, ERR_IO, NULL);
+    }
+}
+
+const struct store_stats *store_stats(struct store *store)
+{
+    return &store->stats;
+}
