@@ -219,13 +219,13 @@ void sdp_answer_plan(struct sdp_section *out, const struct sdp_media *media,
     }
 }
 
-const struct sdp_answer_codec *sdp_section_match(const struct sdp_section *to,
-                                                 const struct sdp_answer_codec *from)
+const struct sdp_answer_codec *sdp_codec_match(const struct sdp_answer_codec *codecs, size_t count,
+                                               const struct sdp_answer_codec *from)
 {
     const struct sdp_answer_codec *best = NULL;
     int best_likeness = 0;
-    for (size_t i = 0; i < to->codec_count; i++) {
-        const struct sdp_answer_codec *codec = &to->codecs[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct sdp_answer_codec *codec = &codecs[i];
         if (codec->id != from->id) {
             continue;
         }

@@ -244,11 +244,11 @@ struct sdp_section {
 void sdp_answer_plan(struct sdp_section *out, const struct sdp_media *media,
                      const struct sdp_wish *wish);
 
-/* The payload type of `to` for a stream that its publisher sends as `from`: the same variant (H264
- * profile and packetization mode), else for H264 the nearest, for browsers decode more than they
- * say. NULL if the subscriber cannot take it. */
-const struct sdp_answer_codec *sdp_section_match(const struct sdp_section *to,
-                                                 const struct sdp_answer_codec *from);
+/* Of a subscriber's codecs, the one for a stream that its publisher sends as `from`: the same
+ * variant (H264 profile and packetization mode), else for H264 the nearest, for browsers decode
+ * more than they say. NULL if the subscriber cannot take it. */
+const struct sdp_answer_codec *sdp_codec_match(const struct sdp_answer_codec *codecs, size_t count,
+                                               const struct sdp_answer_codec *from);
 
 /* An ICE candidate of a node: host, component 1. */
 struct sdp_candidate {

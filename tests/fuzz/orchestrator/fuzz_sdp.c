@@ -24,9 +24,9 @@ static void answer(const struct sdp_offer *offer, enum sdp_use use)
                                 .stream = "PA|TR",
                                 .track = "TR"};
         sdp_answer_plan(&sections[i], &offer->media[i], &wish);
+        const struct sdp_answer_codec *codecs = sections[i].codecs;
         for (size_t c = 0; c < sections[i].codec_count; c++) {
-            const struct sdp_answer_codec *codec = &sections[i].codecs[c];
-            assert(sdp_section_match(&sections[i], codec) != NULL);
+            assert(sdp_codec_match(codecs, sections[i].codec_count, &codecs[c]) != NULL);
         }
     }
     free(sdp_answer_write(offer, sections, &local));

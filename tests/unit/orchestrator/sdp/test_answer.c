@@ -345,7 +345,7 @@ static void streams_find_their_payload_type(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct sdp_answer_codec from = {.id = rows[i].id};
         snprintf(from.fmtp, sizeof(from.fmtp), "%s", rows[i].fmtp);
-        const struct sdp_answer_codec *found = sdp_section_match(&to, &from);
+        const struct sdp_answer_codec *found = sdp_codec_match(to.codecs, to.codec_count, &from);
         assert_int_equal(found != NULL ? found->payload_type : -1, rows[i].payload_type);
     }
     sdp_offer_free(offer);
