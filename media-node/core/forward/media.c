@@ -154,7 +154,9 @@ static struct stream_receiver *receiver_of(struct track *track, int64_t now_us,
     if (track->receivers[i] != NULL && !rtp->first && now_us - layer->last_us < SOURCE_STALE_US) {
         return NULL;
     }
-    stream_receiver_free(track->receivers[i]);
+    if (track->receivers[i] != NULL) {
+        stream_receiver_free(track->receivers[i]);
+    }
     struct stream_receiver_config config = {
         .kind = track->spec.kind,
         .layer = rtp->source.layer,

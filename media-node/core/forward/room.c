@@ -21,9 +21,6 @@ struct fwd *fwd_new(const struct fwd_config *config, int64_t now_us)
 
 void fwd_free(struct fwd *fwd)
 {
-    if (fwd == NULL) {
-        return;
-    }
     while (fwd->members != NULL) {
         fwd_remove_transport(fwd, fwd->members);
     }
@@ -82,7 +79,10 @@ MUST_CHECK static int add_member(struct fwd *fwd, int64_t now_us,
                                  .outbox = fwd->config.outbox,
                                  .counters = fwd->config.counters};
     int err = peer_new(&peer, &config);
-    if (err == 0 && transport->keys.suite != RTPSEC_NONE) {
+    if (err != 0) {
+        return err;
+    }
+    if (transport->keys.suite != RTPSEC_NONE) {
         err = peer_set_keys(peer, &transport->keys);
     }
     if (err != 0) {

@@ -37,7 +37,9 @@ static bool same_payloads(const struct stream_payload *a, size_t a_count,
 static void drop_receivers(struct track *track, size_t from)
 {
     for (size_t i = from; i < STREAM_LAYERS_MAX; i++) {
-        stream_receiver_free(track->receivers[i]);
+        if (track->receivers[i] != NULL) {
+            stream_receiver_free(track->receivers[i]);
+        }
         track->receivers[i] = NULL;
         track->layers[i] = (struct layer){0};
     }
@@ -193,7 +195,9 @@ static void start_sender(struct subscription *subscription, int64_t now_us)
         .rtx_seq_next = next_index(member, &subscription->rtx, spec->rtx_ssrc),
     };
     random->fill(random->arg, &config.timestamp_first, sizeof(config.timestamp_first));
-    stream_sender_free(subscription->sender);
+    if (subscription->sender != NULL) {
+        stream_sender_free(subscription->sender);
+    }
     subscription->sender = stream_sender_new(&config, now_us);
     subscription->told = (struct told){0};
     (void)stream_sender_layers(subscription->sender, now_us, subscription->track->live);

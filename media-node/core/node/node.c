@@ -57,9 +57,6 @@ struct node *node_new(const struct node_config *config, int64_t now_us)
 
 void node_free(struct node *node)
 {
-    if (node == NULL) {
-        return;
-    }
     apply_free_all(node);
     for (size_t i = 0; i < node->control_count; i++) {
         free(node->control[(node->control_first + i) % CONTROL_MAX].data);

@@ -30,9 +30,6 @@ struct outbox *outbox_new(size_t slots)
 
 void outbox_free(struct outbox *outbox)
 {
-    if (outbox == NULL) {
-        return;
-    }
     free(outbox->slots);
     free(outbox->bytes);
     free(outbox);

@@ -43,13 +43,14 @@ int peer_new(struct peer **out, const struct peer_config *config)
 
 void peer_free(struct peer *peer)
 {
-    if (peer == NULL) {
-        return;
-    }
     ice_free(peer->ice);
-    rtpsec_free(peer->sec);
+    if (peer->sec != NULL) {
+        rtpsec_free(peer->sec);
+    }
+    if (peer->arrivals != NULL) {
+        stream_arrivals_free(peer->arrivals);
+    }
     sources_fini(&peer->sources);
-    stream_arrivals_free(peer->arrivals);
     explicit_bzero(&peer->keys, sizeof(peer->keys));
     explicit_bzero(&peer->replaced, sizeof(peer->replaced));
     free(peer);
@@ -97,7 +98,9 @@ int peer_set_keys(struct peer *peer, const struct peer_keys *keys)
     if (err != 0) {
         return err;
     }
-    rtpsec_free(peer->sec);
+    if (peer->sec != NULL) {
+        rtpsec_free(peer->sec);
+    }
     peer->sec = sec;
     peer->replaced = peer->keys;
     peer->keys = *keys;
