@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of spillctl share. Data goes to stdout, everything else to stderr; the exit code
+ * says how it went.
+ */
+#ifndef ORCHESTRATOR_CLI_CLI_H
+#define ORCHESTRATOR_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "common/base/base.h"
+
+enum cli_exit {
+    CLI_OK = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,
+    CLI_NOT_FOUND = 3,
+    CLI_REFUSED = 4, /* not permitted, or against the state of things */
+    CLI_TIMEOUT = 5,
+    CLI_UNREACHABLE = 6,
+};
+
+enum cli_format { CLI_TABLE, CLI_WIDE, CLI_JSON, CLI_NAME };
+
+/* ---- options.c -------------------------------------------------------------------------------
+ * Options may stand anywhere and be written --name VALUE or --name=VALUE. */
+struct cli_option {
+    const char *name;
+    const char *value_name; /* NULL: a flag, which may still be written --name=false */
+    const char **value;     /* set if the option is there: its text, "true" for a bare flag */
+    const char *help;
+};
+
+struct cli {
+    const char *command; /* "get", for messages */
+    /* Options of every command. */
+    const char *server;
+    const char *format_text;
+    const char *token_file;
+    const char *api_key;
+    const char *api_secret;
+    const char *no_headers;
+    const char *timeout_text;
+    const char *help;
+    enum cli_format format;
+    long timeout_s;
+    /* What is left behind the command's name, between the options. */
+    const char **arguments;
+    size_t argument_count;
+};
+
+/* Reads the options of a command and those of all. False: a usage error, told already, or help was
+ * asked for and given: *exit_code is what to return. */
+bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
+               const struct cli_option *options, size_t count, enum cli_exit *exit_code);
+/* "spillctl: ..." on stderr, and CLI_USAGE. */
+enum cli_exit cli_usage(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+void cli_say(const char *format, ...) PRINTF_LIKE(1, 2);
+/* True for "true", "yes", "1". False with *ok false for anything that is no boolean. */
+bool cli_bool(const char *text, bool *ok);
+/* "90", "90s", "15m", "6h", "7d" in seconds, or -1. */
+int64_t cli_seconds(const char *text);
+/* First line of a file, to be freed; NULL and a message if there is none. */
+char *cli_read_line(const char *path);
+
+/* ---- request.c ---- */
+/* A call of the admin API. Path segments are escaped here: cli_path(path, size, "rooms", room,
+ * NULL). On CLI_OK *out holds the answer, to be released with json_decref; else the reason was
+ * told. */
+void cli_path(char *out, size_t cap, ...) __attribute__((sentinel));
+enum cli_exit cli_get(const struct cli *cli, const char *path, json_t **out);
+enum cli_exit cli_post(const struct cli *cli, const char *path, const json_t *body, json_t **out);
+
+/* ---- table.c ---- */
+enum cli_kind { CLI_TEXT, CLI_NUMBER, CLI_BITRATE, CLI_RATIO, CLI_AGE, CLI_COUNT, CLI_FLAG };
+
+struct cli_column {
+    const char *header;
+    const char *key; /* in the JSON object of a row */
+    enum cli_kind kind;
+    bool wide; /* only with -o wide */
+};
+
+/* rows: a JSON array of objects. Text that could act on a terminal is made harmless. */
+void cli_table(const struct cli *cli, const json_t *rows, const struct cli_column *columns,
+               size_t count);
+void cli_names(const json_t *rows, const char *key);
+void cli_json(const json_t *json);
+/* "key: value" lines, nested. */
+void cli_describe(const json_t *object);
+
+/* ---- Commands ---- */
+enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.c */
+enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv); /* show.c */
+enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);     /* show.c */
+enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv);    /* token.c */
+enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv);     /* keys.c */
+
+/* token.c: the API key and secret from options or environment; NULL if there are none. */
+char *cli_admin_token(const struct cli *cli);
+
+#endif

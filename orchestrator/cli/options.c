@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Command lines: getopt_long over a command's own table and the one of all commands.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+
+#include "orchestrator/cli/cli.h"
+
+#define OPTIONS_MAX 40
+#define LINE_BYTES  65536
+
+void cli_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("spillctl: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+enum cli_exit cli_usage(const struct cli *cli, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("spillctl: ", stderr);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, " (see: spillctl help%s%s)\n", cli->command[0] == '\0' ? "" : " ",
+            cli->command);
+    va_end(args);
+    return CLI_USAGE;
+}
+
+bool cli_bool(const char *text, bool *ok)
+{
+    bool yes = strcmp(text, "true") == 0 || strcmp(text, "yes") == 0 || strcmp(text, "1") == 0;
+    bool no = strcmp(text, "false") == 0 || strcmp(text, "no") == 0 || strcmp(text, "0") == 0;
+    *ok = yes || no;
+    return yes;
+}
+
+int64_t cli_seconds(const char *text)
+{
+    static const struct {
+        const char *unit;
+        int64_t seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    char *end = NULL;
+    if (text[0] < '0' || text[0] > '9') {
+        return -1;
+    }
+    long long number = strtoll(text, &end, 10);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (strcmp(end, units[i].unit) == 0 && number <= INT32_MAX / units[i].seconds) {
+            return number * units[i].seconds;
+        }
+    }
+    return -1;
+}
+
+char *cli_read_line(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    char *line = mem_alloc(LINE_BYTES);
+    if (file == NULL || fgets(line, LINE_BYTES, file) == NULL) {
+        cli_say("cannot read %s", path);
+        free(line);
+        line = NULL;
+    } else {
+        line[strcspn(line, "\r\n")] = '\0';
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return line;
+}
+
+static void help_option(const struct cli_option *option)
+{
+    char left[64];
+    snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value_name == NULL ? "" : " ",
+             option->value_name == NULL ? "" : option->value_name);
+    printf("  %-26s %s\n", left, option->help);
+}
+
+static void help(const char *usage, const struct cli_option *own, size_t own_count,
+                 const struct cli_option *common, size_t common_count)
+{
+    printf("usage: spillctl %s [options]\n\n", usage);
+    for (size_t i = 0; i < own_count; i++) {
+        help_option(&own[i]);
+    }
+    printf("%sOf every command:\n", own_count > 0 ? "\n" : "");
+    for (size_t i = 0; i < common_count; i++) {
+        help_option(&common[i]);
+    }
+}
+
+static bool format_of(const char *text, enum cli_format *out)
+{
+    static const char *const names[] = {
+        [CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json", [CLI_NAME] = "name"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum cli_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sets what getopt_long finds. False: an option that is not there, told already. */
+static bool scan(struct cli *cli, int argc, char **argv, const struct cli_option *const *all,
+                 size_t count)
+{
+    struct option table[OPTIONS_MAX] = {0};
+    assert(count < OPTIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        table[i].name = all[i]->name;
+        table[i].has_arg = all[i]->value_name == NULL ? optional_argument : required_argument;
+    }
+    optind = 1;
+    opterr = 0;
+    int index = 0;
+    int found;
+    while ((found = getopt_long(argc, argv, ":o:h", table, &index)) != -1) {
+        if (found == 0) {
+            *all[index]->value = optarg == NULL ? "true" : optarg;
+        } else if (found == 'o') {
+            cli->format_text = optarg;
+        } else if (found == 'h') {
+            cli->help = "true";
+        } else {
+            cli_usage(cli, found == ':' ? "%s needs a value" : "there is no option %s",
+                      argv[optind - 1]);
+            return false;
+        }
+    }
+    /* getopt has moved the others behind the options. */
+    cli->arguments = (const char **)argv + optind;
+    cli->argument_count = (size_t)(argc - optind);
+    return true;
+}
+
+bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
+               const struct cli_option *options, size_t count, enum cli_exit *exit_code)
+{
+    const struct cli_option common[] = {
+        {"server", "URL", &cli->server, "the orchestrator (SPILLWAY_SERVER)"},
+        {"output", "FORMAT", &cli->format_text, "-o: table, wide, json or name"},
+        {"no-headers", NULL, &cli->no_headers, "tables without their first line"},
+        {"token-file", "FILE", &cli->token_file, "holds the token to send (SPILLWAY_TOKEN)"},
+        {"api-key", "KEY", &cli->api_key, "makes a token (SPILLWAY_API_KEY)"},
+        {"api-secret", "SECRET", &cli->api_secret,
+         "better SPILLWAY_API_SECRET: others see command lines"},
+        {"timeout", "TIME", &cli->timeout_text, "of a request (10s)"},
+        {"help", NULL, &cli->help, "this text"},
+    };
+    const struct cli_option *all[OPTIONS_MAX];
+    assert(count + ARRAY_LEN(common) < OPTIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        all[i] = &options[i];
+    }
+    for (size_t i = 0; i < ARRAY_LEN(common); i++) {
+        all[count + i] = &common[i];
+    }
+    *exit_code = CLI_USAGE;
+    if (!scan(cli, argc, argv, all, count + ARRAY_LEN(common))) {
+        return false;
+    }
+    if (cli->help != NULL) {
+        help(usage, options, count, common, ARRAY_LEN(common));
+        *exit_code = CLI_OK;
+        return false;
+    }
+    if (!format_of(cli->format_text == NULL ? "table" : cli->format_text, &cli->format)) {
+        cli_usage(cli, "-o takes table, wide, json or name, not \"%s\"", cli->format_text);
+        return false;
+    }
+    int64_t timeout_s = cli_seconds(cli->timeout_text == NULL ? "10" : cli->timeout_text);
+    if (timeout_s <= 0) {
+        cli_usage(cli, "--timeout takes a time such as 30s, not \"%s\"", cli->timeout_text);
+        return false;
+    }
+    cli->timeout_s = (long)timeout_s;
+    *exit_code = CLI_OK;
+    return true;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Calls of the admin API (docs/protocols/admin-api.md) through libcurl.
+ *
+ * Happy path: a 2xx with JSON. Failure modes, each a sentence on stderr and an exit code: no
+ * connection, no answer in time, a status with {"error", "message"}, or an answer that is no JSON
+ * because something else listens there.
+ */
+#include <curl/curl.h>
+#include <stdlib.h>
+
+#include "orchestrator/cli/cli.h"
+
+#define ANSWER_MAX ((size_t)64 << 20)
+#define URL_MAX    4096
+
+struct answer {
+    char *text;
+    size_t len;
+};
+
+void cli_path(char *out, size_t cap, ...)
+{
+    va_list args;
+    const char *segment;
+    size_t len = 0;
+    va_start(args, cap);
+    out[0] = '\0';
+    while ((segment = va_arg(args, const char *)) != NULL) {
+        char *escaped = curl_easy_escape(NULL, segment, 0);
+        int added = snprintf(out + len, cap - len, "%s%s", len == 0 ? "" : "/", escaped);
+        curl_free(escaped);
+        len = MIN(len + (size_t)added, cap - 1);
+    }
+    va_end(args);
+}
+
+static size_t take(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct answer *answer = arg;
+    size_t len = size * count;
+    if (answer->len + len > ANSWER_MAX) {
+        return 0;
+    }
+    answer->text = mem_grow(answer->text, answer->len + len + 1, 1);
+    memcpy(answer->text + answer->len, bytes, len);
+    answer->len += len;
+    answer->text[answer->len] = '\0';
+    return len;
+}
+
+static const char *server_of(const struct cli *cli)
+{
+    const char *from_environment = getenv("SPILLWAY_SERVER");
+    if (cli->server != NULL) {
+        return cli->server;
+    }
+    return from_environment != NULL ? from_environment : "http://127.0.0.1:7880";
+}
+
+static enum cli_exit exit_of_curl(CURLcode result)
+{
+    switch (result) {
+    case CURLE_OK:
+        return CLI_OK;
+    case CURLE_OPERATION_TIMEDOUT:
+        return CLI_TIMEOUT;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return CLI_USAGE;
+    case CURLE_WRITE_ERROR:
+        return CLI_FAILED;
+    default:
+        return CLI_UNREACHABLE;
+    }
+}
+
+static enum cli_exit exit_of_status(long status)
+{
+    switch (status) {
+    case 401:
+    case 403:
+    case 409:
+    case 412:
+        return CLI_REFUSED;
+    case 404:
+        return CLI_NOT_FOUND;
+    case 408:
+    case 504:
+        return CLI_TIMEOUT;
+    default:
+        return status >= 200 && status < 300 ? CLI_OK : CLI_FAILED;
+    }
+}
+
+/* Judges an answer; on CLI_OK *out is its JSON. */
+static enum cli_exit judge(const char *server, long status, const struct answer *answer,
+                           json_t **out)
+{
+    json_t *json = json_loadb(answer->text == NULL ? "" : answer->text, answer->len, 0, NULL);
+    enum cli_exit exit_code = exit_of_status(status);
+    if (exit_code == CLI_OK && json_is_object(json)) {
+        *out = json;
+        return CLI_OK;
+    }
+    const char *message = json_string_value(json_object_get(json, "message"));
+    if (message != NULL) {
+        cli_say("%s", message);
+    } else if (exit_code == CLI_OK) {
+        cli_say("%s does not answer like an orchestrator", server);
+        exit_code = CLI_FAILED;
+    } else {
+        cli_say("%s answered with status %ld", server, status);
+    }
+    json_decref(json);
+    return exit_code;
+}
+
+static struct curl_slist *headers_of(const struct cli *cli)
+{
+    char *token = cli_admin_token(cli);
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (token != NULL) {
+        size_t size = strlen(token) + 32;
+        char *line = mem_alloc(size);
+        snprintf(line, size, "Authorization: Bearer %s", token);
+        headers = curl_slist_append(headers, line);
+        free(line);
+    }
+    free(token);
+    return headers;
+}
+
+static enum cli_exit call(const struct cli *cli, const char *path, const json_t *body, json_t **out)
+{
+    const char *server = server_of(cli);
+    char url[URL_MAX];
+    char why[CURL_ERROR_SIZE] = "";
+    struct answer answer = {0};
+    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    struct curl_slist *headers = headers_of(cli);
+    long status = 0;
+    size_t server_len = strlen(server);
+    bool slash = server_len > 0 && server[server_len - 1] == '/';
+    snprintf(url, sizeof(url), "%s%sadmin/v1/%s", server, slash ? "" : "/", path);
+
+    CURL *easy = curl_easy_init();
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "spillctl/" SPILLWAY_VERSION);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT, cli->timeout_s);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer);
+    if (text != NULL) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, text);
+    }
+    CURLcode result = curl_easy_perform(easy);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    enum cli_exit exit_code = exit_of_curl(result);
+    if (exit_code != CLI_OK) {
+        cli_say("%s: %s", server, why[0] != '\0' ? why : curl_easy_strerror(result));
+    } else {
+        exit_code = judge(server, status, &answer, out);
+    }
+    curl_easy_cleanup(easy);
+    curl_slist_free_all(headers);
+    free(answer.text);
+    free(text);
+    return exit_code;
+}
+
+enum cli_exit cli_get(const struct cli *cli, const char *path, json_t **out)
+{
+    return call(cli, path, NULL, out);
+}
+
+enum cli_exit cli_post(const struct cli *cli, const char *path, const json_t *body, json_t **out)
+{
+    return call(cli, path, body, out);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * get, describe and move.
+ */
+#include "orchestrator/cli/cli.h"
+
+#define PATH_BYTES 3072
+
+static const struct cli_column node_columns[] = {
+    {"NAME", "name", CLI_TEXT, false},
+    {"STATE", "state", CLI_TEXT, false},
+    {"SUSPECT", "suspect", CLI_FLAG, true},
+    {"REGION", "region", CLI_TEXT, false},
+    {"ZONE", "zone", CLI_TEXT, false},
+    {"ROOMS", "rooms", CLI_NUMBER, false},
+    {"PEERS", "transports", CLI_NUMBER, false},
+    {"WEIGHT", "weight", CLI_NUMBER, false},
+    {"RESERVED", "reserved", CLI_NUMBER, true},
+    {"CAPACITY", "capacity", CLI_NUMBER, false},
+    {"CPU", "cpu_ratio", CLI_RATIO, false},
+    {"IN", "bps_in", CLI_BITRATE, false},
+    {"OUT", "bps_out", CLI_BITRATE, false},
+    {"HEARD", "heard_at", CLI_AGE, true},
+    {"AGE", "registered_at", CLI_AGE, false},
+    {"VERSION", "version", CLI_TEXT, true},
+    {"ID", "id", CLI_TEXT, true},
+};
+
+static const struct cli_column room_columns[] = {
+    {"NAME", "name", CLI_TEXT, false},
+    {"NODE", "node_name", CLI_TEXT, false},
+    {"PARTICIPANTS", "participants", CLI_NUMBER, false},
+    {"PUBLISHERS", "publishers", CLI_NUMBER, false},
+    {"WEIGHT", "weight", CLI_NUMBER, false},
+    {"AGE", "created_at", CLI_AGE, false},
+    {"EPOCH", "epoch", CLI_NUMBER, true},
+    {"SID", "sid", CLI_TEXT, true},
+    {"METADATA", "metadata", CLI_TEXT, true},
+};
+
+static const struct cli_column participant_columns[] = {
+    {"ROOM", "room", CLI_TEXT, false},        {"IDENTITY", "identity", CLI_TEXT, false},
+    {"NAME", "name", CLI_TEXT, false},        {"STATE", "state", CLI_TEXT, false},
+    {"TRACKS", "tracks", CLI_COUNT, false},   {"AGE", "joined_at", CLI_AGE, false},
+    {"HIDDEN", "hidden", CLI_FLAG, true},     {"SID", "sid", CLI_TEXT, true},
+    {"METADATA", "metadata", CLI_TEXT, true},
+};
+
+/* ---- get ----------------------------------------------------------------------------------------
+ */
+static void print_list(const struct cli *cli, const json_t *answer, const char *list,
+                       const char *name_key, const struct cli_column *columns, size_t count)
+{
+    const json_t *rows = json_object_get(answer, list);
+    switch (cli->format) {
+    case CLI_JSON:
+        cli_json(answer);
+        break;
+    case CLI_NAME:
+        cli_names(rows, name_key);
+        break;
+    case CLI_TABLE:
+    case CLI_WIDE:
+        cli_table(cli, rows, columns, count);
+        break;
+    default:
+        unreachable();
+    }
+}
+
+/* Adds a room's participants, each with the name of its room, to the list. */
+static enum cli_exit add_participants(const struct cli *cli, const char *room, json_t *list)
+{
+    char path[PATH_BYTES];
+    json_t *answer = NULL;
+    json_t *row;
+    size_t i;
+    cli_path(path, sizeof(path), "rooms", room, "participants", NULL);
+    enum cli_exit exit_code = cli_get(cli, path, &answer);
+    if (exit_code != CLI_OK) {
+        return exit_code;
+    }
+    json_array_foreach(json_object_get(answer, "participants"), i, row)
+    {
+        json_object_set_new(row, "room", json_string(room));
+        json_array_append(list, row);
+    }
+    json_decref(answer);
+    return CLI_OK;
+}
+
+static enum cli_exit all_participants(const struct cli *cli, json_t *list)
+{
+    json_t *answer = NULL;
+    const json_t *row;
+    size_t i;
+    enum cli_exit exit_code = cli_get(cli, "rooms", &answer);
+    if (exit_code != CLI_OK) {
+        return exit_code;
+    }
+    json_array_foreach(json_object_get(answer, "rooms"), i, row)
+    {
+        const char *room = json_string_value(json_object_get(row, "name"));
+        exit_code = room == NULL ? CLI_FAILED : add_participants(cli, room, list);
+        if (exit_code == CLI_NOT_FOUND) {
+            exit_code = CLI_OK; /* the room ended between the two calls */
+        } else if (exit_code != CLI_OK) {
+            break;
+        }
+    }
+    json_decref(answer);
+    return exit_code;
+}
+
+static enum cli_exit get_participants(const struct cli *cli, const char *room)
+{
+    json_t *list = json_array();
+    enum cli_exit exit_code =
+        room != NULL ? add_participants(cli, room, list) : all_participants(cli, list);
+    json_t *answer = json_pack("{s:o}", "participants", list);
+    if (exit_code == CLI_OK) {
+        print_list(cli, answer, "participants", "identity", participant_columns,
+                   ARRAY_LEN(participant_columns));
+    }
+    json_decref(answer);
+    return exit_code;
+}
+
+static enum cli_exit get_list(const struct cli *cli, const char *what,
+                              const struct cli_column *columns, size_t count)
+{
+    json_t *answer = NULL;
+    enum cli_exit exit_code = cli_get(cli, what, &answer);
+    if (exit_code == CLI_OK) {
+        print_list(cli, answer, what, "name", columns, count);
+    }
+    json_decref(answer);
+    return exit_code;
+}
+
+enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
+{
+    const char *room = NULL;
+    const struct cli_option options[] = {
+        {"room", "NAME", &room, "participants of this room only"},
+    };
+    enum cli_exit exit_code;
+    if (!cli_parse(cli, argc, argv, "get nodes|rooms|participants", options, ARRAY_LEN(options),
+                   &exit_code)) {
+        return exit_code;
+    }
+    const char *what = cli->argument_count == 1 ? cli->arguments[0] : "";
+    if (strcmp(what, "participants") == 0) {
+        return get_participants(cli, room);
+    }
+    if (room != NULL) {
+        return cli_usage(cli, "--room goes with participants only");
+    }
+    if (strcmp(what, "nodes") == 0) {
+        return get_list(cli, what, node_columns, ARRAY_LEN(node_columns));
+    }
+    if (strcmp(what, "rooms") == 0) {
+        return get_list(cli, what, room_columns, ARRAY_LEN(room_columns));
+    }
+    return cli_usage(cli, "get takes one of nodes, rooms, participants");
+}
+
+/* ---- describe
+ * ------------------------------------------------------------------------------------ */
+enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv)
+{
+    const char *room = NULL;
+    const struct cli_option options[] = {
+        {"room", "NAME", &room, "the participant's room"},
+    };
+    char path[PATH_BYTES];
+    json_t *answer = NULL;
+    enum cli_exit exit_code;
+    if (!cli_parse(cli, argc, argv, "describe node|room|participant NAME", options,
+                   ARRAY_LEN(options), &exit_code)) {
+        return exit_code;
+    }
+    if (cli->argument_count != 2) {
+        return cli_usage(cli, "describe takes node, room or participant, and a name");
+    }
+    const char *what = cli->arguments[0];
+    const char *name = cli->arguments[1];
+    if (strcmp(what, "node") == 0) {
+        cli_path(path, sizeof(path), "nodes", name, NULL);
+    } else if (strcmp(what, "room") == 0) {
+        cli_path(path, sizeof(path), "rooms", name, NULL);
+    } else if (strcmp(what, "participant") != 0) {
+        return cli_usage(cli, "there is no \"%s\" to describe", what);
+    } else if (room == NULL) {
+        return cli_usage(cli, "describe participant needs --room");
+    } else {
+        cli_path(path, sizeof(path), "rooms", room, "participants", name, NULL);
+    }
+    exit_code = cli_get(cli, path, &answer);
+    if (exit_code == CLI_OK && cli->format == CLI_JSON) {
+        cli_json(answer);
+    } else if (exit_code == CLI_OK) {
+        cli_describe(answer);
+    }
+    json_decref(answer);
+    return exit_code;
+}
+
+/* ---- move
+ * ---------------------------------------------------------------------------------------- */
+enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv)
+{
+    const char *room = NULL;
+    const char *to = NULL;
+    const struct cli_option options[] = {
+        {"room", "NAME", &room, "the room to move"},
+        {"to", "NODE", &to, "id or name of the node that is to have it"},
+    };
+    char path[PATH_BYTES];
+    json_t *answer = NULL;
+    enum cli_exit exit_code;
+    if (!cli_parse(cli, argc, argv, "move --room NAME --to NODE", options, ARRAY_LEN(options),
+                   &exit_code)) {
+        return exit_code;
+    }
+    if (room == NULL || to == NULL || cli->argument_count > 0) {
+        return cli_usage(cli, "move needs --room and --to, and nothing else");
+    }
+    cli_path(path, sizeof(path), "rooms", room, "move", NULL);
+    json_t *body = json_pack("{s:s}", "to", to);
+    if (body == NULL) {
+        return cli_usage(cli, "--to is not UTF-8");
+    }
+    exit_code = cli_post(cli, path, body, &answer);
+    if (exit_code == CLI_OK) {
+        const char *from = json_string_value(json_object_get(answer, "from"));
+        cli_say("%s moves from %s to %s", room, from == NULL || from[0] == '\0' ? "no node" : from,
+                to);
+    }
+    if (exit_code == CLI_OK && cli->format == CLI_JSON) {
+        cli_json(answer);
+    }
+    json_decref(body);
+    json_decref(answer);
+    return exit_code;
+}

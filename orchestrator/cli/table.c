@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JSON on its way to people: tables, and indented lines. Names and metadata are chosen by clients,
+ * so whatever could steer a terminal is replaced.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "orchestrator/cli/cli.h"
+
+#define CELL_MAX    256
+#define COLUMNS_MAX 20
+#define GAP         2
+
+/* ---- Cells ------------------------------------------------------------------------------------
+ */
+
+/* Copies text with control characters (C0, DEL, and C1, which UTF-8 writes as C2 80 .. C2 9F)
+ * replaced, cut at a character's border. */
+static void harmless(char *out, size_t cap, const char *text)
+{
+    size_t len = 0;
+    for (const uint8_t *p = (const uint8_t *)text; *p != '\0' && len + 4 < cap; p++) {
+        bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+        bool bad = *p < 0x20 || *p == 0x7f || c1;
+        out[len++] = bad ? '?' : (char)*p;
+        p += c1;
+        while (!bad && (p[1] & 0xc0) == 0x80 && len + 1 < cap) {
+            out[len++] = (char)*++p;
+        }
+    }
+    out[len] = '\0';
+}
+
+/* Characters, not bytes; wide ones count as one. */
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        width += ((uint8_t)*p & 0xc0) != 0x80;
+    }
+    return width;
+}
+
+static void bitrate_text(char *out, size_t cap, double bps)
+{
+    static const char *const units[] = {"bit/s", "kbit/s", "Mbit/s", "Gbit/s"};
+    size_t unit = 0;
+    while (bps >= 1000 && unit + 1 < ARRAY_LEN(units)) {
+        bps /= 1000;
+        unit++;
+    }
+    snprintf(out, cap, unit == 0 ? "%.0f %s" : "%.1f %s", bps, units[unit]);
+}
+
+static void age_text(char *out, size_t cap, const char *rfc3339)
+{
+    struct tm utc = {0};
+    if (rfc3339 == NULL || strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &utc) == NULL) {
+        snprintf(out, cap, "-");
+        return;
+    }
+    long long age_s = MAX((long long)(time(NULL) - timegm(&utc)), 0);
+    if (age_s < 120) {
+        snprintf(out, cap, "%llds", age_s);
+    } else if (age_s < 2 * 3600) {
+        snprintf(out, cap, "%lldm", age_s / 60);
+    } else if (age_s < 48 * 3600) {
+        snprintf(out, cap, "%lldh", age_s / 3600);
+    } else {
+        snprintf(out, cap, "%lldd", age_s / 86400);
+    }
+}
+
+static void cell_text(char out[CELL_MAX], const json_t *value, enum cli_kind kind)
+{
+    const char *text = json_string_value(value);
+    switch (kind) {
+    case CLI_TEXT:
+        harmless(out, CELL_MAX, text == NULL || text[0] == '\0' ? "-" : text);
+        break;
+    case CLI_NUMBER:
+        snprintf(out, CELL_MAX, "%.15g", json_number_value(value));
+        break;
+    case CLI_BITRATE:
+        bitrate_text(out, CELL_MAX, json_number_value(value));
+        break;
+    case CLI_RATIO:
+        snprintf(out, CELL_MAX, "%.0f %%", json_number_value(value) * 100);
+        break;
+    case CLI_AGE:
+        age_text(out, CELL_MAX, text);
+        break;
+    case CLI_COUNT:
+        snprintf(out, CELL_MAX, "%zu", json_array_size(value));
+        break;
+    case CLI_FLAG:
+        snprintf(out, CELL_MAX, "%s", json_is_true(value) ? "yes" : "no");
+        break;
+    default:
+        unreachable();
+    }
+}
+
+/* ---- Tables -----------------------------------------------------------------------------------
+ */
+static void print_cell(const char *text, size_t width, bool last)
+{
+    fputs(text, stdout);
+    for (size_t i = width_of(text); !last && i < width + GAP; i++) {
+        fputc(' ', stdout);
+    }
+    if (last) {
+        fputc('\n', stdout);
+    }
+}
+
+void cli_table(const struct cli *cli, const json_t *rows, const struct cli_column *columns,
+               size_t count)
+{
+    const struct cli_column *shown[COLUMNS_MAX];
+    size_t widths[COLUMNS_MAX] = {0};
+    size_t shown_count = 0;
+    char cell[CELL_MAX];
+    size_t i;
+    const json_t *row;
+    for (size_t c = 0; c < count; c++) {
+        if (!columns[c].wide || cli->format == CLI_WIDE) {
+            assert(shown_count < COLUMNS_MAX);
+            shown[shown_count++] = &columns[c];
+        }
+    }
+    for (size_t c = 0; c < shown_count; c++) {
+        widths[c] = cli->no_headers == NULL ? strlen(shown[c]->header) : 0;
+        json_array_foreach(rows, i, row)
+        {
+            cell_text(cell, json_object_get(row, shown[c]->key), shown[c]->kind);
+            widths[c] = MAX(widths[c], width_of(cell));
+        }
+    }
+    for (size_t c = 0; c < shown_count && cli->no_headers == NULL; c++) {
+        print_cell(shown[c]->header, widths[c], c + 1 == shown_count);
+    }
+    json_array_foreach(rows, i, row)
+    {
+        for (size_t c = 0; c < shown_count; c++) {
+            cell_text(cell, json_object_get(row, shown[c]->key), shown[c]->kind);
+            print_cell(cell, widths[c], c + 1 == shown_count);
+        }
+    }
+}
+
+void cli_names(const json_t *rows, const char *key)
+{
+    size_t i;
+    const json_t *row;
+    json_array_foreach(rows, i, row)
+    {
+        char cell[CELL_MAX * 2]; /* identities have up to 256 bytes */
+        const char *name = json_string_value(json_object_get(row, key));
+        harmless(cell, sizeof(cell), name == NULL ? "" : name);
+        puts(cell);
+    }
+}
+
+void cli_json(const json_t *json)
+{
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    fputc('\n', stdout);
+}
+
+/* ---- Description -------------------------------------------------------------------------------
+ */
+static void print_scalar(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    if (text != NULL) {
+        size_t size = strlen(text) + 8;
+        char *copy = mem_alloc(size);
+        harmless(copy, size, text);
+        puts(copy[0] == '\0' ? "-" : copy);
+        free(copy);
+    } else {
+        char *dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_PRESERVE_ORDER);
+        puts(dump == NULL ? "-" : dump);
+        free(dump);
+    }
+}
+
+static void print_object(const json_t *object, const char *indent)
+{
+    const char *key;
+    const json_t *value;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        if (!json_is_array(value)) {
+            printf("%s%-16s ", indent, key);
+            print_scalar(value);
+        }
+    }
+}
+
+void cli_describe(const json_t *object)
+{
+    const char *key;
+    const json_t *value;
+    print_object(object, "");
+    json_object_foreach((json_t *)object, key, value)
+    {
+        size_t i;
+        const json_t *item;
+        if (!json_is_array(value)) {
+            continue;
+        }
+        printf("%s (%zu)\n", key, json_array_size(value));
+        json_array_foreach(value, i, item)
+        {
+            if (json_is_object(item)) {
+                printf("%s", i == 0 ? "" : "\n");
+                print_object(item, "  ");
+            } else {
+                fputs("  ", stdout);
+                print_scalar(item);
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * token create, without asking anybody: who has the API secret may. And the token that spillctl
+ * itself sends.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "orchestrator/cli/cli.h"
+#include "orchestrator/core/token/token.h"
+
+#define ADMIN_TTL_S    60
+#define ATTRIBUTES_MAX 64
+
+/* ---- Keys
+ * ---------------------------------------------------------------------------------------- */
+static const char *or_environment(const char *text, const char *variable)
+{
+    return text != NULL ? text : getenv(variable);
+}
+
+/* False: none, or only half of one. */
+static bool key_of(const struct cli *cli, struct token_key *out)
+{
+    out->key = or_environment(cli->api_key, "SPILLWAY_API_KEY");
+    out->secret = or_environment(cli->api_secret, "SPILLWAY_API_SECRET");
+    return out->key != NULL && out->secret != NULL && out->secret[0] != '\0';
+}
+
+char *cli_admin_token(const struct cli *cli)
+{
+    const char *given = getenv("SPILLWAY_TOKEN");
+    struct token_key key;
+    if (cli->token_file != NULL) {
+        return cli_read_line(cli->token_file);
+    }
+    if (given != NULL) {
+        return mem_str(given);
+    }
+    if (!key_of(cli, &key)) {
+        return NULL;
+    }
+    const struct token token = {
+        .identity = "spillctl",
+        .has_video = true,
+        .video = {.room_list = true, .room_create = true},
+    };
+    return token_sign(&token, &key, (int64_t)time(NULL), ADMIN_TTL_S);
+}
+
+/* ---- token create
+ * --------------------------------------------------------------------------------- */
+struct create {
+    const char *room;
+    const char *identity;
+    const char *name;
+    const char *metadata;
+    const char *attributes;
+    const char *kind;
+    const char *ttl;
+    const char *sources;
+    const char *can_publish;
+    const char *can_subscribe;
+    const char *can_publish_data;
+    const char *can_update_own_metadata;
+    const char *hidden;
+    const char *agent;
+    const char *room_create;
+    const char *room_list;
+    const char *room_admin;
+};
+
+/* A grant that may be left out. */
+static bool read_tri(const struct cli *cli, const char *name, const char *text, enum token_tri *out)
+{
+    bool ok = true;
+    if (text != NULL) {
+        *out = cli_bool(text, &ok) ? TOKEN_YES : TOKEN_NO;
+    }
+    if (!ok) {
+        cli_usage(cli, "--%s takes true or false, not \"%s\"", name, text);
+    }
+    return ok;
+}
+
+static bool read_flag(const struct cli *cli, const char *name, const char *text, bool *out)
+{
+    enum token_tri tri = TOKEN_NO;
+    bool ok = read_tri(cli, name, text, &tri);
+    *out = tri == TOKEN_YES;
+    return ok;
+}
+
+/* "camera,microphone" */
+static bool read_sources(const struct cli *cli, const char *text, unsigned *out)
+{
+    static const char *const names[] = {"camera", "microphone", "screen_share",
+                                        "screen_share_audio"};
+    for (const char *p = text; p != NULL && *p != '\0';) {
+        size_t len = strcspn(p, ",");
+        bool found = false;
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+            if (strlen(names[i]) == len && strncmp(p, names[i], len) == 0) {
+                *out |= (unsigned)TOKEN_SOURCE_CAMERA << i;
+                found = true;
+            }
+        }
+        if (!found) {
+            cli_usage(cli,
+                      "--can-publish-sources knows camera, microphone, screen_share and "
+                      "screen_share_audio, not \"%.*s\"",
+                      (int)len, p);
+            return false;
+        }
+        p += len + (p[len] == ',');
+    }
+    return true;
+}
+
+/* "a=1,b=2" cut up in place. */
+static bool read_attributes(const struct cli *cli, char *text, struct token_attribute *list,
+                            size_t *count)
+{
+    char *rest = NULL;
+    for (char *pair = strtok_r(text, ",", &rest); pair != NULL; pair = strtok_r(NULL, ",", &rest)) {
+        char *equals = strchr(pair, '=');
+        if (equals == NULL || equals == pair || *count == ATTRIBUTES_MAX) {
+            cli_usage(cli, "--attributes takes up to %d of NAME=VALUE, not \"%s\"", ATTRIBUTES_MAX,
+                      pair);
+            return false;
+        }
+        *equals = '\0';
+        list[(*count)++] = (struct token_attribute){pair, equals + 1};
+    }
+    return true;
+}
+
+static bool read_grants(const struct cli *cli, const struct create *c, struct token_video *video)
+{
+    *video = (struct token_video){.room = c->room, .room_join = c->room != NULL};
+    return read_tri(cli, "can-publish", c->can_publish, &video->can_publish) &&
+           read_tri(cli, "can-subscribe", c->can_subscribe, &video->can_subscribe) &&
+           read_tri(cli, "can-publish-data", c->can_publish_data, &video->can_publish_data) &&
+           read_tri(cli, "can-update-own-metadata", c->can_update_own_metadata,
+                    &video->can_update_own_metadata) &&
+           read_flag(cli, "hidden", c->hidden, &video->hidden) &&
+           read_flag(cli, "agent", c->agent, &video->agent) &&
+           read_flag(cli, "room-create", c->room_create, &video->room_create) &&
+           read_flag(cli, "room-list", c->room_list, &video->room_list) &&
+           read_flag(cli, "room-admin", c->room_admin, &video->room_admin) &&
+           read_sources(cli, c->sources, &video->can_publish_sources);
+}
+
+static enum cli_exit print_token(const struct cli *cli, const struct create *c,
+                                 const struct token *token, int64_t ttl_s)
+{
+    struct token_key key;
+    int64_t now_s = (int64_t)time(NULL);
+    char expires[32];
+    time_t expires_s = (time_t)(now_s + ttl_s);
+    struct tm utc;
+    if (!key_of(cli, &key)) {
+        return cli_usage(cli, "an API key is needed: SPILLWAY_API_KEY and SPILLWAY_API_SECRET");
+    }
+    char *text = token_sign(token, &key, now_s, ttl_s);
+    if (text == NULL) {
+        cli_say("no token can be made of this: a text is not UTF-8, or all is too long");
+        return CLI_FAILED;
+    }
+    strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&expires_s, &utc));
+    if (cli->format == CLI_JSON) {
+        json_t *json = json_pack("{s:s, s:s*, s:s*, s:s}", "token", text, "identity", c->identity,
+                                 "room", c->room, "expires_at", expires);
+        cli_json(json);
+        json_decref(json);
+    } else {
+        puts(text);
+        cli_say("valid until %s", expires);
+    }
+    free(text);
+    return CLI_OK;
+}
+
+static enum cli_exit create(const struct cli *cli, const struct create *c)
+{
+    struct token_attribute attributes[ATTRIBUTES_MAX];
+    struct token token = {
+        .identity = c->identity,
+        .name = c->name,
+        .metadata = c->metadata,
+        .kind = c->kind,
+        .attributes = attributes,
+        .has_video = true,
+    };
+    int64_t ttl_s = cli_seconds(c->ttl == NULL ? "6h" : c->ttl);
+    if (ttl_s <= 0) {
+        return cli_usage(cli, "--ttl takes a time such as 30m or 6h, not \"%s\"", c->ttl);
+    }
+    if (c->room != NULL && c->identity == NULL) {
+        return cli_usage(cli, "a token for a room needs --identity");
+    }
+    if (!read_grants(cli, c, &token.video)) {
+        return CLI_USAGE;
+    }
+    if (c->room == NULL && !token.video.room_create && !token.video.room_list &&
+        !token.video.agent) {
+        return cli_usage(cli, "a token needs --room, or --room-create, --room-list or --agent");
+    }
+    char *text = mem_str(c->attributes);
+    enum cli_exit exit_code = CLI_USAGE;
+    if (read_attributes(cli, text, attributes, &token.attribute_count)) {
+        exit_code = print_token(cli, c, &token, ttl_s);
+    }
+    free(text);
+    return exit_code;
+}
+
+enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv)
+{
+    struct create c = {0};
+    const struct cli_option options[] = {
+        {"room", "NAME", &c.room, "the room it lets in to"},
+        {"identity", "ID", &c.identity, "who its holder is"},
+        {"name", "TEXT", &c.name, "what others see"},
+        {"metadata", "TEXT", &c.metadata, "the participant's metadata"},
+        {"attributes", "A=1,B=2", &c.attributes, "the participant's attributes"},
+        {"kind", "KIND", &c.kind, "standard, agent, ingress, egress, sip"},
+        {"ttl", "TIME", &c.ttl, "how long it is valid (6h)"},
+        {"can-publish", NULL, &c.can_publish, "=false: may not publish tracks"},
+        {"can-publish-sources", "LIST", &c.sources, "camera,microphone,screen_share,..."},
+        {"can-publish-data", NULL, &c.can_publish_data, "=false: may not send data"},
+        {"can-subscribe", NULL, &c.can_subscribe, "=false: may not see or hear"},
+        {"can-update-own-metadata", NULL, &c.can_update_own_metadata,
+         "may change its own metadata"},
+        {"hidden", NULL, &c.hidden, "others do not see it"},
+        {"agent", NULL, &c.agent, "may register as an agent worker"},
+        {"room-create", NULL, &c.room_create, "server API: make and delete rooms"},
+        {"room-list", NULL, &c.room_list, "server API: list rooms"},
+        {"room-admin", NULL, &c.room_admin, "server API: govern the room"},
+    };
+    enum cli_exit exit_code;
+    if (!cli_parse(cli, argc, argv, "token create", options, ARRAY_LEN(options), &exit_code)) {
+        return exit_code;
+    }
+    if (cli->argument_count != 1 || strcmp(cli->arguments[0], "create") != 0) {
+        return cli_usage(cli, "token takes one word: create");
+    }
+    return create(cli, &c);
+}

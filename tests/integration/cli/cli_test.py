@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs spillctl against an admin API of its own (docs/protocols/admin-api.md), and checks what it
+prints where, and how it exits.
+
+    cli_test.py PATH_OF_SPILLCTL [unittest arguments]
+"""
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+SPILLCTL = sys.argv.pop(1)
+OK, FAILED, USAGE, NOT_FOUND, REFUSED, TIMEOUT, UNREACHABLE = range(7)
+
+NODE = {"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "version": "0.1.0",
+        "state": "ready", "suspect": False, "capacity": 1000, "weight": 12, "reserved": 3, "rooms": 2,
+        "transports": 5, "tracks": 4, "subscriptions": 8, "cpu_ratio": 0.125, "bps_in": 1500000,
+        "bps_out": 42, "registered_at": "2026-01-01T00:00:00Z", "heard_at": "2026-01-01T00:00:00Z"}
+ROOM = {"name": "my room/1", "sid": "RM_1", "node": "ND_1", "node_name": "node-a", "epoch": 7,
+        "participants": 1, "publishers": 1, "weight": 3, "max_participants": 0, "metadata": "",
+        "created_at": "2026-01-01T00:00:00Z"}
+EVIL = "Eve\x1b[2J\u009b\nGr\u00fc\u00dfe"
+PERSON = {"identity": "eve", "sid": "PA_1", "name": EVIL, "state": "active", "hidden": False,
+          "metadata": "", "joined_at": "2026-01-01T00:00:00Z",
+          "tracks": [{"sid": "TR_1", "name": "cam", "kind": "video", "source": "camera",
+                      "mime_type": "video/VP8", "muted": False, "width": 640, "height": 360}]}
+
+
+class Admin(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests = []  # (method, path, authorization, body)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    answers = {
+        "GET nodes": (200, {"nodes": [NODE]}),
+        "GET nodes/node-a": (200, {**NODE, "endpoints": [], "room_names": ["my room/1"]}),
+        "GET rooms": (200, {"rooms": [ROOM]}),
+        "GET rooms/my%20room%2F1": (200, ROOM),
+        "GET rooms/my%20room%2F1/participants": (200, {"participants": [PERSON]}),
+        "GET rooms/my%20room%2F1/participants/eve": (200, PERSON),
+        "POST rooms/my%20room%2F1/move": (200, {"room": "my room/1", "from": "ND_1", "to": "ND_2"}),
+        "GET nodes/locked": (403, {"error": "forbidden", "message": "the token may not"}),
+        "GET nodes/who": (401, {"error": "unauthorized", "message": "a token is needed"}),
+        "POST rooms/there/move": (409, {"error": "conflict", "message": "it is there already"}),
+        "GET nodes/broken": (500, None),
+        "GET nodes/odd": (200, None),
+    }
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        self.server.requests.append((self.command, self.path, self.headers["Authorization"], body))
+        path = self.path.removeprefix("/admin/v1/")
+        if path == "nodes/slow":
+            time.sleep(3)
+        status, answer = self.answers.get(f"{self.command} {path}",
+                                          (404, {"error": "not_found", "message": "no such thing"}))
+        text = b"<html>" if answer is None else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *arguments):
+        pass
+
+
+def decoded(part):
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def claims_of(token, secret=b"secret"):
+    head, payload, signature = token.split(".")
+    expected = hmac.new(secret, f"{head}.{payload}".encode(), hashlib.sha256).digest()
+    assert decoded(signature) == expected, "bad signature"
+    assert json.loads(decoded(head))["alg"] == "HS256"
+    return json.loads(decoded(payload))
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.admin = Admin()
+
+    def setUp(self):
+        self.admin.requests.clear()
+
+    def run_it(self, *arguments, exit_code=OK, env=None, server=True):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SPILLWAY_")}
+        if server:
+            environment["SPILLWAY_SERVER"] = self.admin.url
+        environment.update(env or {})
+        done = subprocess.run([SPILLCTL, *arguments], capture_output=True, text=True, timeout=30,
+                              env=environment)
+        self.assertEqual(done.returncode, exit_code, (arguments, done.stdout, done.stderr))
+        if exit_code != OK:
+            self.assertEqual(done.stdout, "", "talk belongs on stderr")
+            self.assertNotEqual(done.stderr, "")
+        return done
+
+    def key(self):
+        return {"SPILLWAY_API_KEY": "devkey", "SPILLWAY_API_SECRET": "secret"}
+
+
+class Lists(Case):
+    def test_nodes(self):
+        lines = self.run_it("get", "nodes").stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["NAME", "STATE", "REGION", "ZONE", "ROOMS", "PEERS",
+                                            "WEIGHT", "CAPACITY", "CPU", "IN", "OUT", "AGE"])
+        self.assertIn("node-a", lines[1])
+        self.assertIn("12 %", lines[1])
+        self.assertIn("1.5 Mbit/s", lines[1])
+        self.assertEqual(lines[0].index("STATE"), lines[1].index("ready"))
+        wide = self.run_it("get", "nodes", "-o", "wide", "--no-headers").stdout
+        self.assertIn("ND_1", wide)
+        self.assertNotIn("NAME", wide)
+
+    def test_json_and_name(self):
+        self.assertEqual(json.loads(self.run_it("get", "nodes", "-o", "json").stdout),
+                         {"nodes": [NODE]})
+        self.assertEqual(self.run_it("-o", "name", "get", exit_code=USAGE).stdout, "")
+        self.assertEqual(self.run_it("get", "rooms", "-o=name", exit_code=USAGE).stdout, "")
+        self.assertEqual(self.run_it("get", "rooms", "--output=name").stdout, "my room/1\n")
+
+    def test_participants(self):
+        for arguments in (("--room", "my room/1"), ()):
+            out = self.run_it("get", "participants", *arguments).stdout
+            self.assertEqual(len(out.splitlines()), 2)
+            self.assertIn("my room/1", out)
+            self.assertIn("Eve?[2J??Gr\u00fc\u00dfe", out)
+            self.assertNotIn("\x1b", out)
+        listed = json.loads(self.run_it("get", "participants", "-o", "json").stdout)
+        self.assertEqual(listed["participants"][0]["name"], EVIL)
+        self.assertEqual(listed["participants"][0]["room"], "my room/1")
+
+    def test_describe(self):
+        out = self.run_it("describe", "participant", "eve", "--room", "my room/1").stdout
+        self.assertRegex(out, r"identity +eve")
+        self.assertIn("tracks (1)", out)
+        self.assertRegex(out, r"  source +camera")
+        self.assertNotIn("\x1b", out)
+        self.assertRegex(self.run_it("describe", "room", "my room/1").stdout, r"epoch +7")
+        node = json.loads(self.run_it("describe", "node", "node-a", "-o", "json").stdout)
+        self.assertEqual(node["room_names"], ["my room/1"])
+
+    def test_move(self):
+        done = self.run_it("move", "--to", "ND_2", "--room", "my room/1")
+        self.assertEqual(done.stdout, "")
+        self.assertIn("from ND_1 to ND_2", done.stderr)
+        method, _, _, body = self.admin.requests[-1]
+        self.assertEqual((method, json.loads(body)), ("POST", {"to": "ND_2"}))
+
+
+class Exits(Case):
+    def test_usage(self):
+        for arguments in ((), ("fly",), ("get",), ("get", "clouds"), ("get", "nodes", "rooms"),
+                          ("get", "nodes", "--color"), ("get", "nodes", "-o", "yaml"),
+                          ("get", "nodes", "--room", "x"), ("get", "nodes", "--server"),
+                          ("describe", "node"), ("describe", "participant", "x"),
+                          ("describe", "cloud", "x"), ("move", "--room", "x"),
+                          ("keys", "name"), ("keys", "--out", "/nowhere"), ("token",),
+                          ("token", "create", "--room", "x"), ("token", "create"),
+                          ("token", "create", "--room", "x", "--identity", "y", "--ttl", "soon"),
+                          ("get", "nodes", "--timeout", "0"),
+                          ("get", "nodes", "--server", "gopher://127.0.0.1")):
+            self.run_it(*arguments, exit_code=USAGE)
+
+    def test_by_status(self):
+        self.assertIn("no such thing",
+                      self.run_it("describe", "node", "x", exit_code=NOT_FOUND).stderr)
+        self.run_it("describe", "node", "locked", exit_code=REFUSED)
+        self.run_it("describe", "node", "who", exit_code=REFUSED)
+        self.run_it("move", "--room", "there", "--to", "x", exit_code=REFUSED)
+        self.run_it("describe", "node", "broken", exit_code=FAILED)
+        self.run_it("describe", "node", "odd", exit_code=FAILED)
+        self.run_it("describe", "node", "slow", "--timeout", "1s", exit_code=TIMEOUT)
+
+    def test_unreachable(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{s.getsockname()[1]}"
+        self.run_it("get", "nodes", "--server", url, exit_code=UNREACHABLE)
+        self.run_it("get", "nodes", exit_code=UNREACHABLE, env={"SPILLWAY_SERVER": url})
+
+    def test_help_and_version(self):
+        self.assertIn("exit codes", self.run_it("help").stdout)
+        self.assertIn("--can-publish", self.run_it("help", "token").stdout)
+        self.assertIn("--room", self.run_it("get", "--help").stdout)
+        self.assertRegex(self.run_it("version").stdout, r"^spillctl \d+\.\d+\.\d+\n$")
+        self.assertIn("version", json.loads(self.run_it("--version", "-o", "json").stdout))
+
+
+class Tokens(Case):
+    def sent(self):
+        return self.admin.requests[-1][2]
+
+    def test_where_the_admin_token_comes_from(self):
+        self.run_it("get", "nodes")
+        self.assertIsNone(self.sent())
+        self.run_it("get", "nodes", env=self.key())
+        claims = claims_of(self.sent().removeprefix("Bearer "))
+        self.assertEqual(claims["iss"], "devkey")
+        self.assertTrue(claims["video"]["roomList"] and claims["video"]["roomCreate"])
+        self.assertLess(claims["exp"], time.time() + 120)
+        self.run_it("get", "nodes", env={**self.key(), "SPILLWAY_TOKEN": "from-env"})
+        self.assertEqual(self.sent(), "Bearer from-env")
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("from-file\n")
+            file.flush()
+            self.run_it("get", "nodes", "--token-file", file.name, env={"SPILLWAY_TOKEN": "from-env"})
+        self.assertEqual(self.sent(), "Bearer from-file")
+
+    def test_create(self):
+        done = self.run_it("token", "create", "--room", "r", "--identity", "i", "--name", "N",
+                           "--can-publish=false", "--can-subscribe", "--ttl", "90m", "--hidden",
+                           "--can-publish-sources", "camera,screen_share",
+                           "--attributes", "a=1,b=x=y", env=self.key(), server=False)
+        claims = claims_of(done.stdout.strip())
+        self.assertEqual((claims["iss"], claims["sub"], claims["name"]), ("devkey", "i", "N"))
+        self.assertEqual(claims["attributes"], {"a": "1", "b": "x=y"})
+        video = claims["video"]
+        self.assertEqual((video["room"], video["roomJoin"], video["hidden"]), ("r", True, True))
+        self.assertEqual((video["canPublish"], video["canSubscribe"]), (False, True))
+        self.assertNotIn("canPublishData", video)
+        self.assertEqual(sorted(video["canPublishSources"]), ["camera", "screen_share"])
+        self.assertAlmostEqual(claims["exp"], time.time() + 5400, delta=10)
+        self.assertIn("valid until", done.stderr)
+
+    def test_create_as_json_with_key_options(self):
+        done = self.run_it("token", "create", "--room=r", "--identity=i", "--api-key", "k",
+                           "--api-secret", "s", "-o", "json", server=False)
+        answer = json.loads(done.stdout)
+        self.assertEqual(claims_of(answer["token"], b"s")["iss"], "k")
+        self.assertEqual((answer["room"], answer["identity"]), ("r", "i"))
+
+    def test_create_without_a_key(self):
+        self.run_it("token", "create", "--room", "r", "--identity", "i", exit_code=USAGE)
+        self.run_it("token", "create", "--room", "r", "--identity", "i", exit_code=USAGE,
+                    env={"SPILLWAY_API_KEY": "k"})
+        self.run_it("token", "create", "--room", "r", "--identity", "i", "--can-publish=maybe",
+                    exit_code=USAGE, env=self.key())
+
+
+class Keys(Case):
+    def test_keys(self):
+        with tempfile.TemporaryDirectory() as root:
+            out = os.path.join(root, "keys")
+            done = self.run_it("keys", "--out", out, "orchestrator", "node-1", server=False)
+            self.assertEqual(stat.S_IMODE(os.stat(out).st_mode), 0o700)
+            for name in ("orchestrator", "node-1"):
+                secret = os.path.join(out, name + ".key")
+                self.assertEqual(stat.S_IMODE(os.stat(secret).st_mode), 0o600)
+                with open(os.path.join(out, name + ".pub")) as file:
+                    public = file.read().strip()
+                self.assertEqual(len(public), 40)
+                self.assertIn(public, done.stdout)
+                with open(secret) as file:
+                    text = file.read().strip()
+                self.assertEqual(len(text), 40)
+                self.assertNotIn(text, done.stdout + done.stderr)
+            with open(os.path.join(out, "node-1.key")) as file:
+                before = file.read()
+            self.run_it("keys", "--out", out, "node-1", exit_code=REFUSED)
+            with open(os.path.join(out, "node-1.key")) as file:
+                self.assertEqual(file.read(), before)
+            self.run_it("keys", "--out", out, "../escape", exit_code=USAGE)
+            self.run_it("keys", "--out", os.path.join(root, "no/such"), "x", exit_code=FAILED)
+            made = json.loads(self.run_it("keys", "--out", out, "b", "-o", "json").stdout)
+            self.assertEqual(made["keys"][0]["name"], "b")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2, warnings="ignore")
