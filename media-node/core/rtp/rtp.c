@@ -232,7 +232,7 @@ static int write_elements(uint8_t *out, size_t at, const struct rtp_header *head
             out[at++] = ids->id[kind];
             out[at++] = (uint8_t)value.len;
         } else {
-            out[at++] = (uint8_t)(ids->id[kind] << 4 | (value.len - 1));
+            out[at++] = (uint8_t)((unsigned)ids->id[kind] << 4 | (value.len - 1));
         }
         if (kind == RTP_EXT_TRANSPORT_CC) {
             where->transport_cc_at = (uint16_t)at;
