@@ -11,6 +11,9 @@ static void drop_oldest(struct data_replay *replay, size_t n)
         free(replay->entries[i].data);
     }
     replay->count -= n;
+    if (replay->count == 0) {
+        return;
+    }
     memmove(replay->entries, replay->entries + n, replay->count * sizeof(*replay->entries));
 }
 

@@ -136,6 +136,7 @@ static void registered(struct orch *orch, const char *id,
               id, registration->name, registration->region, registration->capacity);
     keep_info(orch, id, registration);
     detector_node_registered(orch->detector, orch->now_us, id);
+    orch_judge(orch);
     send_registered(orch, id, "");
     for (size_t i = 0; i < registration->n_rooms; i++) {
         struct room_entry *entry = orch_room_by_sid(orch, registration->rooms[i]->room);
@@ -264,6 +265,7 @@ void orch_node_message(struct orch *orch, int64_t now_us, const char *node, stru
         return;
     }
     detector_node_heard(orch->detector, now_us, node);
+    orch_judge(orch);
     const Spillway__Control__NodeMessage *m = (const Spillway__Control__NodeMessage *)unpacked;
     switch (m->message_case) {
     case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_REGISTER:

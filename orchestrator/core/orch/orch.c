@@ -281,7 +281,7 @@ static void node_dead(struct orch *orch, const char *id)
     }
 }
 
-static void judge(struct orch *orch)
+void orch_judge(struct orch *orch)
 {
     struct detector_out out;
     while (detector_poll(orch->detector, &out)) {
@@ -301,7 +301,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
     orch_tick(orch, now_us);
     registry_expire(orch->registry, now_us);
     detector_expire(orch->detector, now_us);
-    judge(orch);
+    orch_judge(orch);
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
@@ -316,7 +316,7 @@ void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node)
 {
     orch_tick(orch, now_us);
     detector_link_lost(orch->detector, now_us, node);
-    judge(orch);
+    orch_judge(orch);
 }
 
 /* ---- Watching ------------------------------------------------------------------------------ */

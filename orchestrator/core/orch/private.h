@@ -78,6 +78,7 @@ struct room_entry *orch_room_by_sid(const struct orch *orch, const char *sid);
 MUST_CHECK int orch_room_open(struct orch *orch, const char *name, struct room_entry **out);
 MUST_CHECK int orch_room_place(struct orch *orch, struct room_entry *entry, const char *node_id);
 void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__DisconnectReason reason);
+void orch_judge(struct orch *orch); /* after every word to the detector: acts on its verdicts */
 int64_t orch_wall_s(const struct orch *orch);
 
 /* ---- client.c */

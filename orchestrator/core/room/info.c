@@ -18,6 +18,15 @@ void *info_clone(const ProtobufCMessage *message)
     return copy;
 }
 
+void info_set(char **field, const char *text)
+{
+    char *copy = mem_str(text);
+    if (*field != protobuf_c_empty_string) { /* what an absent field points at */
+        free(*field);
+    }
+    *field = copy;
+}
+
 Livekit__TrackInfo *info_track(const struct track *track, struct arena *arena)
 {
     Livekit__TrackInfo *info = arena_alloc(arena, sizeof(*info));

@@ -226,6 +226,7 @@ Livekit__TrackInfo *info_track(const struct track *track, struct arena *arena);
 Livekit__ParticipantInfo *info_participant(const struct participant *p, struct arena *arena);
 Livekit__Room *info_room(const struct room *room, struct arena *arena);
 void *info_clone(const ProtobufCMessage *message); /* deep; free with free_unpacked(m, NULL) */
+void info_set(char **field, const char *text);     /* of a cloned message; text is copied */
 
 /* ---- signal.c: what goes to clients */
 void signal_send(const struct participant *p, const Livekit__SignalResponse *response,
@@ -247,8 +248,9 @@ void negotiate_trickle(struct participant *p, struct effects *fx);
 /* ---- publish.c */
 struct track *publish_find(const struct participant *p, const char *sid);
 struct track *publish_find_id(const struct room *room, uint32_t id);
-MUST_CHECK int publish_add(struct participant *p, const Livekit__AddTrackRequest *request,
-                           struct effects *fx, char reason[SDP_REASON_MAX]);
+MUST_CHECK int publish_add(struct participant *p, int64_t now_us,
+                           const Livekit__AddTrackRequest *request, struct effects *fx,
+                           char reason[SDP_REASON_MAX]);
 void publish_bind(struct participant *p, struct session_line *line);
 void publish_announce(struct participant *p, int64_t now_us, struct effects *fx);
 void publish_remove(struct track *track, int64_t now_us, struct effects *fx);

@@ -192,8 +192,8 @@ static void bind_waiting_line(struct participant *p, const char *cid)
     }
 }
 
-int publish_add(struct participant *p, const Livekit__AddTrackRequest *request, struct effects *fx,
-                char reason[SDP_REASON_MAX])
+int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRequest *request,
+                struct effects *fx, char reason[SDP_REASON_MAX])
 {
     struct room *room = p->room;
     if (request->type != LIVEKIT__TRACK_TYPE__AUDIO &&
@@ -228,6 +228,7 @@ int publish_add(struct participant *p, const Livekit__AddTrackRequest *request, 
     }
     send_published(track, fx);
     bind_waiting_line(p, request->cid);
+    publish_announce(p, now_us, fx);
     return 0;
 }
 
@@ -302,8 +303,7 @@ void publish_bind(struct participant *p, struct session_line *line)
         return;
     }
     line->track = track->id;
-    free(track->info->mid);
-    track->info->mid = mem_str(line->mid);
+    info_set(&track->info->mid, line->mid);
     bind_layers(track, line);
 }
 
@@ -313,16 +313,12 @@ static void adopt_codec(struct track *track, const struct session_line *line)
         return;
     }
     const char *mime = sdp_codec_mime(line->codecs[0].id);
-    free(track->info->mime_type);
-    track->info->mime_type = mem_str(mime);
+    info_set(&track->info->mime_type, mime);
     for (size_t i = 0; i < track->info->n_codecs; i++) {
         Livekit__SimulcastCodecInfo *codec = track->info->codecs[i];
-        free(codec->mime_type);
-        codec->mime_type = mem_str(mime);
-        free(codec->mid);
-        codec->mid = mem_str(line->mid);
-        free(codec->sdp_cid);
-        codec->sdp_cid = mem_str(line->cid);
+        info_set(&codec->mime_type, mime);
+        info_set(&codec->mid, line->mid);
+        info_set(&codec->sdp_cid, line->cid);
     }
 }
 

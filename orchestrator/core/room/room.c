@@ -242,7 +242,7 @@ static int publish_first(struct participant *p, int64_t now_us, const Livekit__J
                          struct effects *fx, char reason[SDP_REASON_MAX])
 {
     for (size_t i = 0; i < request->n_add_track_requests; i++) {
-        int err = publish_add(p, request->add_track_requests[i], fx, reason);
+        int err = publish_add(p, now_us, request->add_track_requests[i], fx, reason);
         if (err != 0) {
             return err;
         }

@@ -244,7 +244,7 @@ static int dispatch(struct room *room, int64_t now_us, struct participant *p,
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRICKLE: /* we are ICE-lite and learn paths from checks */
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK:
-        return publish_add(p, request->add_track, fx, reason);
+        return publish_add(p, now_us, request->add_track, fx, reason);
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_MUTE:
         mute(p, now_us, request->mute, fx);
         return 0;

@@ -126,6 +126,24 @@ static uint32_t temporal_max(const struct subscription *subscription)
     return subscription->fps > 7 ? 1 : 0;
 }
 
+/* Of several variants of one codec (H264 profiles) the node takes the first: the publisher's. */
+static void put_match_first(Spillway__Control__Subscription *entry, const struct session_line *line,
+                            const struct track *track)
+{
+    const struct session_line *from = session_line_of_track(&track->publisher->session, track->id);
+    if (from == NULL || from->codec_count == 0) {
+        return;
+    }
+    const struct sdp_answer_codec *match =
+        sdp_codec_match(line->codecs, line->codec_count, &from->codecs[0]);
+    if (match != NULL) {
+        size_t at = (size_t)(match - line->codecs);
+        Spillway__Control__PayloadType *first = entry->payload_types[at];
+        entry->payload_types[at] = entry->payload_types[0];
+        entry->payload_types[0] = first;
+    }
+}
+
 static Spillway__Control__Subscription *subscription_entry(struct subscription *subscription,
                                                            const struct session_line *line,
                                                            struct arena *arena)
@@ -142,6 +160,7 @@ static Spillway__Control__Subscription *subscription_entry(struct subscription *
     entry->transport = subscription->subscriber->session.transport;
     entry->mid = (char *)line->mid;
     entry->n_payload_types = payload_types(line, arena, &entry->payload_types);
+    put_match_first(entry, line, subscription->track);
     entry->ssrc = subscription->ssrc;
     entry->rtx_ssrc = subscription->rtx_ssrc;
     entry->paused = subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF;

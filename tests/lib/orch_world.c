@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/lib/orch_world.h"
+
+#include "proto/gen/client.pb-c.h"
+#include "proto/protojson/protojson.h"
+#include "proto/wire/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WALL_START_US (1600000000LL * 1000000)
+
+static void fill(void *arg, void *out, size_t len)
+{
+    prng_fill(arg, out, len);
+}
+
+void world_init(struct world *world)
+{
+    *world = (struct world){.key = {"key", "secret"}, .story = mem_str(""), .now_us = TIME_S(1)};
+    prng_seed(&world->prng, 1);
+    world->orch = orch_new(
+        &(struct orch_config){
+            .id = "OR_test",
+            .region = "",
+            .zone = "",
+            .fingerprint = "sha-256 AA:BB",
+            .keys = {&world->key, 1},
+            .demo_api_key = "",
+            .random = {fill, &world->prng},
+            .empty_timeout_s = 300,
+            .departure_timeout_s = 20,
+            .fill_permille = 800,
+            .room_weight = 16,
+        },
+        world->now_us, WALL_START_US);
+}
+
+void world_fini(struct world *world)
+{
+    orch_free(world->orch);
+    free(world->story);
+    free(world->told);
+    free(world->last_answer);
+    free(world->last_reply);
+    if (world->last_spec != NULL) {
+        spillway__control__room_spec__free_unpacked(world->last_spec, NULL);
+    }
+}
+
+/* ---- Story --------------------------------------------------------------------------------- */
+
+static void tell(struct world *world, const char *format, ...) PRINTF_LIKE(2, 3);
+static void tell(struct world *world, const char *format, ...)
+{
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof(line) - 1, format, args);
+    va_end(args);
+    assert(len > 0 && (size_t)len < sizeof(line) - 1);
+    world->story = mem_grow(world->story, world->story_len + (size_t)len + 2, 1);
+    memcpy(world->story + world->story_len, line, (size_t)len);
+    world->story_len += (size_t)len;
+    world->story[world->story_len++] = '\n';
+    world->story[world->story_len] = '\0';
+}
+
+const char *world_story(struct world *world)
+{
+    free(world->told);
+    world->told = world->story;
+    world->story = mem_str("");
+    world->story_len = 0;
+    return world->told;
+}
+
+static size_t transport_number(struct world *world, uint64_t transport)
+{
+    for (size_t i = 0; i < world->transport_count; i++) {
+        if (world->transports[i] == transport) {
+            return i + 1;
+        }
+    }
+    assert(world->transport_count < ARRAY_LEN(world->transports));
+    world->transports[world->transport_count++] = transport;
+    return world->transport_count;
+}
+
+static void tell_update(struct world *world, uint64_t conn,
+                        const Livekit__ParticipantUpdate *update)
+{
+    static const char *const states[] = {"joining", "joined", "active", "gone"};
+    char text[400] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < update->n_participants; i++) {
+        const Livekit__ParticipantInfo *p = update->participants[i];
+        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s=%s/%zu", p->identity,
+                                 states[p->state], p->n_tracks);
+    }
+    tell(world, "conn %d < update%s", (int)conn, text);
+}
+
+static void tell_speakers(struct world *world, uint64_t conn,
+                          const Livekit__SpeakersChanged *changed)
+{
+    for (size_t i = 0; i < changed->n_speakers; i++) {
+        tell(world, "conn %d < speaker %s %.3f", (int)conn,
+             changed->speakers[i]->active ? "on" : "off", (double)changed->speakers[i]->level);
+    }
+}
+
+/* tidy: long, a flat switch with one line per message */
+static void tell_response(struct world *world, uint64_t conn, const Livekit__SignalResponse *m)
+{
+    int c = (int)conn;
+    switch (m->message_case) {
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN:
+        tell(world, "conn %d < join %s others=%zu", c, m->join->participant->identity,
+             m->join->n_other_participants);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT:
+        tell(world, "conn %d < reconnect last_seq=%u", c, m->reconnect->last_message_seq);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ANSWER:
+        free(world->last_answer);
+        world->last_answer = mem_str(m->answer->sdp);
+        tell(world, "conn %d < answer %u tracks=%zu", c, m->answer->id,
+             m->answer->n_mid_to_track_id);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE:
+        tell_update(world, conn, m->update);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_PUBLISHED:
+        snprintf(world->last_sid, sizeof(world->last_sid), "%s", m->track_published->track->sid);
+        tell(world, "conn %d < track_published %s %.5s", c, m->track_published->cid,
+             m->track_published->track->sid);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE:
+        tell(world, "conn %d < leave reason=%d action=%d", c, (int)m->leave->reason,
+             (int)m->leave->action);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_MEDIA_SECTIONS_REQUIREMENT:
+        tell(world, "conn %d < sections audio=%u video=%u", c,
+             m->media_sections_requirement->num_audios, m->media_sections_requirement->num_videos);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REQUEST_RESPONSE:
+        tell(world, "conn %d < request_response id=%u reason=%d", c,
+             m->request_response->request_id, (int)m->request_response->reason);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SUBSCRIPTION_PERMISSION_UPDATE:
+        tell(world, "conn %d < subscription_permission allowed=%d", c,
+             m->subscription_permission_update->allowed);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SPEAKERS_CHANGED:
+        tell_speakers(world, conn, m->speakers_changed);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRICKLE:
+        tell(world, "conn %d < trickle %s", c,
+             strstr(m->trickle->candidateinit, " tcp ") != NULL ? "tcp" : "udp");
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_MUTE:
+        tell(world, "conn %d < mute muted=%d", c, m->mute->muted);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REFRESH_TOKEN:
+        tell(world, "conn %d < refresh_token", c);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ROOM_UPDATE: /* counts, debounced: noise in a story */
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_CONNECTION_QUALITY:
+        break;
+    default:
+        tell(world, "conn %d < message %d", c, (int)m->message_case);
+        break;
+    }
+}
+
+static void tell_send(struct world *world, const struct effect *effect)
+{
+    ProtobufCMessage *message;
+    int err = wire_unpack(&livekit__signal_response__descriptor,
+                          (struct bytes){effect->data, effect->len}, &message);
+    assert(err == 0);
+    tell_response(world, effect->id, (const Livekit__SignalResponse *)message);
+    protobuf_c_message_free_unpacked(message, NULL);
+}
+
+static void tell_node(struct world *world, const struct effect *effect)
+{
+    ProtobufCMessage *unpacked;
+    int err = wire_unpack(&spillway__control__orchestrator_message__descriptor,
+                          (struct bytes){effect->data, effect->len}, &unpacked);
+    assert(err == 0);
+    Spillway__Control__OrchestratorMessage *m = (Spillway__Control__OrchestratorMessage *)unpacked;
+    if (m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SPEC) {
+        Spillway__Control__RoomSpec *s = m->spec;
+        tell(world, "node %s < %s v%llu base=%llu t=%zu k=%zu s=%zu -t=%zu -k=%zu -s=%zu",
+             effect->name, s->dropped ? "drop" : "spec", (unsigned long long)s->version,
+             (unsigned long long)s->base_version, s->n_transports, s->n_tracks, s->n_subscriptions,
+             s->n_removed_transports, s->n_removed_tracks, s->n_removed_subscriptions);
+        snprintf(world->last_room, sizeof(world->last_room), "%s", s->room);
+        world->last_epoch = s->epoch;
+        if (world->last_spec != NULL) {
+            spillway__control__room_spec__free_unpacked(world->last_spec, NULL);
+        }
+        world->last_spec = s;
+        m->message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE__NOT_SET;
+    } else if (m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_REGISTERED) {
+        tell(world, "node %s < registered%s%s", effect->name,
+             m->registered->refused[0] == '\0' ? "" : " refused: ", m->registered->refused);
+    }
+    protobuf_c_message_free_unpacked(unpacked, NULL);
+}
+
+static void tell_reply(struct world *world, const struct effect *effect)
+{
+    free(world->last_reply);
+    world->last_reply = mem_str((const char *)effect->data);
+    world->last_status = effect->status;
+    tell(world, "reply %d %d", (int)effect->id, effect->status);
+}
+
+static void tell_webhook(struct world *world, const struct effect *effect)
+{
+    const char *name = strstr((const char *)effect->data, "\"event\":");
+    assert(name != NULL);
+    name = strchr(name + 8, '"') + 1;
+    tell(world, "webhook %.*s", (int)strcspn(name, "\""), name);
+}
+
+static void tell_effect(struct world *world, const struct effect *effect)
+{
+    switch (effect->type) {
+    case EFFECT_ACCEPT:
+        tell(world, "conn %d accept", (int)effect->id);
+        break;
+    case EFFECT_REFUSE:
+        tell(world, "conn %d refuse %d %s", (int)effect->id, effect->status, effect->text);
+        break;
+    case EFFECT_SEND:
+        tell_send(world, effect);
+        break;
+    case EFFECT_CLOSE:
+        tell(world, "conn %d close %d%s%s", (int)effect->id, effect->status,
+             effect->text == NULL ? "" : " ", effect->text == NULL ? "" : effect->text);
+        break;
+    case EFFECT_NODE_SEND:
+        tell_node(world, effect);
+        break;
+    case EFFECT_FRONT_OPEN:
+        tell(world, "front T%zu open", transport_number(world, effect->id));
+        break;
+    case EFFECT_FRONT_CLOSE:
+        tell(world, "front T%zu close", transport_number(world, effect->id));
+        break;
+    case EFFECT_FRONT_ROUTE:
+        tell(world, "front T%zu route %s", transport_number(world, effect->id), effect->name);
+        break;
+    case EFFECT_CHANNEL_SEND:
+        tell(world, "front T%zu send stream=%d bytes=%zu", transport_number(world, effect->id),
+             effect->stream, effect->len);
+        break;
+    case EFFECT_REPLY:
+        tell_reply(world, effect);
+        break;
+    case EFFECT_WEBHOOK:
+        tell_webhook(world, effect);
+        break;
+    default: /* the store: hints */
+        break;
+    }
+}
+
+static void drain(struct world *world)
+{
+    struct effect effect;
+    while (orch_poll(world->orch, &effect)) {
+        tell_effect(world, &effect);
+        effect_fini(&effect);
+    }
+}
+
+void world_advance(struct world *world, int64_t us)
+{
+    int64_t until = world->now_us + us;
+    while (orch_deadline(world->orch) <= until) {
+        world->now_us = MAX(world->now_us, orch_deadline(world->orch));
+        orch_expire(world->orch, world->now_us);
+        drain(world);
+    }
+    world->now_us = until;
+}
+
+/* ---- Nodes --------------------------------------------------------------------------------- */
+
+static void node_says(struct world *world, const char *id,
+                      const Spillway__Control__NodeMessage *message)
+{
+    size_t len;
+    uint8_t *packed = wire_pack(&message->base, &len);
+    orch_node_message(world->orch, world->now_us, id, (struct bytes){packed, len});
+    free(packed);
+    drain(world);
+}
+
+void world_node(struct world *world, const char *id)
+{
+    Spillway__Control__Endpoint udp = SPILLWAY__CONTROL__ENDPOINT__INIT, udp2 = udp, tcp = udp;
+    udp.ip = udp2.ip = tcp.ip = "127.0.0.1";
+    udp.port = tcp.port = 4000;
+    udp2.port = 4001;
+    tcp.protocol = SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP;
+    Spillway__Control__Endpoint *endpoints[] = {&udp, &tcp, &udp2};
+    Spillway__Control__Register hello = SPILLWAY__CONTROL__REGISTER__INIT;
+    hello.node_id = (char *)id;
+    hello.name = (char *)id;
+    hello.region = "r1";
+    hello.version = "0";
+    hello.protocol = 1;
+    hello.capacity = 1000;
+    hello.endpoints = endpoints;
+    hello.n_endpoints = ARRAY_LEN(endpoints);
+    Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_REGISTER;
+    message.register_ = &hello;
+    node_says(world, id, &message);
+}
+
+void world_heartbeat(struct world *world, const char *id, uint64_t sequence)
+{
+    Spillway__Control__Load load = SPILLWAY__CONTROL__LOAD__INIT;
+    Spillway__Control__Heartbeat beat = SPILLWAY__CONTROL__HEARTBEAT__INIT;
+    beat.sequence = sequence;
+    beat.load = &load;
+    Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT;
+    message.heartbeat = &beat;
+    node_says(world, id, &message);
+}
+
+void world_event(struct world *world, const char *id, Spillway__Control__Event *event)
+{
+    event->room = world->last_room;
+    event->epoch = world->last_epoch;
+    Spillway__Control__Events events = SPILLWAY__CONTROL__EVENTS__INIT;
+    events.n_events = 1;
+    events.events = &event;
+    Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_EVENTS;
+    message.events = &events;
+    node_says(world, id, &message);
+}
+
+/* ---- Clients ------------------------------------------------------------------------------- */
+
+static char *read_offer(const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/sdp/%s", TEST_DATA, name);
+    FILE *file = fopen(path, "rb");
+    assert(file != NULL);
+    char *text = mem_alloc(128 * 1024);
+    size_t len = fread(text, 1, 128 * 1024 - 1, file);
+    assert(len > 0);
+    fclose(file);
+    return text;
+}
+
+char *world_token(struct world *world, const char *identity, const struct token_video *video)
+{
+    struct token token = {.identity = identity, .has_video = true, .video = *video};
+    char *text = token_sign(&token, &world->key, WALL_START_US / 1000000, 3600);
+    assert(text != NULL);
+    return text;
+}
+
+static char *join_parameter(const struct world_join *join, char *offer)
+{
+    Livekit__ClientInfo client = LIVEKIT__CLIENT_INFO__INIT;
+    client.protocol = 17;
+    client.browser = "chrome";
+    Livekit__ConnectionSettings settings = LIVEKIT__CONNECTION_SETTINGS__INIT;
+    settings.auto_subscribe = true;
+    Livekit__SessionDescription description = LIVEKIT__SESSION_DESCRIPTION__INIT;
+    description.type = "offer";
+    description.sdp = offer;
+    description.id = 1;
+    Livekit__JoinRequest request = LIVEKIT__JOIN_REQUEST__INIT;
+    request.client_info = &client;
+    request.connection_settings = &settings;
+    request.publisher_offer = offer == NULL ? NULL : &description;
+    request.reconnect = join->reconnect;
+    size_t inner_len, len;
+    uint8_t *inner = wire_pack(&request.base, &inner_len);
+    Livekit__WrappedJoinRequest wrapped = LIVEKIT__WRAPPED_JOIN_REQUEST__INIT;
+    wrapped.join_request = (ProtobufCBinaryData){inner_len, inner};
+    uint8_t *packed = wire_pack(&wrapped.base, &len);
+    char *text = mem_alloc(PROTOJSON_ENCODED_LEN(len) + 1);
+    protojson_base64_encode((struct bytes){packed, len}, text);
+    free(inner);
+    free(packed);
+    return text;
+}
+
+void world_join(struct world *world, uint64_t conn, const struct world_join *join)
+{
+    struct token_video video = {.room_join = true, .room = join->room};
+    if (join->grants != NULL) {
+        join->grants(&video);
+    }
+    char *token = world_token(world, join->identity, &video);
+    char *offer = join->offer_file == NULL ? NULL : read_offer(join->offer_file);
+    char *parameter = join_parameter(join, offer);
+    struct entry_request request = {.path = "/rtc/v1",
+                                    .authorization = "",
+                                    .access_token = token,
+                                    .join_request = parameter,
+                                    .protocol = "",
+                                    .room = ""};
+    orch_connect(world->orch, world->now_us, conn, &request, "127.0.0.1");
+    drain(world);
+    free(token);
+    free(offer);
+    free(parameter);
+}
+
+void world_signal(struct world *world, uint64_t conn, const Livekit__SignalRequest *request)
+{
+    size_t len;
+    uint8_t *packed = wire_pack(&request->base, &len);
+    orch_signal(world->orch, world->now_us, conn, (struct bytes){packed, len});
+    free(packed);
+    drain(world);
+}
+
+void world_offer(struct world *world, uint64_t conn, const char *offer_file, uint32_t id)
+{
+    Livekit__SessionDescription description = LIVEKIT__SESSION_DESCRIPTION__INIT;
+    description.type = "offer";
+    description.sdp = read_offer(offer_file);
+    description.id = id;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER;
+    request.offer = &description;
+    world_signal(world, conn, &request);
+    free(description.sdp);
+}
+
+void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type)
+{
+    Livekit__AddTrackRequest add = LIVEKIT__ADD_TRACK_REQUEST__INIT;
+    add.cid = (char *)cid;
+    add.type = type;
+    add.source = type == LIVEKIT__TRACK_TYPE__AUDIO ? LIVEKIT__TRACK_SOURCE__MICROPHONE
+                                                    : LIVEKIT__TRACK_SOURCE__CAMERA;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK;
+    request.add_track = &add;
+    world_signal(world, conn, &request);
+}
+
+void world_connected(struct world *world, size_t transport)
+{
+    uint8_t key[28] = {0};
+    Spillway__Control__SrtpKeys keys = SPILLWAY__CONTROL__SRTP_KEYS__INIT;
+    keys.suite = SPILLWAY__CONTROL__SRTP_KEYS__SUITE__AES_128_GCM;
+    keys.client_key = keys.server_key = (ProtobufCBinaryData){sizeof(key), key};
+    orch_front_connected(world->orch, world->now_us, world->transports[transport - 1], &keys);
+    drain(world);
+}
+
+void world_twirp(struct world *world, const char *method, const char *json)
+{
+    char path[128], authorization[2048];
+    struct token_video video = {
+        .room_create = true, .room_list = true, .room_admin = true, .room = "lobby"};
+    char *token = world_token(world, "", &video);
+    snprintf(path, sizeof(path), "/twirp/livekit.RoomService/%s", method);
+    snprintf(authorization, sizeof(authorization), "Bearer %s", token);
+    struct twirp_head head = {.verb = "POST", .path = path, .content_type = "application/json"};
+    orch_twirp(world->orch, world->now_us, 1, &head, authorization,
+               (struct bytes){(const uint8_t *)json, strlen(json)});
+    drain(world);
+    free(token);
+}

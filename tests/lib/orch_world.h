@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An orchestrator core under virtual time with nodes and clients around it that exist only as
+ * messages. What the core does is written down as one line an effect, so that a test can state the
+ * story it expects and fail as a difference.
+ *
+ *   conn 1 < join alice others=0          a SignalResponse
+ *   node ND_a < spec v2 base=1 t=1 k=1 s=0   transports, tracks, subscriptions
+ *   front T1 open | close | route ND_a    transports are numbered as they appear
+ */
+#ifndef TESTS_LIB_ORCH_WORLD_H
+#define TESTS_LIB_ORCH_WORLD_H
+
+#include "orchestrator/core/orch/orch.h"
+
+struct world {
+    struct orch *orch;
+    struct prng prng;
+    struct token_key key;
+    int64_t now_us;
+    char *story; /* since the last world_story() */
+    char *told;  /* what that returned */
+    size_t story_len;
+    uint64_t transports[16];
+    size_t transport_count;
+    char *last_answer;      /* SDP of the last answer sent, owned */
+    char last_sid[ID_MAX];  /* of the last track_published */
+    char last_room[ID_MAX]; /* sid of the last spec's room */
+    uint64_t last_epoch;
+    Spillway__Control__RoomSpec *last_spec; /* owned */
+    char *last_reply;                       /* body of the last REPLY, owned */
+    int last_status;
+};
+
+void world_init(struct world *world);
+void world_fini(struct world *world);
+
+/* Lets time pass, deadline by deadline. */
+void world_advance(struct world *world, int64_t us);
+
+/* What was done since the last call; valid until the next. */
+const char *world_story(struct world *world);
+
+/* A node with two UDP ports and one TCP port registers. */
+void world_node(struct world *world, const char *id);
+void world_heartbeat(struct world *world, const char *id, uint64_t sequence);
+void world_event(struct world *world, const char *id, Spillway__Control__Event *event);
+
+struct world_join {
+    const char *room, *identity;
+    const char *offer_file; /* in tests/data/sdp, NULL: none embedded */
+    bool reconnect;
+    void (*grants)(struct token_video *video); /* NULL: roomJoin alone */
+};
+void world_join(struct world *world, uint64_t conn, const struct world_join *join);
+void world_signal(struct world *world, uint64_t conn, const Livekit__SignalRequest *request);
+void world_offer(struct world *world, uint64_t conn, const char *offer_file, uint32_t id);
+void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type);
+/* DTLS of the transport with that number is through. */
+void world_connected(struct world *world, size_t transport);
+void world_twirp(struct world *world, const char *method, const char *json);
+
+/* A token for these grants, to be freed. */
+char *world_token(struct world *world, const char *identity, const struct token_video *video);
+
+#endif

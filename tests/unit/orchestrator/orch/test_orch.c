@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The life of a meeting as the orchestrator tells it: joins, tracks, moves, losses, API calls.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/orch_world.h"
+
+#define MICROPHONE "bdff7259-4fed-4deb-bf36-e87d9a3f493c" /* of chromium-publish.offer */
+#define CAMERA     "b43b7cab-1f6a-433c-9307-80364c14926b"
+
+static void join(struct world *world, uint64_t conn, const char *identity, const char *offer)
+{
+    world_join(world, conn,
+               &(struct world_join){.room = "lobby", .identity = identity, .offer_file = offer});
+}
+
+/* alice is active and publishes microphone and camera. */
+static void alice_publishes(struct world *world)
+{
+    world_node(world, "ND_a");
+    join(world, 1, "alice", "chromium-publish.offer");
+    world_add_track(world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_add_track(world, 1, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    world_connected(world, 1);
+    world_offer(world, 1, "chromium-publish.offer", 2);
+    world_story(world);
+}
+
+/* Goal: a join is answered in one go: join, answer, the node told in parallel; keys make it active.
+ */
+static void first_join(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    assert_string_equal(world_story(&world), "node ND_a < registered\n");
+    join(&world, 1, "alice", "chromium-join.offer");
+    assert_string_equal(world_story(&world),
+                        "webhook room_started\n"
+                        "conn 1 accept\n"
+                        "conn 1 < join alice others=0\n"
+                        "conn 1 < refresh_token\n"
+                        "front T1 open\n"
+                        "front T1 route ND_a\n"
+                        "conn 1 < answer 1 tracks=0\n"
+                        "conn 1 < update alice=joined/0\n"
+                        "node ND_a < spec v1 base=0 t=1 k=0 s=0 -t=0 -k=0 -s=0\n");
+    assert_non_null(strstr(world.last_answer, "a=ice-lite"));
+    assert_non_null(strstr(world.last_answer, "a=setup:passive"));
+    world_connected(&world, 1);
+    assert_string_equal(world_story(&world),
+                        "webhook participant_joined\n"
+                        "conn 1 < update alice=active/0\n"
+                        "node ND_a < spec v2 base=1 t=1 k=0 s=0 -t=0 -k=0 -s=0\n");
+    world_fini(&world);
+}
+
+/* Goal: who joins a room with tracks gets them in the answer to its first offer; who is there
+ * already is asked for an offer, and gets them in that. */
+static void publish_and_subscribe(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    join(&world, 2, "bob", "chromium-join.offer");
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 2 < join bob others=1\n"));
+    assert_non_null(strstr(story, "conn 2 < answer 1 tracks=2\n"));
+    assert_non_null(strstr(story, "node ND_a < spec v6 base=5 t=1 k=0 s=2"));
+    assert_null(strstr(story, "sections"));
+
+    /* bob publishes: alice is poked, and her next offer is answered with his track. */
+    world_add_track(&world, 2, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_story(&world);
+    world_offer(&world, 2, "chromium-publish.offer", 2);
+    story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < update bob=joined/1\n"));
+    assert_non_null(strstr(story, "conn 1 < sections audio=0 video=0\n"));
+    world_offer(&world, 1, "chromium-publish.offer", 3);
+    story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < answer 3 tracks=1\n"));
+    assert_null(strstr(story, "sections"));
+    world_fini(&world);
+}
+
+static void unsubscribe(struct world *world, uint64_t conn, const char *sid)
+{
+    char *sids[] = {(char *)sid};
+    Livekit__UpdateSubscription update = LIVEKIT__UPDATE_SUBSCRIPTION__INIT;
+    update.n_track_sids = 1;
+    update.track_sids = sids;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION;
+    request.subscription = &update;
+    world_signal(world, conn, &request);
+}
+
+/* Goal: an unsubscribed track leaves the node's spec at once, and the section in the next answer.
+ */
+static void unsubscribe_track(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    join(&world, 2, "bob", "chromium-join.offer");
+    world_story(&world);
+    unsubscribe(&world, 2, world.last_sid);
+    assert_string_equal(world_story(&world),
+                        "conn 2 < sections audio=0 video=0\n"
+                        "node ND_a < spec v7 base=6 t=0 k=0 s=0 -t=0 -k=0 -s=1\n");
+    world_offer(&world, 2, "chromium-join.offer", 2);
+    assert_non_null(strstr(world_story(&world), "conn 2 < answer 2 tracks=1\n"));
+    world_fini(&world);
+}
+
+/* Goal: a move gives the new node everything, with fresh SSRCs, and the client a candidate with a
+ * higher priority; the old node is told to drop the room. */
+static void move_room(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    join(&world, 2, "bob", "chromium-join.offer");
+    uint32_t old_ssrc = world.last_spec->subscriptions[0]->ssrc;
+    world_node(&world, "ND_b");
+    world_story(&world);
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    world_advance(&world, 0);
+    world_heartbeat(&world, "ND_b", 1);
+    assert_string_equal(world_story(&world),
+                        "node ND_a < drop v7 base=0 t=0 k=0 s=0 -t=0 -k=0 -s=0\n"
+                        "front T1 route ND_b\n"
+                        "conn 1 < trickle udp\n"
+                        "conn 1 < trickle tcp\n"
+                        "front T2 route ND_b\n"
+                        "conn 2 < trickle udp\n"
+                        "conn 2 < trickle tcp\n"
+                        "node ND_b < spec v8 base=0 t=2 k=2 s=2 -t=0 -k=0 -s=0\n");
+    assert_int_not_equal(world.last_spec->subscriptions[0]->ssrc, old_ssrc);
+    assert_true(world.last_spec->transports[0]->check_priority > 1000001);
+    assert_int_equal(world.last_spec->tracks[1]->n_layers, 3);
+    assert_int_equal(world.last_spec->transports[0]->srtp->client_key.len, 28);
+    world_fini(&world);
+}
+
+/* Goal: what a client may not do is refused with a reason; nobody else notices. */
+static void refusals(void **state)
+{
+    (void)state;
+    struct world world;
+    struct entry_request none = {.path = "/rtc/v1",
+                                 .authorization = "",
+                                 .access_token = "",
+                                 .join_request = "",
+                                 .protocol = "",
+                                 .room = ""};
+    struct effect effect;
+    world_init(&world);
+    join(&world, 1, "alice", "chromium-join.offer");
+    assert_string_equal(world_story(&world),
+                        "conn 1 refuse 503 no media node can take this room now\n");
+    orch_connect(world.orch, world.now_us, 2, &none, "");
+    assert_true(orch_poll(world.orch, &effect));
+    assert_int_equal(effect.status, 401);
+    effect_fini(&effect);
+    assert_false(orch_poll(world.orch, &effect));
+
+    world_node(&world, "ND_a");
+    join(&world, 3, "alice", "chromium-join.offer");
+    world_story(&world);
+    orch_signal(world.orch, world.now_us, 3, (struct bytes){(const uint8_t *)"\xff\xff", 2});
+    world_advance(&world, 0);
+    world_heartbeat(&world, "ND_a", 1);
+    assert_string_equal(world_story(&world),
+                        "conn 3 < leave reason=6 action=0\n"
+                        "conn 3 close 1008 not a SignalRequest\n"
+                        "webhook participant_connection_aborted\n"
+                        "front T1 close\n"
+                        "node ND_a < spec v2 base=1 t=0 k=0 s=0 -t=1 -k=0 -s=0\n");
+    world_fini(&world);
+}
+
+/* Goal: signalling lost and back: the session is as it was; unknown sessions are told to start
+ * over. */
+static void resume(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    orch_disconnected(world.orch, world.now_us, 1);
+    world_advance(&world, TIME_MS(500));
+    assert_string_equal(world_story(&world), "");
+    world_join(&world, 4,
+               &(struct world_join){.room = "lobby", .identity = "alice", .reconnect = true});
+    assert_string_equal(world_story(&world), "conn 4 accept\n"
+                                             "conn 4 < reconnect last_seq=0\n"
+                                             "conn 4 < update alice=active/2\n"
+                                             "conn 4 < refresh_token\n");
+    world_join(&world, 5,
+               &(struct world_join){.room = "lobby", .identity = "carol", .reconnect = true});
+    assert_string_equal(world_story(&world), "conn 5 accept\n"
+                                             "conn 5 < leave reason=6 action=2\n"
+                                             "conn 5 close 1000\n");
+    world_fini(&world);
+}
+
+/* Goal: a second join of the same identity replaces the first, which must not come back. */
+static void duplicate_identity(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    join(&world, 2, "alice", "chromium-join.offer");
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < leave reason=2 action=0\nconn 1 close 1000\n"));
+    assert_non_null(strstr(story, "conn 2 < join alice others=0\n"));
+    assert_non_null(strstr(story, "conn 2 < update alice=gone/0 alice=joined/0\n"));
+    world_fini(&world);
+}
+
+/* Goal: silence is not presence: no ping, no media, and the empty room ends. */
+static void timeouts(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    world_advance(&world, TIME_S(16));
+    assert_non_null(strstr(world_story(&world), "conn 1 close 1000\n"));
+    Spillway__Control__TransportLost lost = SPILLWAY__CONTROL__TRANSPORT_LOST__INIT;
+    lost.transport = world.transports[0];
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST;
+    event.transport_lost = &lost;
+    world_event(&world, "ND_a", &event);
+    world_advance(&world, TIME_S(6));
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "webhook participant_left\n"));
+    assert_non_null(strstr(story, "front T1 close\n"));
+    world_advance(&world, TIME_S(21));
+    story = world_story(&world);
+    assert_non_null(strstr(story, "webhook room_finished\n"));
+    assert_non_null(strstr(story, "node ND_a < drop"));
+    world_fini(&world);
+}
+
+/* Goal: loud people are told to everybody, as changes; the report that stops ends it. */
+static void speakers(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    Spillway__Control__Level level = SPILLWAY__CONTROL__LEVEL__INIT, *levels[] = {&level};
+    level.track = 1;
+    level.level_dbov = 20;
+    level.active_permille = 900;
+    Spillway__Control__Levels report = SPILLWAY__CONTROL__LEVELS__INIT;
+    report.levels = levels;
+    report.n_levels = 1;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_LEVELS;
+    event.levels = &report;
+    world_event(&world, "ND_a", &event);
+    assert_string_equal(world_story(&world), "conn 1 < speaker on 0.125\n");
+    world_event(&world, "ND_a", &event);
+    assert_string_equal(world_story(&world), "");
+    world_advance(&world, TIME_S(1));
+    assert_string_equal(world_story(&world), "conn 1 < speaker off 0.000\n");
+    world_fini(&world);
+}
+
+/* Goal: the server API acts on rooms and answers with what LiveKit's SDKs expect. */
+static void server_api(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    world_twirp(&world, "ListRooms", "{}");
+    assert_int_equal(world.last_status, 200);
+    assert_non_null(strstr(world.last_reply, "\"name\":\"lobby\""));
+    assert_non_null(strstr(world.last_reply, "\"num_participants\":1"));
+    world_twirp(&world, "GetParticipant", "{\"room\":\"lobby\",\"identity\":\"nobody\"}");
+    assert_int_equal(world.last_status, 404);
+    world_story(&world);
+    char json[256];
+    snprintf(json, sizeof(json),
+             "{\"room\":\"lobby\",\"identity\":\"alice\",\"trackSid\":\"%s\",\"muted\":true}",
+             world.last_sid);
+    world_twirp(&world, "MutePublishedTrack", json);
+    assert_string_equal(world_story(&world),
+                        "conn 1 < mute muted=1\n"
+                        "reply 1 200\n"
+                        "conn 1 < update alice=active/2\n"
+                        "node ND_a < spec v6 base=5 t=0 k=1 s=0 -t=0 -k=0 -s=0\n");
+    world_twirp(&world, "RemoveParticipant", "{\"room\":\"lobby\",\"identity\":\"alice\"}");
+    assert_non_null(strstr(world_story(&world), "conn 1 < leave reason=4 action=0\n"));
+    world_twirp(&world, "DeleteRoom", "{\"room\":\"lobby\"}");
+    assert_int_equal(world.last_status, 200);
+    world_twirp(&world, "DeleteRoom", "{\"room\":\"lobby\"}");
+    assert_int_equal(world.last_status, 404);
+    world_fini(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_join),         cmocka_unit_test(publish_and_subscribe),
+        cmocka_unit_test(unsubscribe_track),  cmocka_unit_test(move_room),
+        cmocka_unit_test(refusals),           cmocka_unit_test(resume),
+        cmocka_unit_test(duplicate_identity), cmocka_unit_test(timeouts),
+        cmocka_unit_test(speakers),           cmocka_unit_test(server_api),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
