@@ -31,9 +31,12 @@ if(SPILLWAY_FUZZ)
 endif()
 
 find_package(PkgConfig REQUIRED)
-foreach(pair zmq:libzmq uv:libuv srtp:libsrtp2 ssl:openssl usrsctp:usrsctp hiredis:hiredis
+if(SPILLWAY_TESTS)
+  set(test_modules cmocka:cmocka)
+endif()
+foreach(pair ${test_modules} zmq:libzmq uv:libuv srtp:libsrtp2 ssl:openssl usrsctp:usrsctp hiredis:hiredis
     protobufc:libprotobuf-c websockets:libwebsockets jansson:jansson jwt:libjwt yaml:yaml-0.1
-    curl:libcurl cmocka:cmocka zlib:zlib)
+    curl:libcurl zlib:zlib)
   string(REPLACE ":" ";" pair ${pair})
   list(GET pair 0 name)
   list(GET pair 1 module)
@@ -84,19 +87,26 @@ function(spillway_integration_test name)
 endfunction()
 
 # spillway_fuzz(NAME SOURCES fuzz_x.c DEPS library ...): a libFuzzer target whose committed corpus is
-# tests/fuzz/corpus/NAME; the test runs it for a few seconds with the label fuzz.
+# tests/fuzz/corpus/NAME; the test runs it for a few seconds with the label fuzz. clang builds it
+# (SPILLWAY_FUZZ); any other build runs those of the build directory SPILLWAY_FUZZ_DIR, if given, so
+# that one ctest runs everything.
 function(spillway_fuzz name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS" ${ARGN})
-  if(NOT SPILLWAY_FUZZ)
+  set(dir ${SPILLWAY_FUZZ_DIR})
+  if(SPILLWAY_FUZZ)
+    set(dir ${CMAKE_BINARY_DIR}/fuzz)
+    add_executable(fuzz_${name} ${arg_SOURCES})
+    target_link_libraries(fuzz_${name} PRIVATE spillway_options ${arg_DEPS})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${dir})
+  endif()
+  if(NOT dir)
     return()
   endif()
-  add_executable(fuzz_${name} ${arg_SOURCES})
-  target_link_libraries(fuzz_${name} PRIVATE spillway_options ${arg_DEPS})
-  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   # New inputs go to a scratch folder in the build tree; the committed corpus is only read.
-  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/found/${name})
-  add_test(NAME fuzz.${name} COMMAND fuzz_${name} -max_total_time=3 -timeout=5 -rss_limit_mb=1024
-    -print_final_stats=1 ${CMAKE_CURRENT_BINARY_DIR}/found/${name}
-    ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  set(found ${CMAKE_BINARY_DIR}/fuzz/found/${name})
+  file(MAKE_DIRECTORY ${found})
+  add_test(NAME fuzz.${name} COMMAND ${dir}/fuzz_${name} -max_total_time=3 -timeout=5
+    -rss_limit_mb=1024 -print_final_stats=1 ${found} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
