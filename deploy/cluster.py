@@ -63,15 +63,15 @@ class Failed(Exception):
 def make_keys(options, names):
     """A key pair for the orchestrator and for each node, unless they are there from before."""
     keys = options.run / "keys"
-    nodes = keys / "nodes"
-    nodes.mkdir(parents=True, exist_ok=True)
-    for directory, name in [(keys, "orchestrator")] + [(nodes, name) for name in names]:
-        if not (directory / f"{name}.key").exists():
-            done = subprocess.run(
-                [options.build / "orchestrator/cli/spillctl", "keys", name, "--dir", directory],
-                capture_output=True, text=True, check=False)
+    keys.mkdir(mode=0o700, exist_ok=True)
+    for directory, owners in ((keys, ["orchestrator"]), (keys / "nodes", names)):
+        missing = [name for name in owners if not (directory / f"{name}.key").exists()]
+        if missing:
+            done = subprocess.run([options.build / "orchestrator/cli/spillctl", "keys", "--out",
+                                   directory, *missing],
+                                  capture_output=True, text=True, check=False)
             if done.returncode != 0:
-                raise Failed(f"spillctl keys {name}: {done.stderr.strip()}")
+                raise Failed(f"spillctl keys: {done.stderr.strip()}")
 
 
 def orchestrator_config(options):
