@@ -85,7 +85,7 @@ void stream_compose(const struct stream_sender *sender, uint64_t index,
     out->payload_len = rtp->payload.len;
     out->source = packet;
     if (slot->state == SLOT_FILLER) {
-        out->payload_type = sender->sent.payload_type; /* the source's may mean nothing here */
+        out->payload_type = sender->codecs[sender->sent.codec].number;
         out->marker = false;
         out->padding = true;
         out->prefix[0] = 1; /* RFC 3550 §5.1: the last byte of padding counts all of it */

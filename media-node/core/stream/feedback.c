@@ -54,9 +54,12 @@ static void wrap_in_rtx(struct stream_sender *sender, uint8_t payload_type, stru
     out->rtx = true;
 }
 
+/* A source packet without a payload has no codec: it goes out as padding of the current one. */
 static uint8_t rtx_type(const struct stream_sender *sender, const struct stream_packet *packet)
 {
-    return sender->rtx_ssrc != 0 ? sender->codecs[packet->codec].rtx : 0;
+    enum rtp_codec codec =
+        packet->codec != RTP_CODEC_NONE ? packet->codec : (enum rtp_codec)sender->sent.codec;
+    return sender->rtx_ssrc != 0 ? sender->codecs[codec].rtx : 0;
 }
 
 /* Why a packet that is there may not be sent again; 0 if it may. */

@@ -227,8 +227,7 @@ static void begin(struct stream_sender *sender, const struct stream_packet *pack
     sender->run = run;
     sender->current = (int8_t)packet->layer;
     sender->temporal = (struct stream_temporal){
-        .limit = sender->want.temporal_max,
-        .limit_before = sender->want.temporal_max,
+        .steps = {{.since = 0, .limit = sender->want.temporal_max}},
     };
     sender->picture_lost = false;
     sender->stats.switches++;
@@ -243,7 +242,7 @@ static void adjust_temporal(struct stream_sender *sender, const struct stream_pa
     struct stream_temporal *temporal = &sender->temporal;
     uint8_t wanted = sender->want.temporal_max;
     uint8_t layer = packet->vp8.temporal;
-    uint8_t limit = temporal->limit;
+    uint8_t limit = temporal->steps[0].limit;
     if (wanted == limit || !packet->vp8.start) {
         return;
     }
@@ -252,10 +251,11 @@ static void adjust_temporal(struct stream_sender *sender, const struct stream_pa
     } else if (layer > limit && layer <= wanted && packet->vp8.layer_sync) {
         limit = layer;
     }
-    if (limit != temporal->limit) {
-        temporal->limit_before = temporal->limit;
-        temporal->limit = limit;
-        temporal->since = packet->seq;
+    if (limit != temporal->steps[0].limit) {
+        memmove(temporal->steps + 1, temporal->steps,
+                sizeof(temporal->steps) - sizeof(temporal->steps[0]));
+        temporal->steps[0].since = packet->seq;
+        temporal->steps[0].limit = limit;
     }
 }
 
@@ -282,7 +282,7 @@ static bool left_out(struct stream_sender *sender, const struct stream_packet *p
     }
     struct stream_temporal *temporal = &sender->temporal;
     adjust_temporal(sender, packet);
-    if (packet->vp8.temporal <= temporal->limit) {
+    if (packet->vp8.temporal <= temporal->steps[0].limit) {
         return false;
     }
     uint16_t picture = packet->vp8.picture_id;
@@ -297,11 +297,12 @@ static bool left_out(struct stream_sender *sender, const struct stream_packet *p
 bool stream_sender_late_left_out(struct stream_sender *sender, const struct stream_packet *packet)
 {
     const struct stream_temporal *temporal = &sender->temporal;
-    if (nothing_to_send(sender, packet)) {
-        return true;
+    size_t step = 0;
+    while (step < TEMPORAL_STEPS - 1 && packet->seq < temporal->steps[step].since) {
+        step++;
     }
-    uint8_t limit = packet->seq < temporal->since ? temporal->limit_before : temporal->limit;
-    return packet->codec == RTP_CODEC_VP8 && packet->vp8.temporal > limit;
+    return nothing_to_send(sender, packet) ||
+           (packet->codec == RTP_CODEC_VP8 && packet->vp8.temporal > temporal->steps[step].limit);
 }
 
 /* ---- Forwarding ----------------------------------------------------------------------------- */
@@ -338,7 +339,7 @@ static void note_sent(struct stream_sender *sender, const struct stream_packet *
                       const struct stream_out *out)
 {
     struct stream_sent *sent = &sender->sent;
-    sent->payload_type = out->payload_type;
+    sent->codec = (uint8_t)packet->codec;
     if (!sent->known || ts_diff(out->timestamp, sent->ts) >= 0) {
         sent->known = true;
         sent->ts = out->timestamp;

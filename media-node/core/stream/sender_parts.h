@@ -87,7 +87,7 @@ struct stream_sent {
     bool picture_known;
     bool tl0_known;
     bool key_known;
-    uint8_t payload_type;
+    uint8_t codec; /* enum rtp_codec */
     uint8_t tl0;
     uint8_t key;
     uint16_t picture;
@@ -97,11 +97,14 @@ struct stream_sent {
     int64_t wall_us;
 };
 
-/* VP8 temporal layers let through. */
+/* VP8 temporal layers let through: the highest one, and what it was before, newest first, for
+ * packets that come late. Letting more in takes up to three steps. */
+#define TEMPORAL_STEPS 4
 struct stream_temporal {
-    uint8_t limit;        /* highest layer now */
-    uint8_t limit_before; /* the same for source numbers below since */
-    uint64_t since;
+    struct {
+        uint64_t since; /* source number */
+        uint8_t limit;
+    } steps[TEMPORAL_STEPS];
     bool left_out;    /* picture is set */
     uint16_t picture; /* id of the last frame left out */
 };

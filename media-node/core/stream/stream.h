@@ -76,7 +76,7 @@ struct stream_receiver_config {
     uint8_t audio_level_id;                /* RFC 6464 extension's id, 0 not negotiated */
 };
 
-/* config is copied. An idle receiver takes about 1.5 KB; cache and NACK list come with media. */
+/* config is copied. An idle receiver takes 1 KB; cache and NACK list come with media. */
 struct stream_receiver *stream_receiver_new(const struct stream_receiver_config *config,
                                             int64_t now_us);
 void stream_receiver_free(struct stream_receiver *receiver);
@@ -209,7 +209,7 @@ struct stream_want {
     uint8_t temporal_max; /* 7: all */
 };
 
-/* An idle sender takes about 0.5 KB; its ring (video 8 KB, audio 2 KB) comes with media. It starts
+/* An idle sender takes 0.6 KB; its ring (video 8 KB, audio 2 KB) comes with media. It starts
  * paused: tell stream_sender_want, and stream_sender_layers to have it ask for a key frame before
  * the first packet comes. */
 struct stream_sender *stream_sender_new(const struct stream_sender_config *config, int64_t now_us);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: sender reports let a subscriber play audio and video of one publisher in sync, whatever was
+ * rewritten on the way, and its receiver reports tell loss, jitter and round trip.
+ */
+#include "tests/unit/media-node/stream/kit.h"
+
+#define MS   TIME_MS(1)
+#define WALL TIME_S(1700000000) /* the publisher's clock at our time 0 */
+
+static const struct stream_want all = {.spatial_max = 3, .temporal_max = 7};
+
+/* One media stream of a publisher, forwarded. */
+struct flow {
+    struct stream_receiver *receiver;
+    struct stream_sender *sender;
+    enum stream_kind kind;
+    uint32_t clock_hz;
+    uint32_t ts_zero; /* RTP time of the publisher's wall clock WALL */
+    uint16_t seq;
+};
+
+static struct flow open_flow(enum stream_kind kind, uint32_t ts_zero)
+{
+    struct flow flow = {.receiver = kit_receiver(kind, 0),
+                        .sender = kit_sender(kind),
+                        .kind = kind,
+                        .clock_hz = kind == STREAM_VIDEO ? 90000 : 48000,
+                        .ts_zero = ts_zero};
+    stream_sender_want(flow.sender, 0, &all);
+    return flow;
+}
+
+static void close_flow(struct flow *flow)
+{
+    stream_receiver_free(flow->receiver);
+    stream_sender_free(flow->sender);
+}
+
+static uint32_t rtp_time(const struct flow *flow, int64_t captured_us)
+{
+    return flow->ts_zero + (uint32_t)(captured_us / 1000 * flow->clock_hz / 1000);
+}
+
+/* What was captured at captured_us after WALL arrives at now_us. Returns the outgoing timestamp. */
+static uint32_t media(struct flow *flow, int64_t captured_us, int64_t now_us)
+{
+    struct kit_packet packet;
+    struct stream_out out;
+    struct kit_spec spec = {
+        .seq = flow->seq++, .ts = rtp_time(flow, captured_us), .start = true, .key = true};
+    if (flow->kind == STREAM_VIDEO) {
+        kit_vp8(&packet, &spec);
+    } else {
+        kit_opus(&packet, &spec);
+    }
+    const struct stream_packet *given = kit_feed(flow->receiver, now_us, &packet);
+    assert_int_equal(stream_sender_forward(flow->sender, now_us, given, &out), STREAM_SEND);
+    return out.timestamp;
+}
+
+static void source_report(struct flow *flow, int64_t captured_us, int64_t now_us)
+{
+    struct rtcp_sr sr = {.ntp = rtcp_ntp(WALL + captured_us), .ts = rtp_time(flow, captured_us)};
+    stream_receiver_sender_report(flow->receiver, now_us, &sr);
+}
+
+/* When, by the publisher's clock, a receiver takes an outgoing timestamp to be captured. */
+static int64_t captured_us(const struct flow *flow, const struct rtcp_sr *sr, uint32_t timestamp)
+{
+    int64_t since_us = (int64_t)ts_diff(timestamp, sr->ts) * 1000000 / flow->clock_hz;
+    return rtcp_ntp_to_wall_us(sr->ntp) + since_us - WALL;
+}
+
+static void audio_and_video_stay_in_sync(void **state)
+{
+    (void)state;
+    struct flow video = open_flow(STREAM_VIDEO, 123456);
+    struct flow audio = open_flow(STREAM_AUDIO, 0xfffff000);
+    struct rtcp_sr video_sr;
+    struct rtcp_sr audio_sr;
+    media(&video, 100 * MS, 150 * MS);
+    media(&audio, 100 * MS, 110 * MS);
+    assert_int_equal(stream_sender_report(video.sender, 150 * MS, &video_sr), ERR_AGAIN);
+    source_report(&video, 200 * MS, 230 * MS); /* with delays of their own */
+    source_report(&audio, 300 * MS, 380 * MS);
+
+    /* Video pauses for a while, so its timestamps are shifted. */
+    struct stream_want paused = {.paused = true};
+    stream_sender_want(video.sender, 400 * MS, &paused);
+    stream_sender_want(video.sender, 2400 * MS, &all);
+    uint32_t video_ts = media(&video, 2500 * MS, 2550 * MS);
+    uint32_t audio_ts = media(&audio, 2500 * MS, 2520 * MS);
+    assert_int_equal(stream_sender_report(video.sender, 3000 * MS, &video_sr), 0);
+    assert_int_equal(stream_sender_report(audio.sender, 2700 * MS, &audio_sr), 0);
+    assert_in_range(captured_us(&video, &video_sr, video_ts), 2499 * MS, 2501 * MS);
+    assert_in_range(captured_us(&audio, &audio_sr, audio_ts), 2499 * MS, 2501 * MS);
+    assert_int_equal(video_sr.packets, 2);
+    assert_int_equal(video_sr.octets, 2 * 11);
+    close_flow(&video);
+    close_flow(&audio);
+}
+
+static void receiver_reports_tell_the_round_trip(void **state)
+{
+    (void)state;
+    struct flow flow = open_flow(STREAM_VIDEO, 0);
+    struct rtcp_sr srs[6];
+    struct stream_sender_stats stats;
+    source_report(&flow, 0, 0);
+    media(&flow, 0, 0);
+    for (int i = 0; i < 6; i++) {
+        int64_t now_us = (1000 + i * 100) * MS;
+        assert_int_equal(stream_sender_report(flow.sender, now_us, &srs[i]), 0);
+    }
+    struct rtcp_report report = {.ssrc = SSRC_OUT,
+                                 .lsr = rtcp_ntp_middle(srs[4].ntp),
+                                 .dlsr = 65536 / 4,
+                                 .jitter = 900,
+                                 .lost = 12,
+                                 .fraction = 25};
+    stream_sender_on_report(flow.sender, 1690 * MS, &report); /* sent 1400, held 250 */
+    stream_sender_stats(flow.sender, &stats);
+    assert_int_equal(stats.rtt_us, 40 * MS);
+    assert_int_equal(stats.jitter_us, 10 * MS);
+    assert_int_equal(stats.lost, 12);
+    assert_int_equal(stats.fraction_lost, 25);
+
+    report.lsr = rtcp_ntp_middle(srs[0].ntp); /* forgotten by now */
+    report.lost = -3;
+    stream_sender_on_report(flow.sender, 1700 * MS, &report);
+    report.lsr = 0;
+    stream_sender_on_report(flow.sender, 1700 * MS, &report);
+    stream_sender_stats(flow.sender, &stats);
+    assert_int_equal(stats.rtt_us, 40 * MS);
+    assert_int_equal(stats.lost, 0);
+
+    report.lsr = rtcp_ntp_middle(srs[5].ntp); /* held longer than it takes: no negative times */
+    report.dlsr = 65536 * 9;
+    stream_sender_on_report(flow.sender, 1800 * MS, &report);
+    stream_sender_stats(flow.sender, &stats);
+    assert_int_equal(stats.rtt_us, 1);
+    close_flow(&flow);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(audio_and_video_stay_in_sync),
+        cmocka_unit_test(receiver_reports_tell_the_round_trip),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
