@@ -3,12 +3,12 @@
 
 #include "common/bus/bus.h"
 #include "common/net/net.h"
+#include "media-node/core/node/node.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#define OVERRIDES_MAX 64
-#define PORT_MAX      65535
+#define PORT_MAX 65535
 
 const char settings_help[] =
     "Usage: spillway-node [options]\n"
@@ -80,81 +80,15 @@ static const struct config_key keys[] = {
 };
 static const struct config_table table = CONFIG_TABLE(keys, struct settings);
 
-/* What the command line said, before any file is read. */
-struct arguments {
-    const char *path;
-    const char *overrides[OVERRIDES_MAX];
-    size_t override_count;
-    char workers[64];
-    char name[256];
+const struct config_option settings_options[] = {
+    {"--workers", "workers"},
+    {"--name", "name"},
+    {NULL, NULL},
 };
 
-MUST_CHECK static int add_override(struct arguments *arguments, const char *text,
-                                   char error[CONFIG_ERROR_MAX])
-{
-    if (arguments->override_count == OVERRIDES_MAX) {
-        snprintf(error, CONFIG_ERROR_MAX, "too many settings on the command line");
-        return ERR_TOO_BIG;
-    }
-    arguments->overrides[arguments->override_count++] = text;
-    return 0;
-}
-
-/* An option with a value; ERR_NOT_FOUND if the name is none of ours. */
-MUST_CHECK static int take_value(struct arguments *arguments, const char *name, const char *value,
-                                 char error[CONFIG_ERROR_MAX])
-{
-    if (strcmp(name, "--config") == 0) {
-        arguments->path = value;
-        return 0;
-    }
-    if (strcmp(name, "--set") == 0) {
-        return add_override(arguments, value, error);
-    }
-    if (strcmp(name, "--workers") == 0) {
-        snprintf(arguments->workers, sizeof(arguments->workers), "workers=%s", value);
-        return add_override(arguments, arguments->workers, error);
-    }
-    if (strcmp(name, "--name") == 0) {
-        snprintf(arguments->name, sizeof(arguments->name), "name=%s", value);
-        return add_override(arguments, arguments->name, error);
-    }
-    return ERR_NOT_FOUND;
-}
-
-MUST_CHECK static int parse_arguments(struct arguments *arguments, enum settings_command *command,
-                                      int argc, char *const *argv, char error[CONFIG_ERROR_MAX])
-{
-    *command = SETTINGS_RUN;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            *command = SETTINGS_HELP;
-            return 0;
-        }
-        if (strcmp(argv[i], "--version") == 0) {
-            *command = SETTINGS_VERSION;
-            return 0;
-        }
-        if (strcmp(argv[i], "--check") == 0) {
-            *command = SETTINGS_CHECK;
-            continue;
-        }
-        int err = i + 1 < argc ? take_value(arguments, argv[i], argv[i + 1], error) : ERR_NOT_FOUND;
-        if (err == ERR_NOT_FOUND) {
-            snprintf(error, CONFIG_ERROR_MAX, "unknown option or missing value: %s (see --help)",
-                     argv[i]);
-            return ERR_INVALID;
-        }
-        if (err != 0) {
-            return err;
-        }
-        i++;
-    }
-    return 0;
-}
-
-MUST_CHECK static int complain(const struct arguments *arguments, char error[CONFIG_ERROR_MAX],
-                               const char *key, const char *what)
+/* No table could say these: which key, and why not. */
+MUST_CHECK static int complain(const struct config_arguments *arguments,
+                               char error[CONFIG_ERROR_MAX], const char *key, const char *what)
 {
     const char *where = arguments->path == NULL ? "settings" : arguments->path;
     snprintf(error, CONFIG_ERROR_MAX, "%s: %s: %s", where, key, what);
@@ -162,10 +96,13 @@ MUST_CHECK static int complain(const struct arguments *arguments, char error[CON
 }
 
 MUST_CHECK static int check_orchestrators(const struct settings *settings,
-                                          const struct arguments *arguments,
+                                          const struct config_arguments *arguments,
                                           char error[CONFIG_ERROR_MAX])
 {
     const struct settings_orchestrator *items = settings->orchestrators.items;
+    if (settings->orchestrators.count > NODE_LINKS_MAX) {
+        return complain(arguments, error, "orchestrators", "more than 8");
+    }
     for (size_t i = 0; i < settings->orchestrators.count; i++) {
         bool key = items[i].key[0] != '\0';
         bool file = items[i].key_file[0] != '\0';
@@ -179,21 +116,31 @@ MUST_CHECK static int check_orchestrators(const struct settings *settings,
     return 0;
 }
 
+/* 0.0.0.0 or ::. */
+static bool is_any(const struct net_addr *addr)
+{
+    static const uint8_t zeros[sizeof(addr->ip)];
+    return memcmp(addr->ip, zeros, sizeof(zeros)) == 0;
+}
+
 /* What the table can't say: addresses, and values that must fit each other. */
-MUST_CHECK static int check(const struct settings *settings, const struct arguments *arguments,
-                            char error[CONFIG_ERROR_MAX])
+MUST_CHECK static int check(const struct settings *settings,
+                            const struct config_arguments *arguments, char error[CONFIG_ERROR_MAX])
 {
     struct net_addr addr;
     const struct settings_media *media = &settings->media;
-    if (net_addr_parse(&addr, media->ip, 0) != 0) {
+    if (media->advertise.count > NODE_ADVERTISE_MAX) {
+        return complain(arguments, error, "media.advertise", "more than 8");
+    }
+    if (net_from_text(&addr, media->ip, 0) != 0) {
         return complain(arguments, error, "media.ip", "not an address");
     }
-    if (media->advertise.count == 0 && net_addr_is_any(&addr)) {
+    if (media->advertise.count == 0 && is_any(&addr)) {
         return complain(arguments, error, "media.advertise",
                         "needed when media.ip is every address: where do clients reach this node?");
     }
     for (size_t i = 0; i < media->advertise.count; i++) {
-        if (net_addr_parse(&addr, media->advertise.items[i], 0) != 0 || net_addr_is_any(&addr)) {
+        if (net_from_text(&addr, media->advertise.items[i], 0) != 0 || is_any(&addr)) {
             return complain(arguments, error, "media.advertise", "not an address");
         }
     }
@@ -206,26 +153,21 @@ MUST_CHECK static int check(const struct settings *settings, const struct argume
     return check_orchestrators(settings, arguments, error);
 }
 
-int settings_load(struct settings *out, enum settings_command *command, int argc, char *const *argv,
+int settings_load(struct settings *out, const struct config_arguments *arguments,
                   char error[CONFIG_ERROR_MAX])
 {
-    struct arguments arguments = {0};
-    int err = parse_arguments(&arguments, command, argc, argv, error);
-    if (err != 0 || *command == SETTINGS_HELP || *command == SETTINGS_VERSION) {
-        return err;
-    }
     struct config_source source = {
-        .path = arguments.path,
+        .path = arguments->path,
         .env_prefix = "SPILLWAY_NODE_",
         .env = environ,
-        .overrides = arguments.overrides,
-        .override_count = arguments.override_count,
+        .overrides = (const char *const *)arguments->overrides,
+        .override_count = arguments->override_count,
     };
-    err = config_load(&table, &source, out, error);
+    int err = config_load(&table, &source, out, error);
     if (err != 0) {
         return err;
     }
-    err = check(out, &arguments, error);
+    err = check(out, arguments, error);
     if (err != 0) {
         settings_free(out);
     }

@@ -6,6 +6,7 @@
 #ifndef MEDIA_NODE_CONFIG_H
 #define MEDIA_NODE_CONFIG_H
 
+#include "common/config/arguments.h"
 #include "common/config/config.h"
 
 struct settings_orchestrator {
@@ -51,18 +52,13 @@ struct settings {
     struct settings_log log;
 };
 
-enum settings_command {
-    SETTINGS_RUN,
-    SETTINGS_CHECK,   /* --check: the settings are fine, do no more */
-    SETTINGS_HELP,    /* --help */
-    SETTINGS_VERSION, /* --version */
-};
+/* Options of the command line that stand for single settings; for config_arguments_parse. */
+extern const struct config_option settings_options[];
 
-/* Reads the command line and with it every source. On success the caller frees out with
- * settings_free(), unless the command is HELP or VERSION, which leave it untouched. ERR_INVALID,
- * ERR_IO or ERR_TOO_BIG with a text to print before exiting with status 2. */
-MUST_CHECK int settings_load(struct settings *out, enum settings_command *command, int argc,
-                             char *const *argv, char error[CONFIG_ERROR_MAX]);
+/* Reads every source. On success the caller frees out with settings_free(). ERR_INVALID, ERR_IO or
+ * ERR_TOO_BIG with a text to print before exiting with status 2. */
+MUST_CHECK int settings_load(struct settings *out, const struct config_arguments *arguments,
+                             char error[CONFIG_ERROR_MAX]);
 void settings_free(struct settings *settings);
 
 /* What --help prints. */

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Media over UDP: a few sockets, each shared by all clients, on file descriptors of their own,
+ * because libuv's UDP can't receive and send in batches.
+ *
+ * Happy path: a socket is readable, recvmmsg fills up to 64 buffers, the core takes them, and what
+ * it made leaves by sendmmsg, one call for up to 64 packets of a socket, whatever their addresses.
+ *
+ * What fails:
+ *   - The send buffer is full (EAGAIN, ENOBUFS): the rest of the batch is dropped and counted. It
+ *     is media: NACK repairs what was not too late anyway, and waiting would only make it late.
+ *   - The kernel refuses one packet (no route, a forbidden address): that one is dropped.
+ *   - A datagram is longer than our buffers: dropped.
+ *   - recvmmsg fails otherwise: what an earlier send got back as an ICMP error. Read on.
+ *
+ * Left out so far: UDP_SEGMENT. Its place is flush_socket, which sees the runs for one address.
+ */
+#include "media-node/shell/parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES (8 << 20) /* asked of the kernel for each direction */
+#define ROUNDS_MAX   8         /* batches read of one socket before others get their turn */
+
+struct udp_socket {
+    uv_poll_t poll;
+    struct udp *udp;
+    int fd;
+    uint16_t endpoint;
+    /* being collected for sendmmsg */
+    unsigned waiting;
+    struct mmsghdr out[SHELL_BATCH];
+    struct iovec out_bytes[SHELL_BATCH];
+    struct sockaddr_storage out_addrs[SHELL_BATCH];
+};
+
+struct udp {
+    struct shell *shell;
+    struct udp_socket sockets[SHELL_PORTS];
+    size_t count;
+    size_t open; /* handles that libuv still holds */
+    /* recvmmsg of whichever socket is readable */
+    struct mmsghdr in[SHELL_BATCH];
+    struct iovec in_bytes[SHELL_BATCH];
+    struct sockaddr_storage in_addrs[SHELL_BATCH];
+    struct node_datagram batch[SHELL_BATCH];
+    uint8_t buffers[SHELL_BATCH][SHELL_PACKET];
+};
+
+/* ---- Receiving ------------------------------------------------------------------------------- */
+
+/* Returns how many were read, 0 when there is nothing more. */
+static size_t receive(struct udp_socket *socket)
+{
+    struct udp *udp = socket->udp;
+    for (size_t i = 0; i < SHELL_BATCH; i++) {
+        udp->in[i].msg_hdr.msg_namelen = sizeof(udp->in_addrs[i]);
+    }
+    int count = recvmmsg(socket->fd, udp->in, SHELL_BATCH, MSG_DONTWAIT, NULL);
+    return count > 0 ? (size_t)count : 0;
+}
+
+static size_t collect(struct udp_socket *socket, size_t received)
+{
+    struct udp *udp = socket->udp;
+    size_t count = 0;
+    for (size_t i = 0; i < received; i++) {
+        const struct msghdr *header = &udp->in[i].msg_hdr;
+        struct node_datagram *datagram = &udp->batch[count];
+        if ((header->msg_flags & MSG_TRUNC) != 0) {
+            udp->shell->counters.udp_truncated++;
+            continue;
+        }
+        if (net_from_sockaddr(&datagram->remote, header->msg_name, header->msg_namelen) != 0) {
+            continue;
+        }
+        datagram->endpoint = socket->endpoint;
+        datagram->data = udp->buffers[i];
+        datagram->len = udp->in[i].msg_len;
+        count++;
+    }
+    return count;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    struct udp_socket *socket = poll->data;
+    (void)events;
+    if (status < 0) {
+        return;
+    }
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        size_t received = receive(socket);
+        size_t count = collect(socket, received);
+        shell_feed(socket->udp->shell, shell_now(), socket->udp->batch, count);
+        if (received < SHELL_BATCH) {
+            break;
+        }
+    }
+}
+
+/* ---- Sending --------------------------------------------------------------------------------- */
+
+static void flush_socket(struct udp_socket *socket)
+{
+    struct shell_counters *counters = &socket->udp->shell->counters;
+    unsigned sent = 0;
+    while (sent < socket->waiting) {
+        int count = sendmmsg(socket->fd, socket->out + sent, socket->waiting - sent, MSG_DONTWAIT);
+        if (count > 0) {
+            sent += (unsigned)count;
+        } else if (errno == EAGAIN || errno == ENOBUFS) {
+            counters->udp_send_full += socket->waiting - sent;
+            break;
+        } else if (errno != EINTR) {
+            counters->udp_send_failed++;
+            sent++;
+        }
+    }
+    socket->waiting = 0;
+}
+
+void udp_send(struct udp *udp, const struct outbox_packet *packet)
+{
+    assert(packet->path.endpoint < udp->count);
+    struct udp_socket *socket = &udp->sockets[packet->path.endpoint];
+    unsigned i = socket->waiting++;
+    socket->out_bytes[i] = (struct iovec){(void *)(uintptr_t)packet->data, packet->len};
+    socket->out[i].msg_hdr.msg_namelen =
+        net_to_sockaddr(&packet->path.remote, &socket->out_addrs[i]);
+    if (socket->waiting == SHELL_BATCH) {
+        flush_socket(socket);
+    }
+}
+
+void udp_flush(struct udp *udp)
+{
+    for (size_t i = 0; i < udp->count; i++) {
+        flush_socket(&udp->sockets[i]);
+    }
+}
+
+/* ---- Opening and closing --------------------------------------------------------------------- */
+
+/* As much as the kernel gives: the privileged call passes net.core.rmem_max, the other is cut. */
+static void widen(int fd)
+{
+    int bytes = BUFFER_BYTES;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) != 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    }
+}
+
+MUST_CHECK static int open_fd(const struct net_addr *addr, int *out)
+{
+    struct sockaddr_storage bound;
+    socklen_t len = net_to_sockaddr(addr, &bound);
+    int fd = socket(bound.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return ERR_IO;
+    }
+    int only = 1;
+    if (addr->family == NET_V6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+    }
+    if (bind(fd, (const struct sockaddr *)&bound, len) != 0) {
+        close(fd);
+        return ERR_IO;
+    }
+    widen(fd);
+    *out = fd;
+    return 0;
+}
+
+MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint)
+{
+    struct udp_socket *socket = &udp->sockets[endpoint];
+    struct net_addr addr = udp->shell->config->listen;
+    addr.port = (uint16_t)(addr.port + endpoint);
+    char text[NET_TEXT_MAX];
+    if (open_fd(&addr, &socket->fd) != 0) {
+        log_write(udp->shell->config->log, LOG_ERROR,
+                  "listen_failed protocol=udp address=%s "
+                  "reason=\"%s\"",
+                  net_text(&addr, text), strerror(errno));
+        return ERR_IO;
+    }
+    socket->udp = udp;
+    socket->endpoint = endpoint;
+    socket->poll.data = socket;
+    for (size_t i = 0; i < SHELL_BATCH; i++) {
+        socket->out[i].msg_hdr = (struct msghdr){
+            .msg_name = &socket->out_addrs[i], .msg_iov = &socket->out_bytes[i], .msg_iovlen = 1};
+    }
+    int err = uv_poll_init(&udp->shell->loop, &socket->poll, socket->fd);
+    assert(err == 0);
+    err = uv_poll_start(&socket->poll, UV_READABLE, on_readable);
+    assert(err == 0);
+    udp->open++;
+    udp->count++;
+    return 0;
+}
+
+int udp_open(struct udp **out, struct shell *shell)
+{
+    struct udp *udp = mem_alloc(sizeof(*udp));
+    udp->shell = shell;
+    for (size_t i = 0; i < SHELL_BATCH; i++) {
+        udp->in_bytes[i] = (struct iovec){udp->buffers[i], SHELL_PACKET};
+        udp->in[i].msg_hdr = (struct msghdr){
+            .msg_name = &udp->in_addrs[i], .msg_iov = &udp->in_bytes[i], .msg_iovlen = 1};
+    }
+    *out = udp;
+    for (uint16_t i = 0; i < shell->config->ports; i++) {
+        int err = open_socket(udp, i);
+        if (err != 0) {
+            return err; /* the caller closes what is open */
+        }
+    }
+    return 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct udp_socket *socket = handle->data;
+    struct udp *udp = socket->udp;
+    close(socket->fd);
+    udp->open--;
+    if (udp->open == 0) {
+        free(udp);
+    }
+}
+
+void udp_close(struct udp *udp)
+{
+    if (udp->count == 0) {
+        free(udp);
+        return;
+    }
+    for (size_t i = 0; i < udp->count; i++) {
+        uv_close((uv_handle_t *)&udp->sockets[i].poll, on_closed);
+    }
+}
