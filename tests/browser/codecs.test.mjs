@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: every codec that Chromium sends arrives as the codec it was sent as.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Stage } from './lib/stage.mjs';
+
+const stage = new Stage();
+
+for (const codec of ['vp8', 'h264', 'vp9', 'av1']) {
+  test(`video in ${codec}`, async () => {
+    const anna = await stage.enter('anna');
+    const bert = await stage.enter('bert');
+    await anna.run(
+      (videoCodec) =>
+        me.publishCanvas({ width: 640, height: 360, videoCodec, backupCodec: false }),
+      codec,
+    );
+    const { codec: got } = await bert.sees('anna', 'camera', 10);
+    assert.equal(got.toLowerCase(), `video/${codec}`);
+    const sent = await anna.run(async () =>
+      (await me.streams('anna', 'camera')).map((stream) => stream.codec),
+    );
+    assert.ok(sent.every((name) => name.toLowerCase() === `video/${codec}`), sent.join());
+    // Somebody who comes later gets a key frame.
+    const carla = await stage.enter('carla');
+    await carla.sees('anna', 'camera', 10);
+  });
+}
+
+test('one layer instead of simulcast', async () => {
+  const anna = await stage.enter('anna');
+  const bert = await stage.enter('bert');
+  await anna.run(() => me.publishCanvas({ width: 640, height: 360, simulcast: false }));
+  const { frameWidth } = await bert.sees('anna');
+  assert.equal(frameWidth, 640);
+});
+
+for (const red of [true, false]) {
+  test(`sound ${red ? 'with' : 'without'} redundancy`, async () => {
+    const anna = await stage.enter('anna', {
+      options: { publishDefaults: { red, dtx: false } },
+      microphone: true,
+    });
+    const bert = await stage.enter('bert');
+    await bert.hears('anna');
+    const [stream] = await anna.run(() => me.streams('anna', 'microphone'));
+    assert.equal(stream.codec, red ? 'audio/red' : 'audio/opus');
+    const { packetsLost } = await bert.hears('anna');
+    assert.equal(packetsLost, 0);
+  });
+}
+
+test('stereo music without pauses', async () => {
+  const anna = await stage.enter('anna');
+  const bert = await stage.enter('bert');
+  await anna.run(async () => {
+    const context = new AudioContext();
+    const tone = new OscillatorNode(context, { frequency: 440 });
+    const out = new MediaStreamAudioDestinationNode(context, { channelCount: 2 });
+    tone.connect(out);
+    tone.start();
+    await me.room.localParticipant.publishTrack(out.stream.getAudioTracks()[0], {
+      source: 'microphone',
+      forceStereo: true,
+      dtx: false,
+    });
+  });
+  await bert.hears('anna');
+});

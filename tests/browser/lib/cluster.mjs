@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A private cluster on loopback: an orchestrator and its nodes, each a process of the binaries
+// under test, with ports, keys and logs of their own. Stopping it fails if a process did not end
+// well: a leak or an undefined behaviour that a sanitizer found is an exit status.
+import { execFile, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { AccessToken } from 'livekit-server-sdk';
+import { poll } from './poll.mjs';
+
+export const API_KEY = 'devkey';
+export const API_SECRET = 'secret';
+
+const NODE_PORTS = 4; // UDP and TCP ports of each node
+const STOP_MS = 15_000;
+const testPages = fileURLToPath(new URL('../dist', import.meta.url));
+export const meetingPages = fileURLToPath(new URL('../../../orchestrator/web/dist', import.meta.url));
+
+function binary(variable) {
+  const path = process.env[variable];
+  if (!path) {
+    throw new Error(`${variable} must name the program under test`);
+  }
+  return path;
+}
+
+function listen(port) {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
+
+/** The first of `count` successive ports that are free; below the range the kernel hands out. */
+async function freePorts(count) {
+  for (let tries = 0; tries < 100; tries++) {
+    const base = 10_000 + Math.floor(Math.random() * 20_000);
+    const servers = [];
+    try {
+      for (let i = 0; i < count; i++) {
+        servers.push(await listen(base + i));
+      }
+      return base;
+    } catch {
+      // taken: another place
+    } finally {
+      await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+    }
+  }
+  throw new Error('no free ports');
+}
+
+class Process {
+  static async start(name, dir, path, args) {
+    const log = join(dir, `${name}.log`);
+    const file = await open(log, 'w');
+    const child = spawn(path, args, { stdio: ['ignore', file.fd, file.fd] });
+    await file.close();
+    return new Process(name, log, child);
+  }
+
+  constructor(name, log, child) {
+    this.name = name;
+    this.log = log;
+    this.child = child;
+    this.ended = new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    this.ended.catch(() => {}); // told by whoever waits for it
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  get running() {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  async tail(lines = 40) {
+    const text = await readFile(this.log, 'utf8');
+    return text.split('\n').slice(-lines).join('\n');
+  }
+
+  /** SIGTERM, and SIGKILL if that is not enough. Throws unless the process ended with status 0. */
+  async stop() {
+    this.child.kill('SIGTERM');
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+    const { code, signal } = await this.ended;
+    clearTimeout(timer);
+    if (code !== 0) {
+      throw new Error(`${this.name} ended with ${signal ?? code}:\n${await this.tail()}`);
+    }
+  }
+
+  async kill() {
+    this.child.kill('SIGKILL');
+    await this.ended;
+  }
+}
+
+export class Cluster {
+  constructor(dir, port) {
+    this.dir = dir;
+    this.port = port;
+    this.http = `http://127.0.0.1:${port}`;
+    this.ws = `ws://127.0.0.1:${port}`;
+    this.processes = [];
+  }
+
+  /**
+   * pages: the folder to serve. settings: more of the orchestrator's, "key=value". nodes: how many.
+   * Resolves when every node is ready.
+   */
+  static async start({ nodes = 2, pages = testPages, settings = [] } = {}) {
+    const dir = await mkdtemp(join(tmpdir(), 'spillway-test-'));
+    const ports = await freePorts(3 + nodes * (NODE_PORTS + 1));
+    const cluster = new Cluster(dir, ports);
+    try {
+      await cluster.#makeKeys(nodes);
+      await cluster.#startOrchestrator(ports, pages, settings);
+      for (let n = 1; n <= nodes; n++) {
+        await cluster.#startNode(n, ports, ports + 3 + (n - 1) * (NODE_PORTS + 1));
+      }
+      await poll('every node is ready', 20_000, () => cluster.#ready(nodes));
+      return cluster;
+    } catch (error) {
+      await cluster.stop().catch(() => {});
+      throw error;
+    }
+  }
+
+  async #makeKeys(nodes) {
+    const keys = join(this.dir, 'keys');
+    await mkdir(join(keys, 'nodes'), { recursive: true });
+    const make = (dir, name) =>
+      promisify(execFile)(binary('SPILLWAY_CTL'), ['keys', '--out', dir, name]);
+    await make(keys, 'orchestrator');
+    for (let n = 1; n <= nodes; n++) {
+      await make(join(keys, 'nodes'), `node-${n}`);
+    }
+  }
+
+  async #startOrchestrator(ports, pages, settings) {
+    const keys = join(this.dir, 'keys');
+    const config = join(this.dir, 'orchestrator.yaml');
+    await writeFile(config, `keys:\n  ${API_KEY}: ${API_SECRET}\n`);
+    const all = [
+      'listen.address=127.0.0.1',
+      `listen.port=${ports}`,
+      `bus.control=tcp://127.0.0.1:${ports + 1}`,
+      `bus.tunnel=tcp://127.0.0.1:${ports + 2}`,
+      `bus.secret_file=${keys}/orchestrator.key`,
+      `bus.nodes_dir=${keys}/nodes`,
+      `pages.dir=${pages}`,
+      `pages.demo_api_key=${API_KEY}`,
+      ...(process.env.SPILLWAY_LOG ? [`log.level=${process.env.SPILLWAY_LOG}`] : []),
+      ...settings,
+    ];
+    await this.#spawn('orchestrator', binary('SPILLWAY_ORCHESTRATOR'), config, all);
+    await poll('the orchestrator answers', 15_000, () => this.#answers());
+  }
+
+  async #startNode(n, ports, base) {
+    const keys = join(this.dir, 'keys');
+    const config = join(this.dir, `node-${n}.yaml`);
+    await writeFile(
+      config,
+      `name: node-${n}
+curve:
+  secret_file: ${keys}/nodes/node-${n}.key
+orchestrators:
+  - control: tcp://127.0.0.1:${ports + 1}
+    tunnel: tcp://127.0.0.1:${ports + 2}
+    key_file: ${keys}/orchestrator.pub
+media:
+  ip: 127.0.0.1
+  advertise: [127.0.0.1]
+  port_base: ${base}
+  ports: ${NODE_PORTS}
+probes:
+  port: ${base + NODE_PORTS}
+drain_grace: 0s
+log:
+  level: ${process.env.SPILLWAY_LOG ?? 'info'}
+`,
+    );
+    await this.#spawn(`node-${n}`, binary('SPILLWAY_NODE'), config, []);
+  }
+
+  async #spawn(name, path, config, settings) {
+    const args = ['--config', config, ...settings.flatMap((setting) => ['--set', setting])];
+    this.processes.push(await Process.start(name, this.dir, path, args));
+  }
+
+  async #answers() {
+    this.#checkAlive();
+    const response = await fetch(`${this.http}/livez`).catch(() => undefined);
+    return response?.ok;
+  }
+
+  async #ready(nodes) {
+    this.#checkAlive();
+    const { nodes: list } = await this.admin('GET', 'nodes');
+    return list.filter(({ state }) => state === 'ready').length === nodes;
+  }
+
+  #checkAlive() {
+    const dead = this.processes.find((process) => !process.running);
+    if (dead) {
+      throw new Error(`${dead.name} has ended; its log is ${dead.log}`);
+    }
+  }
+
+  process(name) {
+    return this.processes.find((process) => process.name === name);
+  }
+
+  /** A participant's token; `grants` beside roomJoin, `claims` name, metadata, attributes, ttl. */
+  async token(room, identity, grants = {}, claims = {}) {
+    const token = new AccessToken(API_KEY, API_SECRET, { identity, ttl: '1h', ...claims });
+    token.addGrant({ roomJoin: true, room, ...grants });
+    return token.toJwt();
+  }
+
+  /** A call of the admin API; throws unless it succeeds. */
+  async admin(method, path, body) {
+    const token = new AccessToken(API_KEY, API_SECRET, { ttl: '10m' });
+    token.addGrant({ roomList: true, roomCreate: true });
+    const response = await fetch(`${this.http}/admin/v1/${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${await token.toJwt()}` },
+      body: body && JSON.stringify(body),
+    });
+    const answer = await response.json();
+    if (!response.ok) {
+      throw new Error(`${method} ${path}: ${response.status} ${answer.message}`);
+    }
+    return answer;
+  }
+
+  /** Moves a room to the other of two nodes; resolves with that node's name once it has begun. */
+  async moveRoom(room) {
+    const { node_name: from } = await this.admin('GET', `rooms/${room}`);
+    const { nodes } = await this.admin('GET', 'nodes');
+    const to = nodes.find(({ name, state }) => name !== from && state === 'ready').name;
+    await this.admin('POST', `rooms/${room}/move`, { to });
+    return to;
+  }
+
+  /** Stops every process; throws, and keeps the logs, if one did not end well. */
+  async stop() {
+    const nodesFirst = [...this.processes].reverse();
+    for (const process of nodesFirst.filter(({ running }) => !running)) {
+      if (!process.child.killed) {
+        throw new Error(`${process.name} ended by itself:\n${await process.tail()}`);
+      }
+    }
+    const results = await Promise.allSettled(
+      nodesFirst.filter(({ running }) => running).map((process) => process.stop()),
+    );
+    const failed = results.find(({ status }) => status === 'rejected');
+    if (failed) {
+      throw new Error(`${failed.reason.message}\nlogs: ${this.dir}`);
+    }
+    if (!process.env.SPILLWAY_KEEP) {
+      await rm(this.dir, { recursive: true });
+    }
+  }
+}

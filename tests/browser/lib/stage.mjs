@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every test file stands on: a cluster and browsers for the whole file, a room and its people
+// for each test.
+import { after, afterEach, before, beforeEach } from 'node:test';
+import { openChromium } from './browsers.mjs';
+import { Cluster } from './cluster.mjs';
+import { poll } from './poll.mjs';
+
+const UNTIL_MS = 20_000;
+
+/** Somebody in a browser's page; see page/client.js for what the functions run there can use. */
+export class Participant {
+  constructor(identity, tab) {
+    this.identity = identity;
+    this.tab = tab;
+  }
+
+  /** Runs `fn` in the page. */
+  run(fn, ...args) {
+    return this.tab.run(fn, ...args);
+  }
+
+  /** Runs `fn` in the page until it returns something true, and returns that. */
+  until(what, fn, ...args) {
+    return poll(
+      `${this.identity}: ${what}`,
+      UNTIL_MS,
+      () => this.run(fn, ...args),
+      () => this.#explain(),
+    );
+  }
+
+  async #explain() {
+    const events = await this.run(() =>
+      me.events.slice(-25).map(({ name, about, at }) => `${at.toFixed(0)} ${name} ${about}`),
+    );
+    return `\n  its last events:\n    ${events.join('\n    ')}`;
+  }
+
+  count(event) {
+    return this.run((name) => me.count(name), event);
+  }
+
+  /** Waits until more frames of this track are decoded than were before. */
+  async sees(identity, source = 'camera', frames = 5) {
+    const before = (await this.received(identity, source)).framesDecoded;
+    return this.until(
+      `sees ${identity}'s ${source} (${before} frames before)`,
+      async (from, kind, least) => {
+        const now = await me.received(from, kind);
+        return now.framesDecoded >= least && now;
+      },
+      identity,
+      source,
+      before + frames,
+    );
+  }
+
+  /** Waits until more sound of this track was played than had been before. */
+  async hears(identity, source = 'microphone') {
+    const before = (await this.received(identity, source)).totalAudioEnergy;
+    return this.until(
+      `hears ${identity}'s ${source}`,
+      async (from, kind, least) => {
+        const now = await me.received(from, kind);
+        return now.totalAudioEnergy > least && now;
+      },
+      identity,
+      source,
+      before,
+    );
+  }
+
+  received(identity, source = 'camera') {
+    return this.run((from, kind) => me.received(from, kind), identity, source);
+  }
+
+  close() {
+    return this.tab.close();
+  }
+}
+
+export class Stage {
+  #people = [];
+  #rooms = 0;
+
+  /** Registers its hooks with the test file. options: those of Cluster.start. */
+  constructor({ browsers = [openChromium], ...options } = {}) {
+    before(async () => {
+      this.cluster = await Cluster.start(options);
+      this.browsers = await Promise.all(browsers.map((open) => open()));
+    });
+    beforeEach(() => {
+      this.#rooms += 1;
+      this.room = `room-${this.#rooms}`;
+    });
+    afterEach(async () => {
+      await Promise.all(this.#people.splice(0).map((person) => person.close()));
+    });
+    after(async () => {
+      await Promise.all((this.browsers ?? []).map((browser) => browser.close()));
+      await this.cluster?.stop();
+    });
+  }
+
+  /** A page that has not joined yet. */
+  async visitor(identity, browser = this.browsers[0]) {
+    const person = new Participant(identity, await browser.open(`${this.cluster.http}/`));
+    this.#people.push(person);
+    return person;
+  }
+
+  /**
+   * Somebody in the room of the test. Besides grants and claims for the token, options and connect
+   * for the SDK; camera, microphone: whether to publish the fake ones.
+   */
+  async enter(identity, how = {}) {
+    const { room = this.room, browser, grants, claims, options = {}, connect = {} } = how;
+    const person = await this.visitor(identity, browser);
+    const token = await this.cluster.token(room, identity, grants, claims);
+    await person.run(
+      (url, jwt, a, b) => me.join(url, jwt, a, b),
+      this.cluster.ws,
+      token,
+      options,
+      connect,
+    );
+    if (how.microphone) {
+      await person.run(() => me.room.localParticipant.setMicrophoneEnabled(true).then(() => 0));
+    }
+    if (how.camera) {
+      await person.run(
+        (resolution) =>
+          me.room.localParticipant.setCameraEnabled(true, { resolution }).then(() => 0),
+        { width: 640, height: 360, frameRate: 15 },
+      );
+    }
+    return person;
+  }
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One participant, in a page. The tests drive it from outside through two globals: `lk`, the SDK,
+// and `me`, which keeps the room, writes down every event and message, plays what it receives, and
+// reads WebRTC's own statistics.
+import * as lk from 'livekit-client';
+
+/** Pictures and sound are played, since what nobody plays is not decoded by every browser. */
+class Player {
+  constructor() {
+    this.frames = new Map(); // track sid -> times of presented frames, ms
+  }
+
+  play(track) {
+    const element = track.attach();
+    element.dataset.sid = track.sid;
+    document.body.append(element);
+    if (track.kind !== 'video' || !element.requestVideoFrameCallback) {
+      return;
+    }
+    const times = [];
+    this.frames.set(track.sid, times);
+    const presented = (now) => {
+      times.push(now);
+      element.requestVideoFrameCallback(presented);
+    };
+    element.requestVideoFrameCallback(presented);
+  }
+
+  stop(track) {
+    for (const element of track.detach()) {
+      element.remove();
+    }
+    this.frames.delete(track.sid);
+  }
+}
+
+const who = (thing) => thing?.identity ?? thing?.source ?? thing?.name ?? undefined;
+
+/** What an event was about, short enough to print. */
+function describe(values) {
+  return values.map((value) => (typeof value === 'object' ? who(value) : value));
+}
+
+const me = {
+  room: undefined,
+  events: [], // {name, about, at}
+  messages: [], // {from, topic, text, kind}
+  errors: [],
+  player: new Player(),
+
+  /** Connects, and resolves when the SDK says so; `enter` for one that fails. */
+  async join(url, token, options = {}, connectOptions = {}) {
+    const room = new lk.Room(options);
+    me.room = room;
+    for (const name of Object.values(lk.RoomEvent)) {
+      room.on(name, (...values) =>
+        me.events.push({ name, about: describe(values), at: performance.now() }),
+      );
+    }
+    room.on('trackSubscribed', (track) => me.player.play(track));
+    room.on('trackUnsubscribed', (track) => me.player.stop(track));
+    room.on('dataReceived', (payload, from, kind, topic) =>
+      me.messages.push({
+        from: from?.identity,
+        topic,
+        text: new TextDecoder().decode(payload),
+        kind: lk.DataPacket_Kind[kind],
+      }),
+    );
+    await room.connect(url, token, connectOptions);
+  },
+
+  /** As join, for a join that is to fail: resolves with what the SDK threw. */
+  async fail(url, token, connectOptions) {
+    try {
+      await me.join(url, token, {}, { maxRetries: 0, ...connectOptions });
+    } catch (error) {
+      return {
+        type: error.constructor.name,
+        reason: error.reasonName,
+        status: error.status,
+        message: error.message,
+      };
+    }
+    throw new Error('the join was to fail, and did not');
+  },
+
+  async leave() {
+    await me.room.disconnect();
+  },
+
+  count(name) {
+    return me.events.filter((event) => event.name === name).length;
+  },
+
+  participant(identity) {
+    return identity === me.room.localParticipant.identity
+      ? me.room.localParticipant
+      : me.room.getParticipantByIdentity(identity);
+  },
+
+  publication(identity, source) {
+    return me.participant(identity)?.getTrackPublication(source);
+  },
+
+  /** The incoming (of others) or outgoing (of oneself) RTP streams of a track, most recent first. */
+  async streams(identity, source) {
+    const report = await me.publication(identity, source)?.track?.getRTCStatsReport();
+    const type = me.participant(identity)?.isLocal ? 'outbound-rtp' : 'inbound-rtp';
+    const streams = [];
+    report?.forEach((stat) => {
+      if (stat.type === type) {
+        streams.push({ ...stat, codec: report.get(stat.codecId)?.mimeType });
+      }
+    });
+    return streams;
+  },
+
+  /** Numbers of what one receives of a track; zeros while there is nothing. */
+  async received(identity, source) {
+    const [stream] = await me.streams(identity, source);
+    const { framesDecoded = 0, frameWidth = 0, totalAudioEnergy = 0, codec } = stream ?? {};
+    const { packetsReceived = 0, packetsLost = 0, keyFramesDecoded = 0 } = stream ?? {};
+    return {
+      framesDecoded,
+      frameWidth,
+      totalAudioEnergy,
+      codec,
+      packetsReceived,
+      packetsLost,
+      keyFramesDecoded,
+    };
+  },
+
+  /** The times at which frames of a track were presented, ms. */
+  frameTimes(identity, source) {
+    return me.player.frames.get(me.publication(identity, source)?.trackSid) ?? [];
+  },
+
+  /** The longest time without a new frame since `from` (performance.now() ms), ms. */
+  longestGap(identity, source, from) {
+    const times = me.frameTimes(identity, source);
+    const before = times.filter((time) => time <= from).pop() ?? from;
+    const series = [before, ...times.filter((time) => time > from), performance.now()];
+    return Math.max(...series.slice(1).map((time, i) => time - series[i]));
+  },
+
+  /** A camera that needs no device: a canvas whose picture changes with every frame. */
+  async publishCanvas({ width, height, fps = 15, name, ...options }) {
+    const canvas = document.createElement('canvas');
+    Object.assign(canvas, { width, height });
+    const context = canvas.getContext('2d');
+    let n = 0;
+    const draw = () => {
+      n += 1;
+      context.fillStyle = `hsl(${(n * 7) % 360} 70% 50%)`;
+      context.fillRect(0, 0, width, height);
+      context.fillStyle = '#fff';
+      context.font = `${Math.floor(height / 3)}px sans-serif`;
+      context.fillText(String(n), width / 4, height / 2);
+    };
+    draw();
+    setInterval(draw, 1000 / fps);
+    const [track] = canvas.captureStream(fps).getVideoTracks();
+    const publication = await me.room.localParticipant.publishTrack(track, {
+      name,
+      source: lk.Track.Source.Camera,
+      ...options,
+    });
+    return publication.trackSid;
+  },
+
+  async send(text, options) {
+    await me.room.localParticipant.publishData(new TextEncoder().encode(text), options);
+  },
+
+  texts(topic) {
+    return me.messages.filter((message) => message.topic === topic).map(({ text }) => text);
+  },
+};
+
+window.addEventListener('error', (event) => me.errors.push(String(event.message)));
+window.addEventListener('unhandledrejection', (event) => me.errors.push(String(event.reason)));
+
+window.lk = lk;
+window.me = me;
