@@ -205,7 +205,8 @@ static int lws_start(struct http_server *server, const struct http_config *confi
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = server->protocols,
         .user = server,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+                   LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
         .foreign_loops = loops,
         .pt_serv_buf_size = 16384,
         .max_http_header_data2 = HEAD_MAX,
@@ -226,14 +227,16 @@ static int lws_start(struct http_server *server, const struct http_config *confi
     lws_log = server->log;
     lws_starting = true;
     lws_set_log_level(LLL_ERR | LLL_WARN, lws_line);
+    /* In two steps: a context that fails because of its vhost leaves handles in the loop. */
     server->context = lws_create_context(&info);
+    if (server->context != NULL) {
+        server->vhost = lws_create_vhost(server->context, &info);
+    }
     lws_starting = false;
-    if (server->context == NULL) {
+    if (server->vhost == NULL) {
         log_write(server->log, LOG_ERROR, "http_start_failed");
         return ERR_IO;
     }
-    server->vhost = lws_get_vhost_by_name(server->context, "default");
-    assert(server->vhost != NULL);
     return 0;
 }
 
@@ -251,13 +254,15 @@ int http_open(struct http_server **out, const struct http_config *config)
     server->trust_forwarded_for = config->trust_forwarded_for;
     server->listen_fd = -1;
     int err = lws_start(server, config);
-    if (err != 0) {
-        free(server);
+    if (err == 0) {
+        err = listen_start(server, config->address, config->port);
+    }
+    if (err != 0 && server->context != NULL) {
+        http_close(server);
         return err;
     }
-    err = listen_start(server, config->address, config->port);
     if (err != 0) {
-        http_close(server);
+        free(server);
         return err;
     }
     *out = server;

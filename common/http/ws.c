@@ -11,7 +11,7 @@
  * - a message above the limit, announced or real: close 1009.
  * - the client does not read: above ws_queue_max the connection is dropped (1008), counted.
  * - no pong, a lost connection, a close handshake that does not end: lws drops it; on_closed says
- * 1006 or what was agreed before. permessage-deflate is not offered: docs/decisions/0003.
+ * 1006 or what was agreed before. permessage-deflate is not offered: docs/decisions/0004.
  */
 #include "common/http/private.h"
 

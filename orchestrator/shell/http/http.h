@@ -9,8 +9,7 @@
  *   /admin/v1/...                       GET, POST, body up to 64 KiB: admin
  *   /livez, /readyz, /metrics           probes
  *   /api/token                          GET: token
- *   everything else                     GET: the pages directory; /, /meet, /meet/... its
- * index.html
+ *   everything else                     GET: the pages; /, /meet, /meet/... their index.html
  *
  * A path may start with several slashes. Every answer may be read by any origin (CORS), as the SDKs
  * in a browser need it.

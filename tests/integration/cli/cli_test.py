@@ -23,10 +23,10 @@ SPILLCTL = sys.argv.pop(1)
 OK, FAILED, USAGE, NOT_FOUND, REFUSED, TIMEOUT, UNREACHABLE = range(7)
 
 NODE = {"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "version": "0.1.0",
-        "state": "ready", "suspect": False, "capacity": 1000, "weight": 12, "reserved": 3, "rooms": 2,
-        "transports": 5, "tracks": 4, "subscriptions": 8, "cpu_ratio": 0.125, "bps_in": 1500000,
+        "state": "ready", "suspect": False, "capacity": 1000, "weight": 12, "reserved": 3,
+        "rooms": 2, "transports": 5, "tracks": 4, "subscriptions": 8, "cpu_ratio": 0.125, "bps_in": 1500000,
         "bps_out": 42, "registered_at": "2026-01-01T00:00:00Z", "heard_at": "2026-01-01T00:00:00Z"}
-ROOM = {"name": "my room/1", "sid": "RM_1", "node": "ND_1", "node_name": "node-a", "epoch": 7,
+ROOM = {"name": "my room", "sid": "RM_1", "node": "ND_1", "node_name": "node-a", "epoch": 7,
         "participants": 1, "publishers": 1, "weight": 3, "max_participants": 0, "metadata": "",
         "created_at": "2026-01-01T00:00:00Z"}
 EVIL = "Eve\x1b[2J\u009b\nGr\u00fc\u00dfe"
@@ -52,12 +52,12 @@ class Admin(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
     answers = {
         "GET nodes": (200, {"nodes": [NODE]}),
-        "GET nodes/node-a": (200, {**NODE, "endpoints": [], "room_names": ["my room/1"]}),
+        "GET nodes/node-a": (200, {**NODE, "endpoints": [], "room_names": ["my room"]}),
         "GET rooms": (200, {"rooms": [ROOM]}),
-        "GET rooms/my%20room%2F1": (200, ROOM),
-        "GET rooms/my%20room%2F1/participants": (200, {"participants": [PERSON]}),
-        "GET rooms/my%20room%2F1/participants/eve": (200, PERSON),
-        "POST rooms/my%20room%2F1/move": (200, {"room": "my room/1", "from": "ND_1", "to": "ND_2"}),
+        "GET rooms/my%20room": (200, ROOM),
+        "GET rooms/my%20room/participants": (200, {"participants": [PERSON]}),
+        "GET rooms/my%20room/participants/eve": (200, PERSON),
+        "POST rooms/my%20room/move": (200, {"room": "my room", "from": "ND_1", "to": "ND_2"}),
         "GET nodes/locked": (403, {"error": "forbidden", "message": "the token may not"}),
         "GET nodes/who": (401, {"error": "unauthorized", "message": "a token is needed"}),
         "POST rooms/there/move": (409, {"error": "conflict", "message": "it is there already"}),
@@ -141,31 +141,31 @@ class Lists(Case):
                          {"nodes": [NODE]})
         self.assertEqual(self.run_it("-o", "name", "get", exit_code=USAGE).stdout, "")
         self.assertEqual(self.run_it("get", "rooms", "-o=name", exit_code=USAGE).stdout, "")
-        self.assertEqual(self.run_it("get", "rooms", "--output=name").stdout, "my room/1\n")
+        self.assertEqual(self.run_it("get", "rooms", "--output=name").stdout, "my room\n")
 
     def test_participants(self):
-        for arguments in (("--room", "my room/1"), ()):
+        for arguments in (("--room", "my room"), ()):
             out = self.run_it("get", "participants", *arguments).stdout
             self.assertEqual(len(out.splitlines()), 2)
-            self.assertIn("my room/1", out)
+            self.assertIn("my room", out)
             self.assertIn("Eve?[2J??Gr\u00fc\u00dfe", out)
             self.assertNotIn("\x1b", out)
         listed = json.loads(self.run_it("get", "participants", "-o", "json").stdout)
         self.assertEqual(listed["participants"][0]["name"], EVIL)
-        self.assertEqual(listed["participants"][0]["room"], "my room/1")
+        self.assertEqual(listed["participants"][0]["room"], "my room")
 
     def test_describe(self):
-        out = self.run_it("describe", "participant", "eve", "--room", "my room/1").stdout
+        out = self.run_it("describe", "participant", "eve", "--room", "my room").stdout
         self.assertRegex(out, r"identity +eve")
         self.assertIn("tracks (1)", out)
         self.assertRegex(out, r"  source +camera")
         self.assertNotIn("\x1b", out)
-        self.assertRegex(self.run_it("describe", "room", "my room/1").stdout, r"epoch +7")
+        self.assertRegex(self.run_it("describe", "room", "my room").stdout, r"epoch +7")
         node = json.loads(self.run_it("describe", "node", "node-a", "-o", "json").stdout)
-        self.assertEqual(node["room_names"], ["my room/1"])
+        self.assertEqual(node["room_names"], ["my room"])
 
     def test_move(self):
-        done = self.run_it("move", "--to", "ND_2", "--room", "my room/1")
+        done = self.run_it("move", "--to", "ND_2", "--room", "my room")
         self.assertEqual(done.stdout, "")
         self.assertIn("from ND_1 to ND_2", done.stderr)
         method, _, _, body = self.admin.requests[-1]
@@ -228,7 +228,8 @@ class Tokens(Case):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write("from-file\n")
             file.flush()
-            self.run_it("get", "nodes", "--token-file", file.name, env={"SPILLWAY_TOKEN": "from-env"})
+            self.run_it("get", "nodes", "--token-file", file.name,
+                        env={"SPILLWAY_TOKEN": "from-env"})
         self.assertEqual(self.sent(), "Bearer from-file")
 
     def test_create(self):

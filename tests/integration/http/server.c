@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The server that http_test.py drives: the orchestrator's routes in front of handlers that echo.
- *   server PAGES_DIR [CONNECTIONS_MAX [PING_S [HEADER_S [QUEUE_BYTES]]]]
- * prints "port N" and serves until SIGTERM, then prints its counters.
+ *   server PAGES_DIR [CONNECTIONS_MAX [PING_S [HEADER_S [QUEUE_BYTES [PROXIED [CERT KEY]]]]]]
+ * prints "port N probes M" and serves until SIGTERM, then prints its counters. M is the port of a
+ * listener for nothing but probes, as media nodes have it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 struct test {
     uv_loop_t loop;
     struct orch_http *http;
+    struct probes_listener *listener;
     uv_signal_t sigterm;
 };
 
@@ -166,6 +168,7 @@ static void on_sigterm(uv_signal_t *signal, int number)
            (unsigned long long)c->connections_silent);
     fflush(stdout);
     orch_http_close(test->http);
+    probes_close(test->listener);
     uv_close((uv_handle_t *)signal, NULL);
 }
 
@@ -184,21 +187,36 @@ int main(int argc, char **argv)
         .loop = &test.loop,
         .log = &log,
         .address = "127.0.0.1",
+        .trust_forwarded_for = argument(argc, argv, 6) != 0,
+        .tls_cert_path = argc > 8 ? argv[7] : NULL,
+        .tls_key_path = argc > 8 ? argv[8] : NULL,
         .pages_dir = argc > 1 && argv[1][0] != '\0' ? argv[1] : NULL,
         .limits = {.connections = (size_t)argument(argc, argv, 2),
                    .ws_ping_interval_s = (int)argument(argc, argv, 3),
                    .header_timeout_s = (int)argument(argc, argv, 4),
                    .ws_queue_max = (size_t)argument(argc, argv, 5)},
-        .handlers = {on_connect, on_message, on_closed, on_validate, on_echo, on_echo, &test},
+        .handlers = {.connect = on_connect,
+                     .message = on_message,
+                     .closed = on_closed,
+                     .validate = on_validate,
+                     .twirp = on_echo,
+                     .admin = on_echo,
+                     .token = on_echo,
+                     .arg = &test},
         .probes = &probes,
     };
     if (orch_http_open(&test.http, &config) != 0) {
-        return 1;
+        uv_run(&test.loop, UV_RUN_DEFAULT);
+        return uv_loop_close(&test.loop) == 0 ? 1 : 3;
     }
     uv_signal_init(&test.loop, &test.sigterm);
     test.sigterm.data = &test;
     uv_signal_start(&test.sigterm, on_sigterm, SIGTERM);
-    printf("port %d\n", http_port(orch_http_server(test.http)));
+    if (probes_listen(&test.listener, &test.loop, &log, "127.0.0.1", 0, &probes) != 0) {
+        return 1;
+    }
+    printf("port %d probes %d\n", http_port(orch_http_server(test.http)),
+           probes_port(test.listener));
     fflush(stdout);
     uv_run(&test.loop, UV_RUN_DEFAULT);
     return uv_loop_close(&test.loop) == 0 ? 0 : 1;
