@@ -383,7 +383,7 @@ const char *front_failure_text(enum front_failure failure)
         [FRONT_FAILURE_TIMEOUT] = "handshake timed out",
         [FRONT_FAILURE_NO_SRTP] = "no common SRTP profile",
         [FRONT_FAILURE_PEER_CLOSED] = "closed by client",
-        [FRONT_FAILURE_SCTP] = "data channel association ended",
+        [FRONT_FAILURE_SCTP] = "data channels lost",
         [FRONT_FAILURE_MESSAGE_TOO_BIG] = "message too big",
     };
     _Static_assert(ARRAY_LEN(texts) == FRONT_FAILURES, "one text for each");

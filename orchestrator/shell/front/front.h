@@ -130,12 +130,12 @@ struct front_keys {
 
 enum front_failure {
     FRONT_FAILURE_NONE,
-    FRONT_FAILURE_FINGERPRINT,     /* the client's certificate is not the one its SDP announced */
-    FRONT_FAILURE_HANDSHAKE,       /* DTLS could not agree, or the client sent a fatal alert */
-    FRONT_FAILURE_TIMEOUT,         /* not done within FRONT_HANDSHAKE_US */
-    FRONT_FAILURE_NO_SRTP,         /* no common SRTP profile */
-    FRONT_FAILURE_PEER_CLOSED,     /* the client closed DTLS: its PeerConnection is gone */
-    FRONT_FAILURE_SCTP,            /* association aborted or given up; media keys are still good */
+    FRONT_FAILURE_FINGERPRINT, /* the client's certificate is not the one its SDP announced */
+    FRONT_FAILURE_HANDSHAKE,   /* DTLS could not agree, or the client sent a fatal alert */
+    FRONT_FAILURE_TIMEOUT,     /* not done within FRONT_HANDSHAKE_US */
+    FRONT_FAILURE_NO_SRTP,     /* no common SRTP profile */
+    FRONT_FAILURE_PEER_CLOSED, /* the client ended DTLS or SCTP: its PeerConnection is gone */
+    FRONT_FAILURE_SCTP,        /* minutes without an acknowledgement; media keys are still good */
     FRONT_FAILURE_MESSAGE_TOO_BIG, /* larger than FRONT_MESSAGE_IN_MAX */
     FRONT_FAILURES                 /* how many there are */
 };

@@ -73,12 +73,16 @@ static bool poll_sctp(struct front *front, struct transport *transport, struct f
         [ORCH_SCTP_CLOSED] = FRONT_CHANNEL_CLOSED,
         [ORCH_SCTP_DRAINED] = FRONT_DRAINED,
     };
+    static const enum front_failure failures[] = {
+        [ORCH_SCTP_LOST] = FRONT_FAILURE_SCTP,
+        [ORCH_SCTP_BY_PEER] = FRONT_FAILURE_PEER_CLOSED,
+        [ORCH_SCTP_TOO_BIG] = FRONT_FAILURE_MESSAGE_TOO_BIG,
+    };
     struct orch_sctp_out event;
     if (transport->sctp == NULL || !orch_sctp_poll(transport->sctp, &event))
         return false;
     if (event.kind == ORCH_SCTP_FAILED) {
-        transport_fail(front, transport,
-                       event.too_big ? FRONT_FAILURE_MESSAGE_TOO_BIG : FRONT_FAILURE_SCTP);
+        transport_fail(front, transport, failures[event.failure]);
         return false;
     }
     *out = output(transport, kinds[event.kind]);

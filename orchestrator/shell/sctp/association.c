@@ -145,8 +145,9 @@ void orch_sctp_receive(struct orch_sctp *sctp, int64_t now_us, struct bytes pack
     stack_mark_ready(sctp);
 }
 
-void association_fail(struct orch_sctp *sctp)
+void association_fail(struct orch_sctp *sctp, enum orch_sctp_failure failure)
 {
+    sctp->failure = failure;
     sctp->failed = true;
     sctp->up = false;
     datagrams_clear(&sctp->packets);

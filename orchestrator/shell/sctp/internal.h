@@ -64,7 +64,7 @@ struct orch_sctp {
     bool up;
     bool failed;
     bool failure_reported;
-    bool too_big;
+    enum orch_sctp_failure failure;
     bool full; /* a reliable message was refused: say when there is room */
     struct socket *socket;
     sctp_assoc_t association;
@@ -95,7 +95,7 @@ struct orch_sctp *library_find(void *handle);
 void stack_mark_ready(struct orch_sctp *sctp);
 
 /* association.c */
-void association_fail(struct orch_sctp *sctp);
+void association_fail(struct orch_sctp *sctp, enum orch_sctp_failure failure);
 
 /* channel.c */
 struct channel *channel_find(const struct orch_sctp *sctp, uint16_t stream); /* in any state */

@@ -34,8 +34,9 @@ static void on_association(struct orch_sctp *sctp, const struct sctp_assoc_chang
             sctp->channels[i].closed = true;
         sctp->partial.len = 0;
         break;
-    default: /* lost, shut down, or never started */
-        association_fail(sctp);
+    default: /* lost, shut down, or never started; with the peer's ABORT chunk, if it sent one */
+        association_fail(sctp,
+                         change->sac_length > sizeof(*change) ? ORCH_SCTP_BY_PEER : ORCH_SCTP_LOST);
     }
 }
 
@@ -75,7 +76,7 @@ static void on_notification(struct orch_sctp *sctp, const uint8_t *bytes, size_t
         sctp->partial.len = 0;
         break;
     case SCTP_SHUTDOWN_EVENT:
-        association_fail(sctp);
+        association_fail(sctp, ORCH_SCTP_BY_PEER);
         break;
     default:
         unreachable(); /* no other was subscribed to */
@@ -257,8 +258,7 @@ static enum step on_piece(struct orch_sctp *sctp, const struct piece *piece,
 {
     struct partial *partial = &sctp->partial;
     if (partial->len + piece->len > ORCH_SCTP_MESSAGE_MAX) {
-        sctp->too_big = true;
-        association_fail(sctp);
+        association_fail(sctp, ORCH_SCTP_TOO_BIG);
         return STEP_AGAIN;
     }
     if (partial->len == 0 && piece->last)
@@ -319,7 +319,7 @@ bool orch_sctp_poll(struct orch_sctp *sctp, struct orch_sctp_out *out)
     if (step == STEP_EVENT)
         return true;
     if (sctp->failed) {
-        *out = (struct orch_sctp_out){.kind = ORCH_SCTP_FAILED, .too_big = sctp->too_big};
+        *out = (struct orch_sctp_out){.kind = ORCH_SCTP_FAILED, .failure = sctp->failure};
         bool first = !sctp->failure_reported;
         sctp->failure_reported = true;
         return first;

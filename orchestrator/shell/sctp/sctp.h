@@ -130,11 +130,15 @@ struct orch_sctp_out {
         ORCH_SCTP_MESSAGE, /* `channel`, `message` */
         ORCH_SCTP_CLOSED,  /* by the peer, or by orch_sctp_close() and then by it: `channel` */
         ORCH_SCTP_DRAINED, /* after ERR_FULL: half of the buffer is free */
-        ORCH_SCTP_FAILED,  /* `too_big` or the association's end; nothing follows */
+        ORCH_SCTP_FAILED,  /* `failure`; nothing follows */
     } kind;
     struct orch_sctp_channel channel;
     struct orch_sctp_message message;
-    bool too_big; /* the peer sent a message above ORCH_SCTP_MESSAGE_MAX */
+    enum orch_sctp_failure {
+        ORCH_SCTP_LOST,    /* no answer for minutes, or it never came up */
+        ORCH_SCTP_BY_PEER, /* ABORT or SHUTDOWN: what a browser's pc.close() sends */
+        ORCH_SCTP_TOO_BIG, /* the peer sent a message above ORCH_SCTP_MESSAGE_MAX */
+    } failure;
 };
 
 /* False when drained. *out is valid until the next call with this stack or one of its associations.

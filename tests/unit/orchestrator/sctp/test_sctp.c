@@ -22,7 +22,7 @@ static int64_t now_us; /* never goes back, over all tests */
 /* What one side saw. */
 struct seen {
     int opened, closed, drained, failed;
-    bool too_big;
+    enum orch_sctp_failure failure;
     struct orch_sctp_channel channel; /* of the last OPENED or CLOSED, without label */
     char label[ORCH_SCTP_LABEL_MAX];
     size_t messages;
@@ -131,7 +131,7 @@ static void see(struct seen *seen, const struct orch_sctp_out *out)
         break;
     case ORCH_SCTP_FAILED:
         seen->failed++;
-        seen->too_big = out->too_big;
+        seen->failure = out->failure;
         break;
     }
 }
@@ -290,7 +290,7 @@ static void fails_on_a_message_beyond_the_bound(void **state)
     run(pair, TIME_S(5));
     assert_int_equal(pair->server.seen.messages, 0);
     assert_int_equal(pair->server.seen.failed, 1);
-    assert_true(pair->server.seen.too_big);
+    assert_int_equal(pair->server.seen.failure, ORCH_SCTP_TOO_BIG);
     assert_int_equal(send_bytes(&pair->server, 0, "x", 1, false), ERR_STATE);
     free(body);
     pair_free(pair);
@@ -554,7 +554,7 @@ static void ends_by_abort(void **state)
     flush(&pair->client);
     run(pair, TIME_MS(200));
     assert_int_equal(pair->server.seen.failed, 1);
-    assert_false(pair->server.seen.too_big);
+    assert_int_equal(pair->server.seen.failure, ORCH_SCTP_BY_PEER);
     pair_free(pair);
 }
 
@@ -602,6 +602,7 @@ static void idles_cheaply_and_outlives_a_long_outage(void **state)
     assert_int_equal(send_bytes(&pair->server, 0, "lost", 4, false), 0);
     run(pair, TIME_S(300));
     assert_int_equal(pair->server.seen.failed, 1);
+    assert_int_equal(pair->server.seen.failure, ORCH_SCTP_LOST);
     pair_free(pair);
 }
 
