@@ -98,7 +98,7 @@ static const char *add_to_registry(struct orch *orch, const char *id,
     case ERR_FULL:
         return "too many nodes";
     default:
-        return "id, region, version and endpoints are needed, each of sane length";
+        return "an id, a name and endpoints are needed, each of sane length";
     }
 }
 

@@ -171,7 +171,7 @@ static bool text_fits(const char *text, bool may_be_empty)
 static bool identity_valid(const struct registry_identity *identity)
 {
     return text_fits(identity->id, false) && text_fits(identity->name, false) &&
-           text_fits(identity->region, false) && text_fits(identity->zone, true) &&
+           text_fits(identity->region, true) && text_fits(identity->zone, true) &&
            text_fits(identity->version, true) && identity->endpoint_count > 0 &&
            identity->endpoint_count <= REGISTRY_ENDPOINTS_MAX;
 }

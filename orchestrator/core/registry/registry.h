@@ -53,9 +53,9 @@ struct registry_load {
 
 /* What a node says of itself when it registers; every string shorter than REGISTRY_NAME_MAX. */
 struct registry_identity {
-    const char *id;   /* "ND_...", new with every process: also its routing id on the bus */
-    const char *name; /* the operator's, unique among live nodes and stable over restarts */
-    const char *region;
+    const char *id;     /* "ND_...", new with every process: also its routing id on the bus */
+    const char *name;   /* the operator's, unique among live nodes and stable over restarts */
+    const char *region; /* "" where a cluster has but one */
     const char *zone;
     const char *version;
     const struct registry_endpoint *endpoints;

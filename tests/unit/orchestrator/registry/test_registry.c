@@ -117,7 +117,7 @@ static void test_refused_registrations(void **state)
     assert_int_equal(add(registry, 0, "ND_1", ""), ERR_INVALID);
     assert_int_equal(add(registry, 0, too_long, "a"), ERR_INVALID);
     struct registry_identity identity = identity_of("ND_1", "a");
-    identity.region = "";
+    identity.region = too_long;
     assert_int_equal(registry_add(registry, 0, &identity), ERR_INVALID);
     identity = identity_of("ND_1", "a");
     identity.endpoint_count = 0;
@@ -126,7 +126,10 @@ static void test_refused_registrations(void **state)
     assert_int_equal(registry_add(registry, 0, &identity), ERR_INVALID);
     assert_int_equal(add(registry, 0, "ND_1", "a"), 0);
     assert_int_equal(add(registry, 0, "ND_2", "a"), ERR_EXISTS);
-    assert_int_equal(registry_count(registry), 1);
+    identity = identity_of("ND_3", "c");
+    identity.region = "";
+    assert_int_equal(registry_add(registry, 0, &identity), 0);
+    assert_int_equal(registry_count(registry), 2);
     registry_free(registry);
 }
 
