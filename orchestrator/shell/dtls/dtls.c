@@ -135,6 +135,7 @@ static void fail(struct dtls *dtls)
     dtls->reason = text != NULL ? text : "unknown";
     if (dtls->failure == DTLS_FAILURE_NONE)
         dtls->failure = DTLS_FAILURE_PROTOCOL;
+    ERR_clear_error(); /* other users of OpenSSL in this thread look at the same queue */
 }
 
 static void handshake(struct dtls *dtls)
@@ -164,8 +165,8 @@ static void read_records(struct dtls *dtls)
 static void take_buffers(struct dtls *dtls)
 {
     ERR_clear_error(); /* SSL_get_error() looks at the whole queue */
-    if (SSL_alloc_buffers(dtls->ssl) != 1)
-        base_unreachable(__FILE__, __LINE__); /* out of memory, which mem_alloc() ends as well */
+    int taken = SSL_alloc_buffers(dtls->ssl);
+    assert(taken == 1); /* out of memory ends the program, as in mem_alloc() */
 }
 
 static void give_buffers(struct dtls *dtls)

@@ -63,7 +63,7 @@ enum dtls_state {
 enum dtls_failure {
     DTLS_FAILURE_NONE,
     DTLS_FAILURE_FINGERPRINT, /* an alert for the client is in the output */
-    DTLS_FAILURE_NO_SRTP,     /* no common protection profile; the client gets no alert */
+    DTLS_FAILURE_NO_SRTP,     /* no common protection profile; an alert, too */
     DTLS_FAILURE_PROTOCOL,    /* no agreement, or a fatal alert; dtls_reason() says more */
 };
 

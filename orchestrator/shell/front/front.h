@@ -103,7 +103,7 @@ struct front_message {
 int front_send(struct front *front, int64_t now_us, uint64_t transport,
                const struct front_message *message) MUST_CHECK;
 
-/* The stream of an open channel by its label (the first opened where a client uses one twice), or
+/* The stream of an open channel by its label (the lowest where a client uses one twice), or
  * ERR_NOT_FOUND. */
 int front_stream(const struct front *front, uint64_t transport, const char *label) MUST_CHECK;
 
