@@ -303,13 +303,13 @@ const char *detector_cause_text(enum detector_cause cause)
 {
     switch (cause) {
     case DETECTOR_LINK_LOST:
-        return "link lost";
+        return "link_lost";
     case DETECTOR_SILENT:
         return "silent";
     case DETECTOR_WITNESSED:
-        return "silent, as a witness told";
+        return "witnessed";
     case DETECTOR_SPOKE:
-        return "spoke again";
+        return "spoke";
     }
     unreachable();
 }

@@ -95,6 +95,8 @@ int64_t detector_deadline(const struct detector *detector);
 bool detector_poll(struct detector *detector, struct detector_out *out);
 
 const struct detector_stats *detector_stats(const struct detector *detector);
+
+/* One stable word each, for logs. */
 const char *detector_verdict_text(enum detector_verdict verdict);
 const char *detector_cause_text(enum detector_cause cause);
 
