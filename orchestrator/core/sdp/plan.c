@@ -9,21 +9,16 @@
 
 #define BIT SDP_EXT_BIT
 
-/* mid is everywhere: answers name no SSRC of ours, so it is what ties packets to sections. */
-#define EXTENSIONS_AUDIO_RECEIVE                                                                   \
+/* mid is everywhere: answers name no SSRC of ours, so it is what ties packets to sections. Chromium
+ * decodes AV1 only where the dependency descriptor is negotiated. With both of transport-cc and
+ * abs-send-time the node chooses how the client reports: TWCC or REMB. */
+#define EXTENSIONS_AUDIO                                                                           \
     (BIT(SDP_EXT_MID) | BIT(SDP_EXT_RID) | BIT(SDP_EXT_AUDIO_LEVEL) |                              \
      BIT(SDP_EXT_ABS_CAPTURE_TIME) | BIT(SDP_EXT_ABS_SEND_TIME))
-#define EXTENSIONS_VIDEO_RECEIVE                                                                   \
+#define EXTENSIONS_VIDEO                                                                           \
     (BIT(SDP_EXT_MID) | BIT(SDP_EXT_RID) | BIT(SDP_EXT_REPAIRED_RID) | BIT(SDP_EXT_TRANSPORT_CC) | \
      BIT(SDP_EXT_DEPENDENCY_DESCRIPTOR) | BIT(SDP_EXT_ABS_CAPTURE_TIME) |                          \
-     BIT(SDP_EXT_ABS_SEND_TIME))
-#define EXTENSIONS_AUDIO_SEND                                                                      \
-    (BIT(SDP_EXT_MID) | BIT(SDP_EXT_ABS_CAPTURE_TIME) | BIT(SDP_EXT_ABS_SEND_TIME))
-/* Chromium decodes AV1 only where the dependency descriptor is negotiated. With both of
- * transport-cc and abs-send-time the node chooses how the client reports: TWCC or REMB. */
-#define EXTENSIONS_VIDEO_SEND                                                                      \
-    (BIT(SDP_EXT_MID) | BIT(SDP_EXT_TRANSPORT_CC) | BIT(SDP_EXT_DEPENDENCY_DESCRIPTOR) |           \
-     BIT(SDP_EXT_ABS_CAPTURE_TIME) | BIT(SDP_EXT_ABS_SEND_TIME) | BIT(SDP_EXT_PLAYOUT_DELAY))
+     BIT(SDP_EXT_ABS_SEND_TIME) | BIT(SDP_EXT_PLAYOUT_DELAY))
 
 #define FEEDBACK_AUDIO SDP_FB_NACK
 #define FEEDBACK_VIDEO (SDP_FB_NACK | SDP_FB_PLI | SDP_FB_FIR | SDP_FB_TRANSPORT_CC | SDP_FB_REMB)
@@ -43,18 +38,20 @@ static enum sdp_use use_of(const struct sdp_media *media, enum sdp_use wish)
     return wish;
 }
 
+/* One set for both directions, since Chromium offers for a new section of a kind only what was
+ * negotiated for the first one: without rid on a section it receives with, its next camera could
+ * not be simulcast, and without audio levels its microphone would never speak. */
 static unsigned extensions_of(const struct sdp_media *media, enum sdp_use use)
 {
-    bool audio = media->kind == SDP_AUDIO;
-    unsigned receive = audio ? EXTENSIONS_AUDIO_RECEIVE : EXTENSIONS_VIDEO_RECEIVE;
-    unsigned send = audio ? EXTENSIONS_AUDIO_SEND : EXTENSIONS_VIDEO_SEND;
+    unsigned kept =
+        media->extensions & (media->kind == SDP_AUDIO ? EXTENSIONS_AUDIO : EXTENSIONS_VIDEO);
     switch (use) {
     case SDP_USE_RECEIVE:
-        return media->extensions & receive & ~media->extensions_recvonly;
+        return kept & ~media->extensions_recvonly;
     case SDP_USE_SEND:
-        return media->extensions & send & ~media->extensions_sendonly;
+        return kept & ~media->extensions_sendonly;
     case SDP_USE_INACTIVE:
-        return media->extensions & (receive | send);
+        return kept;
     case SDP_USE_REJECT:
     case SDP_USE_DATA:
         return 0;

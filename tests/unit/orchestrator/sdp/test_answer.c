@@ -185,7 +185,7 @@ static void feedback_and_extensions_follow_the_use(void **state)
         {HEAD AUDIO, SDP_USE_RECEIVE, BIT(SDP_EXT_MID) | BIT(SDP_EXT_AUDIO_LEVEL), 0, false},
         {HEAD AUDIO, SDP_USE_RECEIVE, BIT(SDP_EXT_MID) | BIT(SDP_EXT_AUDIO_LEVEL), SDP_FB_NACK,
          true},
-        {HEAD AUDIO, SDP_USE_SEND, BIT(SDP_EXT_MID), SDP_FB_NACK, true},
+        {HEAD AUDIO, SDP_USE_SEND, BIT(SDP_EXT_MID) | BIT(SDP_EXT_AUDIO_LEVEL), SDP_FB_NACK, true},
         {HEAD VIDEO, SDP_USE_RECEIVE,
          BIT(SDP_EXT_MID) | BIT(SDP_EXT_TRANSPORT_CC) | BIT(SDP_EXT_RID), SDP_FB_NACK | SDP_FB_PLI,
          false},
