@@ -108,11 +108,10 @@ static void leave_ready_list(struct orch_sctp *sctp)
 
 void orch_sctp_free(struct orch_sctp *sctp)
 {
-    sctp->closing = true; /* what usrsctp_close() sends is an ABORT, and goes nowhere */
+    library_remove(sctp); /* what usrsctp_close() sends is an ABORT, and finds nobody to send it */
     if (sctp->socket != NULL)
         usrsctp_close(sctp->socket);
     usrsctp_deregister_address((void *)sctp->handle);
-    library_remove(sctp);
     leave_ready_list(sctp);
     while (sctp->channel_count > 0)
         channel_remove(sctp, &sctp->channels[0]);

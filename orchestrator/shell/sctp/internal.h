@@ -59,8 +59,7 @@ struct orch_sctp {
     uint64_t id;
     struct orch_sctp_stack *stack;
     struct orch_sctp *ready_next;
-    bool ready;   /* on the stack's list */
-    bool closing; /* whatever usrsctp sends now is dropped */
+    bool ready; /* on the stack's list */
     bool up;
     bool failed;
     bool failure_reported;

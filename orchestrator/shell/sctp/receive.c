@@ -180,7 +180,7 @@ int receive_on_data(struct socket *socket, union sctp_sockstore from, void *data
     (void)socket;
     (void)from;
     struct orch_sctp *sctp = library_find(handle);
-    if (sctp == NULL || sctp->closing || sctp->failed || data == NULL) {
+    if (sctp == NULL || sctp->failed || data == NULL) {
         free(data);
         return 1;
     }

@@ -40,7 +40,7 @@ static int on_packet(void *handle, void *bytes, size_t len, uint8_t tos, uint8_t
     (void)tos;
     (void)set_df;
     struct orch_sctp *sctp = library_find(handle);
-    if (sctp == NULL || sctp->closing || sctp->failed)
+    if (sctp == NULL || sctp->failed)
         return 0;
     if (!datagrams_push(&sctp->packets, (struct bytes){bytes, len}))
         sctp->stack->stats.packets_dropped++;
