@@ -16,22 +16,29 @@ const struct rtp_ext_ids media_client_exts = {
            [RTP_EXT_AUDIO_LEVEL] = MEDIA_EXT_AUDIO_LEVEL,
            [RTP_EXT_ABS_SEND_TIME] = MEDIA_EXT_ABS_SEND_TIME}};
 
+static void make_keys(struct media_client *client, uint64_t seed)
+{
+    struct prng prng;
+    prng_seed(&prng, seed);
+    size_t len = rtpsec_key_len(RTPSEC_AES_128_GCM);
+    client->keys.suite = RTPSEC_AES_128_GCM;
+    prng_fill(&prng, client->keys.client, len);
+    prng_fill(&prng, client->keys.server, len);
+    struct rtpsec_config sec = {.suite = RTPSEC_AES_128_GCM,
+                                .receive_key = {client->keys.server, len},
+                                .send_key = {client->keys.client, len}};
+    int err = rtpsec_new(&client->sec, &sec);
+    assert(err == 0);
+}
+
 struct media_client *media_client_new(const struct media_client_config *config)
 {
     struct media_client *client = mem_alloc(sizeof(*client));
     client->config = *config;
     client->priority = 1000000;
     prng_seed(&client->prng, config->seed);
-    size_t len = rtpsec_key_len(RTPSEC_AES_128_GCM);
-    client->keys.suite = RTPSEC_AES_128_GCM;
-    prng_fill(&client->prng, client->keys.client, len);
-    prng_fill(&client->prng, client->keys.server, len);
     client->rtcp_ssrc = (uint32_t)prng_next(&client->prng);
-    struct rtpsec_config sec = {.suite = RTPSEC_AES_128_GCM,
-                                .receive_key = {client->keys.server, len},
-                                .send_key = {client->keys.client, len}};
-    int err = rtpsec_new(&client->sec, &sec);
-    assert(err == 0);
+    make_keys(client, config->seed);
     return client;
 }
 
@@ -39,6 +46,16 @@ void media_client_free(struct media_client *client)
 {
     rtpsec_free(client->sec);
     free(client);
+}
+
+void media_client_rekey(struct media_client *client, uint64_t seed)
+{
+    rtpsec_free(client->sec);
+    make_keys(client, seed);
+    for (size_t i = 0; i < client->source_count; i++) {
+        rtpsec_stream_init(&client->sources[i].stream, client->sources[i].ssrc);
+        rtpsec_stream_init(&client->sources[i].rtx_stream, client->sources[i].rtx_ssrc);
+    }
 }
 
 struct media_source *media_client_publish(struct media_client *client,

@@ -119,6 +119,9 @@ struct media_client {
 struct media_client *media_client_new(const struct media_client_config *config);
 void media_client_free(struct media_client *client);
 
+/* Other keys from here on, as after a new handshake. */
+void media_client_rekey(struct media_client *client, uint64_t seed);
+
 /* Adds a source; what names no SSRC gets random ones. */
 struct media_source *media_client_publish(struct media_client *client,
                                           const struct media_source *source);

@@ -1,39 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Goal: a meeting as one node lives it, told in virtual milliseconds: joining, publishing,
- * subscribing, layers, loss on both sides, keys, moves, silence, the end.
+ * subscribing, layers, loss on both sides, keys, mute, silence, the end.
  */
 #include "tests/unit/media-node/node/world.h"
 
+#include "proto/wire/wire.h"
+
+#include <stdlib.h>
+
 static const char *const simulcast[] = {"q", "h", "f", ""};
 
-/* Room RM_1 with A (transport 11, simulcast video track 1 on mid 0, audio track 2 on mid 1) and B
- * (transport 12, which subscribes to both). */
-static void spec_of_two(struct room_spec *spec, struct world *w, bool keyed)
+/* A publishes simulcast video (track 1 on mid 0) and audio (track 2 on mid 1); B and perhaps C
+ * subscribe to both, on mids 5 and 6. */
+static void spec_of(struct room_spec *spec, const struct world *w, bool keyed)
 {
     room_spec_init(spec, "RM_1", 1, 0, 1);
-    room_spec_transport(spec, 11, w->clients[0].client, keyed);
-    room_spec_transport(spec, 12, w->clients[1].client, keyed);
     room_spec_video(spec, 1, 11, "0", simulcast);
     room_spec_audio(spec, 2, 11, "1");
-    const struct room_spec_want video = {21, 1, 12, "5", 7000, false};
-    const struct room_spec_want audio = {22, 2, 12, "6", 8000, true};
-    room_spec_subscription(spec, &video);
-    room_spec_subscription(spec, &audio);
+    for (uint32_t i = 0; i < w->client_count; i++) {
+        room_spec_transport(spec, 11 + i, w->clients[i].client, keyed);
+        if (i > 0) {
+            const struct room_spec_want video = {20 + i, 1, 11 + i, "5", 7000 + i * 10, false};
+            const struct room_spec_want audio = {30 + i, 2, 11 + i, "6", 8000 + i * 10, true};
+            room_spec_subscription(spec, &video);
+            room_spec_subscription(spec, &audio);
+        }
+    }
 }
 
-static void publish(struct world *w, struct world_client *client)
+static void publish(struct world *w)
 {
     for (uint8_t i = 0; i < 3; i++) {
         struct media_source video = {.mid = "0", .layer = i, .due_us = w->now_us};
         memcpy(video.rid, simulcast[i], 2);
-        media_client_publish(client->client, &video);
+        media_client_publish(w->clients[0].client, &video);
     }
     const struct media_source audio = {.mid = "1", .audio = true, .level = 20, .due_us = w->now_us};
-    media_client_publish(client->client, &audio);
+    media_client_publish(w->clients[0].client, &audio);
 }
 
-static void test_meeting(void **state)
+/* A room of so many clients, connected, A publishing, its story so far forgotten. */
+static void start(struct world *w, size_t clients)
+{
+    struct room_spec spec;
+    world_init(w);
+    world_register(w);
+    for (size_t i = 0; i < clients; i++) {
+        world_join(w);
+    }
+    spec_of(&spec, w, true);
+    world_spec(w, &spec);
+    for (size_t i = 0; i < clients; i++) {
+        world_check(w, &w->clients[i], true);
+    }
+    publish(w);
+    world_run(w, 1000);
+    world_forget(w);
+}
+
+static const struct media_source *video_of(const struct world *w, size_t layer)
+{
+    return &w->clients[0].client->sources[layer];
+}
+
+static void test_join(void **state)
 {
     (void)state;
     struct world w;
@@ -42,24 +73,445 @@ static void test_meeting(void **state)
     world_register(&w);
     struct world_client *a = world_join(&w);
     struct world_client *b = world_join(&w);
-    spec_of_two(&spec, &w, true);
+    spec_of(&spec, &w, true);
     world_spec(&w, &spec);
     world_run(&w, 10);
     world_check(&w, a, false);
     world_check(&w, a, true);
     world_check(&w, b, true);
     world_run(&w, 10);
-    publish(&w, a);
+    publish(&w);
+    world_run(&w, 900);
+    a->client->sources[3].level = 127;
     world_run(&w, 1000);
-    world_expect(&w, "");
-    (void)b;
+    world_expect(&w, "    0 register node-a endpoints 5 rooms 0 link 0\n"
+                     "    0 ack RM_1 1.1 applied\n"
+                     "   10 event transport 11 path 192.0.2.1:5000 at 40000\n"
+                     "   10 event transport 12 path 192.0.2.2:5000 at 40000\n"
+                     "   20 B gets mid 5 ssrc 7010 layer 0 key\n"
+                     "   20 event track 1 source q pt 96\n"
+                     "   20 event track 1 media\n"
+                     "   20 B gets mid 5 ssrc 7010 layer 1 key\n"
+                     "   20 event track 1 source h pt 96\n"
+                     "   20 B gets mid 5 ssrc 7010 layer 2 key\n"
+                     "   20 event track 1 source f pt 96\n"
+                     "   20 B gets mid 6 ssrc 8010 layer 0\n"
+                     "   20 event track 2 source - pt 111\n"
+                     "   20 event track 2 media\n"
+                     "  400 levels 2:-20/1000\n"
+                     "  800 levels 2:-20/1000\n"
+                     " 1200 levels 2:-20/350\n"
+                     " 1600 levels\n");
+    const struct media_incoming *video = media_client_incoming(b->client, "5");
+    const struct media_incoming *audio = media_client_incoming(b->client, "6");
+    assert_int_equal(video->gaps, 0);
+    assert_int_equal(audio->gaps, 0);
+    assert_int_equal(audio->packets, 96);
+    assert_int_equal(audio->level, 127);
+    assert_true(video->numbered && audio->numbered);
+    assert_true(a->client->feedback > 30); /* one each 50 ms */
+    assert_int_equal(a->client->reports, 4);
+    assert_int_equal(a->client->bad + b->client->bad, 0);
+    assert_int_equal(w.heartbeats, 8);
+    world_fini(&w);
+}
+
+/* The way a client that shows a small picture gets the small layer, and no frame is torn. */
+static void test_layers(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    start(&w, 2);
+    struct media_incoming *in = media_client_incoming(w.clients[1].client, "5");
+    unsigned plis = video_of(&w, 0)->plis;
+    room_spec_init(&spec, "RM_1", 1, 1, 2);
+    const struct room_spec_want want = {21, 1, 12, "5", 7010, false};
+    room_spec_subscription(&spec, &want)->spatial_max = 0;
+    world_spec(&w, &spec);
+    world_run(&w, 500);
+    world_expect(&w, " 1000 ack RM_1 1.2 applied\n"
+                     " 1023 B gets mid 5 ssrc 7010 layer 0 key\n"
+                     " 1200 levels 2:-20/1000\n");
+    assert_int_equal(video_of(&w, 0)->plis, plis + 1);
+    assert_int_equal(in->gaps, 0);
+    room_spec_init(&spec, "RM_1", 1, 2, 3);
+    room_spec_subscription(&spec, &want)->spatial_max = 1;
+    world_spec(&w, &spec);
+    world_run(&w, 2000);
+    assert_int_equal(in->layer, 1);
+    assert_int_equal(in->gaps, 0);
+    world_fini(&w);
+}
+
+/* A layer that stops is replaced by the next one below, after a key frame of that one. */
+static void test_layer_dries_up(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct media_incoming *in = media_client_incoming(w.clients[1].client, "5");
+    assert_int_equal(in->layer, 2);
+    w.clients[0].client->sources[2].on = false;
+    world_run(&w, 1500);
+    assert_int_equal(in->layer, 1);
+    assert_int_equal(in->gaps, 0);
+    w.clients[0].client->sources[2].on = true;
+    world_run(&w, 2500);
+    assert_int_equal(in->layer, 2);
+    world_fini(&w);
+}
+
+/* Half of what is lost on the way to the node is asked for again, and comes: no subscriber sees a
+ * hole it could not have filled. */
+static void test_loss_before_the_node(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    const struct counters *counters = node_counters(w.node);
+    w.trickle = 20;
+    world_run(&w, 5000);
+    w.trickle = 0;
+    world_run(&w, 500);
+    assert_true(counters->nacks_sent > 10);
+    assert_true(media_client_incoming(w.clients[1].client, "5")->packets > 160);
+    const struct Spillway__Control__TransportReport *report = world_report(&w, 11);
+    assert_non_null(report);
+    assert_int_equal(report->n_tracks, 2);
+    assert_int_equal(report->tracks[0]->n_layers, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(report->tracks[0]->layers[i]->packets > 120);
+        assert_true(report->tracks[0]->layers[i]->lost <= 1); /* the one under way */
+    }
+    world_fini(&w);
+}
+
+static void test_loss_behind_the_node(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct media_client *b = w.clients[1].client;
+    struct media_incoming *in = media_client_incoming(b, "5");
+    w.clients[0].client->sources[3].on = false; /* so that the lost one is video */
+    world_run(&w, 100);
+    b->lose = 1;
+    world_run(&w, 100);
+    assert_int_equal(in->gaps, 1);
+    const struct media_feedback nack = {.nack_ssrc = in->ssrc, .nack_seq = b->lost_seq};
+    world_rtcp(&w, &w.clients[1], &nack);
+    assert_int_equal(in->repairs, 1);
+    assert_int_equal(in->repaired_seq, b->lost_seq);
+    const struct media_feedback never = {.nack_ssrc = in->ssrc,
+                                         .nack_seq = (uint16_t)(in->seq + 1000)};
+    world_rtcp(&w, &w.clients[1], &never);
+    assert_int_equal(in->repairs, 1);
+    assert_int_equal(node_counters(w.node)->rtx_sent, 1);
+    assert_int_equal(node_counters(w.node)->drop_resend, 1);
+    world_fini(&w);
+}
+
+/* Two subscribers that lost the picture at once cost the publisher one key frame. */
+static void test_key_frame_requests_are_joined(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 3);
+    world_run(&w, 2000);
+    unsigned plis = video_of(&w, 2)->plis;
+    for (size_t i = 1; i < 3; i++) {
+        const struct media_feedback pli = {
+            .pli_ssrc = media_client_incoming(w.clients[i].client, "5")->ssrc};
+        world_rtcp(&w, &w.clients[i], &pli);
+        world_rtcp(&w, &w.clients[i], &pli);
+    }
+    assert_int_equal(video_of(&w, 2)->plis, plis + 1);
+    assert_int_equal(video_of(&w, 0)->plis + video_of(&w, 1)->plis, 0);
+    world_run(&w, 100);
+    for (size_t i = 1; i < 3; i++) {
+        assert_int_equal(media_client_incoming(w.clients[i].client, "5")->gaps, 0);
+    }
+    world_run(&w, 2000);
+    assert_int_equal(video_of(&w, 2)->plis, plis + 1); /* it came: nobody asks again */
+    world_fini(&w);
+}
+
+/* DTLS goes through in both directions, media waits for the keys, which come with the tunnel. */
+static void test_keys_by_tunnel(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    uint8_t hello[] = {22, 1, 2, 3};
+    world_init(&w);
+    world_register(&w);
+    struct world_client *a = world_join(&w);
+    struct world_client *b = world_join(&w);
+    spec_of(&spec, &w, false);
+    world_spec(&w, &spec);
+    world_send(&w, a, hello, sizeof(hello));
+    assert_int_equal(w.tunnel_len, 0); /* not yet authenticated */
+    assert_int_equal(node_counters(w.node)->drop_path, 1);
+    world_check(&w, a, true);
+    world_check(&w, b, true);
+    world_send(&w, a, hello, sizeof(hello));
+    Spillway__Control__TunnelFrame *frame =
+        spillway__control__tunnel_frame__unpack(NULL, w.tunnel_len, w.tunnel);
+    assert_non_null(frame);
+    assert_int_equal(frame->transport, 11);
+    assert_int_equal(frame->n_datagrams, 1);
+    assert_memory_equal(frame->datagrams[0].data, hello, sizeof(hello));
+    assert_string_equal(frame->room, "RM_1");
+    assert_int_equal(frame->epoch, 1);
+    spillway__control__tunnel_frame__free_unpacked(frame, NULL);
+    publish(&w);
+    world_run(&w, 200);
+    assert_true(node_counters(w.node)->drop_no_keys > 20);
+    world_tunnel(&w, 11, a->client, "\x16 server's last flight");
+    world_tunnel(&w, 12, b->client, NULL);
+    assert_int_equal(a->client->dtls, 1);
+    world_forget(&w);
+    world_run(&w, 200);
+    assert_non_null(media_client_incoming(b->client, "6"));
+    assert_non_null(media_client_incoming(b->client, "5"));
+    assert_int_equal(a->client->bad + b->client->bad, 0);
+    world_tunnel(&w, 99, NULL, "\x16");
+    assert_int_equal(node_counters(w.node)->drop_tunnel_transport, 1);
+    world_fini(&w);
+}
+
+/* New keys (a handshake after an ICE restart) replace the old ones; a spec that still carries the
+ * old ones does not bring them back. */
+static void test_new_keys(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    start(&w, 2);
+    struct media_client *b = w.clients[1].client;
+    struct peer_keys old = b->keys;
+    media_client_rekey(b, 77);
+    world_tunnel(&w, 12, b, NULL);
+    unsigned before = media_client_incoming(b, "6")->packets;
+    unsigned gaps = media_client_incoming(b, "6")->gaps;
+    world_run(&w, 500);
+    assert_int_equal(media_client_incoming(b, "6")->packets, before + 25);
+    assert_int_equal(media_client_incoming(b, "6")->gaps, gaps);
+    struct peer_keys fresh = b->keys;
+    b->keys = old;
+    room_spec_init(&spec, "RM_1", 1, 1, 2);
+    room_spec_transport(&spec, 12, b, true);
+    world_spec(&w, &spec);
+    b->keys = fresh;
+    world_run(&w, 500);
+    assert_int_equal(media_client_incoming(b, "6")->packets, before + 50);
+    assert_int_equal(b->bad, 0);
+    world_fini(&w);
+}
+
+static void test_mute_and_pause(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    start(&w, 2);
+    struct media_client *b = w.clients[1].client;
+    room_spec_init(&spec, "RM_1", 1, 1, 2);
+    room_spec_audio(&spec, 2, 11, "1")->muted = true;
+    const struct room_spec_want want = {21, 1, 12, "5", 7010, false};
+    room_spec_subscription(&spec, &want)->paused = true;
+    world_spec(&w, &spec);
+    unsigned audio = media_client_incoming(b, "6")->packets;
+    unsigned video = media_client_incoming(b, "5")->packets;
+    world_run(&w, 1000);
+    assert_int_equal(media_client_incoming(b, "6")->packets, audio);
+    assert_int_equal(media_client_incoming(b, "5")->packets, video);
+    world_expect(&w, " 1000 ack RM_1 1.2 applied\n"
+                     " 1200 levels\n"); /* what is muted is not loud */
+    room_spec_init(&spec, "RM_1", 1, 2, 3);
+    room_spec_audio(&spec, 2, 11, "1");
+    room_spec_subscription(&spec, &want);
+    world_spec(&w, &spec);
+    world_run(&w, 200);
+    assert_int_equal(media_client_incoming(b, "6")->packets, audio + 10);
+    assert_true(media_client_incoming(b, "5")->packets > video);
+    assert_int_equal(media_client_incoming(b, "5")->gaps, 0);
+    assert_int_equal(media_client_incoming(b, "6")->gaps, 0);
+    world_fini(&w);
+}
+
+/* STUN goes on, SRTP and SRTCP stop: the client sits at another node. */
+static void test_client_left(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct world_client *b = &w.clients[1];
+    b->quiet = true;
+    world_run(&w, 2500);
+    assert_int_equal(node_counters(w.node)->transports_left, 1);
+    unsigned silent = b->datagrams;
+    unsigned checks = b->client->answers;
+    world_run(&w, 3000);
+    assert_true(b->client->answers > checks);
+    assert_int_equal(b->datagrams - silent, b->client->answers - checks); /* STUN alone */
+    b->quiet = false;
+    unsigned plis = video_of(&w, 2)->plis;
+    world_run(&w, 500);
+    assert_true(b->datagrams > silent + 20);
+    assert_int_equal(video_of(&w, 2)->plis, plis + 1); /* video resumes with a key frame */
+    assert_int_equal(media_client_incoming(b->client, "5")->gaps, 0);
+    assert_int_equal(media_client_incoming(b->client, "6")->gaps, 0);
+    world_fini(&w);
+}
+
+/* No STUN either: that is a network that failed, and may come back; for 15 s it is sent to. */
+static void test_consent(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct world_client *b = &w.clients[1];
+    b->gone = true;
+    world_run(&w, 5000);
+    unsigned before = b->datagrams;
+    world_run(&w, 1000);
+    assert_true(b->datagrams > before + 50);
+    world_forget(&w);
+    w.clients[0].client->sources[3].on = false;
+    world_run(&w, 10000);
+    world_expect(&w, " 7200 levels 2:-20/550\n"
+                     " 7600 levels\n"
+                     "15000 event transport 12 lost consent\n");
+    before = b->datagrams;
+    world_run(&w, 5000);
+    assert_int_equal(b->datagrams, before);
+    b->gone = false;
+    b->check_at_us = w.now_us;
+    world_run(&w, 100);
+    world_check(&w, b, true);
+    world_run(&w, 100);
+    assert_true(b->datagrams > before);
+    world_fini(&w);
+}
+
+static void test_dropped_room_is_silent(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    start(&w, 2);
+    room_spec_init(&spec, "RM_1", 1, 0, 2);
+    spec.message.dropped = true;
+    world_spec(&w, &spec);
+    unsigned a = w.clients[0].datagrams;
+    unsigned b = w.clients[1].datagrams;
+    world_run(&w, 20000);
+    assert_int_equal(w.clients[0].datagrams, a);
+    assert_int_equal(w.clients[1].datagrams, b);
+    world_expect(&w, " 1000 ack RM_1 1.2 applied\n");
+    assert_int_equal(node_room_count(w.node), 0);
+    assert_int_equal(node_transport_count(w.node), 0);
+    world_fini(&w);
+}
+
+static void test_reports(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct world_client *b = &w.clients[1];
+    const struct media_feedback remb = {.remb_bps = 1500000};
+    world_rtcp(&w, b, &remb);
+    world_run(&w, 11000);
+    const struct Spillway__Control__TransportReport *report = world_report(&w, 12);
+    assert_non_null(report);
+    assert_int_equal(report->remb_bps, 1500000);
+    assert_int_equal(report->n_subscriptions, 2);
+    for (size_t i = 0; i < 2; i++) {
+        bool audio = report->subscriptions[i]->subscription == 31;
+        assert_in_range(report->subscriptions[i]->packets, audio ? 248 : 149, audio ? 252 : 153);
+        assert_int_equal(report->subscriptions[i]->spatial, audio ? 0 : 2);
+    }
+    world_fini(&w);
+}
+
+/* Sender reports go on once the publisher's clock is known from its own. */
+static void test_sender_reports(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct media_client *b = w.clients[1].client;
+    assert_int_equal(media_client_incoming(b, "6")->reports, 0);
+    const struct media_feedback sr = {.sr = &w.clients[0].client->sources[3],
+                                      .wall_us = TIME_S(1700000000)};
+    world_rtcp(&w, &w.clients[0], &sr);
+    world_run(&w, 1500);
+    assert_in_range(media_client_incoming(b, "6")->reports, 1, 2);
+    assert_int_equal(media_client_incoming(b, "5")->reports, 0);
+    world_fini(&w);
+}
+
+/* A TCP path works like any other, and its end is told. */
+static void test_tcp(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct world_client *b = &w.clients[1];
+    b->endpoint = 4;
+    b->client->config.addr.port = 6000;
+    b->check_at_us = TIME_NEVER;
+    w.clients[0].client->sources[3].on = false;
+    world_check(&w, b, true);
+    b->check_at_us = TIME_NEVER;
+    assert_true(node_path_known(w.node, 4, &b->client->config.addr));
+    world_run(&w, 100);
+    node_tcp_closed(w.node, w.now_us, 4, &b->client->config.addr);
+    assert_false(node_path_known(w.node, 4, &b->client->config.addr));
+    world_run(&w, 50);
+    world_expect(&w, " 1000 event transport 12 path 192.0.2.2:6000 at 40000 tcp\n"
+                     " 1100 event transport 12 lost tcp\n");
+    world_fini(&w);
+}
+
+/* The node asks to be left, also of an orchestrator that comes later. */
+static void test_drain(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 1);
+    node_drain(w.node, w.now_us);
+    world_run(&w, 0);
+    node_link_down(w.node, w.now_us, 0);
+    world_register(&w);
+    world_expect(&w, " 1000 draining\n"
+                     " 1000 register node-a endpoints 5 rooms 1 link 0\n"
+                     " 1000 draining\n");
     world_fini(&w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_meeting),
+        cmocka_unit_test(test_join),
+        cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_layer_dries_up),
+        cmocka_unit_test(test_loss_before_the_node),
+        cmocka_unit_test(test_loss_behind_the_node),
+        cmocka_unit_test(test_key_frame_requests_are_joined),
+        cmocka_unit_test(test_keys_by_tunnel),
+        cmocka_unit_test(test_new_keys),
+        cmocka_unit_test(test_mute_and_pause),
+        cmocka_unit_test(test_client_left),
+        cmocka_unit_test(test_consent),
+        cmocka_unit_test(test_dropped_room_is_silent),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_sender_reports),
+        cmocka_unit_test(test_tcp),
+        cmocka_unit_test(test_drain),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, world_setup, NULL);
 }

@@ -14,9 +14,15 @@ static void fill(void *arg, void *out, size_t len)
     prng_fill(arg, out, len);
 }
 
+int world_setup(void **state)
+{
+    (void)state;
+    rtpsec_library_init();
+    return 0;
+}
+
 void world_init(struct world *w)
 {
-    rtpsec_library_init();
     *w = (struct world){.now_us = TIME_S(1000)};
     prng_seed(&w->prng, 7);
     struct net_addr advertise;
@@ -43,8 +49,10 @@ void world_fini(struct world *w)
     for (size_t i = 0; i < w->client_count; i++) {
         media_client_free(w->clients[i].client);
     }
-    if (w->report != NULL) {
-        spillway__control__transport_report__free_unpacked(w->report, NULL);
+    for (size_t i = 0; i < WORLD_CLIENTS; i++) {
+        if (w->reports[i] != NULL) {
+            spillway__control__transport_report__free_unpacked(w->reports[i], NULL);
+        }
     }
 }
 
@@ -67,7 +75,15 @@ void world_tell(struct world *w, const char *format, ...)
 
 void world_expect(struct world *w, const char *story)
 {
+    if (strcmp(w->story, story) != 0) {
+        print_error("the story is:\n%s", w->story); /* cmocka's own message is cut */
+    }
     assert_string_equal(w->story, story);
+    world_forget(w);
+}
+
+void world_forget(struct world *w)
+{
     w->story_len = 0;
     w->story[0] = '\0';
 }
@@ -82,17 +98,20 @@ static void tell_ack(struct world *w, const Spillway__Control__SpecAck *ack)
 
 static void keep_report(struct world *w, const Spillway__Control__TransportReport *report)
 {
-    w->reports++;
-    if (report->n_tracks + report->n_subscriptions == 0) {
-        return;
-    }
+    assert_in_range(report->transport, 11, 10 + WORLD_CLIENTS);
+    Spillway__Control__TransportReport **kept = &w->reports[report->transport - 11];
     size_t len;
     uint8_t *bytes = wire_pack(&report->base, &len);
-    if (w->report != NULL) {
-        spillway__control__transport_report__free_unpacked(w->report, NULL);
+    if (*kept != NULL) {
+        spillway__control__transport_report__free_unpacked(*kept, NULL);
     }
-    w->report = spillway__control__transport_report__unpack(NULL, len, bytes);
+    *kept = spillway__control__transport_report__unpack(NULL, len, bytes);
     free(bytes);
+}
+
+const Spillway__Control__TransportReport *world_report(const struct world *w, uint64_t transport)
+{
+    return w->reports[transport - 11];
 }
 
 static void tell_levels(struct world *w, const Spillway__Control__Levels *levels)
@@ -111,10 +130,11 @@ static void tell_event(struct world *w, const Spillway__Control__Event *event)
     const Spillway__Control__SourceLearned *source;
     switch (event->event_case) {
     case SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED:
-        world_tell(w, "event transport %llu path %s:%u at %u",
+        world_tell(w, "event transport %llu path %s:%u at %u%s",
                    (unsigned long long)event->path_selected->transport,
                    event->path_selected->client->ip, event->path_selected->client->port,
-                   event->path_selected->local->port);
+                   event->path_selected->local->port,
+                   event->path_selected->local->protocol != 0 ? " tcp" : "");
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST:
         world_tell(w, "event transport %llu lost %s",
@@ -423,6 +443,7 @@ static void act(struct world *w, struct world_client *client)
 
 void world_run(struct world *w, int64_t ms)
 {
+    pump(w);
     int64_t end_us = w->now_us + TIME_MS(ms);
     int64_t at;
     while ((at = next_us(w)) <= end_us) {

@@ -40,14 +40,16 @@ struct world {
     size_t client_count;
     uint32_t trickle; /* lose one in so many of the clients' RTP packets; 0: none */
     unsigned heartbeats;
-    unsigned reports;
-    Spillway__Control__TransportReport *report; /* the last with tracks or subscriptions */
-    uint8_t tunnel[2048];                       /* the last frame to the orchestrator */
+    Spillway__Control__TransportReport *reports[WORLD_CLIENTS]; /* the last of each client */
+    uint8_t tunnel[2048]; /* the last frame to the orchestrator */
     size_t tunnel_len;
     char ack_reason[256]; /* of the last ack */
     char story[WORLD_STORY_MAX];
     size_t story_len;
 };
+
+/* For cmocka: once per program. */
+int world_setup(void **state);
 
 void world_init(struct world *w);
 void world_fini(struct world *w);
@@ -76,5 +78,9 @@ void world_run(struct world *w, int64_t ms);
 /* Appends a line, and compares all since the last call with what is expected. */
 void world_tell(struct world *w, const char *format, ...) PRINTF_LIKE(2, 3);
 void world_expect(struct world *w, const char *story);
+void world_forget(struct world *w);
+
+/* The last report about a transport, ids being 11 for the first client and so on; NULL: none. */
+const Spillway__Control__TransportReport *world_report(const struct world *w, uint64_t transport);
 
 #endif
