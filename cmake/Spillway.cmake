@@ -107,6 +107,6 @@ function(spillway_fuzz name)
   set(found ${CMAKE_BINARY_DIR}/fuzz/found/${name})
   file(MAKE_DIRECTORY ${found})
   add_test(NAME fuzz.${name} COMMAND ${dir}/fuzz_${name} -max_total_time=3 -timeout=5
-    -rss_limit_mb=1024 -print_final_stats=1 ${found} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/ ${found} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
