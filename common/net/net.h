@@ -7,7 +7,7 @@
 #ifndef COMMON_NET_NET_H
 #define COMMON_NET_NET_H
 
-#include <sys/socket.h>
+#include <sys/socket.h> /* tidy: allow sys/socket.h, only its types */
 
 #include "common/base/base.h"
 

@@ -46,9 +46,10 @@ class Rules(unittest.TestCase):
                                       '"resolved": "http://mirror/a.tgz"\n'))
 
     def test_sizes(self):
-        self.assertTrue(self.breaches(tidy.check_sizes, "a.c", "x" * 101))
+        self.assertTrue(self.breaches(tidy.check_sizes, "a.c", "x " * 51))
         self.assertTrue(self.breaches(tidy.check_sizes, "a.c", "x\n" * 1001))
         self.assertFalse(self.breaches(tidy.check_sizes, "a.c", ("x" * 100 + "\n") * 1000))
+        self.assertFalse(self.breaches(tidy.check_sizes, "a.c", "  GENERATED_" + "x" * 90))
 
     def test_guard(self):
         good = "#ifndef COMMON_A_A_H\n#define COMMON_A_A_H\nint x;\n#endif\n"

@@ -284,7 +284,7 @@ static void the_bundle_keeps_its_order(void **state)
     char *group = strstr(text, "BUNDLE 0");
     char rest[8192];
     snprintf(rest, sizeof(rest), "BUNDLE 2 0 1%s", group + strlen("BUNDLE 0"));
-    strcpy(group, rest);
+    memcpy(group, rest, strlen(rest) + 1);
     struct sdp_offer *offer = parsed(text);
     struct sdp_candidate candidate = {.ip = "127.0.0.1", .port = 1, .priority = 1};
     struct sdp_local local = {.ice_ufrag = "u",

@@ -459,17 +459,19 @@ static void bounds_hold(void **state)
     (void)state;
     struct sdp_offer *offer = NULL;
     char reason[SDP_REASON_MAX] = "";
-    char *text = mem_alloc(SDP_TEXT_MAX + 2);
+    size_t size = SDP_TEXT_MAX + 2;
+    char *text = mem_alloc(size);
     memset(text, 'a', SDP_TEXT_MAX + 1);
     assert_int_equal(sdp_offer_parse(&offer, text, SDP_TEXT_MAX + 1, reason), ERR_TOO_BIG);
 
     for (int count = SDP_MEDIA_MAX; count <= SDP_MEDIA_MAX + 1; count++) {
-        int len = sprintf(text, "v=0\n%sa=group:BUNDLE", TRANSPORT);
+        int len = snprintf(text, size, "v=0\n%sa=group:BUNDLE", TRANSPORT);
         for (int i = 0; i < count; i++) {
-            len += sprintf(text + len, " %d", i);
+            len += snprintf(text + len, size - (size_t)len, " %d", i);
         }
         for (int i = 0; i < count; i++) {
-            len += sprintf(text + len, "\nm=audio 9 RTP/SAVPF 0\na=mid:%d\na=rtcp-mux", i);
+            len += snprintf(text + len, size - (size_t)len,
+                            "\nm=audio 9 RTP/SAVPF 0\na=mid:%d\na=rtcp-mux", i);
         }
         int err = sdp_offer_parse(&offer, text, (size_t)len, reason);
         assert_int_equal(err, count <= SDP_MEDIA_MAX ? 0 : ERR_TOO_BIG);
@@ -492,7 +494,8 @@ static void bounds_hold(void **state)
             char lines[4096] = "a=mid:v\r\n";
             char edit[8192];
             for (int n = 0; n < count; n++) {
-                sprintf(lines + strlen(lines), rows[i].line, n);
+                size_t len = strlen(lines);
+                snprintf(lines + len, sizeof(lines) - len, rows[i].line, n);
             }
             edited(edit, "a=mid:v\r\n", lines);
             int err = sdp_offer_parse(&offer, edit, strlen(edit), reason);

@@ -5,6 +5,11 @@
 #include <openssl/hmac.h>
 #include <string.h>
 
+void forge_dot(char *out)
+{
+    memcpy(out + strlen(out), ".", 2);
+}
+
 void forge_base64url(char *out, const void *bytes, size_t len)
 {
     char *end = out + strlen(out);
@@ -24,13 +29,13 @@ const char *forge_token(char out[FORGE_MAX], const char *header, const char *cla
 {
     out[0] = '\0';
     forge_base64url(out, header, strlen(header));
-    strcat(out, ".");
+    forge_dot(out);
     forge_base64url(out, claims, strlen(claims));
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned mac_len = 0;
     HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)out, strlen(out), mac,
          &mac_len);
-    strcat(out, ".");
+    forge_dot(out);
     forge_base64url(out, mac, mac_len);
     return out;
 }

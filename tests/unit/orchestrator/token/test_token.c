@@ -191,9 +191,9 @@ static void refuses_foreign_shapes(void **state)
     (void)state;
     char none[FORGE_MAX] = "";
     forge_base64url(none, "{\"alg\":\"none\"}", 14);
-    strcat(none, ".");
+    forge_dot(none);
     forge_base64url(none, "{" DEVKEY "}", strlen("{" DEVKEY "}"));
-    strcat(none, ".");
+    forge_dot(none);
     char padded[4096];
     snprintf(padded, sizeof(padded), "%s=", sdk_room_token);
     char longer[4096];
@@ -389,7 +389,7 @@ static void an_empty_token_is_small(void **state)
     char claims[FORGE_MAX] = ".";
     const char *expected = "{\"exp\":1010,\"iss\":\"devkey\",\"nbf\":1000}";
     forge_base64url(claims, expected, strlen(expected));
-    strcat(claims, ".");
+    forge_dot(claims);
     assert_int_equal(strncmp(strchr(text, '.'), claims, strlen(claims)), 0);
     free(text);
 }
