@@ -145,7 +145,7 @@ int stream_sender_report(struct stream_sender *sender, int64_t now_us, struct rt
     }
     int64_t since_us = now_us - sent->arrival_us;
     *out = (struct rtcp_sr){
-        .ntp = rtcp_ntp(sent->wall_us + since_us),
+        .ntp = ntp_of_us(sent->wall_us + since_us),
         .ts = sent->ts + (uint32_t)ticks_of_us(since_us, sent->clock_hz),
         .packets = (uint32_t)sender->stats.packets,
         .octets = (uint32_t)sender->stats.bytes,

@@ -425,7 +425,7 @@ void stream_receiver_sender_report(struct stream_receiver *receiver, int64_t now
         .heard = true,
         .mapped = true,
         .ts = sr->ts,
-        .wall_us = rtcp_ntp_to_wall_us(sr->ntp),
+        .wall_us = us_of_ntp(sr->ntp),
         .arrival_us = now_us,
         .ntp_middle = rtcp_ntp_middle(sr->ntp),
     };

@@ -51,8 +51,8 @@ struct stream_packet {
                             codec is then RTP_CODEC_NONE */
     uint64_t seq;        /* extended; goes on rising when the source starts anew */
     int64_t arrival_us;
-    int64_t wall_us; /* capture time by the publisher's clock, since 1970;
-                        STREAM_WALL_UNKNOWN before its first sender report */
+    int64_t wall_us; /* capture time by the publisher's clock, since NTP's zero: only differences
+                        mean something; STREAM_WALL_UNKNOWN before its first sender report */
     enum rtp_codec codec;
     uint32_t clock_hz;
     uint8_t layer;

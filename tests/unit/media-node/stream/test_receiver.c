@@ -393,8 +393,8 @@ static void media_time_maps_to_wall_time(void **state)
 {
     (void)state;
     struct stream_receiver *receiver = kit_receiver(STREAM_VIDEO, 0);
-    int64_t wall_us = TIME_S(1700000000);
-    struct rtcp_sr sr = {.ntp = rtcp_ntp(wall_us), .ts = UINT32_MAX - 89999};
+    int64_t wall_us = TIME_S(UINT32_C(3900000000));
+    struct rtcp_sr sr = {.ntp = UINT64_C(3900000000) << 32, .ts = UINT32_MAX - 89999};
     stream_receiver_sender_report(receiver, 0, &sr);
     struct kit_packet packet;
     kit_vp8(&packet, &(struct kit_spec){.seq = 1, .ts = 90000, .start = true});

@@ -101,6 +101,25 @@ static void audio_and_video_stay_in_sync(void **state)
     close_flow(&audio);
 }
 
+/* A publisher that knows no time of day counts from its own start. What was captured before that
+ * start, as its numbers have it, is of the last seconds before NTP's zero. */
+static void a_clock_without_a_date(void **state)
+{
+    (void)state;
+    struct flow flow = open_flow(STREAM_VIDEO, 0);
+    struct rtcp_sr sr = {.ntp = UINT64_C(1) << 31, .ts = rtp_time(&flow, 2000 * MS)};
+    struct rtcp_sr out;
+    stream_receiver_sender_report(flow.receiver, 0, &sr); /* half a second since its start */
+    uint32_t timestamp = media(&flow, 1000 * MS, 0);
+    assert_int_equal(stream_sender_report(flow.sender, 0, &out), 0);
+    assert_int_equal(out.ntp, (UINT64_C(0xffffffff) << 32) + (UINT64_C(1) << 31));
+    assert_int_equal(out.ts, timestamp);
+    assert_int_equal(stream_sender_report(flow.sender, 1000 * MS, &out), 0);
+    assert_int_equal(out.ntp, UINT64_C(1) << 31);
+    assert_int_equal(out.ts, timestamp + 90000);
+    close_flow(&flow);
+}
+
 static void receiver_reports_tell_the_round_trip(void **state)
 {
     (void)state;
@@ -147,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(audio_and_video_stay_in_sync),
+        cmocka_unit_test(a_clock_without_a_date),
         cmocka_unit_test(receiver_reports_tell_the_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
