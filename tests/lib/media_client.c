@@ -350,10 +350,10 @@ static void take_feedback(struct media_client *client, const struct rtcp_packet 
     if (rtcp_read_media_ssrc(packet, &ssrc) == 0) {
         source = source_of(client, ssrc);
     }
-    if (rtcp_is(packet, RTCP_RTPFB, RTCP_TWCC)) {
-        client->feedback++;
-    } else if (source == NULL) {
+    if (source == NULL) {
         client->bad++;
+    } else if (rtcp_is(packet, RTCP_RTPFB, RTCP_TWCC)) {
+        client->feedback++; /* only about one of its own, as libwebrtc */
     } else if (rtcp_is(packet, RTCP_PSFB, RTCP_PLI)) {
         source->plis++;
         source->key_wanted = true;

@@ -20,6 +20,7 @@ struct peer {
     bool has_selected;
     bool has_dtls;
     bool left;             /* the client was heard to have left */
+    uint32_t cc_ssrc;      /* of the last packet that had a transport-wide number */
     uint16_t cc_seq;       /* next transport-wide number to send */
     int64_t heard_us;      /* last SRTP or SRTCP, -1 never */
     int64_t unanswered_us; /* first packet sent since then, TIME_NEVER none */
@@ -236,11 +237,12 @@ static void arrive(struct peer *peer, struct peer_rtp *rtp)
     }
 }
 
-static void number_arrived(struct peer *peer, int64_t now_us, struct bytes value)
+static void number_arrived(struct peer *peer, int64_t now_us, uint32_t ssrc, struct bytes value)
 {
     if (value.data == NULL) {
         return;
     }
+    peer->cc_ssrc = ssrc;
     if (peer->arrivals == NULL) {
         peer->arrivals = stream_arrivals_new(now_us);
     }
@@ -281,7 +283,7 @@ int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path, uin
     }
     counters->rtp_in++;
     note_media(peer, now_us, path);
-    number_arrived(peer, now_us, exts.value[RTP_EXT_TRANSPORT_CC]);
+    number_arrived(peer, now_us, view.ssrc, exts.value[RTP_EXT_TRANSPORT_CC]);
     if (out->first) {
         arrive(peer, out);
     }
@@ -336,7 +338,8 @@ static void send_feedback(struct peer *peer, int64_t now_us)
 {
     struct peer_rtcp rtcp;
     while (feedback_due(peer, now_us) && peer_rtcp_begin(peer, &rtcp, NULL, 0)) {
-        struct rtcp_feedback about = {.sender_ssrc = rtcp.ssrc};
+        /* It is about the whole transport, but libwebrtc heeds it only for an SSRC of its own. */
+        struct rtcp_feedback about = {.sender_ssrc = rtcp.ssrc, .media_ssrc = peer->cc_ssrc};
         if (stream_arrivals_write(peer->arrivals, now_us, &rtcp.writer, about) != 0) {
             break;
         }
