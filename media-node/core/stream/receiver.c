@@ -266,7 +266,6 @@ static void count(struct stream_receiver *receiver, const struct stream_packet *
     receiver->stats.key_frames += packet->key_start && receiver->kind == STREAM_VIDEO;
     stream_meter_bytes(&receiver->meter, receiver->now_us, len);
     if (len > 0) {
-        receiver->last_packet_us = receiver->now_us;
         stream_refresh_media(&receiver->refresh, receiver->now_us);
     }
 }
@@ -284,6 +283,7 @@ static void note_newest(struct stream_receiver *receiver, const struct stream_pa
         stream_meter_frame(&receiver->meter, receiver->now_us, packet->rtp.ts, packet->clock_hz);
     }
     receiver->last_ts = packet->rtp.ts;
+    receiver->last_packet_us = receiver->now_us; /* a repair does not keep a layer alive */
     if (receiver->audio_level_id != 0) {
         note_loudness(receiver, packet);
     }

@@ -18,6 +18,7 @@
 #define CREDIT_START    32768 /* bytes that may be sent again before anything was sent */
 #define CREDIT_MAX      131072
 #define CLOCK_STEP_MAX  TIME_S(5) /* two clocks that differ more do not tell the same time */
+#define LATE_MAX        1024      /* numbers; no receiver gives packets as late as that */
 #define PICTURE_ID_MASK 0x7fff
 #define KEY_INDEX_MASK  0x1f
 
@@ -219,7 +220,7 @@ static void begin(struct stream_sender *sender, const struct stream_packet *pack
     if (packet->codec == RTP_CODEC_VP8) {
         continue_pictures(sender, &run, packet);
     }
-    if (source->ssrc != 0 && source->ssrc != packet->rtp.ssrc) {
+    if (source->ssrc != packet->rtp.ssrc || packet->seq <= source->head) {
         stream_ring_void(&sender->ring, packet->layer);
     }
     *source = (struct stream_layer_source){
@@ -416,12 +417,16 @@ static bool forward_late(struct stream_sender *sender, const struct stream_packe
     return true;
 }
 
-/* The source is another one, or went on so far away that no ring can bridge it. */
+/* The source is another one, or its receiver was made anew and counts from below, or it went on so
+ * far away that no ring can bridge it. */
 static bool is_cut(const struct stream_sender *sender, const struct stream_packet *packet)
 {
     const struct stream_run *run = &sender->run;
-    return packet->rtp.ssrc != run->ssrc ||
-           (packet->seq > run->head && packet->seq - run->head > sender->ring.size / 2);
+    if (packet->rtp.ssrc != run->ssrc) {
+        return true;
+    }
+    return packet->seq > run->head ? packet->seq - run->head > sender->ring.size / 2
+                                   : run->head - packet->seq > LATE_MAX;
 }
 
 unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
@@ -430,7 +435,7 @@ unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
     advance_time(sender, now_us);
     int layer = packet->layer;
     int needed = stream_sender_needs_key_frame(sender);
-    if ((sender->live >> layer & 1) == 0) {
+    if ((sender->live >> layer & 1) == 0 && !packet->late) {
         sender->live = (uint8_t)(sender->live | 1u << layer);
         choose_target(sender);
     }

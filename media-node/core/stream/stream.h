@@ -152,7 +152,7 @@ struct stream_receiver_stats {
     uint32_t jitter_us;
     uint32_t bitrate_bps;
     uint32_t frame_rate_millihz;
-    int64_t last_packet_us; /* TIME_NEVER: none yet */
+    int64_t last_packet_us; /* newest one with a payload; TIME_NEVER: none yet */
     size_t heap_bytes;      /* memory held now */
 };
 void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_us,

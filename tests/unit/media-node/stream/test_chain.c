@@ -311,7 +311,7 @@ static void model_forward(struct world *world, const struct made *made,
 {
     struct model *model = &world->model;
     int layer = made->layer;
-    model->live = (uint8_t)(model->live | 1u << layer);
+    model->live = (uint8_t)(model->live | (packet->late ? 0u : 1u << layer));
     if (layer == model->current && packet->seq > model->head &&
         packet->seq - model->head > RING / 2) {
         model->current = -1;

@@ -99,6 +99,27 @@ static void silence_of_all_dries_nothing_up(void **state)
     teardown(&world);
 }
 
+static void repairs_keep_no_layer_alive(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    frames(&world, 0, 1000, 33, 7);
+    world.seq[2] += 10; /* lost */
+    frame(&world, 1000 * MS, 7);
+    uint16_t lost = (uint16_t)(world.seq[2] - 10);
+    for (int at = 1033; at < 1500; at += 33) {
+        if (at < 1033 + 10 * 33) {
+            struct kit_packet packet;
+            kit_vp8(&packet, &(struct kit_spec){.seq = lost++, .start = true});
+            assert_true(kit_feed(world.layers[2], at * MS, &packet)->late);
+        }
+        frame(&world, at * MS, 3);
+    }
+    assert_int_equal(stream_layers_live(world.layers, 1500 * MS), 3);
+    teardown(&world);
+}
+
 static void padding_keeps_no_layer_alive(void **state)
 {
     (void)state;
@@ -123,6 +144,7 @@ int main(void)
         cmocka_unit_test(a_layer_left_behind_dries_up_and_comes_back),
         cmocka_unit_test(slow_content_dries_nothing_up),
         cmocka_unit_test(silence_of_all_dries_nothing_up),
+        cmocka_unit_test(repairs_keep_no_layer_alive),
         cmocka_unit_test(padding_keeps_no_layer_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

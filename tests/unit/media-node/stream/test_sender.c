@@ -367,6 +367,52 @@ static void a_restarted_source(void **state)
     teardown(&world);
 }
 
+/* The receiver of the same SSRC is made anew in the second cycle of its numbers, and counts from
+ * the first again: that is no packet two minutes late. */
+static void a_receiver_made_anew(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    world.seq[0] = 65535;
+    want(&world, all);
+    frame(&world, 0, 1, 1);
+    frame(&world, 100, 1, 0);
+    stream_receiver_free(world.layers[0]);
+    world.layers[0] = kit_receiver(STREAM_VIDEO, 0);
+    frame(&world, 200, 1, 0);
+    frame(&world, 300, 1, 1);
+    expect(&world, "send 0 +0 layer 0 key\n"
+                   "send 1 +9000 layer 0\n"
+                   "ask 0\n"
+                   "send 2 +27000 layer 0 key\n");
+    struct stream_out out;
+    for (uint16_t i = 0; i < 3; i++) {
+        assert_int_equal(stream_sender_resend(world.sender, world.now_us, (uint16_t)(SEQ_OUT + i),
+                                              world.layers, &out),
+                         i < 2 ? ERR_NOT_FOUND : 0);
+    }
+    teardown(&world);
+}
+
+static void a_late_packet_brings_no_layer_back(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    want(&world, all);
+    frame(&world, 0, 7, 7);
+    world.seq[2]++;
+    frame(&world, 100, 7, 0);
+    note_ask(&world, stream_sender_layers(world.sender, world.now_us, 3));
+    world.log[0] = '\0';
+    world.seq[2] -= 2;
+    frame(&world, 200, 4, 4); /* the one that was lost, repaired */
+    assert_int_equal(stream_sender_target(world.sender), 1);
+    expect(&world, "");
+    teardown(&world);
+}
+
 /* ---- Numbers -------------------------------------------------------------------------------- */
 
 static void gaps_stay_and_late_packets_fill_them(void **state)
@@ -514,6 +560,8 @@ int main(void)
         cmocka_unit_test(timestamps_follow_capture_not_arrival),
         cmocka_unit_test(a_wall_clock_that_jumps_is_not_followed),
         cmocka_unit_test(a_restarted_source),
+        cmocka_unit_test(a_receiver_made_anew),
+        cmocka_unit_test(a_late_packet_brings_no_layer_back),
         cmocka_unit_test(gaps_stay_and_late_packets_fill_them),
         cmocka_unit_test(a_late_beginning),
         cmocka_unit_test(padding_of_the_source_leaves_no_gap),
