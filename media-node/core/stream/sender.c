@@ -207,6 +207,12 @@ static void continue_pictures(const struct stream_sender *sender, struct stream_
     }
 }
 
+/* The receiver of this source was made anew, and is in its first cycle again. */
+static bool counts_anew(uint64_t head, uint64_t seq)
+{
+    return head > seq && head - seq > LATE_MAX;
+}
+
 static void begin(struct stream_sender *sender, const struct stream_packet *packet)
 {
     struct stream_layer_source *source = &sender->layers[packet->layer];
@@ -220,7 +226,7 @@ static void begin(struct stream_sender *sender, const struct stream_packet *pack
     if (packet->codec == RTP_CODEC_VP8) {
         continue_pictures(sender, &run, packet);
     }
-    if (source->ssrc != packet->rtp.ssrc || packet->seq <= source->head) {
+    if (source->ssrc != packet->rtp.ssrc || counts_anew(source->head, packet->seq)) {
         stream_ring_void(&sender->ring, packet->layer);
     }
     *source = (struct stream_layer_source){
@@ -417,16 +423,12 @@ static bool forward_late(struct stream_sender *sender, const struct stream_packe
     return true;
 }
 
-/* The source is another one, or its receiver was made anew and counts from below, or it went on so
- * far away that no ring can bridge it. */
+/* The source is another one, or went on so far away that no ring can bridge it. */
 static bool is_cut(const struct stream_sender *sender, const struct stream_packet *packet)
 {
     const struct stream_run *run = &sender->run;
-    if (packet->rtp.ssrc != run->ssrc) {
-        return true;
-    }
-    return packet->seq > run->head ? packet->seq - run->head > sender->ring.size / 2
-                                   : run->head - packet->seq > LATE_MAX;
+    return packet->rtp.ssrc != run->ssrc || counts_anew(run->head, packet->seq) ||
+           (packet->seq > run->head && packet->seq - run->head > sender->ring.size / 2);
 }
 
 unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
