@@ -13,6 +13,10 @@
  * died), is tried again. */
 #define REGISTER_AGAIN_US TIME_S(3)
 
+/* Input waits for a drain once this share of the outbox is taken: the rest is for what one datagram
+ * may cause, and a part this small stays in the processor's cache. */
+#define OUTBOX_HIGH_SHARE 8
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 static void copy_config(struct node_config *out, const struct node_config *config)
@@ -45,7 +49,9 @@ struct node *node_new(const struct node_config *config, int64_t now_us)
     assert(config->link_count >= 1 && config->link_count <= NODE_LINKS_MAX);
     struct node *node = mem_alloc(sizeof(*node));
     copy_config(&node->config, config);
-    node->outbox = outbox_new(OUTBOX_SLOTS);
+    size_t slots = config->outbox_slots != 0 ? config->outbox_slots : NODE_OUTBOX_SLOTS;
+    node->outbox = outbox_new(slots);
+    node->outbox_high = MAX(slots / OUTBOX_HIGH_SHARE, 1);
     node->tunnel = mem_array(TUNNEL_SLOTS, sizeof(*node->tunnel));
     node->now_us = now_us;
     node->rates_at_us = now_us;
@@ -325,7 +331,7 @@ size_t node_datagrams(struct node *node, int64_t now_us, const struct node_datag
 {
     advance(node, now_us);
     size_t taken = 0;
-    while (taken < count && (taken == 0 || outbox_waiting(node->outbox) < OUTBOX_HIGH)) {
+    while (taken < count && (taken == 0 || outbox_waiting(node->outbox) < node->outbox_high)) {
         take_datagram(node, now_us, &batch[taken]);
         taken++;
     }
@@ -369,7 +375,7 @@ void node_expire(struct node *node, int64_t now_us)
     expire_links(node, now_us);
     struct agenda_entry *entry;
     while ((entry = agenda_due(&node->agenda, now_us)) != NULL) {
-        if (outbox_waiting(node->outbox) >= OUTBOX_HIGH) {
+        if (outbox_waiting(node->outbox) >= node->outbox_high) {
             return; /* still due: after the drain */
         }
         struct room *room = (struct room *)((char *)entry - offsetof(struct room, entry));

@@ -36,6 +36,7 @@
 #define NODE_ENDPOINTS_MAX 64         /* sockets: UDP and TCP, each port counted */
 #define NODE_ADVERTISE_MAX 8          /* addresses at which clients reach one socket */
 #define NODE_MESSAGE_MAX   (16 << 20) /* bytes of a control message, either way */
+#define NODE_OUTBOX_SLOTS  8192
 #define NODE_FENCE_US      TIME_S(60)
 
 enum node_protocol { NODE_UDP, NODE_TCP };
@@ -59,6 +60,7 @@ struct node_config {
     const struct net_addr *advertise;      /* addresses of each endpoint, the port is ignored */
     size_t advertise_count;                /* 1 .. NODE_ADVERTISE_MAX */
     size_t link_count;                     /* 1 .. NODE_LINKS_MAX */
+    size_t outbox_slots;                   /* packets between two drains; 0: NODE_OUTBOX_SLOTS */
 
     struct random_source random; /* for SSRCs and ICE transactions; used after node_new too */
     const struct log_sink *log;  /* may be NULL; must outlive the node */

@@ -13,8 +13,6 @@
 #define uthash_fatal(message) unreachable()
 #include <uthash.h>
 
-#define OUTBOX_SLOTS     8192
-#define OUTBOX_HIGH      1024         /* packets waiting: enough for now, take no more input */
 #define CONTROL_MAX      4096         /* messages waiting for links */
 #define TUNNEL_SLOTS     512          /* frames waiting for links */
 #define TUNNEL_FRAME_MAX 2048         /* bytes of a frame to an orchestrator */
@@ -90,6 +88,7 @@ struct node {
     struct node_config config; /* strings and arrays are copies */
     struct counters counters;
     struct outbox *outbox;
+    size_t outbox_high; /* packets waiting: enough for now, take no more input */
     struct fwd_events events;
     struct agenda agenda; /* of rooms */
     struct room *rooms;
