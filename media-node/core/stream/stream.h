@@ -9,10 +9,12 @@
  *
  * The way of a packet:
  *
- *   stream_receiver_media() or _repair() gives a struct stream_packet, which goes to
- *   stream_sender_forward() of every subscription of the track; each fills a struct stream_out,
- * from which the caller composes the header and encrypts. Payload bytes are never copied but once,
- * into the cache. Then stream_receiver_poll() until false: requests for the publisher.
+ *   stream_receiver_media() or _repair() gives a struct stream_packet. It goes to
+ *   stream_sender_forward() of every subscription of the track; each fills a struct stream_out, of
+ *   which the caller makes header and ciphertext. Then stream_receiver_poll() until false: requests
+ *   for the publisher.
+ *
+ * Payload bytes are copied once, into the cache, however many subscribers there are.
  *
  * Nothing here allocates per packet: rings and cache blocks are taken when a stream first needs
  * them and kept. Time is monotonic microseconds and never goes back (asserted).
@@ -100,8 +102,7 @@ MUST_CHECK int stream_receiver_media(struct stream_receiver *receiver, int64_t n
 MUST_CHECK int stream_receiver_repair(struct stream_receiver *receiver, int64_t now_us,
                                       const struct rtp_view *in, const struct stream_packet **out);
 
-/* The source's sender report: ties its RTP time to wall time, and gives our reports LSR and DLSR.
- */
+/* The source's sender report: ties RTP time to wall time, and gives our reports LSR and DLSR. */
 void stream_receiver_sender_report(struct stream_receiver *receiver, int64_t now_us,
                                    const struct rtcp_sr *sr);
 
