@@ -15,8 +15,9 @@ import tempfile
 import time
 import unittest
 
-from http_client import (BINARY, CLOSE, MIB, PING, PONG, SERVER, TEXT, Answer, Server, Ws, ended,
-                         post, receive, request)
+from http_server import SERVER, Server
+from ws_client import (BINARY, CLOSE, MIB, PING, PONG, TEXT, Answer, Ws, ended, post, receive,
+                       request)
 
 
 class Case(unittest.TestCase):

@@ -1,39 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The simplest HTTP and WebSocket clients, which can do everything wrong, and the tested server."""
+"""HTTP and WebSocket clients of the simplest kind, which can do everything wrong. A "server" here
+is anything with a connect() that returns a connected socket."""
 import base64
 import os
-import signal
 import socket
 import struct
-import subprocess
-import sys
 import time
 
-SERVER = sys.argv.pop(1)
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 MIB = 1 << 20
-
-
-class Server:
-    """A server process; arguments as in server.c."""
-
-    def __init__(self, pages="", connections=0, ping_s=0, header_s=0, queue=0, proxied=0, tls=()):
-        arguments = [pages] + [str(n) for n in (connections, ping_s, header_s, queue, proxied)]
-        arguments += tls
-        self.process = subprocess.Popen([SERVER] + arguments, stdout=subprocess.PIPE, text=True)
-        _, port, _, probes_port = self.process.stdout.readline().split()
-        self.port, self.probes_port = int(port), int(probes_port)
-
-    def stop(self):
-        """Returns the exit status and what it printed: "closed CODE" lines and the counters."""
-        self.process.send_signal(signal.SIGTERM)
-        output, _ = self.process.communicate(timeout=20)
-        return self.process.returncode, output
-
-    def connect(self, port=0):
-        s = socket.create_connection(("127.0.0.1", port or self.port), timeout=10)
-        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return s
 
 
 class Answer:
