@@ -116,8 +116,10 @@ class Rules(unittest.TestCase):
         tidy.check_built(sources, lists, report)
         self.assertEqual(report.breaches, ["b/dead.c:1: no CMakeLists.txt builds it"])
         self.file("tests/unit/media-node/ice/test_ice.c", "")
+        for name in ("ice/ice.c", "stun/stun.c", "counters/counters.h"):
+            self.file("media-node/core/" + name, "")
         report = tidy.Report()
-        tidy.check_tested({"media-node/core": ["ice", "stun"]}, report)
+        tidy.check_tested({"media-node/core": ["ice", "stun", "counters"]}, report)
         self.assertEqual(len(report.breaches), 1)
 
 
