@@ -110,3 +110,23 @@ function(spillway_fuzz name)
     -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/ ${found} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
   set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
+
+# spillway_bench(NAME SOURCES a.c DEPS library ... ARGS word ...): a program that prints numbers, with
+# the label bench. A build without sanitizers makes it; any other runs those of SPILLWAY_RELEASE_DIR,
+# if given. They have the machine to themselves, as far as ctest knows.
+function(spillway_bench name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;ARGS" ${ARGN})
+  set(dir ${SPILLWAY_RELEASE_DIR}/bench)
+  if(NOT SPILLWAY_SANITIZE)
+    set(dir ${CMAKE_BINARY_DIR}/bench)
+    add_executable(bench_${name} ${arg_SOURCES})
+    target_link_libraries(bench_${name} PRIVATE spillway_options ${arg_DEPS})
+    set_target_properties(bench_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${dir})
+  elseif(NOT SPILLWAY_RELEASE_DIR)
+    return()
+  endif()
+  if(SPILLWAY_TESTS)
+    add_test(NAME bench.${name} COMMAND ${dir}/bench_${name} ${arg_ARGS})
+    set_tests_properties(bench.${name} PROPERTIES LABELS bench TIMEOUT 300 RUN_SERIAL ON)
+  endif()
+endfunction()

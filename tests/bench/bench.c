@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/bench/bench.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+void bench_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+static FILE *open_proc(pid_t pid, const char *name)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        bench_fail("%s: no such process any more", path);
+    }
+    return file;
+}
+
+static void print_cpu_model(void)
+{
+    char line[256];
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        const char *colon = strchr(line, ':');
+        if (colon != NULL && strncmp(line, "model name", 10) == 0) {
+            printf("%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+            break;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+}
+
+void bench_print_machine(void)
+{
+    struct utsname name;
+    double loads[1] = {0};
+    print_cpu_model();
+    if (uname(&name) == 0 && getloadavg(loads, 1) == 1) {
+        printf(", %ld cores, %s %s, load %.1f\n", sysconf(_SC_NPROCESSORS_ONLN), name.sysname,
+               name.release, loads[0]);
+    }
+}
+
+static int64_t clock_us(clockid_t id)
+{
+    struct timespec now;
+    if (clock_gettime(id, &now) != 0) {
+        bench_fail("no clock %d", (int)id);
+    }
+    return TIME_S(now.tv_sec) + now.tv_nsec / 1000;
+}
+
+int64_t bench_now_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t bench_thread_cpu_us(void)
+{
+    return clock_us(CLOCK_THREAD_CPUTIME_ID);
+}
+
+/* The clock of another process counts exactly, where /proc/PID/stat counts ticks of 10 ms. */
+int64_t bench_process_cpu_us(pid_t pid)
+{
+    clockid_t clock;
+    if (clock_getcpuclockid(pid, &clock) != 0) {
+        bench_fail("no CPU clock of process %d", (int)pid);
+    }
+    return clock_us(clock);
+}
+
+struct bench_memory bench_process_memory(pid_t pid)
+{
+    char line[256];
+    long long kb;
+    struct bench_memory memory = {0};
+    FILE *file = open_proc(pid, "status");
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "VmRSS: %lld", &kb) == 1) {
+            memory.total_kb = kb;
+        } else if (sscanf(line, "RssAnon: %lld", &kb) == 1) {
+            memory.anonymous_kb = kb;
+        }
+    }
+    fclose(file);
+    return memory;
+}
+
+static bool is_free(uint16_t port, int type)
+{
+    struct sockaddr_in addr = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, type, 0);
+    bool ok = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
+    close(fd);
+    return ok;
+}
+
+uint16_t bench_free_ports(unsigned count)
+{
+    for (unsigned first = 20000 + (unsigned)getpid() % 10000; first < 30000; first += 7) {
+        unsigned ok = 0;
+        while (ok < count && is_free((uint16_t)(first + ok), SOCK_DGRAM) &&
+               is_free((uint16_t)(first + ok), SOCK_STREAM)) {
+            ok++;
+        }
+        if (ok == count) {
+            return (uint16_t)first;
+        }
+    }
+    bench_fail("no %u free ports in a row", count);
+}
+
+void bench_sleep_ms(int ms)
+{
+    poll(NULL, 0, ms);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the benches share: the CPU time and memory of processes, and of the running thread.
+ *
+ * A bench prints numbers, and ratios of numbers of the same run; it fails when it can't measure,
+ * never because a number is large: machines differ, and this one may be busy.
+ */
+#ifndef TESTS_BENCH_BENCH_H
+#define TESTS_BENCH_BENCH_H
+
+#include "common/base/base.h"
+
+#include <sys/types.h>
+
+/* Says what went wrong and ends the process, as a bench does that can't measure. */
+_Noreturn void bench_fail(const char *format, ...) PRINTF_LIKE(1, 2);
+
+/* The machine, in a line. */
+void bench_print_machine(void);
+
+int64_t bench_now_us(void);        /* monotonic */
+int64_t bench_thread_cpu_us(void); /* user and system time of the calling thread */
+
+/* User and system time of all threads of a process, in steps of the kernel's tick. */
+int64_t bench_process_cpu_us(pid_t pid);
+
+/* Resident memory: what counts is private to the process, or a page of a file it maps. */
+struct bench_memory {
+    int64_t total_kb;
+    int64_t anonymous_kb;
+};
+struct bench_memory bench_process_memory(pid_t pid);
+
+/* Two free ports in a row and more, from first on: UDP and TCP on loopback. */
+uint16_t bench_free_ports(unsigned count);
+
+/* Settles for a while: sleeps. */
+void bench_sleep_ms(int ms);
+
+#endif

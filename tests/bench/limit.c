@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/bench/limit.h"
+
+#include "tests/bench/bench.h"
+#include "tests/bench/sink.h"
+
+#include "common/base/openssl.h"
+
+#include <errno.h>
+#include <netinet/udp.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ROUNDS    7
+#define PACKETS   6400 /* of a round; a multiple of every burst times 64 would be too long */
+#define BATCH     64   /* messages of one sendmmsg */
+#define HEADER    12
+#define BURST_MAX 16
+#define IV_LEN    12
+#define PT        96
+#define CONTROL   CMSG_SPACE(sizeof(uint16_t))
+#define SETTLE_MS 5 /* for the receivers, between rounds */
+
+const unsigned limit_bursts[LIMIT_BURSTS] = {4, 8, 16};
+
+struct probe {
+    struct sink *sink;
+    int fd;
+    struct sockaddr_in addrs[LIMIT_RECEIVERS];
+    EVP_CIPHER_CTX *ciphers[LIMIT_RECEIVERS];
+    uint8_t plain[LIMIT_PLAIN];
+    uint8_t (*sealed)[LIMIT_SEALED]; /* BURST_MAX * BATCH of them */
+    uint64_t sent;
+};
+
+/* ---- The cipher ------------------------------------------------------------------------------ */
+
+static void seal(struct probe *probe, size_t receiver, uint64_t index, uint8_t *out)
+{
+    int n;
+    uint8_t iv[IV_LEN] = {0};
+    EVP_CIPHER_CTX *cipher = probe->ciphers[receiver];
+    be64_put(iv + 4, index);
+    memcpy(out, probe->plain, HEADER);
+    if (EVP_EncryptInit_ex(cipher, NULL, NULL, NULL, iv) != 1 ||
+        EVP_EncryptUpdate(cipher, NULL, &n, out, HEADER) != 1 ||
+        EVP_EncryptUpdate(cipher, out + HEADER, &n, probe->plain + HEADER, LIMIT_PLAIN - HEADER) !=
+            1 ||
+        EVP_EncryptFinal_ex(cipher, out + LIMIT_PLAIN, &n) != 1 ||
+        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, LIMIT_SEALED - LIMIT_PLAIN,
+                            out + LIMIT_PLAIN) != 1) {
+        bench_fail("AES-128-GCM failed");
+    }
+}
+
+static void encrypt_all(struct probe *probe, unsigned unused)
+{
+    (void)unused;
+    for (uint64_t i = 0; i < PACKETS; i++) {
+        seal(probe, i % LIMIT_RECEIVERS, i, probe->sealed[i % BATCH]);
+    }
+}
+
+/* ---- The kernel ------------------------------------------------------------------------------ */
+
+static void send_single(struct probe *probe, unsigned unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < PACKETS; i++) {
+        const struct sockaddr_in *to = &probe->addrs[i % LIMIT_RECEIVERS];
+        if (sendto(probe->fd, probe->sealed[i % BATCH], LIMIT_SEALED, 0,
+                   (const struct sockaddr *)to, sizeof(*to)) != LIMIT_SEALED) {
+            bench_fail("sendto: %s", strerror(errno));
+        }
+    }
+    probe->sent += PACKETS;
+}
+
+static void flush(struct probe *probe, struct mmsghdr *messages, unsigned count)
+{
+    unsigned done = 0;
+    while (done < count) {
+        int n = sendmmsg(probe->fd, messages + done, count - done, 0);
+        if (n < 0) {
+            bench_fail("sendmmsg: %s", strerror(errno));
+        }
+        done += (unsigned)n;
+    }
+}
+
+/* Bursts of so many packets for one receiver, each one message; 64 messages a call. With bursts of
+ * one it is plain sendmmsg. */
+static void send_batches(struct probe *probe, unsigned burst)
+{
+    struct mmsghdr messages[BATCH] = {0};
+    struct iovec bytes[BATCH];
+    _Alignas(struct cmsghdr) uint8_t control[BATCH][CONTROL];
+    unsigned waiting = 0;
+    for (size_t i = 0; i < PACKETS / burst; i++) {
+        struct msghdr *header = &messages[waiting].msg_hdr;
+        bytes[waiting] =
+            (struct iovec){probe->sealed[waiting * burst], (size_t)burst * LIMIT_SEALED};
+        *header = (struct msghdr){.msg_name = &probe->addrs[i % LIMIT_RECEIVERS],
+                                  .msg_namelen = sizeof(probe->addrs[0]),
+                                  .msg_iov = &bytes[waiting],
+                                  .msg_iovlen = 1};
+        if (burst > 1) {
+            const uint16_t segment = LIMIT_SEALED;
+            header->msg_control = control[waiting];
+            header->msg_controllen = CONTROL;
+            struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
+            cmsg->cmsg_level = SOL_UDP;
+            cmsg->cmsg_type = UDP_SEGMENT;
+            cmsg->cmsg_len = CMSG_LEN(sizeof(segment));
+            memcpy(CMSG_DATA(cmsg), &segment, sizeof(segment));
+        }
+        if (++waiting == BATCH) {
+            flush(probe, messages, waiting);
+            waiting = 0;
+        }
+    }
+    flush(probe, messages, waiting);
+    probe->sent += PACKETS / burst * burst;
+}
+
+/* ---- Rounds ---------------------------------------------------------------------------------- */
+
+typedef void measured(struct probe *probe, unsigned burst);
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median_us(struct probe *probe, measured *what, unsigned burst)
+{
+    double rounds[ROUNDS];
+    for (size_t i = 0; i < ROUNDS; i++) {
+        bench_sleep_ms(SETTLE_MS);
+        int64_t before_us = bench_thread_cpu_us();
+        what(probe, burst);
+        rounds[i] = (double)(bench_thread_cpu_us() - before_us) / PACKETS;
+    }
+    qsort(rounds, ROUNDS, sizeof(rounds[0]), compare);
+    return rounds[ROUNDS / 2];
+}
+
+static void begin(struct probe *probe)
+{
+    static const uint8_t key[16] = {1};
+    *probe = (struct probe){.sink = sink_new(LIMIT_RECEIVERS)};
+    probe->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    probe->sealed = mem_array((size_t)BURST_MAX * BATCH, LIMIT_SEALED);
+    be16_put(probe->plain, 0x8000 | PT);
+    for (size_t i = 0; i < (size_t)BURST_MAX * BATCH; i++) {
+        memcpy(probe->sealed[i], probe->plain, LIMIT_PLAIN);
+    }
+    for (size_t i = 0; i < LIMIT_RECEIVERS; i++) {
+        probe->addrs[i] = sink_addr(probe->sink, i);
+        probe->ciphers[i] = EVP_CIPHER_CTX_new();
+        if (EVP_EncryptInit_ex(probe->ciphers[i], EVP_aes_128_gcm(), NULL, key, NULL) != 1) {
+            bench_fail("no AES-128-GCM");
+        }
+    }
+    sink_start(probe->sink);
+}
+
+static void end(struct probe *probe)
+{
+    for (size_t i = 0; i < LIMIT_RECEIVERS; i++) {
+        EVP_CIPHER_CTX_free(probe->ciphers[i]);
+    }
+    sink_free(probe->sink);
+    free(probe->sealed);
+    close(probe->fd);
+}
+
+void limit_measure(struct limit *out)
+{
+    struct probe probe;
+    begin(&probe);
+    out->cipher = median_us(&probe, encrypt_all, 1);
+    out->sendto = median_us(&probe, send_single, 1);
+    out->sendmmsg = median_us(&probe, send_batches, 1);
+    for (size_t i = 0; i < LIMIT_BURSTS; i++) {
+        out->gso[i] = median_us(&probe, send_batches, limit_bursts[i]);
+    }
+    sink_stop(probe.sink);
+    out->lost = 1 - (double)sink_received_all(probe.sink, PT) / (double)probe.sent;
+    end(&probe);
+}
+
+void limit_print(const struct limit *limit)
+{
+    printf("The limit: %d-byte packets to %d receivers, us of CPU per packet\n", LIMIT_PLAIN,
+           LIMIT_RECEIVERS);
+    printf("  AES-128-GCM, kept context      %6.2f\n", limit->cipher);
+    printf("  sendto                         %6.2f\n", limit->sendto);
+    printf("  sendmmsg, 64 a call            %6.2f\n", limit->sendmmsg);
+    for (size_t i = 0; i < LIMIT_BURSTS; i++) {
+        printf("  UDP_SEGMENT, bursts of %-2u      %6.2f\n", limit_bursts[i], limit->gso[i]);
+    }
+    printf("  lost at full receive buffers   %5.1f %%\n", 100 * limit->lost);
+}
+
+double limit_of_burst(const struct limit *limit, unsigned burst)
+{
+    double send = limit->sendmmsg;
+    for (size_t i = 0; i < LIMIT_BURSTS; i++) {
+        send = burst >= limit_bursts[i] ? limit->gso[i] : send;
+    }
+    return limit->cipher + send;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/bench/sink.h"
+
+#include "tests/bench/bench.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SWEEP_MS 2
+#define BATCH    64
+#define HEAD     2 /* bytes read of a packet: enough to know its payload type */
+
+struct outlet {
+    int fd;
+    struct sockaddr_in addr;
+    _Atomic uint64_t received[128]; /* by payload type */
+};
+
+struct sink {
+    struct outlet *outlets;
+    size_t count;
+    pthread_t thread;
+    atomic_bool running;
+};
+
+static void open_outlet(struct outlet *outlet)
+{
+    socklen_t len = sizeof(outlet->addr);
+    outlet->addr =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    outlet->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int bytes = 1 << 20;
+    if (outlet->fd < 0 || bind(outlet->fd, (struct sockaddr *)&outlet->addr, len) != 0 ||
+        getsockname(outlet->fd, (struct sockaddr *)&outlet->addr, &len) != 0) {
+        bench_fail("no socket for a receiver");
+    }
+    (void)setsockopt(outlet->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
+}
+
+struct sink *sink_new(size_t count)
+{
+    struct sink *sink = mem_alloc(sizeof(*sink));
+    sink->outlets = mem_array(count, sizeof(*sink->outlets));
+    sink->count = count;
+    for (size_t i = 0; i < count; i++) {
+        open_outlet(&sink->outlets[i]);
+    }
+    return sink;
+}
+
+void sink_free(struct sink *sink)
+{
+    for (size_t i = 0; i < sink->count; i++) {
+        close(sink->outlets[i].fd);
+    }
+    free(sink->outlets);
+    free(sink);
+}
+
+int sink_fd(const struct sink *sink, size_t i)
+{
+    return sink->outlets[i].fd;
+}
+
+struct sockaddr_in sink_addr(const struct sink *sink, size_t i)
+{
+    return sink->outlets[i].addr;
+}
+
+/* ---- The thread ------------------------------------------------------------------------------ */
+
+static void empty(struct outlet *outlet, struct mmsghdr *messages, uint8_t (*heads)[HEAD])
+{
+    int count;
+    do {
+        count = recvmmsg(outlet->fd, messages, BATCH, MSG_DONTWAIT, NULL);
+        for (int i = 0; i < count; i++) {
+            atomic_fetch_add_explicit(&outlet->received[heads[i][1] & 0x7f], 1,
+                                      memory_order_relaxed);
+        }
+    } while (count == BATCH);
+}
+
+static void *run(void *arg)
+{
+    struct sink *sink = arg;
+    uint8_t heads[BATCH][HEAD];
+    struct iovec bytes[BATCH];
+    struct mmsghdr messages[BATCH] = {0};
+    for (size_t i = 0; i < BATCH; i++) {
+        bytes[i] = (struct iovec){heads[i], HEAD};
+        messages[i].msg_hdr = (struct msghdr){.msg_iov = &bytes[i], .msg_iovlen = 1};
+    }
+    bool last = false;
+    while (!last) {
+        last = !atomic_load(&sink->running); /* one more sweep after the end */
+        for (size_t i = 0; i < sink->count; i++) {
+            empty(&sink->outlets[i], messages, heads);
+        }
+        bench_sleep_ms(SWEEP_MS);
+    }
+    return NULL;
+}
+
+void sink_start(struct sink *sink)
+{
+    atomic_store(&sink->running, true);
+    if (pthread_create(&sink->thread, NULL, run, sink) != 0) {
+        bench_fail("no thread for the receivers");
+    }
+}
+
+void sink_stop(struct sink *sink)
+{
+    atomic_store(&sink->running, false);
+    pthread_join(sink->thread, NULL);
+}
+
+uint64_t sink_received(const struct sink *sink, size_t i, uint8_t pt)
+{
+    return atomic_load_explicit(&sink->outlets[i].received[pt], memory_order_relaxed);
+}
+
+uint64_t sink_received_all(const struct sink *sink, uint8_t pt)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < sink->count; i++) {
+        sum += sink_received(sink, i, pt);
+    }
+    return sum;
+}
