@@ -19,12 +19,60 @@ struct peer {
     struct ice_path dtls;
     bool has_selected;
     bool has_dtls;
-    bool left;             /* the client was heard to have left */
-    uint32_t cc_ssrc;      /* of the last packet that had a transport-wide number */
-    uint16_t cc_seq;       /* next transport-wide number to send */
-    int64_t heard_us;      /* last SRTP or SRTCP, -1 never */
-    int64_t unanswered_us; /* first packet sent since then, TIME_NEVER none */
+    bool left;        /* the client was heard to have left */
+    uint32_t cc_ssrc; /* of the last packet that had a transport-wide number */
+    uint16_t cc_seq;  /* next transport-wide number to send */
+    int64_t heard_us; /* last SRTP or SRTCP, -1 never */
+    /* the first packets sent since then, TIME_NEVER none: any, and one with a number */
+    int64_t unanswered_us;
+    int64_t unanswered_cc_us;
 };
+
+/* ---- Whether the client is still here ------------------------------------------------------- */
+
+static void expect_nothing(struct peer *peer)
+{
+    peer->unanswered_us = TIME_NEVER;
+    peer->unanswered_cc_us = TIME_NEVER;
+}
+
+static void heard(struct peer *peer, int64_t now_us)
+{
+    peer->heard_us = now_us;
+    peer->left = false;
+    expect_nothing(peer);
+}
+
+static void sent(struct peer *peer, int64_t now_us, bool numbered)
+{
+    if (peer->heard_us < 0) {
+        return;
+    }
+    peer->unanswered_us = MIN(peer->unanswered_us, now_us);
+    if (numbered) {
+        peer->unanswered_cc_us = MIN(peer->unanswered_cc_us, now_us);
+    }
+}
+
+static bool unanswered_too_long(const struct peer *peer, int64_t now_us)
+{
+    return (peer->unanswered_us != TIME_NEVER &&
+            now_us - peer->unanswered_us >= PEER_LEFT_REPORT_US) ||
+           (peer->unanswered_cc_us != TIME_NEVER &&
+            now_us - peer->unanswered_cc_us >= PEER_LEFT_FEEDBACK_US);
+}
+
+/* A check of the client authenticated: the moment to judge. */
+static void judge_left(struct peer *peer, int64_t now_us, const struct stun_message *check)
+{
+    if (check->use_candidate) {
+        peer->left = false;
+        expect_nothing(peer);
+    } else if (!peer->left && unanswered_too_long(peer, now_us)) {
+        peer->left = true;
+        peer->config.counters->transports_left++;
+    }
+}
 
 int peer_new(struct peer **out, const struct peer_config *config)
 {
@@ -35,8 +83,8 @@ int peer_new(struct peer **out, const struct peer_config *config)
         return err;
     }
     struct peer *peer = mem_alloc(sizeof(*peer));
-    *peer =
-        (struct peer){.config = *config, .ice = ice, .heard_us = -1, .unanswered_us = TIME_NEVER};
+    *peer = (struct peer){.config = *config, .ice = ice, .heard_us = -1};
+    expect_nothing(peer);
     peer->config.credentials = (struct ice_credentials){0}; /* the agent has copies */
     *out = peer;
     return 0;
@@ -107,7 +155,7 @@ int peer_set_keys(struct peer *peer, const struct peer_keys *keys)
     peer->keys = *keys;
     peer->key_generation++;
     peer->config.random.fill(peer->config.random.arg, &peer->rtcp_ssrc, sizeof(peer->rtcp_ssrc));
-    peer->unanswered_us = TIME_NEVER;
+    expect_nothing(peer);
     return 0;
 }
 
@@ -141,55 +189,16 @@ const struct peer_source *peer_source_at(const struct peer *peer, size_t i)
     return i < peer->sources.count ? &peer->sources.list[i] : NULL;
 }
 
-/* ---- Whether the client is still here ------------------------------------------------------- */
-
-static void heard(struct peer *peer, int64_t now_us)
-{
-    peer->heard_us = now_us;
-    peer->unanswered_us = TIME_NEVER;
-    peer->left = false;
-}
-
-static void sent(struct peer *peer, int64_t now_us)
-{
-    if (peer->unanswered_us == TIME_NEVER && peer->heard_us >= 0) {
-        peer->unanswered_us = now_us;
-    }
-}
-
-static int64_t patience_us(const struct peer *peer)
-{
-    bool feedback = peer->config.exts.id[RTP_EXT_TRANSPORT_CC] != 0;
-    return feedback ? PEER_LEFT_FEEDBACK_US : PEER_LEFT_REPORT_US;
-}
-
-static int64_t left_deadline(const struct peer *peer)
-{
-    bool waiting = peer->unanswered_us != TIME_NEVER && !peer->left;
-    return waiting ? peer->unanswered_us + patience_us(peer) : TIME_NEVER;
-}
-
-/* STUN that still comes tells a client that left from one whose network failed: that one is sent to
- * until its consent expires, for it may be back the next moment. */
-static void judge_left(struct peer *peer, int64_t now_us)
-{
-    if (now_us < left_deadline(peer)) {
-        return;
-    }
-    if (ice_last_stun_us(peer->ice) > peer->unanswered_us) {
-        peer->left = true;
-        peer->config.counters->transports_left++;
-    } else {
-        peer->unanswered_us = now_us;
-    }
-}
-
 /* ---- Input ---------------------------------------------------------------------------------- */
 
 int peer_stun(struct peer *peer, int64_t now_us, const struct ice_path *path,
               const struct stun_message *message)
 {
-    return ice_receive(peer->ice, now_us, path, message);
+    int err = ice_receive(peer->ice, now_us, path, message);
+    if (err == 0 && message->kind == STUN_REQUEST) {
+        judge_left(peer, now_us, message);
+    }
+    return err;
 }
 
 static void note_media(struct peer *peer, int64_t now_us, const struct ice_path *path)
@@ -350,13 +359,12 @@ static void send_feedback(struct peer *peer, int64_t now_us)
 void peer_expire(struct peer *peer, int64_t now_us)
 {
     ice_expire(peer->ice, now_us);
-    judge_left(peer, now_us);
     send_feedback(peer, now_us);
 }
 
 int64_t peer_deadline(const struct peer *peer)
 {
-    int64_t at = MIN(ice_deadline(peer->ice), left_deadline(peer));
+    int64_t at = ice_deadline(peer->ice);
     if (peer->arrivals == NULL || !peer_can_send(peer)) {
         return at;
     }
@@ -394,7 +402,7 @@ static void path_selected(struct peer *peer, const struct ice_path *path)
     peer->dtls = *path;
     peer->has_dtls = true;
     peer->left = false;
-    peer->unanswered_us = TIME_NEVER;
+    expect_nothing(peer);
 }
 
 bool peer_poll(struct peer *peer, struct peer_event *out)
@@ -485,7 +493,7 @@ bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *
         return false;
     }
     outbox_commit(peer->config.outbox, &peer->selected, (size_t)len);
-    sent(peer, now_us);
+    sent(peer, now_us, where.transport_cc_at != 0);
     return true;
 }
 

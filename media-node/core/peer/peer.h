@@ -7,11 +7,14 @@
  * What is sent goes to the outbox at once. Media and RTCP go to the selected path; DTLS goes to
  * where the client's last DTLS came from. Without keys or path nothing is sent: dropped, counted.
  *
- * Left (architecture.md §2.3): while the client goes on checking this path with STUN, but answers
- * nothing of what it is sent with SRTP or SRTCP for PEER_LEFT_FEEDBACK_US (PEER_LEFT_REPORT_US
- * where transport-cc feedback is not negotiated, for receiver reports are rare), it has moved to
- * another node. Then nothing more is sent until SRTP, SRTCP or a selection is heard again. A client
- * that was never heard has not left: it has not arrived.
+ * Left (architecture.md §2.3): a client that still checks this path with STUN, but no longer names
+ * it its candidate (USE-CANDIDATE), and has answered nothing of what it was sent with SRTP or SRTCP
+ * for PEER_LEFT_FEEDBACK_US, has moved to another node. Then nothing more is sent until SRTP, SRTCP
+ * or USE-CANDIDATE is heard again. That holds for packets with a transport-wide number, which are
+ * answered many times a second; where none was among them it takes PEER_LEFT_REPORT_US, for
+ * receiver reports about audio are rare. A client that was never heard has not left: it has not
+ * arrived. One of whom STUN is not heard either has a network that failed: it is sent to until
+ * consent expires, for it may be back the next moment.
  */
 #ifndef MEDIA_NODE_CORE_PEER_PEER_H
 #define MEDIA_NODE_CORE_PEER_PEER_H

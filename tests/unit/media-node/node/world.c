@@ -429,7 +429,7 @@ static void act(struct world *w, struct world_client *client)
         return;
     }
     if (client->check_at_us <= w->now_us) {
-        world_check(w, client, false);
+        world_check(w, client, client->nominates);
     }
     if (client->rtcp_at_us <= w->now_us) {
         client->rtcp_at_us = w->now_us + TIME_MS(100);

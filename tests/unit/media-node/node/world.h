@@ -25,6 +25,7 @@ struct world_client {
     char name;         /* 'A' ... */
     uint16_t endpoint; /* of the node, where its datagrams go; 0 .. 3 UDP, 4 TCP */
     bool quiet;        /* sends no RTCP */
+    bool nominates;    /* its repeated checks carry USE-CANDIDATE */
     bool deaf;         /* ignores NACKs */
     bool gone;         /* is sent to and ignores it */
     int64_t rtcp_at_us;
