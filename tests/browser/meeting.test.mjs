@@ -39,7 +39,7 @@ test('the simulcast layer that fits what is asked for is sent', async () => {
         const publication = me.publication('anna', 'camera');
         publication?.setVideoQuality(wanted);
         const { frameWidth } = await me.received('anna', 'camera');
-        const expected = [240, 480, 960][wanted]; // libwebrtc scales by 4, 2 and 1
+        const expected = [240, 480, 960][wanted];
         return frameWidth === expected && frameWidth;
       },
       quality,
@@ -84,34 +84,6 @@ test('a small tile gets a small picture, a large one a large, a hidden one none'
   });
   await resize(400, 225);
   await bert.sees('anna');
-});
-
-test('layers that nobody watches are not sent', async () => {
-  const anna = await stage.enter('anna', { options: { dynacast: true } });
-  const bert = await stage.enter('bert');
-  await anna.run(() => me.publishCanvas({ width: 960, height: 540 }));
-  await bert.sees('anna');
-  const activeLayers = (count) =>
-    anna.until(
-      `${count} layers sent`,
-      async (wanted) => {
-        const frames = async () =>
-          Object.fromEntries(
-            (await me.streams('anna', 'camera')).map(({ rid, framesSent }) => [rid, framesSent]),
-          );
-        const before = await frames();
-        await new Promise((done) => setTimeout(done, 700));
-        const after = await frames();
-        return Object.keys(after).filter((rid) => after[rid] > before[rid]).length === wanted;
-      },
-      count,
-    );
-  await bert.run(() => me.publication('anna', 'camera').setVideoQuality(0));
-  await activeLayers(1);
-  await bert.run(() => me.publication('anna', 'camera').setVideoQuality(2));
-  await bert.until('the large picture', async () => {
-    return (await me.received('anna', 'camera')).frameWidth === 960;
-  });
 });
 
 test('mute and unmute by oneself, mute by the server', async () => {
@@ -170,11 +142,12 @@ test('a track that is published again after it was taken back', async () => {
 });
 
 test('who speaks is told to everybody', async () => {
-  const anna = await stage.enter('anna', { microphone: true });
+  const anna = await stage.enter('anna');
   const bert = await stage.enter('bert');
+  await anna.run(() => me.publishTone());
   const speaks = () =>
     me.room.activeSpeakers.some(({ identity, audioLevel }) => identity === 'anna' && audioLevel > 0);
-  await bert.until('anna speaks', speaks); // the fake microphone beeps every second
+  await bert.until('anna speaks', speaks);
   await anna.until('she herself is told', speaks);
   await anna.run(() => me.room.localParticipant.setMicrophoneEnabled(false).then(() => 0));
   await bert.until('silence', () => me.room.activeSpeakers.length === 0);

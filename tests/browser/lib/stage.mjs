@@ -33,7 +33,10 @@ export class Participant {
 
   async #explain() {
     const events = await this.run(() =>
-      me.events.slice(-25).map(({ name, about, at }) => `${at.toFixed(0)} ${name} ${about}`),
+      me.events
+        .filter(({ name }) => name !== 'dataReceived')
+        .slice(-25)
+        .map(({ name, about, at }) => `${at.toFixed(0)} ${name} ${about}`),
     );
     return `\n  its last events:\n    ${events.join('\n    ')}`;
   }

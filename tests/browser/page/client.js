@@ -146,7 +146,10 @@ const me = {
     return Math.max(...series.slice(1).map((time, i) => time - series[i]));
   },
 
-  /** A camera that needs no device: a canvas whose picture changes with every frame. */
+  /**
+   * A camera that needs no device: a canvas whose picture changes with every frame. Above 640
+   * pixels, three layers of a half each; their rates are low, so that they need no long ramp.
+   */
   async publishCanvas({ width, height, fps = 15, name, ...options }) {
     const canvas = document.createElement('canvas');
     Object.assign(canvas, { width, height });
@@ -163,12 +166,28 @@ const me = {
     draw();
     setInterval(draw, 1000 / fps);
     const [track] = canvas.captureStream(fps).getVideoTracks();
+    const layer = (part, rate) => new lk.VideoPreset(width / part, height / part, rate, fps);
     const publication = await me.room.localParticipant.publishTrack(track, {
       name,
       source: lk.Track.Source.Camera,
+      videoEncoding: { maxBitrate: 400_000, maxFramerate: fps },
+      videoSimulcastLayers: width > 640 ? [layer(4, 60_000), layer(2, 150_000)] : [layer(2, 100_000)],
       ...options,
     });
     return publication.trackSid;
+  },
+
+  /** A microphone that needs no device: a tone without a pause. */
+  async publishTone(options) {
+    const context = new AudioContext();
+    const out = new MediaStreamAudioDestinationNode(context, { channelCount: 2 });
+    const tone = new OscillatorNode(context, { frequency: 440 });
+    tone.connect(out);
+    tone.start();
+    await me.room.localParticipant.publishTrack(out.stream.getAudioTracks()[0], {
+      source: lk.Track.Source.Microphone,
+      ...options,
+    });
   },
 
   async send(text, options) {
