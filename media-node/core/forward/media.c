@@ -203,8 +203,9 @@ static void take_packet(struct fwd_member *member, int64_t now_us, struct track 
     size_t layer = rtp->source.layer;
     const struct stream_packet *packet;
     int err = receive(track, now_us, rtp, &packet);
+    bool probe = rtp->source.repair && err == ERR_TRUNCATED; /* RTX that only tests bandwidth */
     if (err != 0) {
-        member->fwd->config.counters->drop_rtp_stream++;
+        member->fwd->config.counters->drop_rtp_stream += !probe;
     } else {
         if (!track->arrived) {
             track->arrived = true;

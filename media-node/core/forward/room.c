@@ -104,9 +104,17 @@ MUST_CHECK static int add_member(struct fwd *fwd, int64_t now_us,
     return 0;
 }
 
-/* Which extensions a subscription may use follows from its member's. */
-static void renew_ids(struct fwd_member *member)
+/* Which extensions a subscription may use follows from its member's; receivers were made for theirs
+ * too. */
+static void set_exts(struct fwd_member *member, const struct rtp_ext_ids *exts)
 {
+    if (memcmp(exts, peer_exts(member->peer), sizeof(*exts)) == 0) {
+        return;
+    }
+    peer_set_exts(member->peer, exts);
+    for (size_t i = 0; i < member->track_count; i++) {
+        wanted_drop_receivers(member->tracks[i], 0);
+    }
     for (size_t i = 0; i < member->subscription_count; i++) {
         struct subscription *subscription = member->subscriptions[i];
         subscription->ids = *peer_exts(member->peer);
@@ -135,8 +143,7 @@ int fwd_set_transport(struct fwd *fwd, int64_t now_us, const struct fwd_transpor
         }
     }
     remember(known, transport);
-    peer_set_exts(known->peer, &transport->exts);
-    renew_ids(known);
+    set_exts(known, &transport->exts);
     room_settle(known, now_us);
     return 0;
 }

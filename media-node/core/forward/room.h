@@ -116,6 +116,11 @@ void room_settle(struct fwd_member *member, int64_t now_us);
 /* Appends an event. member may be NULL. Fill it at once. */
 struct fwd_event *room_event(struct fwd *fwd, struct fwd_member *member, enum fwd_event_kind kind);
 
+/* ---- wanted.c -------------------------------------------------------------------------------- */
+
+/* Receivers of layers from that one on go; the next packet of one makes it anew. */
+void wanted_drop_receivers(struct track *track, size_t from);
+
 /* ---- media.c --------------------------------------------------------------------------------- */
 
 /* Asks for a key frame of a layer, now or once its media arrives. */

@@ -34,7 +34,7 @@ static bool same_payloads(const struct stream_payload *a, size_t a_count,
     return same;
 }
 
-static void drop_receivers(struct track *track, size_t from)
+void wanted_drop_receivers(struct track *track, size_t from)
 {
     for (size_t i = from; i < STREAM_LAYERS_MAX; i++) {
         if (track->receivers[i] != NULL) {
@@ -75,7 +75,7 @@ int fwd_set_track(struct fwd *fwd, int64_t now_us, struct fwd_member *member,
     bool same = same_payloads(track->spec.payloads, track->spec.payload_count, spec->payloads,
                               spec->payload_count);
     track->spec = *spec;
-    drop_receivers(track, same ? spec->published.layer_count : 0);
+    wanted_drop_receivers(track, same ? spec->published.layer_count : 0);
     for (size_t i = 0; i < track->subscription_count; i++) {
         media_apply_want(track->subscriptions[i], now_us);
     }
@@ -96,7 +96,7 @@ void fwd_remove_track(struct fwd *fwd, uint32_t id)
     member->tracks[track->place] = last;
     last->place = track->place;
     peer_unpublish(member->peer, id);
-    drop_receivers(track, 0);
+    wanted_drop_receivers(track, 0);
     HASH_DEL(fwd->tracks, track);
     free(track->subscriptions);
     free(track);

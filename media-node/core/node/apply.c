@@ -453,6 +453,8 @@ static void open_room(struct application *app)
         app->room->fwd = fwd_new(&config, app->now_us);
         node->fence_count--;
         node->room_count++;
+        log_write(node->config.log, LOG_DEBUG, "room_opened room=%s name=\"%s\"", app->room->id,
+                  app->spec->message->name);
     }
     app->fwd = app->room->fwd;
 }
@@ -464,6 +466,7 @@ static void close_room(struct application *app)
     app->room = hold_room(node, app->room, app->spec->message->room);
     if (app->room->fwd != NULL) {
         drop_room(node, app->room);
+        log_write(node->config.log, LOG_DEBUG, "room_dropped room=%s", app->room->id);
     }
     bool full = node->fence_count > FENCES_MAX;
     agenda_set(&node->agenda, &app->room->entry, full ? app->now_us : app->now_us + NODE_FENCE_US);

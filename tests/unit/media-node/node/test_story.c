@@ -482,6 +482,33 @@ static void test_sender_reports(void **state)
     world_fini(&w);
 }
 
+/* Extension ids that change mean the same under their new numbers. */
+static void test_extensions_change(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    start(&w, 2);
+    room_spec_init(&spec, "RM_1", 1, 1, 2);
+    Spillway__Control__Transport *transport =
+        room_spec_transport(&spec, 11, w.clients[0].client, true);
+    transport->n_extensions = 4; /* mid, rid, repaired rid, transport-cc: no audio level */
+    world_spec(&w, &spec);
+    world_run(&w, 600);
+    assert_int_equal(media_client_incoming(w.clients[1].client, "6")->level, -1);
+    world_forget(&w);
+    room_spec_init(&spec, "RM_1", 1, 2, 3);
+    room_spec_transport(&spec, 11, w.clients[0].client, true);
+    world_spec(&w, &spec);
+    world_run(&w, 900);
+    world_expect(&w, " 1600 ack RM_1 1.3 applied\n"
+                     " 2000 levels 2:-20/1000\n"
+                     " 2400 levels 2:-20/1000\n");
+    assert_int_equal(media_client_incoming(w.clients[1].client, "6")->level, 20);
+    assert_int_equal(media_client_incoming(w.clients[1].client, "6")->gaps, 0);
+    world_fini(&w);
+}
+
 /* A TCP path works like any other, and its end is told. */
 static void test_tcp(void **state)
 {
@@ -539,6 +566,7 @@ int main(void)
         cmocka_unit_test(test_dropped_room_is_silent),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_sender_reports),
+        cmocka_unit_test(test_extensions_change),
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_drain),
     };
