@@ -86,31 +86,24 @@ const struct config_option settings_options[] = {
     {NULL, NULL},
 };
 
-/* No table could say these: which key, and why not. */
-MUST_CHECK static int complain(const struct config_arguments *arguments,
-                               char error[CONFIG_ERROR_MAX], const char *key, const char *what)
-{
-    const char *where = arguments->path == NULL ? "settings" : arguments->path;
-    snprintf(error, CONFIG_ERROR_MAX, "%s: %s: %s", where, key, what);
-    return ERR_INVALID;
-}
-
 MUST_CHECK static int check_orchestrators(const struct settings *settings,
-                                          const struct config_arguments *arguments,
+                                          const struct config_source *source,
                                           char error[CONFIG_ERROR_MAX])
 {
     const struct settings_orchestrator *items = settings->orchestrators.items;
     if (settings->orchestrators.count > NODE_LINKS_MAX) {
-        return complain(arguments, error, "orchestrators", "more than 8");
+        return config_complain(source, "orchestrators", "more than 8", error);
     }
     for (size_t i = 0; i < settings->orchestrators.count; i++) {
+        char path[64];
         bool key = items[i].key[0] != '\0';
         bool file = items[i].key_file[0] != '\0';
+        snprintf(path, sizeof(path), "orchestrators.%zu%s", i, key && !file ? ".key" : "");
         if (key == file) {
-            return complain(arguments, error, "orchestrators", "each needs a key or a key_file");
+            return config_complain(source, path, "needs a key or a key_file", error);
         }
         if (key && !bus_key_valid(items[i].key)) {
-            return complain(arguments, error, "orchestrators.key", "not a public key (Z85)");
+            return config_complain(source, path, "not a public key (Z85)", error);
         }
     }
     return 0;
@@ -124,33 +117,37 @@ static bool is_any(const struct net_addr *addr)
 }
 
 /* What the table can't say: addresses, and values that must fit each other. */
-MUST_CHECK static int check(const struct settings *settings,
-                            const struct config_arguments *arguments, char error[CONFIG_ERROR_MAX])
+MUST_CHECK static int check(const struct settings *settings, const struct config_source *source,
+                            char error[CONFIG_ERROR_MAX])
 {
     struct net_addr addr;
     const struct settings_media *media = &settings->media;
     if (media->advertise.count > NODE_ADVERTISE_MAX) {
-        return complain(arguments, error, "media.advertise", "more than 8");
+        return config_complain(source, "media.advertise", "more than 8", error);
     }
     if (net_from_text(&addr, media->ip, 0) != 0) {
-        return complain(arguments, error, "media.ip", "not an address");
+        return config_complain(source, "media.ip", "not an address", error);
     }
     if (media->advertise.count == 0 && is_any(&addr)) {
-        return complain(arguments, error, "media.advertise",
-                        "needed when media.ip is every address: where do clients reach this node?");
+        return config_complain(
+            source, "media.advertise",
+            "needed when media.ip is every address: where do clients reach this node?", error);
     }
     for (size_t i = 0; i < media->advertise.count; i++) {
         if (net_from_text(&addr, media->advertise.items[i], 0) != 0 || is_any(&addr)) {
-            return complain(arguments, error, "media.advertise", "not an address");
+            return config_complain(source, "media.advertise", "not an address", error);
         }
     }
     if (media->port_base + settings->workers * media->ports - 1 > PORT_MAX) {
-        return complain(arguments, error, "media.port_base", "too high for workers * ports");
+        return config_complain(source, "media.port_base", "too high for workers * ports", error);
     }
     if (settings->probes.port != 0 && settings->probes.port + settings->workers - 1 > PORT_MAX) {
-        return complain(arguments, error, "probes.port", "too high for this many workers");
+        return config_complain(source, "probes.port", "too high for this many workers", error);
     }
-    return check_orchestrators(settings, arguments, error);
+    if (net_from_text(&addr, settings->probes.listen, 0) != 0) {
+        return config_complain(source, "probes.listen", "not an address", error);
+    }
+    return check_orchestrators(settings, source, error);
 }
 
 int settings_load(struct settings *out, const struct config_arguments *arguments,
@@ -167,7 +164,7 @@ int settings_load(struct settings *out, const struct config_arguments *arguments
     if (err != 0) {
         return err;
     }
-    err = check(out, arguments, error);
+    err = check(out, &source, error);
     if (err != 0) {
         settings_free(out);
     }

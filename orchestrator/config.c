@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/config.h"
 
+#include "common/net/net.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -102,28 +104,33 @@ static const struct config_key keys[] = {
 };
 static const struct config_table table = CONFIG_TABLE(keys, struct settings);
 
-/* What the table can't say: values that must fit each other. */
-static int check(const struct settings *settings, char error[CONFIG_ERROR_MAX])
+/* What the table can't say: addresses, and values that must fit each other. */
+static int check(const struct settings *settings, const struct config_source *source,
+                 char error[CONFIG_ERROR_MAX])
 {
-    const char *api_key = settings->webhooks.api_key;
-    if ((settings->listen.tls_cert_file[0] == '\0') != (settings->listen.tls_key_file[0] == '\0')) {
-        snprintf(error, CONFIG_ERROR_MAX, "listen: tls_cert_file and tls_key_file go together");
-        return ERR_INVALID;
-    }
-    if (settings->webhooks.urls.count > 0 && config_map_get(&settings->keys, api_key) == NULL) {
-        snprintf(error, CONFIG_ERROR_MAX, "webhooks.api_key: '%s' is not one of keys", api_key);
-        return ERR_INVALID;
-    }
+    const struct settings_listen *listen = &settings->listen;
     const char *demo_key = settings->pages.demo_api_key;
+    const char *webhooks_key = settings->webhooks.api_key;
+    struct net_addr addr;
+    if (listen->address[0] != '\0' && net_from_text(&addr, listen->address, 0) != 0) {
+        return config_complain(source, "listen.address", "not an address", error);
+    }
+    if ((listen->tls_cert_file[0] == '\0') != (listen->tls_key_file[0] == '\0')) {
+        return config_complain(source, "listen", "tls_cert_file and tls_key_file go together",
+                               error);
+    }
+    if (settings->webhooks.urls.count > 0 &&
+        config_map_get(&settings->keys, webhooks_key) == NULL) {
+        return config_complain(source, "webhooks.api_key", "not one of keys", error);
+    }
     if (demo_key[0] != '\0' && config_map_get(&settings->keys, demo_key) == NULL) {
-        snprintf(error, CONFIG_ERROR_MAX, "pages.demo_api_key: '%s' is not one of keys", demo_key);
-        return ERR_INVALID;
+        return config_complain(source, "pages.demo_api_key", "not one of keys", error);
     }
     for (size_t i = 0; i < settings->keys.count; i++) {
         if (settings->keys.items[i].value[0] == '\0') {
-            snprintf(error, CONFIG_ERROR_MAX, "keys.%s: the secret is empty",
-                     settings->keys.items[i].key);
-            return ERR_INVALID;
+            char key[128];
+            snprintf(key, sizeof(key), "keys.%s", settings->keys.items[i].key);
+            return config_complain(source, key, "the secret is empty", error);
         }
     }
     return 0;
@@ -143,7 +150,7 @@ static int load(struct settings *out, const struct config_arguments *arguments,
     if (err != 0) {
         return err;
     }
-    err = check(out, error);
+    err = check(out, &source, error);
     if (err != 0) {
         settings_free(out);
     }

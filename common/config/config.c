@@ -86,6 +86,14 @@ static const char *env_find(char **env, const char *name)
     return NULL;
 }
 
+/* The path of a key as a part of a variable's name: "LISTEN_PORT". */
+static void env_spell(char *path)
+{
+    for (char *c = path; *c != '\0'; c++) {
+        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c == '-' || *c == '.' ? '_' : *c;
+    }
+}
+
 /* name holds the prefix; every key of the table is tried below it. Recursive like the tables. */
 static int apply_env(const struct config_table *table, char **env, char name[ENV_NAME_MAX],
                      void *base, char error[CONFIG_ERROR_MAX])
@@ -96,9 +104,7 @@ static int apply_env(const struct config_table *table, char **env, char name[ENV
         void *field = (char *)base + key->offset;
         bool group = key->type == CONFIG_TYPE_GROUP;
         snprintf(name + prefix, ENV_NAME_MAX - prefix, "%s%s", key->name, group ? "_" : "");
-        for (char *c = name + prefix; *c != '\0'; c++) {
-            *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c == '-' ? '_' : *c;
-        }
+        env_spell(name + prefix);
         int err = 0;
         const char *value = group ? NULL : env_find(env, name);
         if (group) {
@@ -191,6 +197,62 @@ int config_load(const struct config_table *table, const struct config_source *so
     free(data);
     return err;
 }
+
+/* ---- Complaints --------------------------------------------------------------------------------
+ */
+
+/* Whether an override sets the key, or an entry below it. */
+static bool overrides_key(const char *override, const char *key)
+{
+    size_t len = strlen(key);
+    return strncmp(override, key, len) == 0 && (override[len] == '=' || override[len] == '.');
+}
+
+/* Of several sources of a value the strongest counts, as in config_parse(). */
+static void find_source(const struct config_source *source, const char *key,
+                        char where[CONFIG_ERROR_MAX])
+{
+    for (size_t i = 0; i < source->override_count; i++) {
+        if (overrides_key(source->overrides[i], key)) {
+            snprintf(where, CONFIG_ERROR_MAX, "command line");
+            return;
+        }
+    }
+    if (source->env_prefix != NULL && source->env != NULL) {
+        snprintf(where, CONFIG_ERROR_MAX, "%s%s", source->env_prefix, key);
+        env_spell(where + strlen(source->env_prefix));
+        if (env_find(source->env, where) != NULL) {
+            return;
+        }
+    }
+    const char *name = source->path == NULL ? "configuration" : source->path;
+    char ignored[CONFIG_ERROR_MAX];
+    uint8_t *data = NULL;
+    size_t len = 0;
+    size_t line = 0;
+    if (source->path != NULL && read_file(source->path, &data, &len, ignored) == 0) {
+        line = walk_line((struct bytes){data, len}, key);
+        free(data);
+    }
+    if (line > 0) {
+        snprintf(where, CONFIG_ERROR_MAX, "%s:%zu", name, line);
+    } else {
+        snprintf(where, CONFIG_ERROR_MAX, "%s", name);
+    }
+}
+
+int config_complain(const struct config_source *source, const char *key, const char *text,
+                    char error[CONFIG_ERROR_MAX])
+{
+    char where[CONFIG_ERROR_MAX];
+    find_source(source, key, where);
+    /* A path that leaves no room for the text is cut rather than the text. */
+    snprintf(error, CONFIG_ERROR_MAX, "%.256s: %s: %s", where, key, text);
+    return ERR_INVALID;
+}
+
+/* ---- Values ------------------------------------------------------------------------------------
+ */
 
 void config_free(const struct config_table *table, void *out)
 {

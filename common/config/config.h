@@ -164,6 +164,13 @@ int config_parse(const struct config_table *table, const struct config_source *s
                  const char *name, struct bytes text, void *out,
                  char error[CONFIG_ERROR_MAX]) MUST_CHECK;
 
+/* A complaint about a value that its table lets pass, in the form of those above: source is what
+ * config_load() was given, key the dotted path ("peers.0.url" in a list), and error gets where the
+ * value comes from, the key, and text ("spillway.yaml:12: media.ip: not an address"). Returns
+ * ERR_INVALID. */
+int config_complain(const struct config_source *source, const char *key, const char *text,
+                    char error[CONFIG_ERROR_MAX]);
+
 /* Frees what out's fields point at, and zeroes it. */
 void config_free(const struct config_table *table, void *out);
 

@@ -469,6 +469,53 @@ static int apply_text(struct walk *walk, const struct config_table *table,
     return err;
 }
 
+/* The value of a key of a mapping, an item of a list by its number, or NULL. */
+static yaml_node_t *child(yaml_document_t *document, yaml_node_t *node, const char *name,
+                          size_t len)
+{
+    if (node->type == YAML_SEQUENCE_NODE) {
+        const yaml_node_item_t *items = node->data.sequence.items.start;
+        size_t index = strtoul(name, NULL, 10);
+        size_t count = (size_t)(node->data.sequence.items.top - items);
+        return index < count ? yaml_document_get_node(document, items[index]) : NULL;
+    }
+    if (node->type != YAML_MAPPING_NODE) {
+        return NULL;
+    }
+    yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    for (; pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(document, pair->key);
+        if (key->type == YAML_SCALAR_NODE && key->data.scalar.length == len &&
+            memcmp(key->data.scalar.value, name, len) == 0) {
+            return yaml_document_get_node(document, pair->value);
+        }
+    }
+    return NULL;
+}
+
+size_t walk_line(struct bytes text, const char *path)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    size_t line = 0;
+    if (!yaml_parser_initialize(&parser)) {
+        abort(); /* no memory: as mem_alloc() */
+    }
+    yaml_parser_set_input_string(&parser, text.data, text.len);
+    if (yaml_parser_load(&parser, &document)) {
+        yaml_node_t *node = yaml_document_get_root_node(&document);
+        while (node != NULL && *path != '\0') {
+            size_t len = strcspn(path, ".");
+            node = child(&document, node, path, len);
+            line = node == NULL ? line : node->start_mark.line + 1;
+            path += len + (path[len] == '.');
+        }
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+    return line;
+}
+
 int walk_table_text(struct walk *walk, const struct config_table *table, struct bytes text,
                     void *base)
 {

@@ -36,6 +36,10 @@ int walk_table_text(struct walk *walk, const struct config_table *table, struct 
                     void *base);
 int walk_key_text(struct walk *walk, const struct config_key *key, struct bytes text, void *field);
 
+/* The line on which YAML text has the value of a dotted path, or of the part of the path it has;
+ * 0: of none. */
+size_t walk_line(struct bytes text, const char *path);
+
 /* The defaults into a zeroed struct. */
 void walk_defaults(const struct config_table *table, void *base);
 

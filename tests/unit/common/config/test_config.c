@@ -300,6 +300,50 @@ static void test_files(void **state)
     assert_string_equal(error, "configuration: 'name' is missing");
 }
 
+static void test_complaints_name_the_source(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "name: f\nlisten:\n  port: 1\n  address: nowhere\npeers:\n- url: u\n";
+    char path[] = "/tmp/config_test_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    static const struct {
+        const char *key;
+        int line; /* 0: not in the file */
+    } cases[] = {{"name", 1},        {"listen.address", 4}, {"listen.mtu", 3},
+                 {"peers.0.url", 6}, {"peers.1.url", 6},    {"hosts", 0}};
+    const char *overrides[] = {"listen.port=2", "keys.a=b"};
+    char *env[] = {"T_LISTEN_ADDRESS=nowhere", NULL};
+    struct config_source source = {.path = path, .env_prefix = "T_", .env = (char *[]){NULL}};
+    char error[CONFIG_ERROR_MAX];
+    char expected[128];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char line[16] = "";
+        if (cases[i].line > 0) {
+            snprintf(line, sizeof(line), ":%d", cases[i].line);
+        }
+        snprintf(expected, sizeof(expected), "%s%s: %s: wrong", path, line, cases[i].key);
+        assert_int_equal(config_complain(&source, cases[i].key, "wrong", error), ERR_INVALID);
+        assert_string_equal(error, expected);
+    }
+    source.env = env;
+    assert_int_equal(config_complain(&source, "listen.address", "wrong", error), ERR_INVALID);
+    assert_string_equal(error, "T_LISTEN_ADDRESS: listen.address: wrong");
+    source.overrides = overrides;
+    source.override_count = ARRAY_LEN(overrides);
+    assert_int_equal(config_complain(&source, "listen.port", "wrong", error), ERR_INVALID);
+    assert_string_equal(error, "command line: listen.port: wrong");
+    assert_int_equal(config_complain(&source, "keys", "wrong", error), ERR_INVALID);
+    assert_string_equal(error, "command line: keys: wrong");
+    unlink(path);
+    source = (struct config_source){0};
+    assert_int_equal(config_complain(&source, "name", "wrong", error), ERR_INVALID);
+    assert_string_equal(error, "configuration: name: wrong");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_bad_overrides),
         cmocka_unit_test(test_aliases),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_complaints_name_the_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
