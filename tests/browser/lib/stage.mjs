@@ -45,29 +45,28 @@ export class Participant {
     return this.run((name) => me.count(name), event);
   }
 
-  /** Waits until more frames of this track are decoded than were before. */
+  /** Waits until so many more frames of this track were presented; resolves as received(). */
   async sees(identity, source = 'camera', frames = 5) {
-    const before = (await this.received(identity, source)).framesDecoded;
-    return this.until(
+    const count = (from, kind) => me.frameTimes(from, kind).length;
+    const before = await this.run(count, identity, source);
+    await this.until(
       `sees ${identity}'s ${source} (${before} frames before)`,
-      async (from, kind, least) => {
-        const now = await me.received(from, kind);
-        return now.framesDecoded >= least && now;
-      },
+      (from, kind, least) => me.frameTimes(from, kind).length >= least,
       identity,
       source,
       before + frames,
     );
+    return this.received(identity, source);
   }
 
-  /** Waits until more sound of this track was played than had been before. */
+  /** Waits until more sound of this track is played than was before; resolves as received(). */
   async hears(identity, source = 'microphone') {
-    const before = (await this.received(identity, source)).totalAudioEnergy;
+    const before = await this.received(identity, source);
     return this.until(
       `hears ${identity}'s ${source}`,
-      async (from, kind, least) => {
+      async (from, kind, { ssrc, totalAudioEnergy }) => {
         const now = await me.received(from, kind);
-        return now.totalAudioEnergy > least && now;
+        return now.totalAudioEnergy > (now.ssrc === ssrc ? totalAudioEnergy : 0) && now;
       },
       identity,
       source,

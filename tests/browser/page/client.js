@@ -5,6 +5,15 @@
 // reads WebRTC's own statistics.
 import * as lk from 'livekit-client';
 
+/** Every peer connection of the page: a receiver's own statistics miss SSRCs that are not signalled. */
+const connections = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...args) {
+    super(...args);
+    connections.push(this);
+  }
+};
+
 /** Pictures and sound are played, since what nobody plays is not decoded by every browser. */
 class Player {
   constructor() {
@@ -104,36 +113,34 @@ const me = {
     return me.participant(identity)?.getTrackPublication(source);
   },
 
-  /** The incoming (of others) or outgoing (of oneself) RTP streams of a track, most recent first. */
-  async streams(identity, source) {
-    const report = await me.publication(identity, source)?.track?.getRTCStatsReport();
-    const type = me.participant(identity)?.isLocal ? 'outbound-rtp' : 'inbound-rtp';
-    const streams = [];
-    report?.forEach((stat) => {
-      if (stat.type === type) {
-        streams.push({ ...stat, codec: report.get(stat.codecId)?.mimeType });
-      }
-    });
-    return streams;
+  /** The outgoing RTP streams of a track of one's own. */
+  async sent(source) {
+    const report = await me.publication(me.room.localParticipant.identity, source).track.getRTCStatsReport();
+    return [...report.values()]
+      .filter(({ type }) => type === 'outbound-rtp')
+      .map((stat) => ({ ...stat, codec: report.get(stat.codecId)?.mimeType }));
   },
 
-  /** Numbers of what one receives of a track; zeros while there is nothing. */
+  /** Numbers of what one receives of a track now; zeros while there is nothing. */
   async received(identity, source) {
-    const [stream] = await me.streams(identity, source);
-    const { framesDecoded = 0, frameWidth = 0, totalAudioEnergy = 0, codec } = stream ?? {};
-    const { packetsReceived = 0, packetsLost = 0, keyFramesDecoded = 0 } = stream ?? {};
+    const id = me.publication(identity, source)?.track?.mediaStreamTrack.id;
+    const live = connections.filter(({ connectionState }) => connectionState !== 'closed');
+    const reports = await Promise.all(live.map((connection) => connection.getStats()));
+    const isOurs = ({ type, trackIdentifier }) => type === 'inbound-rtp' && trackIdentifier === id;
+    const report = reports.find((one) => [...one.values()].some(isOurs));
+    const stream = report && [...report.values()].find(isOurs);
     return {
-      framesDecoded,
-      frameWidth,
-      totalAudioEnergy,
-      codec,
-      packetsReceived,
-      packetsLost,
-      keyFramesDecoded,
+      ssrc: stream?.ssrc ?? 0,
+      codec: report?.get(stream.codecId)?.mimeType,
+      frameWidth: stream?.frameWidth ?? 0,
+      framesDecoded: stream?.framesDecoded ?? 0,
+      packetsReceived: stream?.packetsReceived ?? 0,
+      packetsLost: stream?.packetsLost ?? 0,
+      totalAudioEnergy: stream?.totalAudioEnergy ?? 0,
     };
   },
 
-  /** The times at which frames of a track were presented, ms. */
+  /** The times at which frames of a track were presented, ms; over moves from SSRC to SSRC. */
   frameTimes(identity, source) {
     return me.player.frames.get(me.publication(identity, source)?.trackSid) ?? [];
   },
