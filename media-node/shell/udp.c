@@ -19,10 +19,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES (8 << 20) /* asked of the kernel for each direction */
-#define ROUNDS_MAX   8         /* batches read of one socket before others get their turn */
+#define WAIT_MAX_US  TIME_S(1)
+#define ROUNDS_MAX   8 /* batches read of one socket before others get their turn */
 
 struct udp_socket {
     uv_poll_t poll;
@@ -47,6 +49,10 @@ struct udp {
     struct sockaddr_storage in_addrs[SHELL_BATCH];
     struct node_datagram batch[SHELL_BATCH];
     uint8_t buffers[SHELL_BATCH][SHELL_PACKET];
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(sizeof(struct timespec))];
+    } in_stamps[SHELL_BATCH]; /* SO_TIMESTAMPNS */
 };
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
@@ -57,17 +63,37 @@ static size_t receive(struct udp_socket *socket)
     struct udp *udp = socket->udp;
     for (size_t i = 0; i < SHELL_BATCH; i++) {
         udp->in[i].msg_hdr.msg_namelen = sizeof(udp->in_addrs[i]);
+        udp->in[i].msg_hdr.msg_control = &udp->in_stamps[i];
+        udp->in[i].msg_hdr.msg_controllen = sizeof(udp->in_stamps[i]);
     }
     int count = recvmmsg(socket->fd, udp->in, SHELL_BATCH, MSG_DONTWAIT, NULL);
     return count > 0 ? (size_t)count : 0;
+}
+
+/* How long a datagram waited in the kernel, by its own stamp, which is of the wall clock: a clock
+ * that was set meanwhile gives nonsense, and nonsense counts as no wait. */
+static int64_t waited_us(struct msghdr *header, const struct timespec *wall)
+{
+    const struct cmsghdr *control = CMSG_FIRSTHDR(header);
+    struct timespec stamp;
+    if (control == NULL || control->cmsg_level != SOL_SOCKET ||
+        control->cmsg_type != SCM_TIMESTAMPNS) {
+        return 0;
+    }
+    memcpy(&stamp, CMSG_DATA(control), sizeof(stamp));
+    int64_t waited =
+        (wall->tv_sec - stamp.tv_sec) * 1000000 + (wall->tv_nsec - stamp.tv_nsec) / 1000;
+    return waited < 0 || waited > WAIT_MAX_US ? 0 : waited;
 }
 
 static size_t collect(struct udp_socket *socket, size_t received)
 {
     struct udp *udp = socket->udp;
     size_t count = 0;
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
     for (size_t i = 0; i < received; i++) {
-        const struct msghdr *header = &udp->in[i].msg_hdr;
+        struct msghdr *header = &udp->in[i].msg_hdr;
         struct node_datagram *datagram = &udp->batch[count];
         if ((header->msg_flags & MSG_TRUNC) != 0) {
             udp->shell->counters.udp_truncated++;
@@ -79,6 +105,7 @@ static size_t collect(struct udp_socket *socket, size_t received)
         datagram->endpoint = socket->endpoint;
         datagram->data = udp->buffers[i];
         datagram->len = udp->in[i].msg_len;
+        datagram->waited_us = waited_us(header, &wall);
         count++;
     }
     return count;
@@ -164,10 +191,11 @@ MUST_CHECK static int open_fd(const struct net_addr *addr, int *out)
     if (fd < 0) {
         return ERR_IO;
     }
-    int only = 1;
+    int on = 1;
     if (addr->family == NET_V6) {
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
+    (void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)); /* without: no wait known */
     if (bind(fd, (const struct sockaddr *)&bound, len) != 0) {
         close(fd);
         return ERR_IO;

@@ -210,8 +210,8 @@ void fwd_tell(struct fwd_member *member);
 /* What came from one of the member's paths; stun from anywhere. Errors are counted. */
 int fwd_stun(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
              const struct stun_message *message);
-void fwd_rtp(struct fwd_member *member, int64_t now_us, const struct ice_path *path, uint8_t *data,
-             size_t len);
+void fwd_rtp(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
+             const struct peer_datagram *in);
 void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *path, uint8_t *data,
               size_t len);
 void fwd_dtls(struct fwd_member *member, const struct ice_path *path);

@@ -197,15 +197,23 @@ static void tell_source(struct fwd_member *member, const struct track *track,
     event->rid = track->spec.published.layers[rtp->source.layer].rid;
 }
 
+static void count_refusal(struct counters *counters, bool repair, int err)
+{
+    if (repair && (err == ERR_TRUNCATED || err == ERR_REPLAY || err == ERR_STALE)) {
+        counters->rtx_spare++;
+    } else {
+        counters->drop_rtp_stream++;
+    }
+}
+
 static void take_packet(struct fwd_member *member, int64_t now_us, struct track *track,
                         const struct peer_rtp *rtp)
 {
     size_t layer = rtp->source.layer;
     const struct stream_packet *packet;
     int err = receive(track, now_us, rtp, &packet);
-    bool probe = rtp->source.repair && err == ERR_TRUNCATED; /* RTX that only tests bandwidth */
     if (err != 0) {
-        member->fwd->config.counters->drop_rtp_stream += !probe;
+        count_refusal(member->fwd->config.counters, rtp->source.repair, err);
     } else {
         if (!track->arrived) {
             track->arrived = true;
@@ -223,11 +231,11 @@ static void take_packet(struct fwd_member *member, int64_t now_us, struct track 
     media_ask(track, now_us, layer);
 }
 
-void fwd_rtp(struct fwd_member *member, int64_t now_us, const struct ice_path *path, uint8_t *data,
-             size_t len)
+void fwd_rtp(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
+             const struct peer_datagram *in)
 {
     struct peer_rtp rtp;
-    if (peer_rtp(member->peer, now_us, path, data, len, &rtp) == 0) {
+    if (peer_rtp(member->peer, now_us, path, in, &rtp) == 0) {
         for (size_t i = 0; i < member->track_count; i++) {
             struct track *track = member->tracks[i];
             if (track->id == rtp.source.track) {

@@ -293,7 +293,7 @@ static void take_stun(struct node *node, int64_t now_us, const struct ice_path *
 
 static void take_datagram(struct node *node, int64_t now_us, const struct node_datagram *in)
 {
-    assert(in->endpoint < node->config.endpoint_count);
+    assert(in->endpoint < node->config.endpoint_count && in->waited_us >= 0);
     const struct ice_path path = {
         .remote = in->remote,
         .endpoint = in->endpoint,
@@ -316,7 +316,9 @@ static void take_datagram(struct node *node, int64_t now_us, const struct node_d
         return;
     }
     if (kind == PACKET_RTP) {
-        fwd_rtp(transport->member, now_us, &path, in->data, in->len);
+        const struct peer_datagram datagram = {
+            .data = in->data, .len = in->len, .arrival_us = now_us - in->waited_us};
+        fwd_rtp(transport->member, now_us, &path, &datagram);
     } else if (kind == PACKET_RTCP) {
         fwd_rtcp(transport->member, now_us, &path, in->data, in->len);
     } else {

@@ -81,6 +81,8 @@ struct node_datagram {
     struct net_addr remote;
     uint8_t *data; /* borrowed, and scratch: decryption happens in place */
     size_t len;
+    int64_t waited_us; /* since the kernel had it; 0 if not known. Publishers' bandwidth estimators
+                          are told when packets arrived, not when we came to read them */
 };
 
 /* Takes datagrams in order until all are done or the outbox has little room left, and returns how

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#define PADDING_BIT 0x20 /* of the first byte (RFC 3550 §5.1) */
+
 struct peer {
     struct peer_config config;
     struct ice *ice;
@@ -216,6 +218,20 @@ static void count_rtp_error(struct counters *counters, int err)
     }
 }
 
+/* The header of a packet that is still encrypted. So is the length of its padding, if it has any:
+ * nothing may be made of that yet. */
+MUST_CHECK static int parse_sealed(struct rtp_view *out, uint8_t *data, size_t len)
+{
+    if (len < RTP_HEADER_LEN) {
+        return ERR_TRUNCATED;
+    }
+    uint8_t first = data[0];
+    data[0] = first & (uint8_t)~PADDING_BIT;
+    int err = rtp_parse(out, data, len);
+    data[0] = first; /* it is authenticated */
+    return err;
+}
+
 /* Finds out what the packet is before it is decrypted, so that an SSRC that maps to nothing costs
  * no cipher and no place in libsrtp's tables. */
 MUST_CHECK static int identify(struct peer *peer, const struct rtp_view *view,
@@ -246,21 +262,23 @@ static void arrive(struct peer *peer, struct peer_rtp *rtp)
     }
 }
 
-static void number_arrived(struct peer *peer, int64_t now_us, uint32_t ssrc, struct bytes value)
+static void number_arrived(struct peer *peer, int64_t arrival_us, uint32_t ssrc, struct bytes value)
 {
     if (value.data == NULL) {
         return;
     }
     peer->cc_ssrc = ssrc;
     if (peer->arrivals == NULL) {
-        peer->arrivals = stream_arrivals_new(now_us);
+        peer->arrivals = stream_arrivals_new(arrival_us);
     }
-    stream_arrivals_add(peer->arrivals, now_us, be16_get(value.data));
+    stream_arrivals_add(peer->arrivals, arrival_us, be16_get(value.data));
 }
 
-int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path, uint8_t *data,
-             size_t len, struct peer_rtp *out)
+int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path,
+             const struct peer_datagram *in, struct peer_rtp *out)
 {
+    uint8_t *data = in->data;
+    size_t len = in->len;
     struct counters *counters = peer->config.counters;
     if (peer->sec == NULL) {
         counters->drop_no_keys++;
@@ -268,7 +286,7 @@ int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path, uin
     }
     struct rtp_view view;
     struct rtp_exts exts;
-    int err = rtp_parse(&view, data, len);
+    int err = parse_sealed(&view, data, len);
     if (err != 0) {
         counters->drop_rtp_malformed++;
         return err;
@@ -284,7 +302,6 @@ int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path, uin
         count_rtp_error(counters, err);
         return err;
     }
-    /* Padding is known only now: its length was encrypted. */
     err = rtp_parse(&out->view, data, len);
     if (err != 0) {
         counters->drop_rtp_malformed++;
@@ -292,7 +309,7 @@ int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path, uin
     }
     counters->rtp_in++;
     note_media(peer, now_us, path);
-    number_arrived(peer, now_us, view.ssrc, exts.value[RTP_EXT_TRANSPORT_CC]);
+    number_arrived(peer, in->arrival_us, view.ssrc, exts.value[RTP_EXT_TRANSPORT_CC]);
     if (out->first) {
         arrive(peer, out);
     }

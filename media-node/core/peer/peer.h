@@ -119,9 +119,16 @@ struct peer_rtp {
     bool first;                /* of its SSRC: tell what was learned */
 };
 
+/* A datagram on its way in. */
+struct peer_datagram {
+    uint8_t *data; /* scratch: decrypted in place */
+    size_t len;
+    int64_t arrival_us; /* when the kernel had it, up to now */
+};
+
 /* 0 with *out filled, or an error: the packet is dropped and counted. path is a known one. */
 MUST_CHECK int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path,
-                        uint8_t *data, size_t len, struct peer_rtp *out);
+                        const struct peer_datagram *in, struct peer_rtp *out);
 
 /* 0 with *out over the whole decrypted compound, or an error: dropped and counted. */
 MUST_CHECK int peer_rtcp(struct peer *peer, int64_t now_us, const struct ice_path *path,

@@ -60,10 +60,8 @@ static void extend(struct stream_arrivals *arrivals, uint64_t number)
     }
 }
 
-void stream_arrivals_add(struct stream_arrivals *arrivals, int64_t now_us, uint16_t seq)
+void stream_arrivals_add(struct stream_arrivals *arrivals, int64_t arrival_us, uint16_t seq)
 {
-    assert(now_us >= arrivals->now_us);
-    arrivals->now_us = now_us;
     if (arrivals->times == NULL) {
         arrivals->times = mem_array(WINDOW, sizeof(*arrivals->times));
         start(arrivals, CYCLE + seq);
@@ -79,14 +77,14 @@ void stream_arrivals_add(struct stream_arrivals *arrivals, int64_t now_us, uint1
     } else if (number + LATE_MAX < arrivals->end || arrivals->times[number % WINDOW] >= 0) {
         return; /* too late, or a duplicate */
     }
-    arrivals->times[number % WINDOW] = now_us;
+    arrivals->times[number % WINDOW] = arrival_us;
     arrivals->next = MIN(arrivals->next, number);
     arrivals->waiting++;
     if (arrivals->due_us == TIME_NEVER) {
-        arrivals->due_us = now_us + DELAY_US;
+        arrivals->due_us = arrival_us + DELAY_US;
     }
     if (arrivals->waiting >= MANY) {
-        arrivals->due_us = MIN(arrivals->due_us, now_us);
+        arrivals->due_us = MIN(arrivals->due_us, arrival_us);
     }
 }
 

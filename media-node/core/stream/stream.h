@@ -323,8 +323,9 @@ struct stream_arrivals; /* opaque outside core/stream */
 struct stream_arrivals *stream_arrivals_new(int64_t now_us);
 void stream_arrivals_free(struct stream_arrivals *arrivals);
 
-/* A packet with that transport-wide sequence number arrived. */
-void stream_arrivals_add(struct stream_arrivals *arrivals, int64_t now_us, uint16_t seq);
+/* A packet with that transport-wide sequence number arrived, at a time up to now; it may be earlier
+ * than what was added or written before, by what it waited in the kernel. */
+void stream_arrivals_add(struct stream_arrivals *arrivals, int64_t arrival_us, uint16_t seq);
 
 /* When feedback is due: 50 ms after the first packet to be told of, at once when 100 wait;
  * TIME_NEVER if none do. */

@@ -124,6 +124,24 @@ static void late_duplicate_and_far_ones(void **state)
     stream_arrivals_free(arrivals);
 }
 
+/* Two sockets, and a reader that came late: stamps of the kernel run backwards here and there. */
+static void read_later_than_they_arrived(void **state)
+{
+    (void)state;
+    struct stream_arrivals *arrivals = stream_arrivals_new(0);
+    struct client *client = client_new();
+    stream_arrivals_add(arrivals, 10 * MS, 100);
+    flush(arrivals, 90 * MS, RTCP_OUT_MAX, client);
+    stream_arrivals_add(arrivals, 80 * MS, 102); /* before that feedback was written */
+    stream_arrivals_add(arrivals, 79 * MS, 101);
+    assert_int_equal(stream_arrivals_deadline(arrivals), 130 * MS);
+    flush(arrivals, 130 * MS, RTCP_OUT_MAX, client);
+    check(client, 101, 79 * MS);
+    check(client, 102, 80 * MS);
+    free(client);
+    stream_arrivals_free(arrivals);
+}
+
 static void agrees_with_a_model(void **state)
 {
     (void)state;
@@ -177,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(due_in_time),
         cmocka_unit_test(late_duplicate_and_far_ones),
+        cmocka_unit_test(read_later_than_they_arrived),
         cmocka_unit_test(agrees_with_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
