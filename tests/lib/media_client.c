@@ -173,6 +173,19 @@ size_t media_client_send(struct media_client *client, struct media_source *sourc
     return finish(client, &source->stream, &header, payload, len, out);
 }
 
+size_t media_client_pad(struct media_client *client, struct media_source *source, uint8_t padding,
+                        uint8_t *out)
+{
+    uint8_t bytes[255] = {0};
+    struct rtp_header header = {.ts = source->ts - 3000, /* of the frame before */
+                                .ssrc = source->ssrc,
+                                .seq = source->seq++,
+                                .pt = MEDIA_VP8,
+                                .padding_len = padding};
+    bytes[padding - 1] = padding;
+    return finish(client, &source->stream, &header, bytes, padding, out);
+}
+
 size_t media_client_repair(struct media_client *client, struct media_source *source, uint16_t seq,
                            uint8_t *out)
 {

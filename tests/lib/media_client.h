@@ -130,6 +130,9 @@ struct media_source *media_client_publish(struct media_client *client,
 size_t media_client_check(struct media_client *client, bool use_candidate, uint8_t *out);
 /* The next packet: a VP8 frame of one packet, or 20 ms of Opus. */
 size_t media_client_send(struct media_client *client, struct media_source *source, uint8_t *out);
+/* The next number with nothing but so many bytes of padding, 1 or more. */
+size_t media_client_pad(struct media_client *client, struct media_source *source, uint8_t padding,
+                        uint8_t *out);
 /* That number again, as RTX; 0 if it was never sent. */
 size_t media_client_repair(struct media_client *client, struct media_source *source, uint16_t seq,
                            uint8_t *out);

@@ -20,6 +20,7 @@
     X(rtp_in, "RTP packets accepted")                                                              \
     X(rtcp_in, "RTCP packets accepted")                                                            \
     X(rtp_forwarded, "RTP packets made for subscribers")                                           \
+    X(rtx_spare, "RTX packets that repaired nothing: clients test their bandwidth with them")      \
     X(rtx_sent, "RTP packets sent again on request")                                               \
     X(nacks_sent, "RTP packets asked for again")                                                   \
     X(plis_sent, "key frames asked for")                                                           \

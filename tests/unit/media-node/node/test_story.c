@@ -187,6 +187,29 @@ static void test_loss_before_the_node(void **state)
     world_fini(&w);
 }
 
+/* Padding of any length passes, and its number is no hole for the subscriber. Its length byte is
+ * encrypted on the way, and looks like anything. */
+static void test_padding(void **state)
+{
+    (void)state;
+    struct world w;
+    uint8_t data[MEDIA_CLIENT_PACKET];
+    start(&w, 2);
+    for (int i = 0; i < 50; i++) {
+        struct media_source *video = &w.clients[0].client->sources[2];
+        size_t len = media_client_pad(w.clients[0].client, video, (uint8_t)(1 + i), data);
+        world_send(&w, &w.clients[0], data, len);
+        world_run(&w, 40);
+    }
+    const struct counters *counters = node_counters(w.node);
+    assert_int_equal(counters->drop_rtp_malformed, 0);
+    assert_int_equal(counters->drop_rtp_stream, 0);
+    assert_int_equal(counters->nacks_sent, 0);
+    assert_int_equal(media_client_incoming(w.clients[1].client, "5")->gaps, 0);
+    assert_int_equal(w.clients[0].client->bad + w.clients[1].client->bad, 0);
+    world_fini(&w);
+}
+
 static void test_loss_behind_the_node(void **state)
 {
     (void)state;
@@ -555,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_layer_dries_up),
         cmocka_unit_test(test_loss_before_the_node),
+        cmocka_unit_test(test_padding),
         cmocka_unit_test(test_loss_behind_the_node),
         cmocka_unit_test(test_key_frame_requests_are_joined),
         cmocka_unit_test(test_keys_by_tunnel),
