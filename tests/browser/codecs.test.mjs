@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Stage } from './lib/stage.mjs';
 
-const stage = new Stage();
+const stage = await Stage.open();
 
 for (const codec of ['vp8', 'h264', 'vp9', 'av1']) {
   test(`video in ${codec}`, async () => {

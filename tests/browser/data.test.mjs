@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Stage } from './lib/stage.mjs';
 
-const stage = new Stage();
+const stage = await Stage.open();
 
 async function three() {
   const people = [];

@@ -2,22 +2,19 @@
 //
 // Goal: whatever a client does wrong gets an answer that says so, and disturbs nobody else.
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { AccessToken, RoomServiceClient } from 'livekit-server-sdk';
 import { JoinRequest, SignalRequest, WrappedJoinRequest } from '@livekit/protocol';
 import WebSocket from 'ws';
 import { API_KEY, API_SECRET } from './lib/cluster.mjs';
 import { Stage } from './lib/stage.mjs';
 
-const stage = new Stage();
+const stage = await Stage.open();
 
 // Two people in a call, who must not notice anything of all that.
-let anna, bert;
-beforeEach(async () => {
-  anna = await stage.enter('anna', { room: 'calm', camera: true, microphone: true });
-  bert = await stage.enter('bert', { room: 'calm' });
-  await bert.sees('anna');
-});
+const calm = { room: 'calm', stays: true };
+const anna = await stage.enter('anna', { ...calm, camera: true, microphone: true });
+const bert = await stage.enter('bert', calm);
 afterEach(async () => {
   await bert.sees('anna');
   await bert.hears('anna');
@@ -102,27 +99,22 @@ test('the same identity twice: the newer one stays', async () => {
   assert.equal(await witness.run(() => me.room.remoteParticipants.size), 1);
 });
 
-/** A client without an SDK: opens a WebSocket and resolves when it is closed, or refused. */
-async function raw(query, act = () => {}) {
-  const path = query.path ?? '/rtc/v1';
-  const url = `${stage.cluster.ws}${path}?${new URLSearchParams(query.search)}`;
+/**
+ * A client without an SDK. Acts at the first message, and resolves with {status, text} when it is
+ * refused, or else with {code, reason} when it is closed.
+ */
+function raw(search, act = () => {}) {
+  const url = `${stage.cluster.ws}/rtc/v1?${new URLSearchParams(search)}`;
   const socket = new WebSocket(url, { perMessageDeflate: false });
   return new Promise((resolve, reject) => {
-    socket.on('unexpected-response', (_, response) => {
-      resolve({ status: response.statusCode });
-      response.resume();
-      socket.terminate();
-    });
-    let first = true;
-    socket.on('message', () => {
-      if (first) {
-        first = false;
-        act(socket);
-      }
-    });
-    socket.on('close', (code) => resolve({ code }));
-    socket.on('error', () => resolve({ code: 1_006 }));
     setTimeout(() => reject(new Error('neither refused nor closed')), 15_000).unref();
+    socket.once('message', () => act(socket));
+    socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
+    socket.on('error', reject);
+    socket.on('unexpected-response', async (_, response) => {
+      const chunks = await response.toArray();
+      resolve({ status: response.statusCode, text: chunks.join('') });
+    });
   });
 }
 
@@ -138,38 +130,40 @@ function joinRequest(fields) {
 
 async function rawJoin(fields, act) {
   const token = await stage.cluster.token('calm', 'raw');
-  return raw({ search: { access_token: token, join_request: joinRequest(fields) } }, act);
+  return raw({ access_token: token, join_request: joinRequest(fields) }, act);
 }
 
 test('joins that make no sense', async () => {
   const token = await stage.cluster.token('calm', 'raw');
-  const garbage = await raw({ search: { access_token: token, join_request: '!!!' } });
+  const garbage = await raw({ access_token: token, join_request: '!!!' });
   assert.equal(garbage.status, 400);
-  const none = await raw({ search: { access_token: token } });
-  assert.equal(none.status, 400);
+  assert.match(garbage.text, /join_request/);
+  assert.equal((await raw({ access_token: token })).status, 400);
   const old = await rawJoin({ clientInfo: { protocol: 9 } });
-  assert.ok(old.status >= 400 || old.code, JSON.stringify(old));
-  const sdp = await rawJoin({ publisherOffer: { type: 'offer', sdp: 'not sdp', id: 1 } });
-  assert.ok(sdp.status >= 400 || sdp.code !== undefined);
+  assert.equal(old.status, 400);
+  assert.match(old.text, /protocol 9 is too old/);
+  const offer = { type: 'offer', sdp: 'not sdp', id: 1 };
+  assert.equal((await rawJoin({ publisherOffer: offer })).code, 1_000);
 });
 
 test('signalling that makes no sense', async () => {
-  const send = (message) => (socket) => socket.send(message);
   const offer = (sdp) =>
     new SignalRequest({
       message: { case: 'offer', value: { type: 'offer', sdp, id: 7 } },
     }).toBinary();
+  const lonely = `v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
+m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendonly\r\na=rtcp-mux\r\n\
+a=rtpmap:111 opus/48000/2\r\n`;
   const cases = [
-    ['garbage for protobuf', Buffer.from('ffffffffffff', 'hex')],
-    ['garbage SDP', offer('v=0 and nothing else')],
-    ['SDP without BUNDLE', offer('v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n' +
-      'm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=mid:0\r\na=sendonly\r\n' +
-      'a=rtpmap:111 opus/48000/2\r\n')],
-    ['a message of 2 MiB', Buffer.alloc(2 * 1024 * 1024 + 1)],
+    ['garbage for protobuf', Buffer.from('ffffffffffff', 'hex'), 1_008, /SignalRequest/],
+    ['garbage for SDP', offer('v=0 and nothing else'), 1_008, /line 1/],
+    ['SDP without BUNDLE', offer(lonely), 1_008, /BUNDLE/],
+    ['a message of 2 MiB', Buffer.alloc(2 * 1024 * 1024 + 1), 1_009, /too big/],
   ];
-  for (const [what, message] of cases) {
-    const { code } = await rawJoin({}, send(message));
-    assert.ok(code, `${what}: closed with ${code}`);
+  for (const [what, message, code, reason] of cases) {
+    const end = await rawJoin({}, (socket) => socket.send(message));
+    assert.equal(end.code, code, what);
+    assert.match(end.reason, reason, what);
   }
   // They are gone from the room, too.
   await bert.until('alone with anna', () => me.room.remoteParticipants.size === 1);

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Stage } from './lib/stage.mjs';
 
 const GAP_MS_MAX = 600;
-const stage = new Stage();
+const stage = await Stage.open();
 const both = { camera: true, microphone: true };
 
 /** Reliable messages from one to the other until stop() is called; stop() says how many. */

@@ -62,6 +62,7 @@ class Process {
     const file = await open(log, 'w');
     const child = spawn(path, args, { stdio: ['ignore', file.fd, file.fd] });
     await file.close();
+    process.on('exit', () => child.kill('SIGKILL')); // whatever ends the tests
     return new Process(name, log, child);
   }
 
@@ -116,10 +117,10 @@ export class Cluster {
   }
 
   /**
-   * pages: the folder to serve. settings: more of the orchestrator's, "key=value". nodes: how many.
+   * pages: the folder to serve. settings: more of the orchestrator's. nodes: how many.
    * Resolves when every node is ready.
    */
-  static async start({ nodes = 2, pages = testPages, settings = [] } = {}) {
+  static async start({ nodes = 2, pages = testPages, settings = {} } = {}) {
     const dir = await mkdtemp(join(tmpdir(), 'spillway-test-'));
     const ports = await freePorts(3 + nodes * (NODE_PORTS + 1));
     const cluster = new Cluster(dir, ports);
@@ -150,54 +151,46 @@ export class Cluster {
 
   async #startOrchestrator(ports, pages, settings) {
     const keys = join(this.dir, 'keys');
-    const config = join(this.dir, 'orchestrator.yaml');
-    await writeFile(config, `keys:\n  ${API_KEY}: ${API_SECRET}\n`);
-    const all = [
-      'listen.address=127.0.0.1',
-      `listen.port=${ports}`,
-      `bus.control=tcp://127.0.0.1:${ports + 1}`,
-      `bus.tunnel=tcp://127.0.0.1:${ports + 2}`,
-      `bus.secret_file=${keys}/orchestrator.key`,
-      `bus.nodes_dir=${keys}/nodes`,
-      `pages.dir=${pages}`,
-      `pages.demo_api_key=${API_KEY}`,
-      ...(process.env.SPILLWAY_LOG ? [`log.level=${process.env.SPILLWAY_LOG}`] : []),
+    await this.#spawn('orchestrator', binary('SPILLWAY_ORCHESTRATOR'), {
+      keys: { [API_KEY]: API_SECRET },
+      listen: { address: '127.0.0.1', port: ports },
+      bus: {
+        control: `tcp://127.0.0.1:${ports + 1}`,
+        tunnel: `tcp://127.0.0.1:${ports + 2}`,
+        secret_file: `${keys}/orchestrator.key`,
+        nodes_dir: `${keys}/nodes`,
+      },
+      pages: { dir: pages, demo_api_key: API_KEY },
+      log: { level: process.env.SPILLWAY_LOG ?? 'info' },
       ...settings,
-    ];
-    await this.#spawn('orchestrator', binary('SPILLWAY_ORCHESTRATOR'), config, all);
+    });
     await poll('the orchestrator answers', 15_000, () => this.#answers());
   }
 
   async #startNode(n, ports, base) {
     const keys = join(this.dir, 'keys');
-    const config = join(this.dir, `node-${n}.yaml`);
-    await writeFile(
-      config,
-      `name: node-${n}
-curve:
-  secret_file: ${keys}/nodes/node-${n}.key
-orchestrators:
-  - control: tcp://127.0.0.1:${ports + 1}
-    tunnel: tcp://127.0.0.1:${ports + 2}
-    key_file: ${keys}/orchestrator.pub
-media:
-  ip: 127.0.0.1
-  advertise: [127.0.0.1]
-  port_base: ${base}
-  ports: ${NODE_PORTS}
-probes:
-  port: ${base + NODE_PORTS}
-drain_grace: 0s
-log:
-  level: ${process.env.SPILLWAY_LOG ?? 'info'}
-`,
-    );
-    await this.#spawn(`node-${n}`, binary('SPILLWAY_NODE'), config, []);
+    await this.#spawn(`node-${n}`, binary('SPILLWAY_NODE'), {
+      name: `node-${n}`,
+      curve: { secret_file: `${keys}/nodes/node-${n}.key` },
+      orchestrators: [
+        {
+          control: `tcp://127.0.0.1:${ports + 1}`,
+          tunnel: `tcp://127.0.0.1:${ports + 2}`,
+          key_file: `${keys}/orchestrator.pub`,
+        },
+      ],
+      media: { ip: '127.0.0.1', port_base: base, ports: NODE_PORTS },
+      probes: { port: base + NODE_PORTS },
+      drain_grace: '0s',
+      log: { level: process.env.SPILLWAY_LOG ?? 'info' },
+    });
   }
 
-  async #spawn(name, path, config, settings) {
-    const args = ['--config', config, ...settings.flatMap((setting) => ['--set', setting])];
-    this.processes.push(await Process.start(name, this.dir, path, args));
+  /** Starts a program with these settings; JSON is YAML, too. */
+  async #spawn(name, path, settings) {
+    const config = join(this.dir, `${name}.yaml`);
+    await writeFile(config, JSON.stringify(settings, null, 2));
+    this.processes.push(await Process.start(name, this.dir, path, ['--config', config]));
   }
 
   async #answers() {
@@ -258,13 +251,13 @@ log:
   /** Stops every process; throws, and keeps the logs, if one did not end well. */
   async stop() {
     const nodesFirst = [...this.processes].reverse();
-    for (const process of nodesFirst.filter(({ running }) => !running)) {
-      if (!process.child.killed) {
-        throw new Error(`${process.name} ended by itself:\n${await process.tail()}`);
+    for (const one of nodesFirst.filter(({ running }) => !running)) {
+      if (!one.child.killed) {
+        throw new Error(`${one.name} ended by itself:\n${await one.tail()}`);
       }
     }
     const results = await Promise.allSettled(
-      nodesFirst.filter(({ running }) => running).map((process) => process.stop()),
+      nodesFirst.filter(({ running }) => running).map((one) => one.stop()),
     );
     const failed = results.find(({ status }) => status === 'rejected');
     if (failed) {

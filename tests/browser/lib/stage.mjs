@@ -2,7 +2,7 @@
 //
 // What every test file stands on: a cluster and browsers for the whole file, a room and its people
 // for each test.
-import { after, afterEach, before, beforeEach } from 'node:test';
+import { after, afterEach, beforeEach } from 'node:test';
 import { openChromium } from './browsers.mjs';
 import { Cluster } from './cluster.mjs';
 import { poll } from './poll.mjs';
@@ -87,39 +87,39 @@ export class Stage {
   #people = [];
   #rooms = 0;
 
-  /** Registers its hooks with the test file. options: those of Cluster.start. */
-  constructor({ browsers = [openChromium], ...options } = {}) {
-    before(async () => {
-      this.cluster = await Cluster.start(options);
-      this.browsers = await Promise.all(browsers.map((open) => open()));
-    });
+  /** Opened once by a test file, at its top. options: those of Cluster.start, and browsers. */
+  static async open({ browsers = [openChromium], ...options } = {}) {
+    const stage = new Stage();
+    stage.cluster = await Cluster.start(options);
+    stage.browsers = await Promise.all(browsers.map((open) => open()));
     beforeEach(() => {
-      this.#rooms += 1;
-      this.room = `room-${this.#rooms}`;
+      stage.#rooms += 1;
+      stage.room = `room-${stage.#rooms}`;
     });
-    afterEach(async () => {
-      await Promise.all(this.#people.splice(0).map((person) => person.close()));
-    });
+    afterEach(() => Promise.all(stage.#people.splice(0).map((person) => person.close())));
     after(async () => {
-      await Promise.all((this.browsers ?? []).map((browser) => browser.close()));
-      await this.cluster?.stop();
+      await Promise.all(stage.browsers.map((browser) => browser.close()));
+      await stage.cluster.stop();
     });
+    return stage;
   }
 
   /** A page that has not joined yet. */
-  async visitor(identity, browser = this.browsers[0]) {
+  async visitor(identity, { browser = this.browsers[0], stays = false } = {}) {
     const person = new Participant(identity, await browser.open(`${this.cluster.http}/`));
-    this.#people.push(person);
+    if (!stays) {
+      this.#people.push(person);
+    }
     return person;
   }
 
   /**
    * Somebody in the room of the test. Besides grants and claims for the token, options and connect
-   * for the SDK; camera, microphone: whether to publish the fake ones.
+   * for the SDK; camera, microphone: whether to publish the fake ones; stays: for all tests.
    */
   async enter(identity, how = {}) {
-    const { room = this.room, browser, grants, claims, options = {}, connect = {} } = how;
-    const person = await this.visitor(identity, browser);
+    const { room = this.room, grants, claims, options = {}, connect = {} } = how;
+    const person = await this.visitor(identity, how);
     const token = await this.cluster.token(room, identity, grants, claims);
     await person.run(
       (url, jwt, a, b) => me.join(url, jwt, a, b),

@@ -86,8 +86,8 @@ const me = {
       await me.join(url, token, {}, { maxRetries: 0, ...connectOptions });
     } catch (error) {
       return {
-        type: error.constructor.name,
-        reason: error.reasonName,
+        type: error.name,
+        reason: lk.ConnectionErrorReason[error.reason],
         status: error.status,
         message: error.message,
       };
