@@ -250,6 +250,14 @@ void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__Disco
     orch_settle(orch, entry);
 }
 
+void orch_store_up(struct orch *orch, int64_t now_us)
+{
+    orch_tick(orch, now_us);
+    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        effect_room_stored(&orch->fx, entry->name, room_node(entry->room), room_epoch(entry->room));
+    }
+}
+
 /* ---- Time ---------------------------------------------------------------------------------- */
 
 int64_t orch_deadline(const struct orch *orch)

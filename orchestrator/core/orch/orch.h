@@ -65,6 +65,12 @@ void orch_disconnected(struct orch *orch, int64_t now_us, uint64_t conn);
 void orch_node_message(struct orch *orch, int64_t now_us, const char *node, struct bytes message);
 void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node);
 
+/* ---- Store --------------------------------------------------------------------------------- */
+
+/* The hint store is reachable, again perhaps and empty: a STORE_ROOM for every room. Nodes' rows
+ * follow with their heartbeats. */
+void orch_store_up(struct orch *orch, int64_t now_us);
+
 /* ---- Front --------------------------------------------------------------------------------- */
 
 void orch_front_connected(struct orch *orch, int64_t now_us, uint64_t transport,

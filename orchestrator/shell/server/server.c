@@ -174,7 +174,14 @@ static void on_signal(uv_signal_t *handle, int signum)
     }
 }
 
-static int open_store(struct server *server)
+static void on_store_up(void *arg)
+{
+    struct server *server = arg;
+    orch_store_up(server->orch, server_now());
+    server_drain(server);
+}
+
+static void open_store(struct server *server)
 {
     const struct settings_redis *redis = &server->settings->redis;
     bool memory = redis->host[0] == '\0';
@@ -184,8 +191,9 @@ static int open_store(struct server *server)
         .redis_port = (uint16_t)redis->port,
         .owner = server->id,
         .log = server->log,
+        .on_up = on_store_up,
+        .arg = server,
     });
-    return 0;
 }
 
 static int open_webhooks(struct server *server)
@@ -264,7 +272,7 @@ int server_new(struct server **out, const struct settings *settings, const struc
     int err = open_front(server);
     if (err == 0) {
         open_core(server);
-        err = open_store(server);
+        open_store(server);
     }
     err = err == 0 ? open_webhooks(server) : err;
     err = err == 0 ? nodes_open(server) : err;

@@ -245,7 +245,7 @@ class Cluster:
         """key: the path of its secret key, if it is not that of its name."""
         self.write(name, {
             "name": name,
-            "drain_grace": "10s",
+            "drain_grace": "1s",
             "curve": {"secret_file": str(key or f"{self.dir}/keys/nodes/{name}.key")},
             "orchestrators": [{
                 "control": f"tcp://{HOST}:{self.control}",
