@@ -4,65 +4,11 @@
 // pictures go on within 600 ms, no reliable message is lost or doubled, no client reconnects.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { GAP_MS_MAX, allArrived, chatter, move, undisturbed } from './lib/moving.mjs';
 import { Stage } from './lib/stage.mjs';
 
-const GAP_MS_MAX = 600;
 const stage = await Stage.open();
 const both = { camera: true, microphone: true };
-
-/** Reliable messages from one to the other until stop() is called; stop() says how many. */
-async function chatter(from) {
-  await from.run(() => {
-    me.sent = 0;
-    me.chatter = setInterval(() => {
-      me.send(`${me.sent}`, { reliable: true, topic: 'chatter' });
-      me.sent += 1;
-    }, 20);
-  });
-  return () =>
-    from.run(() => {
-      clearInterval(me.chatter);
-      return me.sent;
-    });
-}
-
-async function allArrived(person, sent) {
-  await person.until(`${sent} messages`, (n) => me.texts('chatter').length >= n, sent);
-  assert.deepEqual(
-    await person.run(() => me.texts('chatter')),
-    Array.from({ length: sent }, (_, i) => `${i}`),
-  );
-}
-
-/** Moves the room; resolves with the longest gap in the pictures each sees of the other, ms. */
-async function move(people) {
-  const now = () => performance.now();
-  const starts = await Promise.all(people.map((person) => person.run(now)));
-  const node = await stage.cluster.moveRoom(stage.room);
-  const pairs = people.flatMap((viewer, i) =>
-    people.filter((one) => one !== viewer).map((seen) => ({ viewer, seen, start: starts[i] })),
-  );
-  // Twenty frames after the move, and so well past it, both ways.
-  await Promise.all(pairs.map(({ viewer, seen }) => viewer.sees(seen.identity, 'camera', 20)));
-  await Promise.all(pairs.map(({ viewer, seen }) => viewer.hears(seen.identity)));
-  const gaps = await Promise.all(
-    pairs.map(({ viewer, seen, start }) =>
-      viewer.run((id, from) => me.longestGap(id, 'camera', from), seen.identity, start),
-    ),
-  );
-  const { node_name: at } = await stage.cluster.admin('GET', `rooms/${stage.room}`);
-  assert.equal(at, node);
-  return Math.max(...gaps);
-}
-
-async function undisturbed(people) {
-  for (const person of people) {
-    for (const event of ['reconnecting', 'signalReconnecting', 'disconnected', 'trackUnsubscribed']) {
-      assert.equal(await person.count(event), 0, `${person.identity}: ${event}`);
-    }
-    assert.deepEqual(await person.run(() => me.errors), []);
-  }
-}
 
 test('three moves in a row', async (t) => {
   const anna = await stage.enter('anna', both);
@@ -71,7 +17,7 @@ test('three moves in a row', async (t) => {
   await bert.sees('anna', 'camera', 15);
   const stop = await chatter(anna);
   for (let round = 1; round <= 3; round++) {
-    const gap = await move([anna, bert]);
+    const gap = await move(stage, [anna, bert]);
     t.diagnostic(`move ${round}: longest gap between pictures ${gap.toFixed(0)} ms`);
     assert.ok(gap < GAP_MS_MAX, `move ${round}: a gap of ${gap.toFixed(0)} ms`);
   }
@@ -84,7 +30,7 @@ test('after a move everything else still works', async () => {
   const bert = await stage.enter('bert', both);
   await anna.sees('bert');
   await bert.sees('anna');
-  await move([anna, bert]);
+  await move(stage, [anna, bert]);
 
   const carla = await stage.enter('carla', both); // who joins on the new node
   await carla.sees('anna');
@@ -116,7 +62,7 @@ test('a room of three with simulcast moves', async (t) => {
     }
   }
   const stop = await chatter(people[0]);
-  const gap = await move(people);
+  const gap = await move(stage, people);
   t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);
   assert.ok(gap < GAP_MS_MAX, `a gap of ${gap.toFixed(0)} ms`);
   const sent = await stop();

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: Firefox joins, calls, reconnects and is moved as Chromium is, with a Chromium at the other
+// end and with another Firefox.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openChromium, openFirefox } from './lib/browsers.mjs';
+import { GAP_MS_MAX, allArrived, chatter, move, undisturbed } from './lib/moving.mjs';
+import { Stage } from './lib/stage.mjs';
+
+const stage = await Stage.open({ browsers: [openFirefox, openChromium] });
+const [firefox, chromium] = stage.browsers;
+const both = { camera: true, microphone: true };
+
+async function pair(other = chromium) {
+  const anna = await stage.enter('anna', { ...both, browser: firefox });
+  const bert = await stage.enter('bert', { ...both, browser: other });
+  return [anna, bert];
+}
+
+async function flows(anna, bert) {
+  await anna.sees('bert');
+  await anna.hears('bert');
+  await bert.sees('anna');
+  await bert.hears('anna');
+}
+
+test('a call with Chromium: pictures, sound, data, mute', async () => {
+  const [anna, bert] = await pair();
+  await flows(anna, bert);
+  await anna.run(() => me.send('hello', { reliable: true, topic: 'chat' }));
+  await bert.until('the message', () => me.texts('chat').includes('hello'));
+  await bert.run(() => me.send('hello', { reliable: false, topic: 'chat' }));
+  await anna.until('the message', () => me.texts('chat').includes('hello'));
+  await anna.run(() => me.room.localParticipant.setCameraEnabled(false).then(() => 0));
+  await bert.until('muted', () => me.publication('anna', 'camera').isMuted);
+  await anna.run(() => me.room.localParticipant.setCameraEnabled(true).then(() => 0));
+  await flows(anna, bert);
+});
+
+test('a call between two Firefoxes', async () => {
+  const [anna, bert] = await pair(firefox);
+  await flows(anna, bert);
+});
+
+test('two moves in a row', async (t) => {
+  const [anna, bert] = await pair();
+  await flows(anna, bert);
+  const stop = await chatter(anna);
+  for (let round = 1; round <= 2; round++) {
+    const gap = await move(stage, [anna, bert]);
+    t.diagnostic(`move ${round}: longest gap between pictures ${gap.toFixed(0)} ms`);
+    assert.ok(gap < GAP_MS_MAX, `move ${round}: a gap of ${gap.toFixed(0)} ms`);
+  }
+  await allArrived(bert, await stop());
+  await undisturbed([anna, bert]);
+});
+
+for (const scenario of ['signal-reconnect', 'full-reconnect']) {
+  test(`${scenario}`, async () => {
+    const [anna, bert] = await pair();
+    await flows(anna, bert);
+    await anna.run((name) => me.room.simulateScenario(name).then(() => 0), scenario);
+    await anna.until('reconnected', () => me.count('reconnected') >= 1);
+    await bert.until('anna with her tracks', () => {
+      const publications = [...(me.participant('anna')?.trackPublications.values() ?? [])];
+      return publications.filter(({ isSubscribed }) => isSubscribed).length === 2;
+    });
+    await flows(anna, bert);
+  });
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What it takes for a move of a room to go unnoticed.
+import assert from 'node:assert/strict';
+
+export const GAP_MS_MAX = 600;
+
+/** Reliable messages from somebody until stop() is called; stop() resolves with how many. */
+export async function chatter(from) {
+  await from.run(() => {
+    me.sent = 0;
+    me.chatter = setInterval(() => {
+      me.send(`${me.sent}`, { reliable: true, topic: 'chatter' });
+      me.sent += 1;
+    }, 20);
+  });
+  return () =>
+    from.run(() => {
+      clearInterval(me.chatter);
+      return me.sent;
+    });
+}
+
+/** All `sent` messages of the chatter arrived at `person`, once and in order. */
+export async function allArrived(person, sent) {
+  await person.until(`${sent} messages`, (n) => me.texts('chatter').length >= n, sent);
+  assert.deepEqual(
+    await person.run(() => me.texts('chatter')),
+    Array.from({ length: sent }, (_, i) => `${i}`),
+  );
+}
+
+/**
+ * Moves the room to the other node; resolves with the longest gap, ms, in the pictures that any of
+ * these people sees of any other.
+ */
+export async function move(stage, people) {
+  const starts = await Promise.all(people.map((person) => person.run(() => performance.now())));
+  const node = await stage.cluster.moveRoom(stage.room);
+  const views = people.flatMap((viewer, i) =>
+    people.filter((one) => one !== viewer).map((seen) => ({ viewer, seen, start: starts[i] })),
+  );
+  // Twenty frames after the move, and so well past it.
+  await Promise.all(views.map(({ viewer, seen }) => viewer.sees(seen.identity, 'camera', 20)));
+  await Promise.all(views.map(({ viewer, seen }) => viewer.hears(seen.identity)));
+  const gaps = await Promise.all(
+    views.map(({ viewer, seen, start }) =>
+      viewer.run((id, from) => me.longestGap(id, 'camera', from), seen.identity, start),
+    ),
+  );
+  const { node_name: at } = await stage.cluster.admin('GET', `rooms/${stage.room}`);
+  assert.equal(at, node);
+  return Math.max(...gaps);
+}
+
+export async function undisturbed(people) {
+  for (const person of people) {
+    for (const event of ['reconnecting', 'signalReconnecting', 'disconnected', 'trackUnsubscribed']) {
+      assert.equal(await person.count(event), 0, `${person.identity}: ${event}`);
+    }
+    assert.deepEqual(await person.run(() => me.errors), []);
+  }
+}
