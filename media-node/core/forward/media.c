@@ -199,7 +199,8 @@ static void tell_source(struct fwd_member *member, const struct track *track,
 
 static void count_refusal(struct counters *counters, bool repair, int err)
 {
-    if (repair && (err == ERR_TRUNCATED || err == ERR_REPLAY || err == ERR_STALE)) {
+    bool malformed = err == ERR_INVALID || err == ERR_UNSUPPORTED;
+    if (repair && !malformed) {
         counters->rtx_spare++;
     } else {
         counters->drop_rtp_stream++;
