@@ -272,6 +272,9 @@ static void bind_layers(struct track *track, const struct session_line *line)
         }
     }
     qsort(track->layers, track->layer_count, sizeof(*track->layers), by_spatial);
+    for (size_t i = 0; i < track->layer_count; i++) { /* nodes want them numbered without gaps */
+        track->layers[i].spatial = (uint32_t)i;
+    }
 }
 
 static bool names_cid(const struct track *track, const char *cid)

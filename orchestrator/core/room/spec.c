@@ -30,6 +30,22 @@ void spec_remove_subscription(struct room *room, uint32_t subscription)
 
 /* ---- Entries ------------------------------------------------------------------------------- */
 
+/* The UDP endpoint of the node that this client was given: its checks leave from there. */
+static Spillway__Control__Endpoint *local_endpoint(struct session *session, struct arena *arena)
+{
+    for (size_t i = 0; i < session->candidate_count; i++) {
+        struct sdp_candidate *candidate = &session->candidates[i];
+        if (!candidate->tcp) {
+            Spillway__Control__Endpoint *endpoint = arena_alloc(arena, sizeof(*endpoint));
+            spillway__control__endpoint__init(endpoint);
+            endpoint->ip = candidate->ip;
+            endpoint->port = candidate->port;
+            return endpoint;
+        }
+    }
+    return NULL;
+}
+
 static Spillway__Control__Transport *transport_entry(struct participant *p, struct arena *arena)
 {
     struct session *session = &p->session;
@@ -46,6 +62,7 @@ static Spillway__Control__Transport *transport_entry(struct participant *p, stru
     entry->srtp = p->keys;
     entry->orchestrator = (char *)p->room->config->orchestrator;
     entry->client = p->address;
+    entry->local = local_endpoint(session, arena);
     entry->check_priority = p->check_priority;
     entry->extensions = arena_array(arena, SDP_EXT_COUNT, sizeof(*entry->extensions));
     for (unsigned kind = 1; kind < SDP_EXT_COUNT; kind++) {

@@ -151,6 +151,7 @@ static void move_room(void **state)
     assert_int_not_equal(world.last_spec->subscriptions[0]->ssrc, old_ssrc);
     assert_true(world.last_spec->transports[0]->check_priority > 1000001);
     assert_int_equal(world.last_spec->tracks[1]->n_layers, 3);
+    assert_string_equal(world.last_spec->transports[0]->local->ip, "127.0.0.1");
     assert_int_equal(world.last_spec->transports[0]->srtp->client_key.len, 28);
     world_fini(&world);
 }
