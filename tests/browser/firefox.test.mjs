@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Goal: Firefox joins, calls, reconnects and is moved as Chromium is, with a Chromium at the other
-// end and with another Firefox.
+// end and with another Firefox. It never pairs a candidate on loopback with one of its own, so media
+// go over this machine's outer address.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openChromium, openFirefox } from './lib/browsers.mjs';
+import { outerAddress } from './lib/cluster.mjs';
 import { GAP_MS_MAX, allArrived, chatter, move, undisturbed } from './lib/moving.mjs';
 import { Stage } from './lib/stage.mjs';
 
-const stage = await Stage.open({ browsers: [openFirefox, openChromium] });
+const stage = await Stage.open({ media: outerAddress(), browsers: [openFirefox, openChromium] });
 const [firefox, chromium] = stage.browsers;
 const both = { camera: true, microphone: true };
 

@@ -27,7 +27,6 @@ const firefoxPrefs = {
   'media.navigator.permission.disabled': true,
   'media.navigator.streams.fake': true,
   'media.autoplay.default': 0,
-  'media.peerconnection.ice.loopback': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false,
   'dom.min_background_timeout_value': 10,
 };
@@ -66,7 +65,7 @@ export async function openFirefox() {
   return {
     name: 'Firefox',
     async open(url) {
-      const page = await browser.newPage();
+      const page = await browser.newPage({ type: 'window' }); // a tab behind presents no frames
       await page.goto(url);
       return { page, run: (fn, ...args) => page.evaluate(fn, ...args), close: () => page.close() };
     },

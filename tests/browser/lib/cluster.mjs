@@ -6,7 +6,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -54,6 +54,12 @@ async function freePorts(count) {
     }
   }
   throw new Error('no free ports');
+}
+
+/** An IPv4 address of this machine beside loopback; undefined if it has none. */
+export function outerAddress() {
+  const all = Object.values(networkInterfaces()).flat();
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
 }
 
 class Process {
@@ -117,10 +123,11 @@ export class Cluster {
   }
 
   /**
-   * pages: the folder to serve. settings: more of the orchestrator's. nodes: how many.
-   * Resolves when every node is ready.
+   * nodes: how many; media: the address they listen on. pages: the folder to serve. settings: more
+   * of the orchestrator's. Resolves when every node is ready.
    */
-  static async start({ nodes = 2, pages = testPages, settings = {} } = {}) {
+  static async start(options = {}) {
+    const { nodes = 2, media = '127.0.0.1', pages = testPages, settings = {} } = options;
     const dir = await mkdtemp(join(tmpdir(), 'spillway-test-'));
     const ports = await freePorts(3 + nodes * (NODE_PORTS + 1));
     const cluster = new Cluster(dir, ports);
@@ -128,7 +135,7 @@ export class Cluster {
       await cluster.#makeKeys(nodes);
       await cluster.#startOrchestrator(ports, pages, settings);
       for (let n = 1; n <= nodes; n++) {
-        await cluster.#startNode(n, ports, ports + 3 + (n - 1) * (NODE_PORTS + 1));
+        await cluster.#startNode(n, media, ports + 3 + (n - 1) * (NODE_PORTS + 1));
       }
       await poll('every node is ready', 20_000, () => cluster.#ready(nodes));
       return cluster;
@@ -167,19 +174,19 @@ export class Cluster {
     await poll('the orchestrator answers', 15_000, () => this.#answers());
   }
 
-  async #startNode(n, ports, base) {
+  async #startNode(n, media, base) {
     const keys = join(this.dir, 'keys');
     await this.#spawn(`node-${n}`, binary('SPILLWAY_NODE'), {
       name: `node-${n}`,
       curve: { secret_file: `${keys}/nodes/node-${n}.key` },
       orchestrators: [
         {
-          control: `tcp://127.0.0.1:${ports + 1}`,
-          tunnel: `tcp://127.0.0.1:${ports + 2}`,
+          control: `tcp://127.0.0.1:${this.port + 1}`,
+          tunnel: `tcp://127.0.0.1:${this.port + 2}`,
           key_file: `${keys}/orchestrator.pub`,
         },
       ],
-      media: { ip: '127.0.0.1', port_base: base, ports: NODE_PORTS },
+      media: { ip: media, port_base: base, ports: NODE_PORTS },
       probes: { port: base + NODE_PORTS },
       drain_grace: '0s',
       log: { level: process.env.SPILLWAY_LOG ?? 'info' },
