@@ -23,6 +23,7 @@ static const struct row core_rows[] = {
     X(udp_truncated, "datagrams dropped: longer than any we expect")                               \
     X(udp_send_full, "packets dropped: a UDP socket's buffer was full")                            \
     X(udp_send_failed, "packets dropped: the kernel refused them")                                 \
+    X(udp_burst_failed, "bursts sent packet by packet: the kernel refused to cut them")            \
     X(tcp_accepted, "TCP connections accepted")                                                    \
     X(tcp_refused, "TCP connections refused: too many")                                            \
     X(tcp_timeouts, "TCP connections closed: not authenticated in time, or idle")                  \

@@ -4,20 +4,23 @@
  * because libuv's UDP can't receive and send in batches.
  *
  * Happy path: a socket is readable, recvmmsg fills up to 64 buffers, the core takes them, and what
- * it made leaves by sendmmsg, one call for up to 64 packets of a socket, whatever their addresses.
+ * it made leaves by sendmmsg: one call for up to 64 messages of a socket, whatever their addresses,
+ * each a packet or a burst of packets for one address (UDP_SEGMENT).
  *
  * What fails:
  *   - The send buffer is full (EAGAIN, ENOBUFS): the rest of the batch is dropped and counted. It
  *     is media: NACK repairs what was not too late anyway, and waiting would only make it late.
  *   - The kernel refuses one packet (no route, a forbidden address): that one is dropped.
+ *   - The kernel refuses a burst: its packets are sent one by one, and if the way out can't cut
+ *     bursts, so is everything else on this socket from then on.
  *   - A datagram is longer than our buffers: dropped.
  *   - recvmmsg fails otherwise: what an earlier send got back as an ICMP error. Read on.
- *
- * Left out so far: UDP_SEGMENT. Its place is flush_socket, which sees the runs for one address.
  */
+#include "media-node/shell/bursts.h"
 #include "media-node/shell/parts.h"
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,11 +34,7 @@ struct udp_socket {
     struct udp *udp;
     int fd;
     uint16_t endpoint;
-    /* being collected for sendmmsg */
-    unsigned waiting;
-    struct mmsghdr out[SHELL_BATCH];
-    struct iovec out_bytes[SHELL_BATCH];
-    struct sockaddr_storage out_addrs[SHELL_BATCH];
+    struct bursts bursts; /* to be sent */
 };
 
 struct udp {
@@ -53,6 +52,14 @@ struct udp {
         struct cmsghdr align;
         uint8_t bytes[CMSG_SPACE(sizeof(struct timespec))];
     } in_stamps[SHELL_BATCH]; /* SO_TIMESTAMPNS */
+    /* sendmmsg of whichever socket is flushed */
+    struct mmsghdr out[SHELL_BATCH];
+    struct iovec out_bytes[SHELL_BATCH][BURST_PACKETS_MAX];
+    struct sockaddr_storage out_addrs[SHELL_BATCH];
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+    } out_segments[SHELL_BATCH]; /* UDP_SEGMENT */
 };
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
@@ -130,35 +137,98 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-static void flush_socket(struct udp_socket *socket)
+/* One message: a packet, or a burst that the kernel is told to cut. */
+static void write_message(struct udp *udp, const struct bursts *bursts, size_t burst, size_t i)
+{
+    const struct burst *what = &bursts->bursts[burst];
+    struct msghdr *header = &udp->out[i].msg_hdr;
+    *header = (struct msghdr){.msg_name = &udp->out_addrs[i],
+                              .msg_namelen = net_to_sockaddr(&what->remote, &udp->out_addrs[i]),
+                              .msg_iov = udp->out_bytes[i],
+                              .msg_iovlen = bursts_packets(bursts, burst, udp->out_bytes[i])};
+    if (what->count > 1) {
+        header->msg_control = &udp->out_segments[i];
+        header->msg_controllen = sizeof(udp->out_segments[i]);
+        struct cmsghdr *control = CMSG_FIRSTHDR(header);
+        control->cmsg_level = SOL_UDP;
+        control->cmsg_type = UDP_SEGMENT;
+        control->cmsg_len = CMSG_LEN(sizeof(what->segment));
+        memcpy(CMSG_DATA(control), &what->segment, sizeof(what->segment));
+    }
+}
+
+/* What can't leave as a burst leaves packet by packet. EIO tells that the way out can't cut at all:
+ * an interface without checksums of its own, until Linux 6.11. */
+static void send_singly(struct udp_socket *socket, const struct msghdr *burst, int reason)
+{
+    struct shell_counters *counters = &socket->udp->shell->counters;
+    counters->udp_burst_failed++;
+    if (reason == EIO) {
+        socket->bursts.packets_max = 1;
+    }
+    for (size_t i = 0; i < burst->msg_iovlen; i++) {
+        const struct msghdr single = {.msg_name = burst->msg_name,
+                                      .msg_namelen = burst->msg_namelen,
+                                      .msg_iov = &burst->msg_iov[i],
+                                      .msg_iovlen = 1};
+        if (sendmsg(socket->fd, &single, MSG_DONTWAIT) < 0) {
+            counters->udp_send_failed++;
+        }
+    }
+}
+
+static uint64_t packets_of(const struct mmsghdr *messages, unsigned count)
+{
+    uint64_t packets = 0;
+    for (unsigned i = 0; i < count; i++) {
+        packets += messages[i].msg_hdr.msg_iovlen;
+    }
+    return packets;
+}
+
+static void send_messages(struct udp_socket *socket, struct mmsghdr *messages, unsigned waiting)
 {
     struct shell_counters *counters = &socket->udp->shell->counters;
     unsigned sent = 0;
-    while (sent < socket->waiting) {
-        int count = sendmmsg(socket->fd, socket->out + sent, socket->waiting - sent, MSG_DONTWAIT);
+    while (sent < waiting) {
+        int count = sendmmsg(socket->fd, messages + sent, waiting - sent, MSG_DONTWAIT);
         if (count > 0) {
             sent += (unsigned)count;
         } else if (errno == EAGAIN || errno == ENOBUFS) {
-            counters->udp_send_full += socket->waiting - sent;
+            counters->udp_send_full += packets_of(messages + sent, waiting - sent);
             break;
+        } else if (errno != EINTR && messages[sent].msg_hdr.msg_iovlen > 1) {
+            send_singly(socket, &messages[sent++].msg_hdr, errno);
         } else if (errno != EINTR) {
             counters->udp_send_failed++;
             sent++;
         }
     }
-    socket->waiting = 0;
+}
+
+static void flush_socket(struct udp_socket *socket)
+{
+    struct udp *udp = socket->udp;
+    struct bursts *bursts = &socket->bursts;
+    for (size_t first = 0; first < bursts->burst_count; first += SHELL_BATCH) {
+        size_t count = MIN(bursts->burst_count - first, SHELL_BATCH);
+        for (size_t i = 0; i < count; i++) {
+            write_message(udp, bursts, first + i, i);
+        }
+        send_messages(socket, udp->out, (unsigned)count);
+    }
+    bursts_clear(bursts);
 }
 
 void udp_send(struct udp *udp, const struct outbox_packet *packet)
 {
     assert(packet->path.endpoint < udp->count);
     struct udp_socket *socket = &udp->sockets[packet->path.endpoint];
-    unsigned i = socket->waiting++;
-    socket->out_bytes[i] = (struct iovec){(void *)(uintptr_t)packet->data, packet->len};
-    socket->out[i].msg_hdr.msg_namelen =
-        net_to_sockaddr(&packet->path.remote, &socket->out_addrs[i]);
-    if (socket->waiting == SHELL_BATCH) {
+    const struct bytes bytes = {packet->data, packet->len};
+    if (!bursts_add(&socket->bursts, &packet->path.remote, bytes)) {
         flush_socket(socket);
+        bool added = bursts_add(&socket->bursts, &packet->path.remote, bytes);
+        assert(added);
     }
 }
 
@@ -205,6 +275,15 @@ MUST_CHECK static int open_fd(const struct net_addr *addr, int *out)
     return 0;
 }
 
+/* A kernel that does not know UDP_SEGMENT (before Linux 4.18) would send a burst as one datagram.
+ */
+static bool can_cut(int fd)
+{
+    int segment;
+    socklen_t len = sizeof(segment);
+    return getsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, &len) == 0;
+}
+
 MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint)
 {
     struct udp_socket *socket = &udp->sockets[endpoint];
@@ -221,10 +300,7 @@ MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint)
     socket->udp = udp;
     socket->endpoint = endpoint;
     socket->poll.data = socket;
-    for (size_t i = 0; i < SHELL_BATCH; i++) {
-        socket->out[i].msg_hdr = (struct msghdr){
-            .msg_name = &socket->out_addrs[i], .msg_iov = &socket->out_bytes[i], .msg_iovlen = 1};
-    }
+    socket->bursts.packets_max = can_cut(socket->fd) ? BURST_PACKETS_MAX : 1;
     int err = uv_poll_init(&udp->shell->loop, &socket->poll, socket->fd);
     assert(err == 0);
     err = uv_poll_start(&socket->poll, UV_READABLE, on_readable);
