@@ -14,8 +14,9 @@
 #define REGISTER_AGAIN_US TIME_S(3)
 
 /* Input waits for a drain once this share of the outbox is taken: the rest is for what one datagram
- * may cause, and a part this small stays in the processor's cache. */
-#define OUTBOX_HIGH_SHARE 8
+ * may cause. A part this small stays in the processor's cache, and holds ten packets for each of
+ * 200 subscribers: enough for the bursts the shell makes of them. */
+#define OUTBOX_HIGH_SHARE 4
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
