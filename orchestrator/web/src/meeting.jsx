@@ -160,7 +160,9 @@ function Conference({ choices, trouble, onError }) {
         <main>
           <Stage layout={layout} />
         </main>
-        <Chat className={widgets.showChat ? '' : 'closed'} />
+        <aside hidden={!widgets.showChat}>
+          <Chat />
+        </aside>
       </div>
       <Controls unread={widgets.unreadMessages} onError={onError} />
       <p className="note" role="alert">
