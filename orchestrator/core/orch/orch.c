@@ -41,6 +41,13 @@ static void room_entry_free(struct orch *orch, struct room_entry *entry)
     free(entry);
 }
 
+static void node_entry_free(struct orch *orch, struct node_entry *node)
+{
+    HASH_DEL(orch->nodes, node);
+    spillway__control__register__free_unpacked(node->info, NULL);
+    free(node);
+}
+
 void orch_free(struct orch *orch)
 {
     struct conn_entry *conn, *next_conn;
@@ -62,9 +69,7 @@ void orch_free(struct orch *orch)
     struct node_entry *node, *next_node;
     HASH_ITER(hh, orch->nodes, node, next_node)
     {
-        HASH_DEL(orch->nodes, node);
-        spillway__control__register__free_unpacked(node->info, NULL);
-        free(node);
+        node_entry_free(orch, node);
     }
     orch_rpcs_free(orch);
     registry_free(orch->registry);
@@ -269,13 +274,17 @@ int64_t orch_deadline(const struct orch *orch)
     return at;
 }
 
-static void node_dead(struct orch *orch, const char *id)
+/* Dead, or gone in an orderly way: its rooms go elsewhere. */
+static void node_gone(struct orch *orch, const char *id)
 {
-    orch->stats.nodes_lost++;
+    struct node_entry *node;
     if (registry_gone(orch->registry, orch->now_us, id) != 0) {
         return;
     }
     effect_node_gone(&orch->fx, id);
+    HASH_FIND_STR(orch->nodes, id, node);
+    assert(node != NULL); /* was added with its registration */
+    node_entry_free(orch, node);
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
@@ -297,7 +306,8 @@ void orch_judge(struct orch *orch)
                   detector_verdict_text(out.verdict), out.id, detector_cause_text(out.cause),
                   (long long)(out.silent_us / 1000));
         if (out.verdict == DETECTOR_DEAD) {
-            node_dead(orch, out.id);
+            orch->stats.nodes_lost++;
+            node_gone(orch, out.id);
         } else {
             registry_set_suspect(orch->registry, out.id, out.verdict == DETECTOR_SUSPECT);
         }
@@ -323,6 +333,13 @@ void orch_expire(struct orch *orch, int64_t now_us)
 void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node)
 {
     orch_tick(orch, now_us);
+    const struct registry_node *known = registry_get(orch->registry, node);
+    if (known != NULL && known->state == REGISTRY_DRAINING && known->room_count == 0) {
+        log_write(orch->config.log, LOG_INFO, "node_left node=%s", node);
+        detector_node_left(orch->detector, node);
+        node_gone(orch, node);
+        return;
+    }
     detector_link_lost(orch->detector, now_us, node);
     orch_judge(orch);
 }

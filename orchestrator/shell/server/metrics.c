@@ -90,9 +90,15 @@ static void add_shells(struct list *list, const struct server *server)
         "Messages to nodes that found no place.");
     add(list, PROBES_COUNTER, "bus_messages_dropped_total", "socket=\"tunnel\"",
         (double)(tunnel->dropped_full + tunnel->dropped_unknown), "");
-    add(list, PROBES_COUNTER, "bus_refused_total", NULL,
-        (double)(control->refused_key + tunnel->refused_key),
-        "Connections refused because their key is not allowed.");
+    add(list, PROBES_COUNTER, "bus_refused_total", "reason=\"key\"",
+        (double)(control->refused_key + tunnel->refused_key), "Connections of nodes refused.");
+    add(list, PROBES_COUNTER, "bus_refused_total", "reason=\"handshake\"",
+        (double)(control->handshake_failed + tunnel->handshake_failed), "");
+    add(list, PROBES_COUNTER, "bus_messages_refused_total", "reason=\"malformed\"",
+        (double)(control->dropped_malformed + tunnel->dropped_malformed),
+        "Messages of nodes dropped.");
+    add(list, PROBES_COUNTER, "bus_messages_refused_total", "reason=\"spoofed\"",
+        (double)(control->dropped_spoofed + tunnel->dropped_spoofed), "");
     add(list, PROBES_COUNTER, "tunnel_malformed_total", NULL, (double)server->tunnel_malformed,
         "Tunnel frames that could not be read.");
     add(list, PROBES_GAUGE, "store_up", NULL, store->up, "1 while the hint store is reachable.");

@@ -203,10 +203,11 @@ class Cluster:
     """An orchestrator and nodes; a context manager, or close() it. settings: more of the
     orchestrator's. Nothing is started yet."""
 
-    def __init__(self, nodes=2, redis=False, settings=None):
-        self.dir = Path(tempfile.mkdtemp(prefix="spillway-test-"))
+    def __init__(self, nodes=2, redis=False, settings=None, drain_grace="0s"):
+        self.dir = Path(tempfile.mkdtemp(prefix="spillway-cluster-"))
         first = free_ports(4 + nodes * (MEDIA_PORTS + 1))
         self.control, self.tunnel = first + 1, first + 2
+        self.drain_grace = drain_grace
         self.redis = redis_server(self.dir, first + 3) if redis else None
         self.make_keys(self.dir / "keys", "orchestrator")
         (self.dir / "keys/nodes").mkdir()
@@ -245,7 +246,7 @@ class Cluster:
         """key: the path of its secret key, if it is not that of its name."""
         self.write(name, {
             "name": name,
-            "drain_grace": "1s",
+            "drain_grace": self.drain_grace,
             "curve": {"secret_file": str(key or f"{self.dir}/keys/nodes/{name}.key")},
             "orchestrators": [{
                 "control": f"tcp://{HOST}:{self.control}",
@@ -287,6 +288,9 @@ class Cluster:
         alive = [program for program in reversed(self.programs) if program.running]
         for program in alive:
             program.signal(signal.SIGTERM)
+            program.signal(signal.SIGCONT)  # should a test have stopped it and failed
+            if program in self.nodes:
+                program.signal(signal.SIGINT)  # a second one: no drain
         try:
             for program in alive:
                 program.wait_end()

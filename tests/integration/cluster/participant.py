@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A participant that has signalling and ICE, but no media: enough to notice any disturbance."""
 import base64
+import json
 import os
+import re
 import socket
 import struct
 import time
@@ -177,6 +179,14 @@ class Participant:
             if kind == PONG_RESPONSE:
                 return before, time.monotonic() - began
             before.append((kind, payload))
+
+    def take_candidates(self):
+        """A move: the candidates of the new node, one for UDP and one for TCP, replace the old ones.
+        Returns their ports."""
+        told = [json.loads(field(self.wait(TRICKLE), 1))["candidate"] for _ in range(2)]
+        kept = re.sub(r"a=candidate:.*\r\n", "", self.answer)
+        self.answer = kept + "".join(f"a={candidate}\r\n" for candidate in told)
+        return {ice.candidate_port(self.answer, protocol) for protocol in ("udp", "tcp")}
 
     def connect(self, protocol="udp"):
         """An authenticated ICE path to the node. Returns the connected socket."""

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Media nodes that come, go, hang and are refused, and where their rooms are meanwhile. Everybody
+in a room keeps signalling, and a path to the node it is on now.
+
+    nodes_test.py BUILD_DIRECTORY [unittest arguments]
+"""
+import collections
+import signal
+import unittest
+
+from cluster import (MEDIA_PORTS, Cluster, counted, free_ports, http, join_token, metrics,
+                     wait)
+from participant import LEFT, Participant, join_request, path
+from ws_client import Ws
+
+ROOMS = [f"room-{i}" for i in range(6)]
+
+
+class Case(unittest.TestCase):
+    options = {}
+
+    def setUp(self):
+        self.cluster = Cluster(**self.options)
+        self.addCleanup(self.cluster.close)
+        self.cluster.start()
+        self.participants = []
+        self.addCleanup(lambda: [p.close() for p in self.participants])
+
+    def state(self, name):
+        return self.cluster.node(name)["state"]
+
+    def make_rooms(self):
+        for room in ROOMS:
+            self.cluster.twirp("CreateRoom", name=room)
+        return self.cluster.rooms()
+
+    def join(self, room):
+        """With an ICE path to the room's node."""
+        p = Participant(self.cluster.orchestrator, room, "bystander")
+        self.participants.append(p)
+        p.connect()
+        p.ping()
+        return p
+
+    def node_of(self, room):
+        name = self.cluster.rooms()[room]
+        return next(node for node in self.cluster.nodes if node.name == name)
+
+    def other(self, node):
+        return next(other for other in self.cluster.nodes if other is not node)
+
+    def moves_along(self, p, node):
+        """The participant is told of the node's ports, and nothing worse; they answer."""
+        self.assertLessEqual(p.take_candidates(), set(node.ports))
+        self.assertNotIn(LEFT, [kind for kind, _ in p.ping()[0]])
+        p.connect()
+
+
+class Placement(Case):
+    def test_spread_over_equal_nodes(self):
+        for i in range(20):
+            self.cluster.twirp("CreateRoom", name=f"spread-{i}")
+        counts = collections.Counter(self.cluster.rooms().values())
+        self.assertEqual(counts, {"node-1": 10, "node-2": 10})
+
+    def test_same_name_is_refused(self):
+        twin = self.cluster.add_node("twin", free_ports(MEDIA_PORTS + 1))
+        twin.command += ["--set", "name=node-1",
+                         "--set", f"curve.secret_file={self.cluster.dir}/keys/nodes/node-2.key"]
+        before = self.cluster.node("node-1")["id"]
+        self.cluster.nodes.append(twin.start())
+        wait("it is refused", lambda: self.cluster.orchestrator.log_lines("node_refused"))
+        self.assertEqual(http(f"{twin.url}/readyz")[0], 503)
+        self.assertEqual((self.cluster.node("node-1")["id"], self.state("node-1")),
+                         (before, "ready"))
+        self.cluster.nodes[0].kill()
+        wait("its turn", lambda: http(f"{twin.url}/readyz")[0] == 200)
+
+
+class Keys(Case):
+    def test_unknown_key(self):
+        self.cluster.make_keys(self.cluster.dir, "stranger")
+        stranger = self.cluster.add_node("stranger", free_ports(MEDIA_PORTS + 1),
+                                         key=self.cluster.dir / "stranger.key")
+        p = self.join("calm")
+        before = metrics(self.cluster.orchestrator)
+        self.cluster.nodes.append(stranger.start())
+        wait("it is refused",
+             lambda: counted(self.cluster.orchestrator, before)
+             .get('bus_refused_total{reason="key"}', 0) >= 2)
+        self.assertEqual({node["name"] for node in self.cluster.list_nodes()},
+                         {"node-1", "node-2"})
+        status, reason = http(f"{stranger.url}/readyz")
+        self.assertEqual(status, 503)
+        self.assertIn(b"orchestrator", reason)
+        self.assertEqual(p.ping()[0], [])
+
+    def test_wrong_key_of_the_orchestrator(self):
+        """A node does not talk to somebody who only pretends."""
+        self.cluster.make_keys(self.cluster.dir, "pretender")
+        node = self.cluster.nodes[0]
+        node.stop()
+        (self.cluster.dir / "keys/orchestrator.pub").write_text(
+            (self.cluster.dir / "pretender.pub").read_text())
+        node.start()
+        wait("it tries", lambda: http(f"{node.url}/livez")[0] == 200)
+        wait("it is refused",
+             lambda: metrics(self.cluster.orchestrator)[
+                 'bus_refused_total{reason="handshake"}'] > 0)
+        self.assertEqual(http(f"{node.url}/readyz")[0], 503)
+
+
+class Death(Case):
+    def test_killed(self):
+        before = self.make_rooms()
+        victim = self.node_of(ROOMS[0])
+        other = self.other(victim)
+        p = self.join(ROOMS[0])
+        bystander = self.join(next(room for room in ROOMS if before[room] == other.name))
+        path = bystander.connections[0]
+        counters = metrics(self.cluster.orchestrator)
+        victim.kill()
+        wait("it is gone at once", lambda: self.state(victim.name) == "gone", within_s=1)
+        self.assertEqual(self.cluster.rooms(), {room: other.name for room in ROOMS})
+        grown = counted(self.cluster.orchestrator, counters)
+        self.assertEqual(grown["nodes_lost_total"], 1)
+        self.assertEqual(grown["room_moves_total"],
+                         sum(name == victim.name for name in before.values()))
+        self.moves_along(p, other)
+        bystander.check(path)
+        self.assertEqual(bystander.ping()[0], [])
+        wait("the other has the rooms", lambda: metrics(other)["rooms"] == len(ROOMS))
+        victim.start()
+        self.cluster.wait_ready(victim)
+        self.assertEqual(self.cluster.rooms(), {room: other.name for room in ROOMS})
+
+    def test_hangs_and_wakes(self):
+        before = self.make_rooms()
+        victim = self.node_of(ROOMS[0])
+        other = self.other(victim)
+        p = self.join(ROOMS[0])
+        wait("it has its rooms", lambda: metrics(victim)["rooms"] ==
+             sum(name == victim.name for name in before.values()))
+        victim.signal(signal.SIGSTOP)
+        wait("it is suspect", lambda: self.cluster.node(victim.name)["suspect"], within_s=3)
+        self.assertEqual(self.state(victim.name), "ready")
+        self.cluster.twirp("CreateRoom", name="new")
+        self.assertEqual(self.cluster.rooms()["new"], other.name)
+        wait("it is gone", lambda: self.state(victim.name) == "gone", within_s=5)
+        self.assertEqual(set(self.cluster.rooms().values()), {other.name})
+        self.moves_along(p, other)
+        victim.signal(signal.SIGCONT)
+        self.cluster.wait_ready(victim)
+        wait("it drops what is no longer its own", lambda: metrics(victim)["rooms"] == 0)
+        self.assertEqual(set(self.cluster.rooms().values()), {other.name})
+        self.cluster.twirp("CreateRoom", name="newer")
+        self.assertEqual(self.cluster.rooms()["newer"], victim.name)
+        self.assertEqual(p.ping()[0], [])
+
+    def test_short_hang_moves_nobody(self):
+        before = self.make_rooms()
+        victim = self.node_of(ROOMS[0])
+        victim.signal(signal.SIGSTOP)
+        wait("it is suspect", lambda: self.cluster.node(victim.name)["suspect"], within_s=3)
+        victim.signal(signal.SIGCONT)
+        wait("it is trusted again", lambda: not self.cluster.node(victim.name)["suspect"])
+        self.assertEqual((self.state(victim.name), self.cluster.rooms()), ("ready", before))
+
+
+class Drain(Case):
+    options = {"drain_grace": "30s"}
+
+    def test_sigterm(self):
+        before = self.make_rooms()
+        victim = self.node_of(ROOMS[0])
+        other = self.other(victim)
+        p = self.join(ROOMS[0])
+        counters = metrics(self.cluster.orchestrator)
+        victim.signal(signal.SIGTERM)
+        victim.wait_end(status=0)
+        self.assertEqual(victim.log_lines("drain_incomplete"), [])
+        wait("it has left", lambda: self.state(victim.name) == "gone")
+        self.assertEqual(self.cluster.rooms(), {room: other.name for room in ROOMS})
+        grown = counted(self.cluster.orchestrator, counters)
+        self.assertEqual(grown["room_moves_total"],
+                         sum(name == victim.name for name in before.values()))
+        self.assertNotIn("nodes_lost_total", grown, "leaving in order is no loss")
+        self.moves_along(p, other)
+
+
+class Alone(Case):
+    options = {"nodes": 1, "drain_grace": "1s"}
+
+    def test_rooms_wait_for_a_node(self):
+        p = self.join("calm")
+        node = self.cluster.nodes[0]
+        node.kill()
+        wait("it is gone", lambda: self.state("node-1") == "gone")
+        refused = Ws(self.cluster.orchestrator, path(join_token("other", "me"), join_request()))
+        self.assertEqual(refused.answer.status, 503)
+        refused.s.close()
+        self.assertIn(b"node", refused.answer.body)
+        self.assertEqual(metrics(self.cluster.orchestrator)['refused_total{reason="no_node"}'], 1)
+        late = Participant(self.cluster.orchestrator, "calm", "late")
+        self.participants.append(late)
+        node.start()
+        self.cluster.wait_ready(node)
+        self.moves_along(p, node)
+        self.assertEqual(self.cluster.rooms(), {"calm": "node-1"})
+
+    def test_drain_of_the_last(self):
+        """It waits for its grace, then goes all the same; who is in a room waits for another."""
+        p = self.join("calm")
+        node = self.cluster.nodes[0]
+        node.stop()
+        self.assertEqual(len(node.log_lines("drain_incomplete")), 1)
+        node.start()
+        self.cluster.wait_ready(node)
+        self.moves_along(p, node)
+
+
+class Restart(Case):
+    def restarted(self):
+        self.cluster.orchestrator.start()
+        self.cluster.wait_ready(*self.cluster.nodes)
+        for node in self.cluster.nodes:
+            self.assertTrue(node.running)
+            wait("it drops the rooms of the past", lambda: metrics(node)["rooms"] == 0)
+        self.assertEqual(self.cluster.rooms(), {})
+        self.make_rooms()
+        wait("it has new ones", lambda: metrics(self.cluster.nodes[0])["rooms"] == len(ROOMS) / 2)
+        p = self.join(ROOMS[0])
+        self.assertEqual(p.ping()[0], [])
+
+    def test_orchestrator_killed(self):
+        self.make_rooms()
+        self.join(ROOMS[0])
+        self.cluster.orchestrator.kill()
+        self.restarted()
+
+    def test_orchestrator_stopped(self):
+        self.make_rooms()
+        self.join(ROOMS[0])
+        self.cluster.orchestrator.stop()
+        self.restarted()
+
+
+if __name__ == "__main__":
+    unittest.main()
