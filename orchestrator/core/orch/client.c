@@ -187,27 +187,46 @@ void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
     entry_fini(&entry);
 }
 
+static void expel(struct orch *orch, const struct conn_entry *entry, int why, const char *reason)
+{
+    struct room_entry *room = entry->room;
+    orch->stats.expelled[why]++;
+    room_expel(room->room, orch->now_us, entry->identity, reason, &orch->fx);
+    orch_settle(orch, room);
+}
+
+void orch_signal_malformed(struct orch *orch, int64_t now_us, uint64_t conn)
+{
+    orch_tick(orch, now_us);
+    const struct conn_entry *entry = find_conn(orch, conn);
+    if (entry != NULL) {
+        expel(orch, entry, ORCH_EXPELLED_MALFORMED, "not a SignalRequest");
+    }
+}
+
 void orch_signal(struct orch *orch, int64_t now_us, uint64_t conn, struct bytes message)
 {
     orch_tick(orch, now_us);
-    struct conn_entry *entry = find_conn(orch, conn);
+    const struct conn_entry *entry = find_conn(orch, conn);
+    ProtobufCMessage *unpacked;
     if (entry == NULL) {
         return; /* closing: what was still on its way */
     }
+    if (wire_unpack(&livekit__signal_request__descriptor, message, &unpacked) != 0) {
+        orch_signal_malformed(orch, now_us, conn);
+        return;
+    }
+    const Livekit__SignalRequest *request = (const Livekit__SignalRequest *)unpacked;
     struct room_entry *room = entry->room;
-    char reason[SDP_REASON_MAX] = "not a SignalRequest";
-    ProtobufCMessage *request;
-    int err = wire_unpack(&livekit__signal_request__descriptor, message, &request);
-    if (err == 0) {
-        err = room_signal(room->room, now_us, entry->identity,
-                          (const Livekit__SignalRequest *)request, &orch->fx, reason);
-        protobuf_c_message_free_unpacked(request, NULL);
-    }
+    char reason[SDP_REASON_MAX];
+    int err = room_signal(room->room, now_us, entry->identity, request, &orch->fx, reason);
     if (err != 0) {
-        orch->stats.bad_messages++;
-        room_expel(room->room, now_us, entry->identity, reason, &orch->fx);
+        bool offer = request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER;
+        expel(orch, entry, offer ? ORCH_EXPELLED_OFFER : ORCH_EXPELLED_REQUEST, reason);
+    } else {
+        orch_settle(orch, room);
     }
-    orch_settle(orch, room);
+    protobuf_c_message_free_unpacked(unpacked, NULL);
 }
 
 void orch_disconnected(struct orch *orch, int64_t now_us, uint64_t conn)

@@ -57,6 +57,8 @@ void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
 /* A SignalRequest, protobuf. Malformed: the connection gets a leave with a reason, and is closed.
  */
 void orch_signal(struct orch *orch, int64_t now_us, uint64_t conn, struct bytes message);
+/* The same end for what is none in the client's own encoding (JSON). */
+void orch_signal_malformed(struct orch *orch, int64_t now_us, uint64_t conn);
 void orch_disconnected(struct orch *orch, int64_t now_us, uint64_t conn);
 
 /* ---- Nodes --------------------------------------------------------------------------------- */
@@ -113,9 +115,9 @@ void orch_request_gone(struct orch *orch, uint64_t request);
 struct orch_stats {
     uint64_t rooms, participants, nodes_ready; /* gauges */
     uint64_t joins, resumes;
-    uint64_t refused[6];   /* by ORCH_REFUSED_*; the rest are counters, too */
-    uint64_t bad_messages; /* signalling that broke the protocol */
-    uint64_t moves;        /* rooms moved */
+    uint64_t refused[5];  /* by ORCH_REFUSED_*; the rest are counters, too */
+    uint64_t expelled[3]; /* by ORCH_EXPELLED_*: signalling that broke the protocol */
+    uint64_t moves;       /* rooms moved */
     uint64_t nodes_lost;
     uint64_t stale_events; /* from a node that no longer holds the room */
 };
@@ -126,6 +128,12 @@ enum {
     ORCH_REFUSED_NO_NODE,
     ORCH_REFUSED_MISMATCH,
     ORCH_REFUSED_COUNT
+};
+enum {
+    ORCH_EXPELLED_MALFORMED, /* not a SignalRequest */
+    ORCH_EXPELLED_OFFER,
+    ORCH_EXPELLED_REQUEST, /* any other member */
+    ORCH_EXPELLED_COUNT
 };
 void orch_stats(const struct orch *orch, struct orch_stats *out);
 /* False while no node could take a room. */

@@ -12,8 +12,6 @@
 
 #include <stdlib.h>
 
-#define CLOSE_BAD_DATA 1007 /* RFC 6455 §7.4.1 */
-
 static struct server_conn *find_conn(struct server *server, uint64_t id)
 {
     struct server_conn *conn;
@@ -83,7 +81,8 @@ static void on_message(void *arg, struct http_ws *ws, bool text, struct bytes me
     if (text) {
         conn->text = true;
         if (!from_json(message, &packed, &len)) {
-            http_ws_close(ws, CLOSE_BAD_DATA, "not a SignalRequest");
+            orch_signal_malformed(server->orch, server_now(), conn->id);
+            server_drain(server);
             return;
         }
         message = (struct bytes){packed, len};

@@ -23,6 +23,8 @@ static void add_core(struct list *list, const struct orch *orch)
     static const char *const reasons[ORCH_REFUSED_COUNT] = {
         "reason=\"bad_request\"", "reason=\"bad_token\"", "reason=\"room_full\"",
         "reason=\"no_node\"", "reason=\"unknown_session\""};
+    static const char *const faults[ORCH_EXPELLED_COUNT] = {
+        "reason=\"malformed\"", "reason=\"offer\"", "reason=\"request\""};
     struct orch_stats stats;
     orch_stats(orch, &stats);
     add(list, PROBES_GAUGE, "rooms", NULL, (double)stats.rooms, "Rooms owned.");
@@ -37,8 +39,10 @@ static void add_core(struct list *list, const struct orch *orch)
         add(list, PROBES_COUNTER, "refused_total", reasons[i], (double)stats.refused[i],
             "Joins and resumes refused.");
     }
-    add(list, PROBES_COUNTER, "bad_messages_total", NULL, (double)stats.bad_messages,
-        "Clients expelled for signalling that breaks the protocol.");
+    for (size_t i = 0; i < ORCH_EXPELLED_COUNT; i++) {
+        add(list, PROBES_COUNTER, "expelled_total", faults[i], (double)stats.expelled[i],
+            "Clients expelled for signalling that breaks the protocol.");
+    }
     add(list, PROBES_COUNTER, "room_moves_total", NULL, (double)stats.moves,
         "Rooms moved to another node.");
     add(list, PROBES_COUNTER, "nodes_lost_total", NULL, (double)stats.nodes_lost,
@@ -71,18 +75,35 @@ static void add_front(struct list *list, const struct front *front)
         (double)stats.messages_lossy_dropped, "Lossy data messages dropped for slow readers.");
 }
 
+static void add_http(struct list *list, const struct http_counters *http)
+{
+    add(list, PROBES_GAUGE, "http_connections", NULL, (double)http->connections,
+        "TCP connections of clients open.");
+    add(list, PROBES_COUNTER, "http_connections_total", NULL, (double)http->connections_total,
+        "TCP connections of clients accepted.");
+    add(list, PROBES_COUNTER, "http_connections_refused_total", NULL,
+        (double)http->connections_refused, "TCP connections over the limit.");
+    add(list, PROBES_COUNTER, "http_connections_silent_total", NULL,
+        (double)http->connections_silent, "TCP connections that ended without a request.");
+    add(list, PROBES_COUNTER, "http_requests_total", NULL, (double)http->requests_total,
+        "HTTP requests.");
+    add(list, PROBES_COUNTER, "http_requests_refused_total", "reason=\"too_large\"",
+        (double)http->requests_too_large, "HTTP requests whose body was not taken.");
+    add(list, PROBES_COUNTER, "http_requests_refused_total", "reason=\"shed\"",
+        (double)http->requests_shed, "");
+    add(list, PROBES_GAUGE, "websockets", NULL, (double)http->websockets, "WebSockets open.");
+    add(list, PROBES_COUNTER, "websockets_closed_total", "reason=\"slow\"", (double)http->ws_slow,
+        "WebSockets closed because the client did not read, or sent too big a message.");
+    add(list, PROBES_COUNTER, "websockets_closed_total", "reason=\"too_big\"",
+        (double)http->ws_too_big, "");
+}
+
 static void add_shells(struct list *list, const struct server *server)
 {
-    const struct http_counters *http = http_counters(orch_http_server(server->http));
     const struct bus_stats *control = bus_stats(server->control);
     const struct bus_stats *tunnel = bus_stats(server->tunnel);
     const struct store_stats *store = store_stats(server->store);
     const struct webhooks_counters *webhooks = webhooks_counters(server->webhooks);
-    add(list, PROBES_GAUGE, "websockets", NULL, (double)http->websockets, "WebSockets open.");
-    add(list, PROBES_COUNTER, "http_requests_total", NULL, (double)http->requests_total,
-        "HTTP requests.");
-    add(list, PROBES_COUNTER, "websockets_slow_total", NULL, (double)http->ws_slow,
-        "WebSockets closed because the client did not read.");
     add(list, PROBES_COUNTER, "channels_full_total", NULL, (double)server->channels_full,
         "Clients given up because they did not read their data channel.");
     add(list, PROBES_COUNTER, "bus_messages_dropped_total", "socket=\"control\"",
@@ -116,6 +137,7 @@ size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
     struct list list = {.out = out, .max = max};
     add_core(&list, server->orch);
     add_front(&list, server->front);
+    add_http(&list, http_counters(orch_http_server(server->http)));
     add_shells(&list, server);
     return list.count;
 }

@@ -125,12 +125,12 @@ class Participant:
         self.ws = Ws(orchestrator, path(join_token(room, identity),
                                         join_request(sdp, reconnect=reconnect)))
         assert self.ws.answer.status == 101, (self.ws.answer.status, self.ws.answer.body)
+        self.connections = []
         self.kind, self.joined = self.receive()
         if reconnect:
             return
         assert self.kind == JOIN, (self.kind, self.joined)
         self.answer = field(self.wait(ANSWER), 2).decode() if offer else ""
-        self.connections = []
 
     def close(self):
         self.ws.s.close()
