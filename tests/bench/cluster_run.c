@@ -36,7 +36,10 @@ static void start_script(struct cluster_run *run, const char *root, const char *
     snprintf(media, sizeof(media), "%u", first + PORTS);
     run->pid = fork();
     if (run->pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* should the bench fail */
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);          /* should the bench fail */
+        if (freopen("/dev/null", "w", stdout) == NULL) { /* its greeting is not for us */
+            _exit(127);
+        }
         execl(script, script, "--no-redis", "--nodes", "1", "--port", port, "--media-port", media,
               "--build", build, "--run", run->dir, (char *)NULL);
         _exit(127);
