@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Goal: a room moves from node to node in the middle of a call, and its people notice nothing:
-// pictures go on within 600 ms, no reliable message is lost or doubled, no client reconnects.
+// pictures go on within 600 ms, no reliable message is lost or doubled, no client reconnects. The
+// same when its node dies.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GAP_MS_MAX, allArrived, chatter, move, undisturbed } from './lib/moving.mjs';
+import {
+  GAP_MS_MAX,
+  allArrived,
+  chatter,
+  longestGap,
+  move,
+  undisturbed,
+} from './lib/moving.mjs';
 import { Stage } from './lib/stage.mjs';
 
 const stage = await Stage.open();
@@ -69,4 +77,19 @@ test('a room of three with simulcast moves', async (t) => {
   await allArrived(people[1], sent);
   await allArrived(people[2], sent);
   await undisturbed(people);
+});
+
+// The last test of the file: one node is left.
+test('the node of a call is killed', async (t) => {
+  const anna = await stage.enter('anna', both);
+  const bert = await stage.enter('bert', both);
+  await anna.sees('bert', 'camera', 15);
+  await bert.sees('anna', 'camera', 15);
+  const stop = await chatter(anna);
+  const { node_name: node } = await stage.cluster.admin('GET', `rooms/${stage.room}`);
+  const gap = await longestGap([anna, bert], () => stage.cluster.process(node).kill());
+  t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);
+  assert.ok(gap < GAP_MS_MAX, `a gap of ${gap.toFixed(0)} ms`);
+  await allArrived(bert, await stop());
+  await undisturbed([anna, bert]);
 });

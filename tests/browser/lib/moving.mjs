@@ -31,16 +31,16 @@ export async function allArrived(person, sent) {
 }
 
 /**
- * Moves the room to the other node; resolves with the longest gap, ms, in the pictures that any of
+ * Does something to the cluster, and resolves with the longest gap, ms, in the pictures that any of
  * these people sees of any other.
  */
-export async function move(stage, people) {
+export async function longestGap(people, act) {
   const starts = await Promise.all(people.map((person) => person.run(() => performance.now())));
-  const node = await stage.cluster.moveRoom(stage.room);
+  await act();
   const views = people.flatMap((viewer, i) =>
     people.filter((one) => one !== viewer).map((seen) => ({ viewer, seen, start: starts[i] })),
   );
-  // Twenty frames after the move, and so well past it.
+  // Twenty frames after it, and so well past it.
   await Promise.all(views.map(({ viewer, seen }) => viewer.sees(seen.identity, 'camera', 20)));
   await Promise.all(views.map(({ viewer, seen }) => viewer.hears(seen.identity)));
   const gaps = await Promise.all(
@@ -48,9 +48,18 @@ export async function move(stage, people) {
       viewer.run((id, from) => me.longestGap(id, 'camera', from), seen.identity, start),
     ),
   );
+  return Math.max(...gaps);
+}
+
+/** Moves the room to the other node; resolves as longestGap. */
+export async function move(stage, people) {
+  let node;
+  const gap = await longestGap(people, async () => {
+    node = await stage.cluster.moveRoom(stage.room);
+  });
   const { node_name: at } = await stage.cluster.admin('GET', `rooms/${stage.room}`);
   assert.equal(at, node);
-  return Math.max(...gaps);
+  return gap;
 }
 
 export async function undisturbed(people) {

@@ -121,6 +121,21 @@ const me = {
       .map((stat) => ({ ...stat, codec: report.get(stat.codecId)?.mimeType }));
   },
 
+  /** The protocol of the candidate pair in use. */
+  async protocol() {
+    for (const connection of connections) {
+      const report = await connection.getStats();
+      const pair = [...report.values()].find(
+        ({ type, nominated, state }) =>
+          type === 'candidate-pair' && nominated && state === 'succeeded',
+      );
+      if (pair) {
+        return report.get(pair.remoteCandidateId).protocol;
+      }
+    }
+    return undefined;
+  },
+
   /** Numbers of what one receives of a track now; zeros while there is nothing. */
   async received(identity, source) {
     const id = me.publication(identity, source)?.track?.mediaStreamTrack.id;

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: somebody whose network blocks UDP calls, and is moved, over ICE-TCP.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openChromium } from './lib/browsers.mjs';
+import { GAP_MS_MAX, allArrived, chatter, move, undisturbed } from './lib/moving.mjs';
+import { Stage } from './lib/stage.mjs';
+
+const blocked = () => openChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
+const stage = await Stage.open({ browsers: [blocked, openChromium] });
+const both = { camera: true, microphone: true };
+
+/** "tcp" or "udp": what somebody's media take. */
+const protocol = (person) => person.run(() => me.protocol());
+
+test('a call over TCP with somebody on UDP, and a move', async (t) => {
+  const anna = await stage.enter('anna', both);
+  const bert = await stage.enter('bert', { ...both, browser: stage.browsers[1] });
+  await anna.sees('bert');
+  await bert.sees('anna');
+  assert.equal(await protocol(anna), 'tcp');
+  assert.equal(await protocol(bert), 'udp');
+
+  const stop = await chatter(anna);
+  const gap = await move(stage, [anna, bert]);
+  t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);
+  assert.ok(gap < GAP_MS_MAX, `a gap of ${gap.toFixed(0)} ms`);
+  await allArrived(bert, await stop());
+  await undisturbed([anna, bert]);
+  assert.equal(await protocol(anna), 'tcp');
+});
