@@ -77,7 +77,7 @@ int64_t bench_thread_cpu_us(void)
     return clock_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
-/* The clock of another process counts exactly, where /proc/PID/stat counts ticks of 10 ms. */
+/* Its clock counts exactly, where /proc/PID/stat counts ticks of 10 ms. */
 int64_t bench_process_cpu_us(pid_t pid)
 {
     clockid_t clock;

@@ -21,20 +21,19 @@ void bench_print_machine(void);
 int64_t bench_now_us(void);        /* monotonic */
 int64_t bench_thread_cpu_us(void); /* user and system time of the calling thread */
 
-/* User and system time of all threads of a process, in steps of the kernel's tick. */
+/* User and system time of all threads of a process. */
 int64_t bench_process_cpu_us(pid_t pid);
 
-/* Resident memory: what counts is private to the process, or a page of a file it maps. */
+/* Resident memory: all of it, and what is no page of a file, which others may share. */
 struct bench_memory {
     int64_t total_kb;
     int64_t anonymous_kb;
 };
 struct bench_memory bench_process_memory(pid_t pid);
 
-/* Two free ports in a row and more, from first on: UDP and TCP on loopback. */
+/* The first of count ports in a row that are free on loopback, for UDP and TCP. */
 uint16_t bench_free_ports(unsigned count);
 
-/* Settles for a while: sleeps. */
 void bench_sleep_ms(int ms);
 
 #endif

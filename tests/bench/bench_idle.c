@@ -103,6 +103,9 @@ int main(int argc, char **argv)
         bench_fail("usage: bench_idle ROOT BUILD [PARTICIPANTS]");
     }
     size_t participants = argc < 4 ? PARTICIPANTS : strtoul(argv[3], NULL, 10);
+    if (participants == 0) {
+        bench_fail("%s: not a number of participants", argv[3]);
+    }
     raise_limits(participants);
     bench_print_machine();
     char *offer = read_offer(argv[1]);

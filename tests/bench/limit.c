@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define ROUNDS    7
-#define PACKETS   6400 /* of a round; a multiple of every burst times 64 would be too long */
+#define PACKETS   6400 /* of a round */
 #define BATCH     64   /* messages of one sendmmsg */
 #define HEADER    12
 #define BURST_MAX 16

@@ -14,7 +14,6 @@
 #define MASKED   0x80
 #define OP_TEXT  1
 #define OP_BYTES 2
-#define OP_CLOSE 8
 #define OP_PING  9
 #define OP_PONG  10
 
