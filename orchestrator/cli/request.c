@@ -11,13 +11,28 @@
 
 #include "orchestrator/cli/cli.h"
 
-#define ANSWER_MAX ((size_t)64 << 20)
-#define URL_MAX    4096
+#define ANSWER_MAX     ((size_t)64 << 20)
+#define URL_MAX        4096
+#define NAME_MAX_BYTES 1024
 
 struct answer {
     char *text;
     size_t len;
 };
+
+/* A name as admin-api.md wants it within a path. */
+static void encode(char *out, size_t cap, const char *name)
+{
+    size_t len = 0;
+    for (const char *c = name; *c != '\0' && len + 4 <= cap; c++) {
+        if (*c == '%' || *c == '/' || (*c == '.' && c == name)) {
+            len += (size_t)snprintf(out + len, cap - len, "%%%02X", (unsigned char)*c);
+        } else {
+            out[len++] = *c;
+        }
+    }
+    out[len] = '\0';
+}
 
 void cli_path(char *out, size_t cap, ...)
 {
@@ -27,7 +42,9 @@ void cli_path(char *out, size_t cap, ...)
     va_start(args, cap);
     out[0] = '\0';
     while ((segment = va_arg(args, const char *)) != NULL) {
-        char *escaped = curl_easy_escape(NULL, segment, 0);
+        char name[NAME_MAX_BYTES];
+        encode(name, sizeof(name), segment);
+        char *escaped = curl_easy_escape(NULL, name, 0);
         int added = snprintf(out + len, cap - len, "%s%s", len == 0 ? "" : "/", escaped);
         curl_free(escaped);
         len = MIN(len + (size_t)added, cap - 1);

@@ -18,6 +18,7 @@ static const struct cli_column node_columns[] = {
     {"RESERVED", "reserved", CLI_NUMBER, true},
     {"CAPACITY", "capacity", CLI_NUMBER, false},
     {"CPU", "cpu_ratio", CLI_RATIO, false},
+    {"LAG_US", "loop_lag_us", CLI_NUMBER, true},
     {"IN", "bps_in", CLI_BITRATE, false},
     {"OUT", "bps_out", CLI_BITRATE, false},
     {"HEARD", "heard_at", CLI_AGE, true},

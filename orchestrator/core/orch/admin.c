@@ -12,7 +12,7 @@
 
 #define PREFIX         "/admin/v1/"
 #define SEGMENTS_MAX   5
-#define PATH_MAX_BYTES 1024
+#define PATH_MAX_BYTES 2048 /* two names, each byte of them encoded */
 
 enum {
     OK = 200,
@@ -69,14 +69,16 @@ static json_t *node_json(const struct orch *orch, const struct registry_node *no
 {
     const struct registry_load *load = &node->load;
     json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I}",
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, "
+        "s:I}",
         "id", node->id, "name", node->name, "region", node->region, "zone", node->zone, "version",
         node->version, "state", registry_state_text(node->state), "suspect", node->suspect,
         "capacity", (json_int_t)node->capacity, "weight", (json_int_t)load->weight, "reserved",
         (json_int_t)node->reserved, "rooms", (json_int_t)node->room_count, "transports",
         (json_int_t)load->transports, "tracks", (json_int_t)load->tracks, "subscriptions",
-        (json_int_t)load->subscriptions, "cpu_ratio", load->cpu_permille / 1000.0, "bps_in",
-        (json_int_t)load->bps_in, "bps_out", (json_int_t)load->bps_out);
+        (json_int_t)load->subscriptions, "cpu_ratio", load->cpu_permille / 1000.0, "loop_lag_us",
+        (json_int_t)load->loop_lag_us, "bps_in", (json_int_t)load->bps_in, "bps_out",
+        (json_int_t)load->bps_out);
     json_object_set_new(json, "registered_at", time_json(wall_s_of(orch, node->registered_at_us)));
     json_object_set_new(json, "heard_at", time_json(wall_s_of(orch, node->heard_at_us)));
     return json;
@@ -249,6 +251,31 @@ static void get_participant(const struct admin_call *c, const struct room_entry 
 
 /* ---- Entry --------------------------------------------------------------------------------- */
 
+static int hex_value(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* HTTP's own percent-encoding is gone by now; this is the second one, see admin-api.md. */
+static void decode(char *text)
+{
+    char *out = text;
+    for (const char *in = text; *in != '\0'; in++) {
+        int high = *in == '%' ? hex_value(in[1]) : -1;
+        int low = high >= 0 ? hex_value(in[2]) : -1;
+        if (low >= 0 && (high | low) != 0) {
+            *out++ = (char)(high << 4 | low);
+            in += 2;
+        } else {
+            *out++ = *in;
+        }
+    }
+    *out = '\0';
+}
+
 static bool split(struct admin_call *c, const char *path)
 {
     size_t prefix = strlen(PREFIX);
@@ -261,6 +288,7 @@ static bool split(struct admin_call *c, const char *path)
         if (c->count == SEGMENTS_MAX) {
             return false;
         }
+        decode(segment);
         c->segments[c->count++] = segment;
     }
     return true;

@@ -25,7 +25,7 @@ OK, FAILED, USAGE, NOT_FOUND, REFUSED, TIMEOUT, UNREACHABLE = range(7)
 NODE = {"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "version": "0.1.0",
         "state": "ready", "suspect": False, "capacity": 1000, "weight": 12, "reserved": 3,
         "rooms": 2, "transports": 5, "tracks": 4, "subscriptions": 8,
-        "cpu_ratio": 0.125, "bps_in": 1500000, "bps_out": 42,
+        "cpu_ratio": 0.125, "loop_lag_us": 70, "bps_in": 1500000, "bps_out": 42,
         "registered_at": "2026-01-01T00:00:00Z", "heard_at": "2026-01-01T00:00:00Z"}
 ROOM = {"name": "my room", "sid": "RM_1", "node": "ND_1", "node_name": "node-a", "epoch": 7,
         "participants": 1, "publishers": 1, "weight": 3, "max_participants": 0, "metadata": "",

@@ -64,7 +64,7 @@ def receive(s, within_s):
         if not is_tcp(s):
             return s.recv(65535)
         return take(s, struct.unpack(">H", take(s, 2))[0])
-    except socket.timeout:
+    except (socket.timeout, BlockingIOError):
         return None
 
 
