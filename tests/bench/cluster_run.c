@@ -3,6 +3,7 @@
 
 #include "tests/bench/bench.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <jansson.h>
 #include <signal.h>
@@ -36,10 +37,8 @@ static void start_script(struct cluster_run *run, const char *root, const char *
     snprintf(media, sizeof(media), "%u", first + PORTS);
     run->pid = fork();
     if (run->pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);          /* should the bench fail */
-        if (freopen("/dev/null", "w", stdout) == NULL) { /* its greeting is not for us */
-            _exit(127);
-        }
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* should the bench fail */
+        (void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO); /* its greeting */
         execl(script, script, "--no-redis", "--nodes", "1", "--port", port, "--media-port", media,
               "--build", build, "--run", run->dir, (char *)NULL);
         _exit(127);
