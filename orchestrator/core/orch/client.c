@@ -128,6 +128,9 @@ static void join(struct orch *orch, const struct room_join *join, const char *na
         orch_conn_remove(orch, join->conn);
         orch->stats.refused[err == ERR_FULL ? ORCH_REFUSED_FULL : ORCH_REFUSED_REQUEST]++;
         effect_refuse(&orch->fx, join->conn, status_of(err), reason);
+    } else if (room_join_publish(entry->room, orch->now_us, join, &orch->fx, reason) != 0) {
+        orch->stats.expelled[ORCH_EXPELLED_OFFER]++; /* its WebSocket is open by now */
+        room_expel(entry->room, orch->now_us, join->token->identity, reason, &orch->fx);
     } else {
         orch->stats.joins++;
     }

@@ -238,21 +238,6 @@ int room_admits(const struct room *room, const struct room_join *join, char reas
     return 0;
 }
 
-static int publish_first(struct participant *p, int64_t now_us, const Livekit__JoinRequest *request,
-                         struct effects *fx, char reason[SDP_REASON_MAX])
-{
-    for (size_t i = 0; i < request->n_add_track_requests; i++) {
-        int err = publish_add(p, now_us, request->add_track_requests[i], fx, reason);
-        if (err != 0) {
-            return err;
-        }
-    }
-    if (request->publisher_offer == NULL || request->publisher_offer->sdp[0] == '\0') {
-        return 0;
-    }
-    return negotiate_offer(p, now_us, request->publisher_offer, fx, reason);
-}
-
 int room_join(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx,
               char reason[SDP_REASON_MAX])
 {
@@ -277,17 +262,30 @@ int room_join(struct room *room, int64_t now_us, const struct room_join *join, s
     send_join(p, fx);
     participant_refresh_token(p, now_us, fx);
     subscribe_auto(p, fx);
-    err = publish_first(p, now_us, join->request, fx, reason);
-    if (err != 0) { /* the WebSocket is open by now: the client hears it there */
-        log_write(room->config->log, LOG_INFO, "join_refused participant=%s reason=%s", p->sid,
-                  reason);
-        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__JOIN_FAILURE,
-                   LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
-        return 0;
-    }
-    data_track_auto(p, fx);
     log_write(room->config->log, LOG_INFO, "participant_joined room=%s participant=%s", room->sid,
               p->sid);
+    return 0;
+}
+
+int room_join_publish(struct room *room, int64_t now_us, const struct room_join *join,
+                      struct effects *fx, char reason[SDP_REASON_MAX])
+{
+    const Livekit__JoinRequest *request = join->request;
+    struct participant *p = room_find(room, join->token->identity);
+    assert(p != NULL); /* it has just joined */
+    for (size_t i = 0; i < request->n_add_track_requests; i++) {
+        int err = publish_add(p, now_us, request->add_track_requests[i], fx, reason);
+        if (err != 0) {
+            return err;
+        }
+    }
+    if (request->publisher_offer != NULL && request->publisher_offer->sdp[0] != '\0') {
+        int err = negotiate_offer(p, now_us, request->publisher_offer, fx, reason);
+        if (err != 0) {
+            return err;
+        }
+    }
+    data_track_auto(p, fx);
     return 0;
 }
 

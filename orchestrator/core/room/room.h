@@ -102,11 +102,16 @@ struct room_join {
     const char *address; /* the client's, for ClientInfo */
 };
 
-/* 0: join (and answer, if the offer was embedded) are in fx. Otherwise nothing changed:
- * ERR_FULL (max_participants), ERR_DENIED (metadata without the grant), ERR_INVALID (offer), reason
- * says why in a sentence for the client. A participant with the same identity is removed first. */
+/* 0: join is in fx. Otherwise nothing changed: ERR_FULL (max_participants), ERR_DENIED (metadata
+ * without the grant), reason says why in a sentence for the client. A participant with the same
+ * identity is removed first. */
 MUST_CHECK int room_join(struct room *room, int64_t now_us, const struct room_join *join,
                          struct effects *fx, char reason[SDP_REASON_MAX]);
+
+/* Right after it: what the join request brings along, tracks to publish and an offer, which is
+ * answered. ERR_INVALID: as of room_signal(). */
+MUST_CHECK int room_join_publish(struct room *room, int64_t now_us, const struct room_join *join,
+                                 struct effects *fx, char reason[SDP_REASON_MAX]);
 
 /* A reconnecting client: its new connection takes over. ERR_NOT_FOUND: answer with leave RECONNECT.
  */
