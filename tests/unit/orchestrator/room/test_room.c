@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What people in a room may do, see and receive, told as stories.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/orch_world.h"
+
+#define MICROPHONE "bdff7259-4fed-4deb-bf36-e87d9a3f493c" /* of chromium-publish.offer */
+
+static void join(struct world *world, uint64_t conn, const char *identity,
+                 void (*grants)(struct token_video *video))
+{
+    world_join(world, conn,
+               &(struct world_join){.room = "lobby",
+                                    .identity = identity,
+                                    .offer_file = "chromium-publish.offer",
+                                    .grants = grants});
+}
+
+/* alice and bob are active; alice publishes a microphone, which bob receives. */
+static void meeting(struct world *world)
+{
+    world_init(world);
+    world_node(world, "ND_a");
+    join(world, 1, "alice", NULL);
+    world_add_track(world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    join(world, 2, "bob", NULL);
+    world_connected(world, 1);
+    world_connected(world, 2);
+    world_story(world);
+}
+
+static void open_channels(struct world *world, size_t transport)
+{
+    static const char *const labels[] = {"_reliable", "_lossy", "_data_track"};
+    for (size_t i = 0; i < ARRAY_LEN(labels); i++) {
+        orch_channel_opened(world->orch, world->now_us, world->transports[transport - 1],
+                            (uint16_t)(2 * i), labels[i]);
+    }
+}
+
+static void send(struct world *world, size_t transport, uint16_t stream, const char *bytes,
+                 size_t len)
+{
+    orch_channel_message(world->orch, world->now_us, world->transports[transport - 1], stream,
+                         (struct bytes){(const uint8_t *)bytes, len});
+    world_advance(world, 0);
+    world_heartbeat(world, "ND_a", 1); /* drains */
+}
+
+static void no_publishing(struct token_video *video)
+{
+    video->can_publish = TOKEN_NO;
+}
+
+static void only_camera(struct token_video *video)
+{
+    video->can_publish_sources = TOKEN_SOURCE_CAMERA;
+}
+
+/* Goal: a source that the token does not allow is refused, and nobody hears of it. */
+static void publishing_rights(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    join(&world, 1, "mute", no_publishing);
+    join(&world, 2, "seen", only_camera);
+    world_story(&world);
+    world_add_track(&world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_add_track(&world, 2, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    assert_string_equal(world_story(&world), "conn 1 < request_response id=0 reason=2\n"
+                                             "conn 2 < request_response id=0 reason=2\n");
+    world_add_track(&world, 2, "some camera", LIVEKIT__TRACK_TYPE__VIDEO);
+    assert_non_null(strstr(world_story(&world), "conn 2 < track_published some camera TR_VC"));
+    world_fini(&world);
+}
+
+static void hide(struct token_video *video)
+{
+    video->hidden = true;
+}
+
+/* Goal: a hidden participant sees everybody and itself, and is seen by nobody. */
+static void hidden(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    join(&world, 3, "ghost", hide);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 3 < join ghost others=2\n"));
+    assert_non_null(strstr(story, "conn 3 < update ghost=joined/0\n"));
+    assert_null(strstr(story, "conn 1 < update"));
+    orch_disconnected(world.orch, world.now_us, 3);
+    world_heartbeat(&world, "ND_a", 1);
+    assert_null(strstr(world_story(&world), "conn 1 < update"));
+    world_fini(&world);
+}
+
+static void permit(struct world *world, uint64_t conn, bool all)
+{
+    Livekit__SubscriptionPermission permission = LIVEKIT__SUBSCRIPTION_PERMISSION__INIT;
+    permission.all_participants = all;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION_PERMISSION;
+    request.subscription_permission = &permission;
+    world_signal(world, conn, &request);
+}
+
+/* Goal: a publisher may take its track away from subscribers and give it back. */
+static void subscription_permission(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    permit(&world, 1, false);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 2 < subscription_permission allowed=0\n"));
+    assert_non_null(strstr(story, "conn 2 < sections audio=0 video=0\n"));
+    assert_non_null(strstr(story, "-s=1\n"));
+    world_offer(&world, 2, "chromium-publish.offer", 3);
+    assert_non_null(strstr(world_story(&world), "conn 2 < answer 3 tracks=0\n"));
+    permit(&world, 1, true);
+    story = world_story(&world);
+    assert_non_null(strstr(story, "conn 2 < subscription_permission allowed=1\n"));
+    assert_non_null(strstr(story, "conn 2 < sections audio=0 video=0\n"));
+    world_offer(&world, 2, "chromium-publish.offer", 4);
+    assert_non_null(strstr(world_story(&world), "conn 2 < answer 4 tracks=1\n"));
+    world_fini(&world);
+}
+
+/* Goal: reliable data reaches whom it names, once, and who joins just after it was sent. */
+static void data(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    open_channels(&world, 1);
+    open_channels(&world, 2);
+    /* user packet "x" with sequence 1 */
+    static const char packet[] = "\x12\x03\x12\x01x\x80\x01\x01";
+    send(&world, 1, 0, packet, sizeof(packet) - 1);
+    assert_non_null(strstr(world_story(&world), "front T2 send stream=0"));
+    send(&world, 1, 0, packet, sizeof(packet) - 1); /* resent after a resume */
+    assert_string_equal(world_story(&world), "");
+
+    join(&world, 3, "carol", NULL);
+    world_connected(&world, 3);
+    world_story(&world);
+    static const char lossy[] = "\x12\x03\x12\x01y";
+    static const char named[] = "\x12\x03\x12\x01z\x2a\x05"
+                                "carol\x80\x01\x02";
+    send(&world, 1, 2, lossy, sizeof(lossy) - 1);
+    send(&world, 1, 0, named, sizeof(named) - 1);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "front T2 send stream=2")); /* the lossy one */
+    assert_null(strstr(story, "front T2 send stream=0"));     /* not named */
+    assert_null(strstr(story, "front T3"));                   /* its channel is not there yet */
+    open_channels(&world, 3);
+    world_heartbeat(&world, "ND_a", 1);
+    story = world_story(&world);
+    assert_non_null(strstr(story, "front T3 send stream=0")); /* replayed: sent after it joined */
+    assert_null(strstr(strstr(story, "front T3 send") + 1, "front T3 send"));
+    world_fini(&world);
+}
+
+/* Goal: the server calls a participant's method and is answered, or told that nobody did. */
+static void server_rpc(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    world_twirp(&world, "PerformRpc",
+                "{\"room\":\"lobby\",\"destinationIdentity\":\"bob\",\"method\":\"m\"}");
+    assert_int_equal(world.last_status, 404); /* no data channel yet */
+    open_channels(&world, 2);
+    world_twirp(&world, "PerformRpc",
+                "{\"room\":\"lobby\",\"destinationIdentity\":\"bob\",\"method\":\"m\","
+                "\"responseTimeoutMs\":2000}");
+    assert_non_null(strstr(world_story(&world), "front T2 send stream=0"));
+    world.last_status = 0;
+    world_advance(&world, TIME_MS(1999));
+    assert_int_equal(world.last_status, 0);
+    world_advance(&world, TIME_MS(1));
+    assert_int_equal(world.last_status, 412);
+    assert_non_null(strstr(world.last_reply, "1502"));
+    world_fini(&world);
+}
+
+/* Goal: tokens are refreshed every five minutes while the client talks to us. */
+static void refresh(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    Livekit__Ping ping = LIVEKIT__PING__INIT;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ;
+    request.ping_req = &ping;
+    for (int s = 0; s < 300; s += 5) {
+        world_advance(&world, TIME_S(5));
+        world_signal(&world, 1, &request);
+    }
+    const char *story = world_story(&world);
+    const char *first = strstr(story, "conn 1 < refresh_token\n");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "conn 1 < refresh_token\n"));
+    assert_non_null(strstr(story, "conn 2 close 1000\n")); /* bob did not ping */
+    world_fini(&world);
+}
+
+/* Goal: a room takes as many as it was made for; a participant that comes again counts once. */
+static void full(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    world_twirp(&world, "CreateRoom", "{\"name\":\"lobby\",\"maxParticipants\":2}");
+    assert_int_equal(world.last_status, 200);
+    join(&world, 1, "alice", NULL);
+    join(&world, 2, "bob", NULL);
+    world_story(&world);
+    join(&world, 3, "carol", NULL);
+    assert_string_equal(world_story(&world), "conn 3 refuse 403 the room has its 2 participants\n");
+    join(&world, 4, "bob", NULL);
+    assert_non_null(strstr(world_story(&world), "conn 4 < join bob others=1\n"));
+    world_fini(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(publishing_rights),
+        cmocka_unit_test(hidden),
+        cmocka_unit_test(subscription_permission),
+        cmocka_unit_test(data),
+        cmocka_unit_test(server_rpc),
+        cmocka_unit_test(refresh),
+        cmocka_unit_test(full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
