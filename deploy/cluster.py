@@ -45,6 +45,8 @@ def arguments():
                         help="keep the store in the orchestrator's memory")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release",
                         help="where the programs were built (default build/release)")
+    parser.add_argument("--pages", type=Path, default=ROOT / "orchestrator/web/dist",
+                        help="the bundled meeting page (default orchestrator/web/dist)")
     parser.add_argument("--run", type=Path, default=ROOT / "run",
                         help="where keys, configurations and logs go (default run)")
     options = parser.parse_args()
@@ -96,7 +98,7 @@ bus:
   nodes_dir: {options.run}/keys/nodes
 {redis}
 pages:
-  dir: {ROOT}/orchestrator/web/dist
+  dir: {options.pages.resolve()}
   demo_api_key: devkey
 """
 
@@ -148,11 +150,8 @@ class Process:
                                           preexec_fn=die_with_parent)
 
     def row(self):
-        row = {"role": self.role, "pid": self.popen.pid, "region": REGION, "zone": self.zone,
-               "url": self.url}
-        if self.role == "node":
-            row["name"] = self.name
-        return row
+        return {"role": self.role, "pid": self.popen.pid, "region": REGION, "zone": self.zone,
+                "url": self.url}
 
     def ended(self):
         """How it ended, in words; None while it runs."""
