@@ -270,12 +270,22 @@ static void tell_effect(struct world *world, const struct effect *effect)
     }
 }
 
-static void drain(struct world *world)
+static int64_t start(const struct world *world)
+{
+    return world->cpu_us == NULL ? 0 : world->cpu_us();
+}
+
+static void drain(struct world *world, int64_t started_us)
 {
     struct effect effect;
     while (orch_poll(world->orch, &effect)) {
-        tell_effect(world, &effect);
+        if (world->cpu_us == NULL) {
+            tell_effect(world, &effect);
+        }
         effect_fini(&effect);
+    }
+    if (world->cpu_us != NULL) {
+        world->spent_us += world->cpu_us() - started_us;
     }
 }
 
@@ -284,8 +294,9 @@ void world_advance(struct world *world, int64_t us)
     int64_t until = world->now_us + us;
     while (orch_deadline(world->orch) <= until) {
         world->now_us = MAX(world->now_us, orch_deadline(world->orch));
+        int64_t started_us = start(world);
         orch_expire(world->orch, world->now_us);
-        drain(world);
+        drain(world, started_us);
     }
     world->now_us = until;
 }
@@ -297,9 +308,10 @@ static void node_says(struct world *world, const char *id,
 {
     size_t len;
     uint8_t *packed = wire_pack(&message->base, &len);
+    int64_t started_us = start(world);
     orch_node_message(world->orch, world->now_us, id, (struct bytes){packed, len});
+    drain(world, started_us);
     free(packed);
-    drain(world);
 }
 
 void world_node(struct world *world, const char *id)
@@ -416,8 +428,10 @@ void world_join(struct world *world, uint64_t conn, const struct world_join *joi
                                     .join_request = parameter,
                                     .protocol = "",
                                     .room = ""};
+    int64_t started_us = start(world);
     orch_connect(world->orch, world->now_us, conn, &request, "127.0.0.1");
-    drain(world);
+    drain(world, started_us);
+
     free(token);
     free(offer);
     free(parameter);
@@ -427,22 +441,29 @@ void world_signal(struct world *world, uint64_t conn, const Livekit__SignalReque
 {
     size_t len;
     uint8_t *packed = wire_pack(&request->base, &len);
+    int64_t started_us = start(world);
     orch_signal(world->orch, world->now_us, conn, (struct bytes){packed, len});
+    drain(world, started_us);
     free(packed);
-    drain(world);
 }
 
-void world_offer(struct world *world, uint64_t conn, const char *offer_file, uint32_t id)
+void world_offer_text(struct world *world, uint64_t conn, const char *offer, uint32_t id)
 {
     Livekit__SessionDescription description = LIVEKIT__SESSION_DESCRIPTION__INIT;
     description.type = "offer";
-    description.sdp = read_offer(offer_file);
+    description.sdp = (char *)offer;
     description.id = id;
     Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
     request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER;
     request.offer = &description;
     world_signal(world, conn, &request);
-    free(description.sdp);
+}
+
+void world_offer(struct world *world, uint64_t conn, const char *offer_file, uint32_t id)
+{
+    char *offer = read_offer(offer_file);
+    world_offer_text(world, conn, offer, id);
+    free(offer);
 }
 
 void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type)
@@ -464,8 +485,9 @@ void world_connected(struct world *world, size_t transport)
     Spillway__Control__SrtpKeys keys = SPILLWAY__CONTROL__SRTP_KEYS__INIT;
     keys.suite = SPILLWAY__CONTROL__SRTP_KEYS__SUITE__AES_128_GCM;
     keys.client_key = keys.server_key = (ProtobufCBinaryData){sizeof(key), key};
+    int64_t started_us = start(world);
     orch_front_connected(world->orch, world->now_us, world->transports[transport - 1], &keys);
-    drain(world);
+    drain(world, started_us);
 }
 
 void world_twirp(struct world *world, const char *method, const char *json)
@@ -477,8 +499,10 @@ void world_twirp(struct world *world, const char *method, const char *json)
     snprintf(path, sizeof(path), "/twirp/livekit.RoomService/%s", method);
     snprintf(authorization, sizeof(authorization), "Bearer %s", token);
     struct twirp_head head = {.verb = "POST", .path = path, .content_type = "application/json"};
+    int64_t started_us = start(world);
     orch_twirp(world->orch, world->now_us, 1, &head, authorization,
                (struct bytes){(const uint8_t *)json, strlen(json)});
-    drain(world);
+    drain(world, started_us);
+
     free(token);
 }

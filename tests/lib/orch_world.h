@@ -30,6 +30,9 @@ struct world {
     Spillway__Control__RoomSpec *last_spec; /* owned */
     char *last_reply;                       /* body of the last REPLY, owned */
     int last_status;
+    /* A bench: nothing is told, and what the core takes of this clock is added up. */
+    int64_t (*cpu_us)(void); /* NULL: no bench */
+    int64_t spent_us;
 };
 
 void world_init(struct world *world);
@@ -55,6 +58,7 @@ struct world_join {
 void world_join(struct world *world, uint64_t conn, const struct world_join *join);
 void world_signal(struct world *world, uint64_t conn, const Livekit__SignalRequest *request);
 void world_offer(struct world *world, uint64_t conn, const char *offer_file, uint32_t id);
+void world_offer_text(struct world *world, uint64_t conn, const char *offer, uint32_t id);
 void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type);
 /* DTLS of the transport with that number is through. */
 void world_connected(struct world *world, size_t transport);
