@@ -506,3 +506,21 @@ void world_twirp(struct world *world, const char *method, const char *json)
 
     free(token);
 }
+
+void world_admin_post(struct world *world, const char *path, const char *json)
+{
+    char authorization[2048];
+    struct token_video video = {.room_create = true};
+    char *token = world_token(world, "", &video);
+    snprintf(authorization, sizeof(authorization), "Bearer %s", token);
+    const struct orch_admin_request request = {
+        .verb = "POST",
+        .path = path,
+        .authorization = authorization,
+        .body = {(const uint8_t *)json, strlen(json)},
+    };
+    int64_t started_us = start(world);
+    orch_admin(world->orch, world->now_us, 1, &request);
+    drain(world, started_us);
+    free(token);
+}

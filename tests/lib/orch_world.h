@@ -63,6 +63,7 @@ void world_add_track(struct world *world, uint64_t conn, const char *cid, Liveki
 /* DTLS of the transport with that number is through. */
 void world_connected(struct world *world, size_t transport);
 void world_twirp(struct world *world, const char *method, const char *json);
+void world_admin_post(struct world *world, const char *path, const char *json);
 
 /* A token for these grants, to be freed. */
 char *world_token(struct world *world, const char *identity, const struct token_video *video);

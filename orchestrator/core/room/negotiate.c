@@ -33,9 +33,10 @@ static uint32_t *used_mask(struct participant *p)
 }
 
 /* One endpoint of that protocol which this peer connection was not given before: going back to an
- * old one took Chromium 3.6 s and failed in Firefox. When all are used up, any will do. */
+ * old one took Chromium 3.6 s and failed in Firefox. When all are used up: any, and not *fresh. */
 static const Spillway__Control__Endpoint *choose(struct participant *p, uint32_t *mask,
-                                                 Spillway__Control__Endpoint__Protocol protocol)
+                                                 Spillway__Control__Endpoint__Protocol protocol,
+                                                 bool *fresh)
 {
     const Spillway__Control__Register *node = p->room->node_info;
     const Spillway__Control__Endpoint *any = NULL;
@@ -50,9 +51,11 @@ static const Spillway__Control__Endpoint *choose(struct participant *p, uint32_t
         any = node->endpoints[at];
         if ((*mask & 1u << at) == 0) {
             *mask |= 1u << at;
+            *fresh = true;
             return any;
         }
     }
+    *fresh = false;
     return any;
 }
 
@@ -71,14 +74,16 @@ static void add_candidate(struct session *session, const Spillway__Control__Endp
     snprintf(candidate->ip, sizeof(candidate->ip), "%s", endpoint->ip);
 }
 
-void negotiate_choose_candidates(struct participant *p)
+bool negotiate_choose_candidates(struct participant *p)
 {
     struct session *session = &p->session;
     uint32_t *mask = used_mask(p);
     session->candidate_count = 0;
     session->priority++;
-    add_candidate(session, choose(p, mask, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP));
-    add_candidate(session, choose(p, mask, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP));
+    bool fresh_udp, fresh_tcp;
+    add_candidate(session, choose(p, mask, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP, &fresh_udp));
+    add_candidate(session, choose(p, mask, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP, &fresh_tcp));
+    return fresh_udp || fresh_tcp;
 }
 
 void negotiate_trickle(struct participant *p, struct effects *fx)
@@ -309,7 +314,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
         p->check_priority = 0;
     }
     if (first || restarted) {
-        negotiate_choose_candidates(p);
+        (void)negotiate_choose_candidates(p); /* the slate is clean */
     }
     if (first) {
         effect_front_open(fx, p->session.transport, p->session.fingerprint);

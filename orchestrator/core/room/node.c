@@ -56,12 +56,24 @@ static void path_selected(struct participant *p, const Spillway__Control__PathSe
     p->check_priority = 0; /* it has arrived */
     p->media_lost = false;
     p->lost_at_us = TIME_NEVER;
+    p->arrive_by_us = TIME_NEVER;
+    p->restarting = false;
+}
+
+/* ---- Arrival (architecture.md §6.4) ---------------------------------------------------------
+ * A client whose media do not reach its node is asked to resume, which restarts its ICE. If that
+ * does not help either, it starts over. */
+
+void node_expect(struct participant *p, int64_t now_us)
+{
+    p->arrive_by_us = now_us + ROOM_ARRIVAL_TIMEOUT_US;
 }
 
 /* The client is told to resume (ICE restart), and kept for a while (livekit-protocol.md §3.3). */
-static void transport_lost(struct participant *p, int64_t now_us, struct effects *fx)
+void node_restart(struct participant *p, int64_t now_us, struct effects *fx)
 {
-    log_write(p->room->config->log, LOG_INFO, "transport_lost participant=%s", p->sid);
+    p->restarting = true;
+    p->arrive_by_us = now_us + ROOM_RESTART_TIMEOUT_US;
     p->media_lost = true;
     p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
     if (p->conn != 0) {
@@ -70,6 +82,19 @@ static void transport_lost(struct participant *p, int64_t now_us, struct effects
         effect_close(fx, p->conn, 1000);
         p->conn = 0;
     }
+}
+
+void node_late(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    log_write(p->room->config->log, LOG_INFO, "media_late participant=%s restarted=%d", p->sid,
+              p->restarting);
+    p->arrive_by_us = TIME_NEVER;
+    if (p->restarting && p->conn != 0) {
+        room_leave(p->room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
+    } else if (!p->restarting) {
+        node_restart(p, now_us, fx);
+    } /* else: its signalling is away, and lost_at_us decides */
 }
 
 static void source_learned(struct room *room, const Spillway__Control__SourceLearned *source)
@@ -107,7 +132,8 @@ void room_node_event(struct room *room, int64_t now_us, const Spillway__Control_
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST:
         p = room_find_transport(room, event->transport_lost->transport);
         if (p != NULL) {
-            transport_lost(p, now_us, fx);
+            log_write(room->config->log, LOG_INFO, "transport_lost participant=%s", p->sid);
+            node_restart(p, now_us, fx);
         }
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_SOURCE_LEARNED:

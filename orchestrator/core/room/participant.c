@@ -156,6 +156,7 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     p->joined_wall_us = now_us + room->config->wall_offset_us;
     p->join_by_us = now_us + ROOM_JOIN_TIMEOUT_US;
     p->lost_at_us = TIME_NEVER;
+    p->arrive_by_us = TIME_NEVER;
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
     p->refresh_at_us = now_us + ROOM_REFRESH_US;
     p->replay_from = room->replay.last_ordinal + 1;

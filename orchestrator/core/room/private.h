@@ -140,8 +140,10 @@ struct participant {
     uint32_t last_reliable_sequence;
     uint64_t replay_from; /* first replay ordinal after it joined */
 
-    int64_t join_by_us; /* TIME_NEVER once active */
-    int64_t lost_at_us; /* neither signalling nor media since; TIME_NEVER otherwise */
+    int64_t join_by_us;   /* TIME_NEVER once active */
+    int64_t lost_at_us;   /* neither signalling nor media since; TIME_NEVER otherwise */
+    int64_t arrive_by_us; /* moved: its media are late from then on; TIME_NEVER otherwise */
+    bool restarting;      /* was asked to restart its ICE, and has not arrived since */
     int64_t ping_by_us;
     int64_t refresh_at_us;
 
@@ -242,8 +244,14 @@ MUST_CHECK int negotiate_offer(struct participant *p, int64_t now_us,
                                const Livekit__SessionDescription *offer, struct effects *fx,
                                char reason[SDP_REASON_MAX]);
 void negotiate_flush(struct participant *p, struct effects *fx);
-void negotiate_choose_candidates(struct participant *p);
+/* False: this peer connection had all of the node's addresses before. Only an ICE restart helps. */
+bool negotiate_choose_candidates(struct participant *p);
 void negotiate_trickle(struct participant *p, struct effects *fx);
+
+/* ---- node.c: whether media arrive at the node */
+void node_expect(struct participant *p, int64_t now_us); /* within ROOM_ARRIVAL_TIMEOUT_US */
+void node_restart(struct participant *p, int64_t now_us, struct effects *fx);
+void node_late(struct participant *p, int64_t now_us, struct effects *fx);
 
 /* ---- publish.c */
 struct track *publish_find(const struct participant *p, const char *sid);

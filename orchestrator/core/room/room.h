@@ -33,11 +33,13 @@
 #define ROOM_PING_INTERVAL_S  5
 #define ROOM_PING_TIMEOUT_S   15
 #define ROOM_JOIN_TIMEOUT_US                                                                       \
-    TIME_S(60)                           /* a participant becomes active within it, or is removed  \
-                                          */
-#define ROOM_LOST_TIMEOUT_US TIME_S(5)   /* kept this long with neither signalling nor media */
-#define ROOM_REFRESH_US      TIME_S(300) /* between refreshed tokens */
-#define ROOM_RPC_TIMEOUT_US  TIME_S(15)
+    TIME_S(60)                            /* a participant becomes active within it, or is removed \
+                                           */
+#define ROOM_LOST_TIMEOUT_US    TIME_S(5) /* kept this long with neither signalling nor media */
+#define ROOM_ARRIVAL_TIMEOUT_US TIME_S(2) /* for media of a moved client to reach the new node */
+#define ROOM_RESTART_TIMEOUT_US TIME_S(5) /* the same, with an ICE restart */
+#define ROOM_REFRESH_US         TIME_S(300) /* between refreshed tokens */
+#define ROOM_RPC_TIMEOUT_US     TIME_S(15)
 
 struct room;
 

@@ -352,7 +352,7 @@ void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack, s
 
 /* ---- Placement ----------------------------------------------------------------------------- */
 
-static void move_participant(struct participant *p, struct effects *fx)
+static void move_participant(struct participant *p, int64_t now_us, struct effects *fx)
 {
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
@@ -364,17 +364,23 @@ static void move_participant(struct participant *p, struct effects *fx)
     if (p->session.transport == 0) {
         return;
     }
-    negotiate_choose_candidates(p);
+    bool fresh = negotiate_choose_candidates(p);
     p->check_priority = p->session.candidates[0].priority;
     p->media_lost = false;
     effect_front_route(fx, p->session.transport, p->room->node);
+    if (!fresh) {
+        node_restart(p, now_us, fx);
+        return;
+    }
     negotiate_trickle(p, fx);
+    if (p->connected) {
+        node_expect(p, now_us);
+    }
 }
 
 void room_place(struct room *room, int64_t now_us, const Spillway__Control__Register *node,
                 struct effects *fx)
 {
-    (void)now_us;
     bool moved = room->node[0] != '\0';
     if (moved) {
         spec_drop(room, fx);
@@ -388,7 +394,7 @@ void room_place(struct room *room, int64_t now_us, const Spillway__Control__Regi
     if (moved) {
         log_write(room->config->log, LOG_INFO, "room_moved room=%s to=%s", room->sid, room->node);
         for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-            move_participant(p, fx);
+            move_participant(p, now_us, fx);
         }
     }
     effect_room_stored(fx, room->name, room->node, room->epoch);

@@ -156,6 +156,96 @@ static void move_room(void **state)
     world_fini(&world);
 }
 
+static void move_to(struct world *world, const char *node)
+{
+    char json[64];
+    snprintf(json, sizeof(json), "{\"to\": \"%s\"}", node);
+    world_admin_post(world, "/admin/v1/rooms/lobby/move", json);
+}
+
+static void arrive(struct world *world, const char *node)
+{
+    Spillway__Control__Endpoint client = SPILLWAY__CONTROL__ENDPOINT__INIT;
+    client.ip = "192.0.2.7";
+    client.port = 5000;
+    Spillway__Control__PathSelected path = SPILLWAY__CONTROL__PATH_SELECTED__INIT;
+    path.transport = world->transports[0];
+    path.client = &client;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED;
+    event.path_selected = &path;
+    world_event(world, node, &event);
+}
+
+static void resume_alice(struct world *world, uint64_t conn)
+{
+    world_join(world, conn,
+               &(struct world_join){.room = "lobby", .identity = "alice", .reconnect = true});
+}
+
+/* Goal: a moved client whose media do not come to the new node restarts its ICE; if that does not
+ * help, it starts over. One that comes is left alone. */
+static void arrival(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    world_node(&world, "ND_b");
+    move_to(&world, "ND_b");
+    world_advance(&world, TIME_MS(1900));
+    arrive(&world, "ND_b");
+    world_story(&world);
+    world_advance(&world, TIME_S(3));
+    assert_null(strstr(world_story(&world), "leave"));
+
+    move_to(&world, "ND_a");
+    world_advance(&world, TIME_MS(1900));
+    assert_null(strstr(world_story(&world), "leave"));
+    world_advance(&world, TIME_MS(200));
+    assert_non_null(strstr(world_story(&world), "conn 1 < leave reason=14 action=1\n"
+                                                "conn 1 close 1000\n"));
+    resume_alice(&world, 2);
+    world_story(&world);
+    world_advance(&world, TIME_MS(5100));
+    assert_non_null(strstr(world_story(&world), "conn 2 < leave reason=15 action=2\n"));
+    world_fini(&world);
+}
+
+/* Goal: a client that had every address of a node is not sent to one of them a second time: its ICE
+ * restarts, and with it the count. */
+static void addresses_used_up(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    join(&world, 1, "alice", "chromium-join.offer");
+    world_connected(&world, 1);
+    world_node(&world, "ND_b");
+    world_story(&world);
+    static const char *const nodes[] = {"ND_b", "ND_a", "ND_b"};
+    for (size_t i = 0; i < ARRAY_LEN(nodes); i++) { /* of two UDP ports each */
+        move_to(&world, nodes[i]);
+        arrive(&world, nodes[i]);
+        const char *story = world_story(&world);
+        assert_non_null(strstr(story, "conn 1 < trickle udp\n"));
+        assert_null(strstr(story, "leave"));
+    }
+    move_to(&world, "ND_a");
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < leave reason=14 action=1\n"));
+    assert_null(strstr(story, "trickle"));
+    resume_alice(&world, 2);
+    world_offer(&world, 2, "chromium-publish.offer", 2); /* with another ufrag */
+    assert_non_null(strstr(world_story(&world), "conn 2 < answer 2"));
+    arrive(&world, "ND_a");
+    world_story(&world);
+    move_to(&world, "ND_b");
+    assert_non_null(strstr(world_story(&world), "conn 2 < trickle udp\n"));
+    world_fini(&world);
+}
+
 /* Goal: what a client may not do is refused with a reason; nobody else notices. */
 static void refusals(void **state)
 {
@@ -321,11 +411,18 @@ static void server_api(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_join),         cmocka_unit_test(publish_and_subscribe),
-        cmocka_unit_test(unsubscribe_track),  cmocka_unit_test(move_room),
-        cmocka_unit_test(refusals),           cmocka_unit_test(resume),
-        cmocka_unit_test(duplicate_identity), cmocka_unit_test(timeouts),
-        cmocka_unit_test(speakers),           cmocka_unit_test(server_api),
+        cmocka_unit_test(first_join),
+        cmocka_unit_test(publish_and_subscribe),
+        cmocka_unit_test(unsubscribe_track),
+        cmocka_unit_test(move_room),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(resume),
+        cmocka_unit_test(duplicate_identity),
+        cmocka_unit_test(timeouts),
+        cmocka_unit_test(speakers),
+        cmocka_unit_test(server_api),
+        cmocka_unit_test(arrival),
+        cmocka_unit_test(addresses_used_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
