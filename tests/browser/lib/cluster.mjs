@@ -16,7 +16,6 @@ import { poll } from './poll.mjs';
 export const API_KEY = 'devkey';
 export const API_SECRET = 'secret';
 
-const NODE_PORTS = 4; // UDP and TCP ports of each node
 const STOP_MS = 15_000;
 const testPages = fileURLToPath(new URL('../dist', import.meta.url));
 export const meetingPages = fileURLToPath(new URL('../../../orchestrator/web/dist', import.meta.url));
@@ -123,19 +122,20 @@ export class Cluster {
   }
 
   /**
-   * nodes: how many; media: the address they listen on. pages: the folder to serve. settings: more
+   * nodes: how many; media: the address they listen on, and at how many ports each. pages: the folder to serve. settings: more
    * of the orchestrator's. Resolves when every node is ready.
    */
   static async start(options = {}) {
-    const { nodes = 2, media = '127.0.0.1', pages = testPages, settings = {} } = options;
+    const { nodes = 2, ports = 4, media = '127.0.0.1', pages = testPages, settings = {} } = options;
     const dir = await mkdtemp(join(tmpdir(), 'spillway-test-'));
-    const ports = await freePorts(3 + nodes * (NODE_PORTS + 1));
-    const cluster = new Cluster(dir, ports);
+    const base = await freePorts(3 + nodes * (ports + 1));
+    const cluster = new Cluster(dir, base);
     try {
       await cluster.#makeKeys(nodes);
-      await cluster.#startOrchestrator(ports, pages, settings);
+      await cluster.#startOrchestrator(pages, settings);
       for (let n = 1; n <= nodes; n++) {
-        await cluster.#startNode(n, media, ports + 3 + (n - 1) * (NODE_PORTS + 1));
+        const first = base + 3 + (n - 1) * (ports + 1);
+        await cluster.#startNode(n, { ip: media, port_base: first, ports });
       }
       await poll('every node is ready', 20_000, () => cluster.#ready(nodes));
       return cluster;
@@ -156,14 +156,14 @@ export class Cluster {
     }
   }
 
-  async #startOrchestrator(ports, pages, settings) {
+  async #startOrchestrator(pages, settings) {
     const keys = join(this.dir, 'keys');
     await this.#spawn('orchestrator', binary('SPILLWAY_ORCHESTRATOR'), {
       keys: { [API_KEY]: API_SECRET },
-      listen: { address: '127.0.0.1', port: ports },
+      listen: { address: '127.0.0.1', port: this.port },
       bus: {
-        control: `tcp://127.0.0.1:${ports + 1}`,
-        tunnel: `tcp://127.0.0.1:${ports + 2}`,
+        control: `tcp://127.0.0.1:${this.port + 1}`,
+        tunnel: `tcp://127.0.0.1:${this.port + 2}`,
         secret_file: `${keys}/orchestrator.key`,
         nodes_dir: `${keys}/nodes`,
       },
@@ -174,7 +174,7 @@ export class Cluster {
     await poll('the orchestrator answers', 15_000, () => this.#answers());
   }
 
-  async #startNode(n, media, base) {
+  async #startNode(n, media) {
     const keys = join(this.dir, 'keys');
     await this.#spawn(`node-${n}`, binary('SPILLWAY_NODE'), {
       name: `node-${n}`,
@@ -186,8 +186,8 @@ export class Cluster {
           key_file: `${keys}/orchestrator.pub`,
         },
       ],
-      media: { ip: media, port_base: base, ports: NODE_PORTS },
-      probes: { port: base + NODE_PORTS },
+      media,
+      probes: { port: media.port_base + media.ports },
       drain_grace: '0s',
       log: { level: process.env.SPILLWAY_LOG ?? 'info' },
     });
