@@ -205,7 +205,7 @@ class Cluster:
     """An orchestrator and nodes; a context manager, or close() it. settings: more of the
     orchestrator's. Nothing is started yet."""
 
-    def __init__(self, nodes=2, redis=False, settings=None, drain_grace="0s"):
+    def __init__(self, nodes=2, redis=False, settings=None, drain_grace="30s"):
         self.dir = Path(tempfile.mkdtemp(prefix="spillway-cluster-"))
         first = free_ports(4 + nodes * (MEDIA_PORTS + 1))
         self.control, self.tunnel = first + 1, first + 2
@@ -288,14 +288,14 @@ class Cluster:
     def close(self):
         """Stops what runs, nodes first, and checks that all of it ends well."""
         alive = [program for program in reversed(self.programs) if program.running]
-        for program in alive:
-            program.signal(signal.SIGTERM)
-            program.signal(signal.SIGCONT)  # should a test have stopped it and failed
-            if program in self.nodes:
-                program.signal(signal.SIGINT)  # a second one: no drain
         try:
             for program in alive:
-                program.wait_end()
+                program.signal(signal.SIGCONT)  # should a test have stopped it and failed
+            if self.orchestrator.running:
+                for room in self.rooms():  # nodes without rooms have nobody to wait for
+                    self.twirp("DeleteRoom", room=room)
+            for program in alive:
+                program.stop()
         finally:
             for program in alive:
                 if program.running:

@@ -168,8 +168,6 @@ class Death(Case):
 
 
 class Drain(Case):
-    options = {"drain_grace": "30s"}
-
     def test_sigterm(self):
         before = self.make_rooms()
         victim = self.node_of(ROOMS[0])
