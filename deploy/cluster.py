@@ -41,6 +41,9 @@ def arguments():
     parser.add_argument("--address", default="127.0.0.1",
                         help="IP address to serve on; the demo's API secret is no secret, so keep "
                              "it to yourself (default 127.0.0.1)")
+    parser.add_argument("--media-address",
+                        help="IP address for media (default: --address, or this machine's own "
+                             "where that is loopback, which Firefox's media never take)")
     parser.add_argument("--no-redis", action="store_true",
                         help="keep the store in the orchestrator's memory")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release",
@@ -52,7 +55,20 @@ def arguments():
     options = parser.parse_args()
     if not 1 <= options.nodes <= 64:
         parser.error("--nodes: 1 to 64")
+    if options.media_address is None:
+        on_loopback = options.address.startswith("127.")
+        options.media_address = own_address() if on_loopback else options.address
     return options
+
+
+def own_address():
+    """The address this machine has towards others, of whom nobody is asked; else loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return probe.getsockname()[0]
 
 
 class Failed(Exception):
@@ -116,7 +132,7 @@ orchestrators:
     tunnel: tcp://127.0.0.1:{options.port + 2}
     key_file: {options.run}/keys/orchestrator.pub
 media:
-  ip: {options.address}
+  ip: {options.media_address}
   port_base: {options.media_port + index * MEDIA_PORTS}
   ports: {MEDIA_PORTS}
 probes:

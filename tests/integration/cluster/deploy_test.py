@@ -40,8 +40,8 @@ class Case(unittest.TestCase):
 
     def start(self, *arguments):
         command = [sys.executable, "-B", DEPLOY, "--build", BUILD, "--run", self.dir / "run",
-                   "--pages", self.dir / "pages", "--port", self.port, "--media-port", self.media,
-                   *arguments]
+                   "--pages", self.dir / "pages", "--port", self.port,
+                   "--media-address", HOST, "--media-port", self.media, *arguments]
         self.deploy = Program("deploy", command, self.dir / "deploy.log").start()
         return self.deploy
 
