@@ -26,6 +26,7 @@ static const struct row core_rows[] = {
     X(udp_burst_failed, "bursts sent packet by packet: the kernel refused to cut them")            \
     X(tcp_accepted, "TCP connections accepted")                                                    \
     X(tcp_refused, "TCP connections refused: too many")                                            \
+    X(tcp_displaced, "TCP connections closed: not authenticated yet, and others came")             \
     X(tcp_timeouts, "TCP connections closed: not authenticated in time, or idle")                  \
     X(tcp_malformed, "TCP connections closed: a frame too long")                                   \
     X(tcp_send_full, "packets dropped: a TCP client does not read")                                \

@@ -6,7 +6,9 @@
  * Happy path: a client connects, its STUN check authenticates, frames go both ways.
  *
  * What fails:
- *   - Too many connections, in all or not yet authenticated: the new one is closed at once.
+ *   - Too many connections in all: the new one is closed at once.
+ *   - Too many that have not authenticated: the oldest of them is closed. So whoever fills the
+ *     places with silence keeps nobody out who has something to say.
  *   - No check authenticates within AUTHENTICATE_US, or nothing comes for IDLE_US: closed.
  *   - A frame is longer than any packet: closed.
  *   - The client does not read: up to QUEUE_MAX bytes wait, further packets are dropped.
@@ -21,6 +23,7 @@
 #define uthash_malloc(size)   mem_alloc(size)
 #define uthash_fatal(message) unreachable()
 #include <uthash.h>
+#include <utlist.h>
 
 #define CONNECTIONS_MAX 2000
 #define STRANGERS_MAX   200 /* connections that have not authenticated yet */
@@ -43,8 +46,9 @@ struct connection {
     struct tcp *tcp;
     int64_t opened_us;
     int64_t heard_us;
-    bool known;  /* a check authenticated */
-    bool listed; /* in the table */
+    bool known;                     /* a check authenticated */
+    bool listed;                    /* in the table */
+    struct connection *prev, *next; /* among the strangers, while it is one */
     struct stun_framer framer;
 };
 
@@ -59,7 +63,8 @@ struct tcp {
     struct listener listeners[SHELL_PORTS];
     size_t count;
     struct connection *connections;
-    size_t strangers;
+    struct connection *strangers; /* that have not authenticated, the oldest first */
+    size_t stranger_count;
     size_t handles; /* that libuv still holds */
     uv_timer_t sweep;
     bool closing;
@@ -90,6 +95,20 @@ static void on_connection_closed(uv_handle_t *handle)
     release(tcp);
 }
 
+static void add_stranger(struct connection *connection)
+{
+    struct tcp *tcp = connection->tcp;
+    DL_APPEND(tcp->strangers, connection);
+    tcp->stranger_count++;
+}
+
+static void remove_stranger(struct connection *connection)
+{
+    struct tcp *tcp = connection->tcp;
+    DL_DELETE(tcp->strangers, connection);
+    tcp->stranger_count--;
+}
+
 static void hang_up(struct connection *connection)
 {
     struct tcp *tcp = connection->tcp;
@@ -99,7 +118,9 @@ static void hang_up(struct connection *connection)
     if (connection->listed) {
         connection->listed = false;
         HASH_DEL(tcp->connections, connection);
-        tcp->strangers -= connection->known ? 0 : 1;
+        if (!connection->known) {
+            remove_stranger(connection);
+        }
     }
     uv_close((uv_handle_t *)&connection->handle, on_connection_closed);
     if (connection->known && !tcp->closing) {
@@ -112,10 +133,10 @@ static void hang_up(struct connection *connection)
 static void note_authenticated(struct connection *connection)
 {
     const struct key *key = &connection->key;
-    struct tcp *tcp = connection->tcp;
-    if (!connection->known && node_path_known(tcp->shell->node, key->endpoint, &key->remote)) {
+    const struct node *node = connection->tcp->shell->node;
+    if (!connection->known && node_path_known(node, key->endpoint, &key->remote)) {
         connection->known = true;
-        tcp->strangers--;
+        remove_stranger(connection);
     }
 }
 
@@ -202,13 +223,17 @@ static void on_connect(uv_stream_t *stream, int status)
         hang_up(connection);
         return;
     }
-    if (HASH_COUNT(tcp->connections) >= CONNECTIONS_MAX || tcp->strangers >= STRANGERS_MAX) {
+    if (HASH_COUNT(tcp->connections) >= CONNECTIONS_MAX) {
         tcp->shell->counters.tcp_refused++;
         hang_up(connection);
         return;
     }
+    if (tcp->stranger_count >= STRANGERS_MAX) {
+        tcp->shell->counters.tcp_displaced++;
+        hang_up(tcp->strangers);
+    }
     tcp->shell->counters.tcp_accepted++;
-    tcp->strangers++;
+    add_stranger(connection);
     connection->listed = true;
     HASH_ADD(hh, tcp->connections, key, sizeof(connection->key), connection);
     (void)uv_tcp_nodelay(&connection->handle, 1);

@@ -30,11 +30,11 @@ class Case(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.dir)
         (self.dir / "pages").mkdir()
         (self.dir / "pages/index.html").write_text("the page")
-        first = free_ports(16)
+        first = free_ports(32)
         self.ports = range(first, first + 16)
         self.port = first + 1
         self.url = f"http://{HOST}:{self.port}"
-        self.media = free_ports(16)
+        self.media = first + 16
         self.deploy = None
         self.addCleanup(self.stop)
 
@@ -137,7 +137,7 @@ class Start(Case):
     def test_media_port_in_use(self):
         """One that can't start takes the others down, and its last words are shown."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-            taken.bind((HOST, self.media + 4))
+            taken.bind(("", self.media + 4))  # whichever address media has
             self.start()
             self.deploy.wait_end(status=1)
         for word in ("node-2", str(self.media + 4), "in use"):
