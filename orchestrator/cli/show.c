@@ -7,24 +7,15 @@
 #define PATH_BYTES 3072
 
 static const struct cli_column node_columns[] = {
-    {"NAME", "name", CLI_TEXT, false},
-    {"STATE", "state", CLI_TEXT, false},
-    {"SUSPECT", "suspect", CLI_FLAG, true},
-    {"REGION", "region", CLI_TEXT, false},
-    {"ZONE", "zone", CLI_TEXT, false},
-    {"ROOMS", "rooms", CLI_NUMBER, false},
-    {"PEERS", "transports", CLI_NUMBER, false},
-    {"WEIGHT", "weight", CLI_NUMBER, false},
-    {"RESERVED", "reserved", CLI_NUMBER, true},
-    {"CAPACITY", "capacity", CLI_NUMBER, false},
-    {"CPU", "cpu_ratio", CLI_RATIO, false},
-    {"LAG_US", "loop_lag_us", CLI_NUMBER, true},
-    {"IN", "bps_in", CLI_BITRATE, false},
-    {"OUT", "bps_out", CLI_BITRATE, false},
-    {"HEARD", "heard_at", CLI_AGE, true},
-    {"AGE", "registered_at", CLI_AGE, false},
-    {"VERSION", "version", CLI_TEXT, true},
-    {"ID", "id", CLI_TEXT, true},
+    {"NAME", "name", CLI_TEXT, false},          {"STATE", "state", CLI_TEXT, false},
+    {"SUSPECT", "suspect", CLI_FLAG, true},     {"REGION", "region", CLI_TEXT, false},
+    {"ZONE", "zone", CLI_TEXT, false},          {"ROOMS", "rooms", CLI_NUMBER, false},
+    {"PEERS", "transports", CLI_NUMBER, false}, {"WEIGHT", "weight", CLI_NUMBER, false},
+    {"RESERVED", "reserved", CLI_NUMBER, true}, {"CAPACITY", "capacity", CLI_NUMBER, false},
+    {"CPU", "cpu_ratio", CLI_RATIO, false},     {"LAG_US", "loop_lag_us", CLI_NUMBER, true},
+    {"IN", "bps_in", CLI_BITRATE, false},       {"OUT", "bps_out", CLI_BITRATE, false},
+    {"HEARD", "heard_at", CLI_AGE, true},       {"AGE", "registered_at", CLI_AGE, false},
+    {"VERSION", "version", CLI_TEXT, true},     {"ID", "id", CLI_TEXT, true},
 };
 
 static const struct cli_column room_columns[] = {

@@ -181,7 +181,7 @@ class Participant:
             before.append((kind, payload))
 
     def take_candidates(self):
-        """A move: the candidates of the new node, one for UDP and one for TCP, replace the old ones.
+        """A move: the new node's candidates, one for UDP and one for TCP, replace the old ones.
         Returns their ports."""
         told = [json.loads(field(self.wait(TRICKLE), 1))["candidate"] for _ in range(2)]
         kept = re.sub(r"a=candidate:.*\r\n", "", self.answer)
