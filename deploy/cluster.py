@@ -42,8 +42,8 @@ def arguments():
                         help="IP address to serve on; the demo's API secret is no secret, so keep "
                              "it to yourself (default 127.0.0.1)")
     parser.add_argument("--media-address",
-                        help="IP address for media (default: --address, or this machine's own "
-                             "where that is loopback, which Firefox's media never take)")
+                        help="IP address for media (default: --address; Firefox's media never "
+                             "take loopback: name an address of this machine for it)")
     parser.add_argument("--no-redis", action="store_true",
                         help="keep the store in the orchestrator's memory")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release",
@@ -56,19 +56,8 @@ def arguments():
     if not 1 <= options.nodes <= 64:
         parser.error("--nodes: 1 to 64")
     if options.media_address is None:
-        on_loopback = options.address.startswith("127.")
-        options.media_address = own_address() if on_loopback else options.address
+        options.media_address = options.address
     return options
-
-
-def own_address():
-    """The address this machine has towards others, of whom nobody is asked; else loopback."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return "127.0.0.1"
-        return probe.getsockname()[0]
 
 
 class Failed(Exception):
@@ -307,6 +296,9 @@ def run_cluster(options, stop):
             print(f"Meet at http://{host}:{options.port}/\n"
                   f"API key devkey, secret \"secret\". Logs: {options.run}. Ctrl-C stops it all.",
                   flush=True)
+            if options.media_address.startswith("127."):
+                print("Firefox takes no media over loopback: for it, start with --media-address "
+                      "and an address of this machine.", flush=True)
             watch(processes, rows, stop)
     finally:
         rows.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Goal: Firefox joins, calls, reconnects and is moved as Chromium is, with a Chromium at the other
-// end and with another Firefox. It never pairs a candidate on loopback with one of its own, so media
-// go over this machine's outer address.
+// end and with another Firefox. It never pairs a candidate on loopback with one of its own, so the
+// test runs in a network namespace with another address (in_namespace).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openChromium, openFirefox } from './lib/browsers.mjs';
