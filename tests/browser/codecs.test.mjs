@@ -29,7 +29,14 @@ for (const codec of ['vp8', 'h264', 'vp9', 'av1']) {
 test('one layer instead of simulcast', async () => {
   const anna = await stage.enter('anna');
   const bert = await stage.enter('bert');
-  await anna.run(() => me.publishCanvas({ width: 640, height: 360, simulcast: false }));
+  await anna.run(() =>
+    me.publishCanvas({
+      width: 640,
+      height: 360,
+      simulcast: false,
+      degradationPreference: 'maintain-resolution',
+    }),
+  );
   await bert.until('the whole picture', async () => {
     return (await me.received('anna', 'camera')).frameWidth === 640;
   });

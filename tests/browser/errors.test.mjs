@@ -143,7 +143,9 @@ test('joins that make no sense', async () => {
   assert.equal(old.status, 400);
   assert.match(old.text, /protocol 9 is too old/);
   const offer = { type: 'offer', sdp: 'not sdp', id: 1 };
-  assert.equal((await rawJoin({ publisherOffer: offer })).code, 1_000);
+  const { code, reason } = await rawJoin({ publisherOffer: offer });
+  assert.equal(code, 1_008);
+  assert.match(reason, /line 1/);
 });
 
 test('signalling that makes no sense', async () => {

@@ -12,7 +12,7 @@ import { Stage } from './lib/stage.mjs';
 
 const stage = await Stage.open({ media: outerAddress(), browsers: [openFirefox, openChromium] });
 const [firefox, chromium] = stage.browsers;
-const both = { camera: true, microphone: true };
+const both = { camera: true, tone: true };
 
 async function pair(other = chromium) {
   const anna = await stage.enter('anna', { ...both, browser: firefox });

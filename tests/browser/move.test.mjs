@@ -17,7 +17,7 @@ import { Stage } from './lib/stage.mjs';
 
 // With two addresses a node, a client knows all there are after three moves.
 const stage = await Stage.open({ ports: 2 });
-const both = { camera: true, microphone: true };
+const both = { camera: true, tone: true };
 
 test('three moves in a row, and one more than the nodes have addresses', async (t) => {
   const people = [await stage.enter('anna', both), await stage.enter('bert', both)];

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Stage } from './lib/stage.mjs';
 
 const stage = await Stage.open();
-const both = { camera: true, microphone: true };
+const both = { camera: true, tone: true };
 
 async function pair() {
   const anna = await stage.enter('anna', both);

@@ -9,7 +9,7 @@ import { Stage } from './lib/stage.mjs';
 
 const blocked = () => openChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
 const stage = await Stage.open({ browsers: [blocked, openChromium] });
-const both = { camera: true, microphone: true };
+const both = { camera: true, tone: true };
 
 /** "tcp" or "udp": what somebody's media take. */
 const protocol = (person) => person.run(() => me.protocol());

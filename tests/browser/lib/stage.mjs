@@ -114,8 +114,9 @@ export class Stage {
   }
 
   /**
-   * Somebody in the room of the test. Besides grants and claims for the token, options and connect
-   * for the SDK; camera, microphone: whether to publish the fake ones; stays: for all tests.
+   * Somebody in the room of the test. grants and claims are for the token, options and connect for
+   * the SDK. camera, microphone: whether to publish the fake ones; tone: a sound without a pause,
+   * where the fake microphone beeps once a second. stays: for all tests of the file.
    */
   async enter(identity, how = {}) {
     const { room = this.room, grants, claims, options = {}, connect = {} } = how;
@@ -130,6 +131,9 @@ export class Stage {
     );
     if (how.microphone) {
       await person.run(() => me.room.localParticipant.setMicrophoneEnabled(true).then(() => 0));
+    }
+    if (how.tone) {
+      await person.run(() => me.publishTone());
     }
     if (how.camera) {
       await person.run(
