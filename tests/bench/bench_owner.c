@@ -99,7 +99,8 @@ static char *long_offer(int more)
         size_t at = strlen(out);
         snprintf(out + at, OFFER_MAX - at, " %d", mid);
     }
-    strncat(out, group_end, OFFER_MAX - strlen(out) - 1);
+    size_t grouped = strlen(out);
+    snprintf(out + grouped, OFFER_MAX - grouped, "%s", group_end);
     for (int i = 0; i < more; i++) {
         append_section(out, audio, audio_end, 7 + 2 * i);
         append_section(out, video, video_end, 8 + 2 * i);
