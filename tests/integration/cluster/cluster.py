@@ -8,7 +8,6 @@ import base64
 import hashlib
 import hmac
 import json
-import random
 import re
 import shutil
 import signal
@@ -45,25 +44,62 @@ def wait(what, condition, within_s=SOON_S):
         time.sleep(0.02)
 
 
+def occupy(port, kind=socket.SOCK_STREAM, host=HOST):
+    """A socket that keeps everybody else from the port."""
+    s = socket.socket(socket.AF_INET, kind)
+    try:
+        if kind == socket.SOCK_STREAM:  # connections of the past do not matter
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((host, port))
+        if kind == socket.SOCK_STREAM:
+            s.listen()
+    except OSError:
+        s.close()
+        raise
+    return s
+
+
 def is_free(port):
     try:
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-            with socket.socket(socket.AF_INET, kind) as s:
-                if kind == socket.SOCK_STREAM:  # connections of the past do not matter
-                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                s.bind((HOST, port))
+            occupy(port, kind).close()
         return True
     except OSError:
         return False
 
 
-def free_ports(count):
-    """The first of several free ports in a row, below those that the kernel hands out."""
-    for _ in range(1000):
-        first = random.randrange(10000, 30000)
-        if all(is_free(first + i) for i in range(count)):
-            return first
-    raise AssertionError("no free ports")
+class Ports:
+    """A range of ports below those that the kernel hands out, which no other test program takes
+    while this one runs: whoever has it holds a socket of its name."""
+
+    RANGES = range(30000, 32700, 300)
+
+    def __init__(self):
+        self.holder = socket.socket(socket.AF_UNIX)
+        self.first = self.next = wait("a range of ports", self.claim)
+
+    def claim(self):
+        for first in self.RANGES:
+            try:
+                self.holder.bind(f"\0spillway-test-ports-{first}")
+                return first
+            except OSError:
+                pass
+        return None
+
+    def take(self, count):
+        """The first of several free ports in a row."""
+        end = self.first + self.RANGES.step
+        for _ in range(2 * self.RANGES.step):
+            first = self.next if self.next + count <= end else self.first
+            self.next = first + 1
+            if all(is_free(first + i) for i in range(count)):
+                self.next = first + count
+                return first
+        raise AssertionError("no free ports")
+
+
+free_ports = Ports().take
 
 
 # ---- Tokens ------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import unittest
 from pathlib import Path
 
 from cluster import (API_KEY, API_SECRET, BUILD, HOST, SPILLCTL, STOP_S, Program, free_ports, http,
-                     is_free, wait)
+                     is_free, occupy, wait)
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy/cluster.py"
 SECOND_START_S = 5
@@ -126,9 +126,7 @@ class Start(Case):
         self.assertEqual(len(self.nodes()), 3)
 
     def test_port_in_use(self):
-        with socket.socket() as taken:
-            taken.bind((HOST, self.port))
-            taken.listen()
+        with occupy(self.port):
             self.start()
             self.deploy.wait_end(status=1)
         self.assertIn(f"{self.port} already", self.deploy.text())
@@ -136,8 +134,7 @@ class Start(Case):
 
     def test_media_port_in_use(self):
         """One that can't start takes the others down, and its last words are shown."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-            taken.bind(("", self.media + 4))  # whichever address media has
+        with occupy(self.media + 4, socket.SOCK_DGRAM, host=""):  # whichever address media has
             self.start()
             self.deploy.wait_end(status=1)
         for word in ("node-2", str(self.media + 4), "in use"):

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import unittest
 
-from cluster import HOST, NODE, ORCHESTRATOR, STOP_S, Cluster, free_ports, is_free
+from cluster import NODE, ORCHESTRATOR, STOP_S, Cluster, free_ports, is_free, occupy
 
 PROGRAMS = (ORCHESTRATOR, NODE)
 GOOD = {
@@ -223,10 +223,7 @@ class Machine(Case):
                 (node, socket.SOCK_STREAM, node.ports[2]),
                 (node, socket.SOCK_STREAM, node.ports[-1] + 1)):  # its probes
             program.log.unlink(missing_ok=True)
-            with socket.socket(socket.AF_INET, kind) as taken:
-                taken.bind((HOST, port))
-                if kind == socket.SOCK_STREAM:
-                    taken.listen()
+            with occupy(port, kind):
                 self.fails(program, str(port), "in use")
             self.assertTrue(is_free(port))
 
@@ -236,8 +233,7 @@ class Machine(Case):
         first = free_ports(12)
         node.command += ["--workers", "2", "--set", f"media.port_base={first}",
                          "--set", f"probes.port={first + 8}"]
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-            taken.bind((HOST, first + 5))
+        with occupy(first + 5, socket.SOCK_DGRAM):
             self.fails(node, str(first + 5), "node-1-2")
 
 
