@@ -34,6 +34,12 @@ static void send_packet(const struct participant *p, enum channel_kind kind, str
     }
 }
 
+static bool may_receive(const struct participant *p, const struct data_packet *packet)
+{
+    return (packet->value != DATA_VALUE_METRICS || p->permission.can_subscribe_metrics) &&
+           data_packet_for(packet, p->identity, p->sid);
+}
+
 /* Reliable packets sent since it joined, which its channel was not there to take. */
 static void replay(struct participant *p, int64_t now_us, struct effects *fx)
 {
@@ -44,8 +50,7 @@ static void replay(struct participant *p, int64_t now_us, struct effects *fx)
         struct bytes bytes = {entry->data, entry->len};
         struct data_packet packet;
         if (entry->ordinal >= p->replay_from && strcmp(entry->sender, p->identity) != 0 &&
-            data_packet_parse(bytes, &packet) == 0 &&
-            data_packet_for(&packet, p->identity, p->sid)) {
+            data_packet_parse(bytes, &packet) == 0 && may_receive(p, &packet)) {
             send_packet(p, CHANNEL_RELIABLE, bytes, fx);
         }
     }
@@ -77,12 +82,6 @@ void room_channel_closed(struct room *room, uint64_t transport, uint16_t stream)
             }
         }
     }
-}
-
-static bool may_receive(const struct participant *p, const struct data_packet *packet)
-{
-    return (packet->value != DATA_VALUE_METRICS || p->permission.can_subscribe_metrics) &&
-           data_packet_for(packet, p->identity, p->sid);
 }
 
 void channel_broadcast(struct room *room, int64_t now_us, const struct participant *sender,
@@ -242,18 +241,18 @@ static void user_packet(struct participant *p, int64_t now_us, bool reliable, st
                   err_text(err));
         return;
     }
+    if (reliable && packet.sequence != 0) { /* first, for whatever it is: it has arrived */
+        if (packet.sequence <= p->last_reliable_sequence) { /* resent after a resume */
+            return;
+        }
+        p->last_reliable_sequence = packet.sequence;
+    }
     if (intercept_rpc(room, p, &packet, fx)) {
         return;
     }
     if (!p->permission.can_publish_data ||
         (packet.value == DATA_VALUE_TRANSCRIPTION && strcmp(p->kind, "agent") != 0)) {
         return;
-    }
-    if (reliable && packet.sequence != 0) {
-        if (packet.sequence <= p->last_reliable_sequence) { /* resent after a resume */
-            return;
-        }
-        p->last_reliable_sequence = packet.sequence;
     }
     channel_broadcast(room, now_us, p, &packet, reliable, fx);
 }

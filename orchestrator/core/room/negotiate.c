@@ -195,10 +195,7 @@ static void release_line(struct participant *p, struct session_line *line, int64
         struct subscription *subscription = subscription_by_id(p, line->subscription);
         assert(subscription != NULL);
         line->subscription = 0;
-        if (subscription->in_spec) {
-            spec_remove_subscription(p->room, subscription->id);
-            subscription->in_spec = false;
-        }
+        spec_withdraw(subscription);
     }
 }
 

@@ -110,9 +110,9 @@ static void source_learned(struct room *room, const Spillway__Control__SourceLea
         }
         /* Kept for the next node; the one that told us knows, so no delta. */
         if (source->repair) {
-            layer->rtx_ssrc = source->ssrc;
+            publish_claim_ssrc(track->publisher, &layer->rtx_ssrc, source->ssrc);
         } else {
-            layer->ssrc = source->ssrc;
+            publish_claim_ssrc(track->publisher, &layer->ssrc, source->ssrc);
         }
         return;
     }

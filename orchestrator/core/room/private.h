@@ -263,6 +263,7 @@ void publish_bind(struct participant *p, struct session_line *line);
 void publish_announce(struct participant *p, int64_t now_us, struct effects *fx);
 void publish_remove(struct track *track, int64_t now_us, struct effects *fx);
 void publish_mute(struct track *track, bool muted);
+void publish_claim_ssrc(struct participant *p, uint32_t *slot, uint32_t ssrc);
 bool publish_allowed(const struct participant *p, const struct track *track);
 
 /* ---- subscribe.c */
@@ -274,6 +275,7 @@ void subscribe_request(struct participant *p, const Livekit__UpdateSubscription 
                        struct effects *fx);
 void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings,
                         struct effects *fx);
+void subscribe_disable(struct participant *p, const char *track_sid);
 void subscribe_permission(struct participant *p, const Livekit__SubscriptionPermission *permission,
                           struct effects *fx);
 bool subscribe_permitted(const struct track *track, const struct participant *subscriber);
@@ -283,7 +285,7 @@ uint32_t subscribe_spatial_max(const struct subscription *subscription);
 void spec_flush(struct room *room, struct effects *fx);
 void spec_remove_transport(struct room *room, uint64_t transport);
 void spec_remove_track(struct room *room, uint32_t track);
-void spec_remove_subscription(struct room *room, uint32_t subscription);
+void spec_withdraw(struct subscription *subscription);
 void spec_drop(struct room *room, struct effects *fx);
 
 /* ---- channel.c */

@@ -210,9 +210,11 @@ int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRe
                "does not have permission to publish this source", fx);
         return 0;
     }
-    size_t pending = 0;
+    size_t pending = 0, published = 0;
+    struct track *any;
+    DL_COUNT(p->tracks, any, published);
     struct track *track = find_pending(p, request->cid, &pending);
-    if (track == NULL && pending >= ROOM_PENDING_MAX) {
+    if (track == NULL && (pending >= ROOM_PENDING_MAX || published >= ROOM_TRACKS_MAX)) {
         refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED,
                "too many tracks wait to be offered", fx);
         return 0;
@@ -255,6 +257,21 @@ static int by_spatial(const void *a, const void *b)
     return (int)x->spatial - (int)y->spatial;
 }
 
+/* A client may claim one SSRC for two things; a node refuses a spec that does, whole. */
+void publish_claim_ssrc(struct participant *p, uint32_t *slot, uint32_t ssrc)
+{
+    struct track *track;
+    DL_FOREACH(p->tracks, track)
+    {
+        for (size_t i = 0; i < track->layer_count; i++) {
+            struct layer *layer = &track->layers[i];
+            layer->ssrc = layer->ssrc == ssrc ? 0 : layer->ssrc;
+            layer->rtx_ssrc = layer->rtx_ssrc == ssrc ? 0 : layer->rtx_ssrc;
+        }
+    }
+    *slot = ssrc;
+}
+
 static void bind_layers(struct track *track, const struct session_line *line)
 {
     size_t count = line->rid_count > 0 ? line->rid_count : MAX(line->source_count, 1);
@@ -267,8 +284,8 @@ static void bind_layers(struct track *track, const struct session_line *line)
             layer->spatial = spatial_of(layer->rid, i);
         }
         if (i < line->source_count) { /* Firefox signals SSRCs beside rids, in the same order */
-            layer->ssrc = line->sources[i].ssrc;
-            layer->rtx_ssrc = line->sources[i].rtx_ssrc;
+            publish_claim_ssrc(track->publisher, &layer->ssrc, line->sources[i].ssrc);
+            publish_claim_ssrc(track->publisher, &layer->rtx_ssrc, line->sources[i].rtx_ssrc);
         }
     }
     qsort(track->layers, track->layer_count, sizeof(*track->layers), by_spatial);

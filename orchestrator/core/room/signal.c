@@ -180,11 +180,7 @@ static void sync_state(struct participant *p, const Livekit__SyncState *state, s
         return;
     }
     for (size_t i = 0; i < state->n_track_sids_disabled; i++) {
-        Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
-        settings.n_track_sids = 1;
-        settings.track_sids = &state->track_sids_disabled[i];
-        settings.disabled = true;
-        subscribe_settings(p, &settings, fx);
+        subscribe_disable(p, state->track_sids_disabled[i]);
     }
     if (state->subscription != NULL) {
         subscribe_request(p, state->subscription, fx);

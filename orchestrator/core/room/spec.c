@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define PAYLOADS_MAX 16 /* of a track or subscription: a node refuses a spec with more, whole */
+
 void spec_remove_transport(struct room *room, uint64_t transport)
 {
     room->removed_transports =
@@ -21,11 +23,19 @@ void spec_remove_track(struct room *room, uint32_t track)
     room->removed_tracks[room->removed_track_count++] = track;
 }
 
-void spec_remove_subscription(struct room *room, uint32_t subscription)
+/* A node that is given a subscription again begins it anew, from index 0: so never under the same
+ * SSRC, or with AES-GCM a repeated (key, SSRC, index) gives the key away (architecture.md §2.3). */
+void spec_withdraw(struct subscription *subscription)
 {
+    struct room *room = subscription->subscriber->room;
+    if (!subscription->in_spec) {
+        return;
+    }
+    subscription->in_spec = false;
+    subscription->ssrc = subscription->rtx_ssrc = 0;
     room->removed_subscriptions = mem_grow(room->removed_subscriptions,
                                            room->removed_subscription_count + 1, sizeof(uint32_t));
-    room->removed_subscriptions[room->removed_subscription_count++] = subscription;
+    room->removed_subscriptions[room->removed_subscription_count++] = subscription->id;
 }
 
 /* ---- Entries ------------------------------------------------------------------------------- */
@@ -112,6 +122,7 @@ static Spillway__Control__Track *track_entry(struct track *track, const struct s
     entry->mid = (char *)line->mid;
     entry->muted = track->info->muted;
     entry->n_payload_types = payload_types(line, arena, &entry->payload_types);
+    entry->n_payload_types = MIN(entry->n_payload_types, PAYLOADS_MAX);
     entry->layers = arena_array(arena, track->layer_count, sizeof(*entry->layers));
     for (size_t i = 0; i < track->layer_count; i++) {
         Spillway__Control__Layer *layer = arena_alloc(arena, sizeof(*layer));
@@ -178,6 +189,7 @@ static Spillway__Control__Subscription *subscription_entry(struct subscription *
     entry->mid = (char *)line->mid;
     entry->n_payload_types = payload_types(line, arena, &entry->payload_types);
     put_match_first(entry, line, subscription->track);
+    entry->n_payload_types = MIN(entry->n_payload_types, PAYLOADS_MAX);
     entry->ssrc = subscription->ssrc;
     entry->rtx_ssrc = subscription->rtx_ssrc;
     entry->paused = subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF;

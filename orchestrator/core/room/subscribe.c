@@ -85,10 +85,7 @@ static void release_line(struct subscription *subscription)
         line->releasing = true;
         p->renegotiate = true;
     }
-    if (subscription->in_spec) {
-        spec_remove_subscription(p->room, subscription->id);
-        subscription->in_spec = false;
-    }
+    spec_withdraw(subscription);
 }
 
 void subscribe_add(struct participant *p, struct track *track, struct effects *fx)
@@ -197,6 +194,17 @@ void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSetting
         subscription->width = settings->width;
         subscription->height = settings->height;
         subscription->fps = settings->fps;
+        subscription->spec_dirty = true;
+    }
+}
+
+/* Only that: the layer it wants stays what it was. */
+void subscribe_disable(struct participant *p, const char *track_sid)
+{
+    struct track *track = find_track(p->room, track_sid);
+    struct subscription *subscription = track == NULL ? NULL : subscribe_find(p, track);
+    if (subscription != NULL) {
+        subscription->disabled = true;
         subscription->spec_dirty = true;
     }
 }

@@ -136,6 +136,16 @@ static void subscription_permission(void **state)
     assert_non_null(strstr(story, "conn 2 < sections audio=0 video=0\n"));
     world_offer(&world, 2, "chromium-publish.offer", 4);
     assert_non_null(strstr(world_story(&world), "conn 2 < answer 4 tracks=1\n"));
+    assert_int_equal(world.last_spec->n_subscriptions, 1);
+    uint32_t ssrc = world.last_spec->subscriptions[0]->ssrc;
+
+    /* The node begins it anew: under the old SSRC it would use a nonce a second time. */
+    permit(&world, 1, false);
+    world_offer(&world, 2, "chromium-publish.offer", 5);
+    permit(&world, 1, true);
+    world_offer(&world, 2, "chromium-publish.offer", 6);
+    assert_int_equal(world.last_spec->n_subscriptions, 1);
+    assert_int_not_equal(world.last_spec->subscriptions[0]->ssrc, ssrc);
     world_fini(&world);
 }
 
