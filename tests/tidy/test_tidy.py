@@ -43,7 +43,8 @@ class Rules(unittest.TestCase):
         self.assertTrue(self.breaches(tidy.check_words, "a.c", "cd /wor" "k/main\n"))
         self.assertFalse(self.breaches(tidy.check_words, "a.c", "mkstemp XX" "XXXX, /network/a\n"))
         self.assertTrue(self.breaches(tidy.check_lock, "package-lock.json",
-                                      '"resolved": "http://mirror/a.tgz"\n'))
+                                      '"resolved": "https://example.org/a.tgz"\n'))
+        self.assertFalse(self.breaches(tidy.check_lock, "package-lock.json", '"version": "1"\n'))
 
     def test_sizes(self):
         self.assertTrue(self.breaches(tidy.check_sizes, "a.c", "x " * 51))

@@ -72,8 +72,6 @@ WORDS = {
 }
 WORD_PATTERNS = {word: re.compile(r"(?<![\w/])" + re.escape(word) + r"(?![A-Z])")
                  for word in WORDS}
-# Where package managers may fetch from; any other host in a lock file is somebody's mirror.
-LOCK_HOST = "https://registry.npmjs.org/"
 
 
 class Source:
@@ -158,9 +156,8 @@ def check_words(source, report):
 
 def check_lock(source, report):
     for number, line in enumerate(source.lines, 1):
-        match = re.search(r'"resolved": "([^"]*)"', line)
-        if match and not match.group(1).startswith(LOCK_HOST):
-            report.breach(source, number, f"not from {LOCK_HOST}")
+        if '"resolved":' in line:
+            report.breach(source, number, "a lock file names no host")
 
 
 def check_guard(source, report):
