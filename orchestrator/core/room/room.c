@@ -34,7 +34,8 @@ struct participant *room_find_sid(const struct room *room, const char *sid)
 
 struct participant *room_find_transport(const struct room *room, uint64_t transport)
 {
-    struct participant *p = room->participants;
+    /* 0 is what a session has before its first offer, and nobody's. */
+    struct participant *p = transport == 0 ? NULL : room->participants;
     while (p != NULL && p->session.transport != transport) {
         p = p->hh.next;
     }

@@ -229,6 +229,23 @@ static void refresh(void **state)
     world_fini(&world);
 }
 
+/* Goal: an event of transport 0 is about nobody, not about who has made no offer yet. */
+static void no_transport(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    world_join(&world, 3, &(struct world_join){.room = "lobby", .identity = "quiet"});
+    world_story(&world);
+    Spillway__Control__TransportLost lost = SPILLWAY__CONTROL__TRANSPORT_LOST__INIT;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST;
+    event.transport_lost = &lost;
+    world_event(&world, "ND_a", &event);
+    assert_string_equal(world_story(&world), "");
+    world_fini(&world);
+}
+
 /* Goal: a room takes as many as it was made for; a participant that comes again counts once. */
 static void full(void **state)
 {
@@ -257,6 +274,7 @@ int main(void)
         cmocka_unit_test(data),
         cmocka_unit_test(server_rpc),
         cmocka_unit_test(refresh),
+        cmocka_unit_test(no_transport),
         cmocka_unit_test(full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
