@@ -40,7 +40,6 @@ struct track {
     Livekit__TrackInfo *info; /* owned; sid, type, source, muted, layers, mime type */
     enum sdp_kind kind;
     bool published; /* it is in an answered offer: others know of it */
-    bool muted_by_server;
     bool spec_dirty;
     bool in_spec;
     bool subscribed_once;            /* track_subscribed was sent */
@@ -153,7 +152,6 @@ struct participant {
     float level_sent;
     int64_t speak_until_us; /* simulated speaking */
     /* quality.c */
-    double quality_score;
     int quality_sent;  /* ConnectionQuality, -1 none */
     UT_hash_handle hh; /* by identity */
 };
@@ -207,7 +205,6 @@ static inline int64_t wall_ms(const struct room *room, int64_t now_us)
 
 /* ---- room.c */
 struct participant *room_find(const struct room *room, const char *identity);
-struct participant *room_find_sid(const struct room *room, const char *sid);
 struct participant *room_find_transport(const struct room *room, uint64_t transport);
 /* Removes a participant: says leave if it has a connection, tells the others, frees it. */
 void room_leave(struct room *room, int64_t now_us, struct participant *p,

@@ -23,15 +23,6 @@ struct participant *room_find(const struct room *room, const char *identity)
     return p;
 }
 
-struct participant *room_find_sid(const struct room *room, const char *sid)
-{
-    struct participant *p = room->participants;
-    while (p != NULL && strcmp(p->sid, sid) != 0) {
-        p = p->hh.next;
-    }
-    return p;
-}
-
 struct participant *room_find_transport(const struct room *room, uint64_t transport)
 {
     /* 0 is what a session has before its first offer, and nobody's. */

@@ -22,8 +22,7 @@
 #include "proto/gen/client.pb-c.h"
 #include "proto/gen/control.pb-c.h"
 
-#define ROOM_PROTOCOL         17 /* LiveKit signal protocol */
-#define ROOM_PROTOCOL_MIN     15
+#define ROOM_PROTOCOL         17       /* LiveKit signal protocol */
 #define ROOM_SERVER_VERSION   "1.13.5" /* the LiveKit server whose feature set clients may expect */
 #define ROOM_PENDING_MAX      20       /* add_track requests not yet in an offer, per participant */
 #define ROOM_TRACKS_MAX       64       /* per participant; a node refuses a spec with more, whole */
