@@ -320,6 +320,13 @@ static void send_state(struct participant *p, struct effects *fx)
     arena_fini(&arena);
 }
 
+/* A simulated fault: the signal drops again. What follows is what follows any such loss. */
+static void drop_resumed(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    effect_close(fx, p->conn, 1000);
+    room_disconnected(p->room, now_us, p->identity, p->conn, fx);
+}
+
 int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
 {
     struct participant *p = room_find(room, join->token->identity);
@@ -333,17 +340,15 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
     p->conn = join->conn;
     p->lost_at_us = TIME_NEVER;
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
-    if (p->resumes_to_drop > 0) { /* simulated fault: the signal drops again, before a message */
+    if (p->resumes_to_drop > 0) { /* before a message */
         p->resumes_to_drop--;
-        p->conn = 0;
-        effect_close(fx, join->conn, 1000);
+        drop_resumed(p, now_us, fx);
         return 0;
     }
     send_reconnect(p, fx);
-    if (p->drop_next_resume) { /* simulated fault: and after the first */
+    if (p->drop_next_resume) { /* and after the first */
         p->drop_next_resume = false;
-        p->conn = 0;
-        effect_close(fx, join->conn, 1000);
+        drop_resumed(p, now_us, fx);
         return 0;
     }
     p->asked = false;

@@ -172,11 +172,12 @@ static bool in_sync(const struct participant *p, const Livekit__SyncState *state
     return true;
 }
 
-static void sync_state(struct participant *p, const Livekit__SyncState *state, struct effects *fx)
+static void sync_state(struct participant *p, int64_t now_us, const Livekit__SyncState *state,
+                       struct effects *fx)
 {
     if (!in_sync(p, state)) {
-        signal_leave(p, LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH,
-                     LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, fx);
+        room_leave(p->room, now_us, p, LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
         return;
     }
     for (size_t i = 0; i < state->n_track_sids_disabled; i++) {
@@ -219,8 +220,8 @@ static void simulate(struct participant *p, int64_t now_us,
         p->resumes_to_drop = 3;
         break;
     case LIVEKIT__SIMULATE_SCENARIO__SCENARIO_LEAVE_REQUEST_FULL_RECONNECT:
-        signal_leave(p, LIVEKIT__DISCONNECT_REASON__UNKNOWN_REASON,
-                     LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, fx);
+        room_leave(p->room, now_us, p, LIVEKIT__DISCONNECT_REASON__UNKNOWN_REASON,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
         break;
     default: /* subscriber bandwidth and candidate protocol: not simulated */
         log_write(p->room->config->log, LOG_DEBUG, "simulate_ignored participant=%s scenario=%d",
@@ -258,7 +259,7 @@ static int dispatch(struct room *room, int64_t now_us, struct participant *p,
         subscribe_permission(p, request->subscription_permission, fx);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_SYNC_STATE:
-        sync_state(p, request->sync_state, fx);
+        sync_state(p, now_us, request->sync_state, fx);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_SIMULATE:
         simulate(p, now_us, request->simulate, fx);
