@@ -561,13 +561,48 @@ static void send_to_all(const struct room *room, const Livekit__SignalResponse *
     }
 }
 
+static void send_update(const struct participant *p, Livekit__ParticipantUpdate *update,
+                        struct effects *fx)
+{
+    if (update->n_participants > 0) {
+        Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+        response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE;
+        response.update = update;
+        signal_send(p, &response, fx);
+    }
+}
+
+/* Clients go by the identity: one that took it over would hear that it itself is gone. */
+static void send_update_to_successor(const struct participant *p,
+                                     const Livekit__ParticipantUpdate *update, struct arena *arena,
+                                     struct effects *fx)
+{
+    Livekit__ParticipantUpdate own = LIVEKIT__PARTICIPANT_UPDATE__INIT;
+    own.participants = arena_array(arena, update->n_participants, sizeof(*own.participants));
+    for (size_t i = 0; i < update->n_participants; i++) {
+        Livekit__ParticipantInfo *info = update->participants[i];
+        if (strcmp(info->identity, p->identity) != 0 || strcmp(info->sid, p->sid) == 0) {
+            own.participants[own.n_participants++] = info;
+        }
+    }
+    send_update(p, &own, fx);
+}
+
+static bool is_successor(const struct participant *p)
+{
+    const struct room *room = p->room;
+    for (size_t i = 0; i < room->departed_count; i++) {
+        if (strcmp(room->departed[i]->identity, p->identity) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void flush_updates(struct room *room, struct effects *fx)
 {
     struct arena arena = {0};
     Livekit__ParticipantUpdate update = LIVEKIT__PARTICIPANT_UPDATE__INIT;
-    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
-    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE;
-    response.update = &update;
     size_t most = HASH_COUNT(room->participants) + room->departed_count;
     update.participants = arena_array(&arena, most, sizeof(*update.participants));
     for (size_t i = 0; i < room->departed_count; i++) {
@@ -581,17 +616,19 @@ static void flush_updates(struct room *room, struct effects *fx)
         Livekit__ParticipantInfo *info = info_participant(p, &arena);
         if (p->permission.hidden) { /* only it knows of itself */
             Livekit__ParticipantUpdate own = LIVEKIT__PARTICIPANT_UPDATE__INIT;
-            Livekit__SignalResponse to_self = response;
             own.n_participants = 1;
             own.participants = &info;
-            to_self.update = &own;
-            signal_send(p, &to_self, fx);
+            send_update(p, &own, fx);
         } else {
             update.participants[update.n_participants++] = info;
         }
     }
-    if (update.n_participants > 0) {
-        send_to_all(room, &response, fx);
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (is_successor(p)) {
+            send_update_to_successor(p, &update, &arena, fx);
+        } else {
+            send_update(p, &update, fx);
+        }
     }
     for (size_t i = 0; i < room->departed_count; i++) {
         livekit__participant_info__free_unpacked(room->departed[i], NULL);

@@ -308,18 +308,22 @@ static void resume(void **state)
     world_fini(&world);
 }
 
-/* Goal: a second join of the same identity replaces the first, which must not come back. */
+/* Goal: a second join of the same identity replaces the first, which must not come back; others see
+ * one go and one come, itself hears nothing of its going. */
 static void duplicate_identity(void **state)
 {
     (void)state;
     struct world world;
     world_init(&world);
     alice_publishes(&world);
+    join(&world, 3, "bob", NULL);
+    world_story(&world);
     join(&world, 2, "alice", "chromium-join.offer");
     const char *story = world_story(&world);
     assert_non_null(strstr(story, "conn 1 < leave reason=2 action=0\nconn 1 close 1000\n"));
-    assert_non_null(strstr(story, "conn 2 < join alice others=0\n"));
-    assert_non_null(strstr(story, "conn 2 < update alice=gone/0 alice=joined/0\n"));
+    assert_non_null(strstr(story, "conn 2 < join alice others=1\n"));
+    assert_non_null(strstr(story, "conn 3 < update alice=gone/0 alice=joined/0\n"));
+    assert_non_null(strstr(story, "conn 2 < update alice=joined/0\n"));
     world_fini(&world);
 }
 
