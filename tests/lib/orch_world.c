@@ -152,6 +152,9 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
         tell(world, "conn %d < subscription_permission allowed=%d", c,
              m->subscription_permission_update->allowed);
         break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_SUBSCRIBED:
+        tell(world, "conn %d < track_subscribed", c);
+        break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SPEAKERS_CHANGED:
         tell_speakers(world, conn, m->speakers_changed);
         break;

@@ -66,7 +66,7 @@ static void apply_permission(struct participant *p, int64_t now_us,
     participant_set_permission(p, permission);
     unpublish_denied(p, now_us, fx);
     if (!could_subscribe && p->permission.can_subscribe) {
-        subscribe_auto(p, fx);
+        subscribe_auto(p);
     }
     while (!p->permission.can_subscribe && p->subscriptions != NULL) {
         subscribe_remove(p->subscriptions);

@@ -28,6 +28,11 @@ void room_keys(struct room *room, int64_t now_us, uint64_t transport,
     p->keys = info_clone(&keys->base);
     p->connected = true;
     p->spec_dirty = true;
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        subscribe_carried(subscription);
+    }
     activate(p, now_us, fx);
 }
 

@@ -42,7 +42,8 @@ struct track {
     bool published; /* it is in an answered offer: others know of it */
     bool spec_dirty;
     bool in_spec;
-    bool subscribed_once;            /* track_subscribed was sent */
+    bool carried;                    /* to somebody, once */
+    bool carried_told;               /* track_subscribed was sent */
     struct layer layers[LAYERS_MAX]; /* low to high */
     size_t layer_count;
     struct score score;
@@ -53,8 +54,9 @@ struct subscription {
     uint32_t id; /* in the room; never used again */
     struct track *track;
     struct participant *subscriber;
-    bool allowed; /* by the publisher's subscription permission */
-    bool refused; /* the subscriber has no codec for it */
+    bool allowed;      /* by the publisher's subscription permission */
+    bool allowed_told; /* what the subscriber believes: a publication starts out allowed */
+    bool refused;      /* the subscriber has no codec for it */
     bool spec_dirty;
     bool in_spec;
     uint32_t ssrc, rtx_ssrc; /* fresh with every node */
@@ -108,6 +110,7 @@ struct participant {
     int64_t joined_wall_us;
     uint32_t version;
     bool update_dirty; /* others are to be told */
+    bool tell;         /* subscribe_flush has something for it */
 
     uint64_t conn; /* 0: no signalling now */
     bool auto_subscribe, auto_subscribe_data, adaptive_stream;
@@ -265,17 +268,20 @@ bool publish_allowed(const struct participant *p, const struct track *track);
 
 /* ---- subscribe.c */
 struct subscription *subscribe_find(const struct participant *p, const struct track *track);
-void subscribe_add(struct participant *p, struct track *track, struct effects *fx);
+void subscribe_add(struct participant *p, struct track *track);
 void subscribe_remove(struct subscription *subscription);
-void subscribe_auto(struct participant *p, struct effects *fx); /* to everything published */
+void subscribe_auto(struct participant *p); /* to everything published */
 void subscribe_request(struct participant *p, const Livekit__UpdateSubscription *request,
                        struct effects *fx);
 void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings,
                         struct effects *fx);
 void subscribe_disable(struct participant *p, const char *track_sid);
-void subscribe_permission(struct participant *p, const Livekit__SubscriptionPermission *permission,
-                          struct effects *fx);
+void subscribe_permission(struct participant *p, const Livekit__SubscriptionPermission *permission);
 bool subscribe_permitted(const struct track *track, const struct participant *subscriber);
+/* It may have come to be carried: in the node's spec, to a client whose DTLS is up. */
+void subscribe_carried(struct subscription *subscription);
+/* What may be said only after the update that announces a track, or once it is carried. */
+void subscribe_flush(struct participant *p, struct effects *fx);
 uint32_t subscribe_spatial_max(const struct subscription *subscription);
 
 /* ---- spec.c */

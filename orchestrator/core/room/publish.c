@@ -359,7 +359,7 @@ void publish_announce(struct participant *p, int64_t now_us, struct effects *fx)
         for (struct participant *other = p->room->participants; other != NULL;
              other = other->hh.next) {
             if (other != p && other->auto_subscribe) {
-                subscribe_add(other, track, fx);
+                subscribe_add(other, track);
             }
         }
     }

@@ -253,7 +253,7 @@ int room_join(struct room *room, int64_t now_us, const struct room_join *join, s
     effect_accept(fx, p->conn);
     send_join(p, fx);
     participant_refresh_token(p, now_us, fx);
-    subscribe_auto(p, fx);
+    subscribe_auto(p);
     log_write(room->config->log, LOG_INFO, "participant_joined room=%s participant=%s", room->sid,
               p->sid);
     return 0;
@@ -665,4 +665,7 @@ void room_flush(struct room *room, int64_t now_us, struct effects *fx)
     }
     flush_info(room, now_us, fx);
     spec_flush(room, fx);
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        subscribe_flush(p, fx);
+    }
 }

@@ -256,7 +256,7 @@ static int dispatch(struct room *room, int64_t now_us, struct participant *p,
                    LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, false, fx);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION_PERMISSION:
-        subscribe_permission(p, request->subscription_permission, fx);
+        subscribe_permission(p, request->subscription_permission);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_SYNC_STATE:
         sync_state(p, now_us, request->sync_state, fx);

@@ -241,6 +241,7 @@ static void add_subscriptions(struct building *b, struct participant *p)
         }
         b->spec.subscriptions[b->spec.n_subscriptions++] =
             subscription_entry(subscription, line, &b->arena);
+        subscribe_carried(subscription);
     }
 }
 

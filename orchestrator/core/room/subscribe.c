@@ -50,8 +50,9 @@ bool subscribe_permitted(const struct track *track, const struct participant *su
     return false;
 }
 
-static void tell_permission(const struct subscription *subscription, struct effects *fx)
+static void tell_permission(struct subscription *subscription, struct effects *fx)
 {
+    subscription->allowed_told = subscription->allowed;
     Livekit__SubscriptionPermissionUpdate update = LIVEKIT__SUBSCRIPTION_PERMISSION_UPDATE__INIT;
     update.participant_sid = subscription->track->publisher->sid;
     update.track_sid = subscription->track->info->sid;
@@ -64,16 +65,44 @@ static void tell_permission(const struct subscription *subscription, struct effe
 
 static void tell_subscribed(struct track *track, struct effects *fx)
 {
-    if (track->subscribed_once) {
-        return;
-    }
-    track->subscribed_once = true;
+    track->carried_told = true;
     Livekit__TrackSubscribed subscribed = LIVEKIT__TRACK_SUBSCRIBED__INIT;
     subscribed.track_sid = track->info->sid;
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_SUBSCRIBED;
     response.track_subscribed = &subscribed;
     signal_send(track->publisher, &response, fx);
+}
+
+void subscribe_carried(struct subscription *subscription)
+{
+    struct track *track = subscription->track;
+    if (!track->carried && subscription->in_spec && subscription->subscriber->connected) {
+        track->carried = true;
+        track->publisher->tell = true;
+    }
+}
+
+void subscribe_flush(struct participant *p, struct effects *fx)
+{
+    if (!p->tell || p->conn == 0) { /* a client that is away hears it when it resumes */
+        return;
+    }
+    p->tell = false;
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        if (subscription->allowed != subscription->allowed_told) {
+            tell_permission(subscription, fx);
+        }
+    }
+    struct track *track;
+    DL_FOREACH(p->tracks, track)
+    {
+        if (track->carried && !track->carried_told) {
+            tell_subscribed(track, fx);
+        }
+    }
 }
 
 static void release_line(struct subscription *subscription)
@@ -88,7 +117,7 @@ static void release_line(struct subscription *subscription)
     spec_withdraw(subscription);
 }
 
-void subscribe_add(struct participant *p, struct track *track, struct effects *fx)
+void subscribe_add(struct participant *p, struct track *track)
 {
     if (track->publisher == p || !track->published || subscribe_find(p, track) != NULL ||
         !p->permission.can_subscribe) {
@@ -100,15 +129,15 @@ void subscribe_add(struct participant *p, struct track *track, struct effects *f
     subscription->track = track;
     subscription->subscriber = p;
     subscription->allowed = subscribe_permitted(track, p);
+    subscription->allowed_told = true;
     subscription->quality = LIVEKIT__VIDEO_QUALITY__HIGH;
     DL_APPEND(p->subscriptions, subscription);
     if (!subscription->allowed) {
-        tell_permission(subscription, fx);
+        p->tell = true;
         return;
     }
     p->renegotiate = true;
     p->asked_fruitless = 0;
-    tell_subscribed(track, fx);
 }
 
 void subscribe_remove(struct subscription *subscription)
@@ -118,7 +147,7 @@ void subscribe_remove(struct subscription *subscription)
     free(subscription);
 }
 
-void subscribe_auto(struct participant *p, struct effects *fx)
+void subscribe_auto(struct participant *p)
 {
     if (!p->auto_subscribe) {
         return;
@@ -127,7 +156,7 @@ void subscribe_auto(struct participant *p, struct effects *fx)
         struct track *track;
         DL_FOREACH(other->tracks, track)
         {
-            subscribe_add(p, track, fx);
+            subscribe_add(p, track);
         }
     }
 }
@@ -147,7 +176,7 @@ static void request_one(struct participant *p, const char *sid, bool subscribe, 
 {
     struct track *track = find_track(p->room, sid);
     if (track != NULL && subscribe) {
-        subscribe_add(p, track, fx);
+        subscribe_add(p, track);
     } else if (track != NULL) {
         struct subscription *subscription = subscribe_find(p, track);
         if (subscription != NULL) {
@@ -209,8 +238,7 @@ void subscribe_disable(struct participant *p, const char *track_sid)
     }
 }
 
-void subscribe_permission(struct participant *p, const Livekit__SubscriptionPermission *permission,
-                          struct effects *fx)
+void subscribe_permission(struct participant *p, const Livekit__SubscriptionPermission *permission)
 {
     if (p->subscription_permission != NULL) {
         livekit__subscription_permission__free_unpacked(p->subscription_permission, NULL);
@@ -225,10 +253,9 @@ void subscribe_permission(struct participant *p, const Livekit__SubscriptionPerm
                 continue;
             }
             subscription->allowed = allowed;
-            tell_permission(subscription, fx);
+            other->tell = true;
             if (allowed) {
                 other->renegotiate = true;
-                tell_subscribed(subscription->track, fx);
             } else {
                 release_line(subscription);
             }

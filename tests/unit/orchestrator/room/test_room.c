@@ -149,6 +149,66 @@ static void subscription_permission(void **state)
     world_fini(&world);
 }
 
+/* Goal: a client hears that it may not have a track after it heard of the track, and what was
+ * decided while it was away when it comes back. */
+static void permission_after_update(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    join(&world, 1, "alice", NULL);
+    join(&world, 2, "bob", NULL);
+    world_connected(&world, 1);
+    world_connected(&world, 2);
+    permit(&world, 1, false);
+    world_story(&world);
+    world_add_track(&world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    const char *update = strstr(world_story(&world), "conn 2 < update alice=active/1\n");
+    assert_non_null(update);
+    assert_non_null(strstr(update, "conn 2 < subscription_permission allowed=0\n"));
+
+    orch_disconnected(world.orch, world.now_us, 2);
+    permit(&world, 1, true);
+    assert_null(strstr(world_story(&world), "conn 2"));
+    world_join(&world, 3,
+               &(struct world_join){.room = "lobby", .identity = "bob", .reconnect = true});
+    update = strstr(world_story(&world), "conn 3 < update alice=active/1 bob=active/0\n");
+    assert_non_null(update);
+    assert_non_null(strstr(update, "conn 3 < subscription_permission allowed=1\n"));
+    world_fini(&world);
+}
+
+/* Goal: a publisher is told once that somebody receives its track, and not before: the subscriber's
+ * answer names it and its DTLS is up. */
+static void track_subscribed(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    join(&world, 1, "alice", NULL);
+    join(&world, 2, "bob", NULL);
+    world_connected(&world, 1);
+    world_add_track(&world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    assert_null(strstr(world_story(&world), "track_subscribed"));
+    world_offer(&world, 2, "chromium-publish.offer", 2);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 2 < answer 2 tracks=1\n"));
+    assert_null(strstr(story, "track_subscribed"));
+    world_connected(&world, 2);
+    assert_non_null(strstr(world_story(&world), "conn 1 < track_subscribed\n"));
+
+    join(&world, 3, "carol", NULL);
+    world_connected(&world, 3);
+    assert_null(strstr(world_story(&world), "track_subscribed"));
+    world_add_track(&world, 3, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    assert_null(strstr(world_story(&world), "track_subscribed"));
+    world_offer(&world, 1, "chromium-publish.offer", 3);
+    assert_non_null(strstr(world_story(&world), "conn 3 < track_subscribed\n"));
+    world_fini(&world);
+}
+
 /* Goal: reliable data reaches whom it names, once, and who joins just after it was sent. */
 static void data(void **state)
 {
@@ -353,6 +413,8 @@ int main(void)
         cmocka_unit_test(publishing_rights),
         cmocka_unit_test(hidden),
         cmocka_unit_test(subscription_permission),
+        cmocka_unit_test(permission_after_update),
+        cmocka_unit_test(track_subscribed),
         cmocka_unit_test(data),
         cmocka_unit_test(server_rpc),
         cmocka_unit_test(refresh),
