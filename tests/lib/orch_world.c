@@ -247,7 +247,14 @@ static void tell_effect(struct world *world, const struct effect *effect)
              effect->text == NULL ? "" : " ", effect->text == NULL ? "" : effect->text);
         break;
     case EFFECT_NODE_SEND:
-        tell_node(world, effect);
+        if (world->nodes_full) {
+            tell(world, "node %s is full", effect->name);
+            if (effect->text != NULL) {
+                orch_node_unsent(world->orch, world->now_us, effect->name, effect->text);
+            }
+        } else {
+            tell_node(world, effect);
+        }
         break;
     case EFFECT_FRONT_OPEN:
         tell(world, "front T%zu open", transport_number(world, effect->id));
@@ -342,10 +349,18 @@ void world_node(struct world *world, const char *id)
 
 void world_heartbeat(struct world *world, const char *id, uint64_t sequence)
 {
+    world_heartbeat_rooms(world, id, sequence, NULL, 0);
+}
+
+void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequence,
+                           Spillway__Control__RoomVersion **rooms, size_t count)
+{
     Spillway__Control__Load load = SPILLWAY__CONTROL__LOAD__INIT;
     Spillway__Control__Heartbeat beat = SPILLWAY__CONTROL__HEARTBEAT__INIT;
     beat.sequence = sequence;
     beat.load = &load;
+    beat.rooms = rooms;
+    beat.n_rooms = count;
     Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT;
     message.heartbeat = &beat;
@@ -416,7 +431,8 @@ static char *join_parameter(const struct world_join *join, char *offer)
     return text;
 }
 
-void world_join(struct world *world, uint64_t conn, const struct world_join *join)
+/* conn 0: only validated. */
+static void enter(struct world *world, uint64_t conn, const struct world_join *join)
 {
     struct token_video video = {.room_join = true, .room = join->room};
     if (join->grants != NULL) {
@@ -432,12 +448,27 @@ void world_join(struct world *world, uint64_t conn, const struct world_join *joi
                                     .protocol = "",
                                     .room = ""};
     int64_t started_us = start(world);
-    orch_connect(world->orch, world->now_us, conn, &request, "127.0.0.1");
+    if (conn == 0) {
+        orch_validate(world->orch, world->now_us, 1, &request);
+    } else {
+        orch_connect(world->orch, world->now_us, conn, &request, "127.0.0.1");
+    }
     drain(world, started_us);
 
     free(token);
     free(offer);
     free(parameter);
+}
+
+void world_join(struct world *world, uint64_t conn, const struct world_join *join)
+{
+    assert(conn != 0);
+    enter(world, conn, join);
+}
+
+void world_validate(struct world *world, const struct world_join *join)
+{
+    enter(world, 0, join);
 }
 
 void world_signal(struct world *world, uint64_t conn, const Livekit__SignalRequest *request)

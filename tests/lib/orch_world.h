@@ -30,6 +30,7 @@ struct world {
     Spillway__Control__RoomSpec *last_spec; /* owned */
     char *last_reply;                       /* body of the last REPLY, owned */
     int last_status;
+    bool nodes_full; /* what is sent to a node finds no place */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
     int64_t (*cpu_us)(void); /* NULL: no bench */
     int64_t spent_us;
@@ -47,6 +48,9 @@ const char *world_story(struct world *world);
 /* A node with two UDP ports and one TCP port registers. */
 void world_node(struct world *world, const char *id);
 void world_heartbeat(struct world *world, const char *id, uint64_t sequence);
+/* With rooms that the node says it holds. */
+void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequence,
+                           Spillway__Control__RoomVersion **rooms, size_t count);
 void world_event(struct world *world, const char *id, Spillway__Control__Event *event);
 
 struct world_join {
@@ -56,6 +60,7 @@ struct world_join {
     void (*grants)(struct token_video *video); /* NULL: roomJoin alone */
 };
 void world_join(struct world *world, uint64_t conn, const struct world_join *join);
+void world_validate(struct world *world, const struct world_join *join); /* the same, asked first */
 void world_signal(struct world *world, uint64_t conn, const Livekit__SignalRequest *request);
 void world_offer(struct world *world, uint64_t conn, const char *offer_file, uint32_t id);
 void world_offer_text(struct world *world, uint64_t conn, const char *offer, uint32_t id);

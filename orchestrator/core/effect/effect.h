@@ -21,7 +21,8 @@ enum effect_type {
                     NULL */
 
     /* Media nodes; name is the node's routing id. */
-    EFFECT_NODE_SEND, /* data: one OrchestratorMessage */
+    EFFECT_NODE_SEND, /* data: one OrchestratorMessage; text: the room (sid) whose spec it is, or
+                         NULL. If there is no place for it: orch_node_unsent() with that room */
 
     /* The front's DTLS and SCTP; id is the transport. */
     EFFECT_FRONT_OPEN,   /* text: the client's fingerprint, "sha-256 AB:CD:..." */

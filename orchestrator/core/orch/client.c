@@ -181,7 +181,8 @@ void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
     }
     if (err != 0) {
         effect_reply(&orch->fx, request, status_of(err), "text/plain; charset=utf-8", reason);
-    } else if (room == NULL && !orch_ready(orch, ready_reason, sizeof(ready_reason))) {
+    } else if ((room == NULL || orch_room_waits(orch, room)) &&
+               !orch_ready(orch, ready_reason, sizeof(ready_reason))) {
         effect_reply(&orch->fx, request, HTTP_UNAVAILABLE, "text/plain; charset=utf-8",
                      ready_reason);
     } else {

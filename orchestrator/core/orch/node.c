@@ -108,10 +108,20 @@ static void place_waiting(struct orch *orch)
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
-        const struct registry_node *node = registry_get(orch->registry, room_node(entry->room));
-        if ((node == NULL || node->state == REGISTRY_GONE) &&
-            orch_room_place(orch, entry, NULL) == 0) {
+        if (orch_room_waits(orch, entry) && orch_room_place(orch, entry, NULL) == 0) {
             orch_settle(orch, entry);
+        }
+    }
+}
+
+/* Rooms that a node holds and should not: they moved away while it did not listen. */
+static void drop_strangers(struct orch *orch, const char *id,
+                           Spillway__Control__RoomVersion *const *rooms, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct room_entry *entry = orch_room_by_sid(orch, rooms[i]->room);
+        if (entry == NULL || strcmp(room_node(entry->room), id) != 0) {
+            send_drop(orch, id, rooms[i]);
         }
     }
 }
@@ -138,12 +148,7 @@ static void registered(struct orch *orch, const char *id,
     detector_node_registered(orch->detector, orch->now_us, id);
     orch_judge(orch);
     send_registered(orch, id, "");
-    for (size_t i = 0; i < registration->n_rooms; i++) {
-        struct room_entry *entry = orch_room_by_sid(orch, registration->rooms[i]->room);
-        if (entry == NULL || strcmp(room_node(entry->room), id) != 0) {
-            send_drop(orch, id, registration->rooms[i]);
-        }
-    }
+    drop_strangers(orch, id, registration->rooms, registration->n_rooms);
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
@@ -179,6 +184,37 @@ static void store_load(struct orch *orch, const char *id)
     json_decref(json);
 }
 
+/* The node reads again: what found no place in its queue goes out whole. */
+static void resend_specs(struct orch *orch, const char *id)
+{
+    struct node_entry *node;
+    HASH_FIND_STR(orch->nodes, id, node);
+    if (node == NULL || !node->specs_unsent) {
+        return;
+    }
+    node->specs_unsent = false;
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        if (entry->spec_unsent && strcmp(room_node(entry->room), id) == 0) {
+            entry->spec_unsent = false;
+            room_respec(entry->room, &orch->fx);
+            orch_settle(orch, entry);
+        }
+    }
+}
+
+void orch_node_unsent(struct orch *orch, int64_t now_us, const char *id, const char *room)
+{
+    orch_tick(orch, now_us);
+    struct room_entry *entry = orch_room_by_sid(orch, room);
+    struct node_entry *node;
+    HASH_FIND_STR(orch->nodes, id, node);
+    if (entry != NULL && node != NULL && strcmp(room_node(entry->room), id) == 0) {
+        entry->spec_unsent = node->specs_unsent = true;
+    }
+}
+
 static void heartbeat(struct orch *orch, const char *id, const Spillway__Control__Heartbeat *beat)
 {
     struct registry_load load = {0};
@@ -205,6 +241,8 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
     message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_HEARTBEAT_ACK;
     message.heartbeat_ack = &ack;
     send_to_node(orch, id, &message);
+    resend_specs(orch, id);
+    drop_strangers(orch, id, beat->rooms, beat->n_rooms);
     if (beat->sequence % BEATS_PER_STORING == 0) {
         store_load(orch, id);
     }

@@ -226,10 +226,19 @@ int orch_room_place(struct orch *orch, struct room_entry *entry, const char *nod
     return 0;
 }
 
+bool orch_room_waits(const struct orch *orch, const struct room_entry *entry)
+{
+    const struct registry_node *node = registry_get(orch->registry, room_node(entry->room));
+    return node == NULL || node->state == REGISTRY_GONE;
+}
+
 int orch_room_open(struct orch *orch, const char *name, struct room_entry **out)
 {
     struct room_entry *entry = orch_room(orch, name);
     if (entry != NULL) {
+        if (orch_room_waits(orch, entry) && orch_room_place(orch, entry, NULL) != 0) {
+            return ERR_FULL;
+        }
         *out = entry;
         return 0;
     }

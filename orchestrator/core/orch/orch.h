@@ -66,6 +66,9 @@ void orch_disconnected(struct orch *orch, int64_t now_us, uint64_t conn);
 /* A NodeMessage from the node with this routing id, whose key is known under this name. */
 void orch_node_message(struct orch *orch, int64_t now_us, const char *node, struct bytes message);
 void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node);
+/* A NODE_SEND with this room (its text) found no place in the node's queue: the room goes out whole
+ * after the node's next heartbeat, which shows that it reads again. */
+void orch_node_unsent(struct orch *orch, int64_t now_us, const char *node, const char *room);
 
 /* ---- Store --------------------------------------------------------------------------------- */
 

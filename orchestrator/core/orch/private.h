@@ -18,6 +18,7 @@ struct room_entry {
     const char *name; /* the room's */
     char sid[ID_MAX];
     int64_t deadline_us;
+    bool spec_unsent;      /* a spec found no place in its node's queue */
     UT_hash_handle hh;     /* by name */
     UT_hash_handle by_sid; /* nodes speak of sids */
 };
@@ -39,6 +40,7 @@ struct transport_entry {
 struct node_entry {
     char id[REGISTRY_NAME_MAX];
     Spillway__Control__Register *info;
+    bool specs_unsent; /* for some of its rooms */
     UT_hash_handle hh;
 };
 
@@ -74,9 +76,11 @@ void orch_tick(struct orch *orch, int64_t now_us); /* every input begins with it
 void orch_settle(struct orch *orch, struct room_entry *entry);
 struct room_entry *orch_room(const struct orch *orch, const char *name);
 struct room_entry *orch_room_by_sid(const struct orch *orch, const char *sid);
-/* The room, created and placed if need be. ERR_FULL: no node takes it. */
+/* The room, created and placed if need be. ERR_FULL: no node takes it; a room whose node died is
+ * left waiting. */
 MUST_CHECK int orch_room_open(struct orch *orch, const char *name, struct room_entry **out);
 MUST_CHECK int orch_room_place(struct orch *orch, struct room_entry *entry, const char *node_id);
+bool orch_room_waits(const struct orch *orch, const struct room_entry *entry); /* for a live node */
 void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__DisconnectReason reason);
 void orch_judge(struct orch *orch); /* after every word to the detector: acts on its verdicts */
 int64_t orch_wall_s(const struct orch *orch);

@@ -269,9 +269,11 @@ static void send_spec(const char *node, Spillway__Control__RoomSpec *spec, struc
     size_t len = spillway__control__orchestrator_message__get_packed_size(&message);
     uint8_t *data = mem_alloc(len + 1);
     spillway__control__orchestrator_message__pack(&message, data);
-    effects_take(
-        fx,
-        (struct effect){.type = EFFECT_NODE_SEND, .name = mem_str(node), .data = data, .len = len});
+    effects_take(fx, (struct effect){.type = EFFECT_NODE_SEND,
+                                     .name = mem_str(node),
+                                     .text = mem_str(spec->room),
+                                     .data = data,
+                                     .len = len});
 }
 
 static void allocate(struct building *b, const struct room *room)

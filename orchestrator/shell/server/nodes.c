@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Media nodes on the bus: control messages to and from the core, tunnel frames to the front. A node
- * whose connection breaks is reported at once; one whose queue is full loses a message, which its
- * next acknowledgement reveals.
+ * whose connection breaks is reported at once; one whose queue is full loses a message, which the
+ * core is told if it was a room's spec.
  */
 #include "orchestrator/shell/server/internal.h"
 
@@ -36,6 +36,9 @@ void nodes_send(struct server *server, const struct effect *effect)
     if (err != 0) {
         log_write(server->log, LOG_WARN, "node_send_failed node=%s err=\"%s\"", effect->name,
                   err_text(err));
+        if (effect->text != NULL) {
+            orch_node_unsent(server->orch, server_now(), effect->name, effect->text);
+        }
     }
 }
 

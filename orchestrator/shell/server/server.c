@@ -4,9 +4,9 @@
  * calls of shells, and the front's outputs into inputs of the core, until both are silent.
  *
  * Failure modes: a port that is taken or a key that cannot be read stops the start. Redis away: the
- * store drops hints and is refilled later. A node's queue full: the core's spec is lost, which the
- * node's next acknowledgement reveals (NEED_WHOLE). A client that does not read: its WebSocket or
- * its transport is closed.
+ * store drops hints and is refilled later. A node's queue full: the core's spec is lost, and sent
+ * whole after the node's next heartbeat. A client that does not read: its WebSocket or its
+ * transport is closed.
  */
 #include "common/base/openssl.h" /* before base.h */
 

@@ -196,16 +196,18 @@ class Alone(Case):
         node = self.cluster.nodes[0]
         node.kill()
         wait("it is gone", lambda: self.state("node-1") == "gone")
-        refused = Ws(self.cluster.orchestrator, path(join_token("other", "me"), join_request()))
-        self.assertEqual(refused.answer.status, 503)
-        refused.s.close()
-        self.assertIn(b"node", refused.answer.body)
-        self.assertEqual(metrics(self.cluster.orchestrator)['refused_total{reason="no_node"}'], 1)
-        late = Participant(self.cluster.orchestrator, "calm", "late")
-        self.participants.append(late)
+        for room in ("calm", "other"):  # one that waits for a node, and one that would be new
+            refused = Ws(self.cluster.orchestrator, path(join_token(room, "me"), join_request()))
+            self.assertEqual(refused.answer.status, 503)
+            refused.s.close()
+            self.assertIn(b"node", refused.answer.body)
+            self.assertGreater(int(refused.answer.headers["retry-after"]), 0)
+        self.assertEqual(metrics(self.cluster.orchestrator)['refused_total{reason="no_node"}'], 2)
+        self.assertEqual(p.ping()[0], [], "who is there waits")
         node.start()
         self.cluster.wait_ready(node)
         self.moves_along(p, node)
+        self.join("calm")
         self.assertEqual(self.cluster.rooms(), {"calm": "node-1"})
 
     def test_drain_of_the_last(self):

@@ -283,6 +283,73 @@ static void refusals(void **state)
     world_fini(&world);
 }
 
+/* Goal: a spec that found no place in a node's queue goes out whole with the node's next heartbeat,
+ * once; and a node that did not hear that a room left it is told again. */
+static void full_queue(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    world.nodes_full = true;
+    join(&world, 2, "bob", "chromium-join.offer");
+    assert_non_null(strstr(world_story(&world), "node ND_a is full\n"));
+    world_heartbeat(&world, "ND_a", 1); /* still */
+    world_story(&world);
+    world.nodes_full = false;
+    world_heartbeat(&world, "ND_a", 2);
+    assert_string_equal(world_story(&world),
+                        "node ND_a < spec v8 base=0 t=2 k=2 s=2 -t=0 -k=0 -s=0\n");
+    world_heartbeat(&world, "ND_a", 3);
+    assert_string_equal(world_story(&world), "");
+
+    world_node(&world, "ND_b");
+    Spillway__Control__RoomVersion held = SPILLWAY__CONTROL__ROOM_VERSION__INIT, *rooms[] = {&held};
+    held.room = world.last_room;
+    held.epoch = world.last_epoch;
+    held.version = world.last_spec->version;
+    world.nodes_full = true;
+    move_to(&world, "ND_b");
+    world.nodes_full = false;
+    world_heartbeat(&world, "ND_b", 1);
+    world_story(&world);
+    world_heartbeat_rooms(&world, "ND_a", 4, rooms, ARRAY_LEN(rooms));
+    assert_string_equal(world_story(&world),
+                        "node ND_a < drop v9 base=0 t=0 k=0 s=0 -t=0 -k=0 -s=0\n");
+    world_heartbeat_rooms(&world, "ND_b", 2, rooms, ARRAY_LEN(rooms));
+    assert_string_equal(world_story(&world), "");
+    world_fini(&world);
+}
+
+/* Goal: nobody is let into a room that has no node and gets none; who is in it waits, and is served
+ * by the node that comes. */
+static void room_without_node(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    join(&world, 2, "bob", "chromium-join.offer");
+    assert_string_equal(world_story(&world),
+                        "conn 2 refuse 503 no media node can take this room now\n");
+    const struct world_join bob = {.room = "lobby", .identity = "bob"};
+    world_validate(&world, &bob);
+    assert_int_equal(world.last_status, 503);
+
+    resume_alice(&world, 3);
+    assert_non_null(strstr(world_story(&world), "conn 3 < reconnect last_seq=0\n"));
+    world_node(&world, "ND_b");
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 3 < trickle udp\n"));
+    assert_non_null(strstr(story, "node ND_b < spec"));
+    join(&world, 4, "bob", "chromium-join.offer");
+    assert_non_null(strstr(world_story(&world), "conn 4 < join bob others=1\n"));
+    world_validate(&world, &bob);
+    assert_int_equal(world.last_status, 200);
+    world_fini(&world);
+}
+
 /* Goal: signalling lost and back: the session is as it was; unknown sessions are told to start
  * over. */
 static void resume(void **state)
@@ -420,6 +487,8 @@ int main(void)
         cmocka_unit_test(unsubscribe_track),
         cmocka_unit_test(move_room),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(full_queue),
+        cmocka_unit_test(room_without_node),
         cmocka_unit_test(resume),
         cmocka_unit_test(duplicate_identity),
         cmocka_unit_test(timeouts),
