@@ -326,12 +326,24 @@ static void node_says(struct world *world, const char *id,
 
 void world_node(struct world *world, const char *id)
 {
-    Spillway__Control__Endpoint udp = SPILLWAY__CONTROL__ENDPOINT__INIT, udp2 = udp, tcp = udp;
-    udp.ip = udp2.ip = tcp.ip = "127.0.0.1";
-    udp.port = tcp.port = 4000;
-    udp2.port = 4001;
-    tcp.protocol = SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP;
-    Spillway__Control__Endpoint *endpoints[] = {&udp, &tcp, &udp2};
+    char ip[32];
+    snprintf(ip, sizeof(ip), "127.0.0.%d", id[strlen(id) - 1] - 'a' + 1);
+    world_node_at(world, id, (const char *const[]){ip}, 1);
+}
+
+void world_node_at(struct world *world, const char *id, const char *const *ips, size_t count)
+{
+    Spillway__Control__Endpoint all[12], *endpoints[ARRAY_LEN(all)];
+    assert(count * 3 <= ARRAY_LEN(all));
+    for (size_t i = 0; i < count * 3; i++) { /* in the order in which nodes tell them */
+        spillway__control__endpoint__init(&all[i]);
+        size_t kind = i / count; /* two of UDP, one of TCP */
+        all[i].ip = (char *)ips[i % count];
+        all[i].port = kind == 1 ? 4001 : 4000;
+        all[i].protocol = kind == 2 ? SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP
+                                    : SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP;
+        endpoints[i] = &all[i];
+    }
     Spillway__Control__Register hello = SPILLWAY__CONTROL__REGISTER__INIT;
     hello.node_id = (char *)id;
     hello.name = (char *)id;
@@ -340,7 +352,7 @@ void world_node(struct world *world, const char *id)
     hello.protocol = 1;
     hello.capacity = 1000;
     hello.endpoints = endpoints;
-    hello.n_endpoints = ARRAY_LEN(endpoints);
+    hello.n_endpoints = count * 3;
     Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_REGISTER;
     message.register_ = &hello;

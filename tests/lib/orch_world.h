@@ -45,8 +45,10 @@ void world_advance(struct world *world, int64_t us);
 /* What was done since the last call; valid until the next. */
 const char *world_story(struct world *world);
 
-/* A node with two UDP ports and one TCP port registers. */
+/* A node with UDP ports 4000 and 4001 and TCP port 4000 registers, at 127.0.0.1 if its id ends in
+ * a, 127.0.0.2 if in b. */
 void world_node(struct world *world, const char *id);
+void world_node_at(struct world *world, const char *id, const char *const *ips, size_t count);
 void world_heartbeat(struct world *world, const char *id, uint64_t sequence);
 /* With rooms that the node says it holds. */
 void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequence,

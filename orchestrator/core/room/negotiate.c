@@ -15,75 +15,93 @@
 
 /* ---- Candidates ---------------------------------------------------------------------------- */
 
-static uint32_t *used_mask(struct participant *p)
+static bool was_given(const struct participant *p, const Spillway__Control__Endpoint *endpoint)
 {
+    bool tcp = endpoint->protocol == SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP;
     for (size_t i = 0; i < p->used_count; i++) {
-        if (strcmp(p->used[i].node, p->room->node) == 0) {
-            return &p->used[i].mask;
+        const struct used_address *used = &p->used[i];
+        if (used->port == endpoint->port && used->tcp == tcp &&
+            strcmp(used->ip, endpoint->ip) == 0) {
+            return true;
         }
     }
-    if (p->used_count == USED_NODES_MAX) { /* forget the oldest; it is long closed */
-        memmove(p->used, p->used + 1, (USED_NODES_MAX - 1) * sizeof(*p->used));
-        p->used_count--;
-    }
-    struct used_endpoints *used = &p->used[p->used_count++];
-    *used = (struct used_endpoints){0};
-    snprintf(used->node, sizeof(used->node), "%s", p->room->node);
-    return &used->mask;
+    return false;
 }
 
-/* One endpoint of that protocol which this peer connection was not given before: going back to an
- * old one took Chromium 3.6 s and failed in Firefox. When all are used up: any, and not *fresh. */
-static const Spillway__Control__Endpoint *choose(struct participant *p, uint32_t *mask,
-                                                 Spillway__Control__Endpoint__Protocol protocol,
-                                                 bool *fresh)
+static bool is_of(const Spillway__Control__Endpoint *endpoint,
+                  Spillway__Control__Endpoint__Protocol protocol, uint32_t port)
+{
+    return endpoint->protocol == protocol && endpoint->port == port;
+}
+
+/* At none of the node's addresses. */
+static bool is_fresh(const struct participant *p, Spillway__Control__Endpoint__Protocol protocol,
+                     uint32_t port)
 {
     const Spillway__Control__Register *node = p->room->node_info;
-    const Spillway__Control__Endpoint *any = NULL;
-    size_t count = MIN(node->n_endpoints, 32);
-    uint8_t start;
-    p->room->config->random.fill(p->room->config->random.arg, &start, 1);
-    for (size_t i = 0; i < count; i++) {
-        size_t at = (start + i) % count;
-        if (node->endpoints[at]->protocol != protocol) {
-            continue;
-        }
-        any = node->endpoints[at];
-        if ((*mask & 1u << at) == 0) {
-            *mask |= 1u << at;
-            *fresh = true;
-            return any;
+    for (size_t i = 0; i < node->n_endpoints; i++) {
+        if (is_of(node->endpoints[i], protocol, port) && was_given(p, node->endpoints[i])) {
+            return false;
         }
     }
-    *fresh = false;
-    return any;
+    return true;
 }
 
-static void add_candidate(struct session *session, const Spillway__Control__Endpoint *endpoint)
+/* 0: there is none left. */
+static uint32_t choose_port(const struct participant *p,
+                            Spillway__Control__Endpoint__Protocol protocol)
 {
-    if (endpoint == NULL) {
-        return;
+    const Spillway__Control__Register *node = p->room->node_info;
+    uint8_t start;
+    p->room->config->random.fill(p->room->config->random.arg, &start, 1);
+    for (size_t i = 0; i < node->n_endpoints; i++) {
+        const Spillway__Control__Endpoint *endpoint =
+            node->endpoints[(start + i) % node->n_endpoints];
+        if (endpoint->protocol == protocol && is_fresh(p, protocol, endpoint->port)) {
+            return endpoint->port;
+        }
     }
+    return 0;
+}
+
+static void give(struct participant *p, const Spillway__Control__Endpoint *endpoint,
+                 uint32_t priority)
+{
+    struct session *session = &p->session;
     bool tcp = endpoint->protocol == SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP;
     struct sdp_candidate *candidate = &session->candidates[session->candidate_count++];
-    *candidate = (struct sdp_candidate){
-        .port = (uint16_t)endpoint->port,
-        .tcp = tcp,
-        .priority = tcp ? session->priority - TCP_PRIORITY_BELOW : session->priority,
-    };
+    *candidate =
+        (struct sdp_candidate){.port = (uint16_t)endpoint->port, .tcp = tcp, .priority = priority};
     snprintf(candidate->ip, sizeof(candidate->ip), "%s", endpoint->ip);
+    p->used = mem_grow(p->used, p->used_count + 1, sizeof(*p->used));
+    struct used_address *used = &p->used[p->used_count++];
+    *used = (struct used_address){.port = (uint16_t)endpoint->port, .tcp = tcp};
+    snprintf(used->ip, sizeof(used->ip), "%s", endpoint->ip);
+}
+
+static void give_port(struct participant *p, Spillway__Control__Endpoint__Protocol protocol,
+                      uint32_t priority)
+{
+    const Spillway__Control__Register *node = p->room->node_info;
+    uint32_t port = choose_port(p, protocol);
+    size_t most = p->session.candidate_count + SESSION_CANDIDATES_MAX / 2;
+    for (size_t i = 0; port != 0 && i < node->n_endpoints; i++) {
+        if (is_of(node->endpoints[i], protocol, port) && p->session.candidate_count < most &&
+            p->used_count < USED_MAX) {
+            give(p, node->endpoints[i], priority--);
+        }
+    }
 }
 
 bool negotiate_choose_candidates(struct participant *p)
 {
     struct session *session = &p->session;
-    uint32_t *mask = used_mask(p);
     session->candidate_count = 0;
-    session->priority++;
-    bool fresh_udp, fresh_tcp;
-    add_candidate(session, choose(p, mask, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP, &fresh_udp));
-    add_candidate(session, choose(p, mask, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP, &fresh_tcp));
-    return fresh_udp || fresh_tcp;
+    session->priority += SESSION_CANDIDATES_MAX;
+    give_port(p, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP, session->priority);
+    give_port(p, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP,
+              session->priority - TCP_PRIORITY_BELOW);
+    return session->candidate_count > 0;
 }
 
 void negotiate_trickle(struct participant *p, struct effects *fx)

@@ -188,6 +188,7 @@ void participant_free(struct participant *p)
     if (p->subscription_permission != NULL) {
         livekit__subscription_permission__free_unpacked(p->subscription_permission, NULL);
     }
+    free(p->used);
     free(p->identity);
     free(p->name);
     free(p->metadata);

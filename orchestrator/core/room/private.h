@@ -13,9 +13,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#define LAYERS_MAX     3
-#define USED_NODES_MAX 16  /* nodes whose endpoints a client is known to have been given */
-#define RPC_CALLS_MAX  256 /* PerformRpc calls in flight, per room */
+#define LAYERS_MAX    3
+#define USED_MAX      128 /* addresses given to one peer connection; then it restarts its ICE */
+#define RPC_CALLS_MAX 256 /* PerformRpc calls in flight, per room */
 
 struct attribute {
     char *name, *value;
@@ -89,9 +89,12 @@ struct data_subscription {
     struct data_subscription *prev, *next;
 };
 
-struct used_endpoints {
-    char node[ID_MAX];
-    uint32_t mask; /* bit i: Register.endpoints[i] was given to this peer connection */
+/* A node's address that a peer connection was given. Nodes come back under another id at the same
+ * addresses, so they count by themselves. */
+struct used_address {
+    char ip[46];
+    uint16_t port;
+    bool tcp;
 };
 
 struct participant {
@@ -124,7 +127,7 @@ struct participant {
     Spillway__Control__SrtpKeys *keys;    /* owned, NULL before the handshake */
     Spillway__Control__Endpoint *address; /* owned: where the node saw it, NULL unknown */
     uint32_t check_priority;              /* of the node's checks after a move, 0 none */
-    struct used_endpoints used[USED_NODES_MAX];
+    struct used_address *used;            /* owned; since its last ICE restart */
     size_t used_count;
     bool renegotiate;                  /* the next flush asks the client for an offer */
     uint32_t asked_audio, asked_video; /* sections asked for and not yet offered */
@@ -244,7 +247,12 @@ MUST_CHECK int negotiate_offer(struct participant *p, int64_t now_us,
                                const Livekit__SessionDescription *offer, struct effects *fx,
                                char reason[SDP_REASON_MAX]);
 void negotiate_flush(struct participant *p, struct effects *fx);
-/* False: this peer connection had all of the node's addresses before. Only an ICE restart helps. */
+/* Candidates at the room's node: one of its UDP ports, at random because each is a socket with a
+ * buffer of its own, and its TCP port, each at every address that the node advertises, in the
+ * node's order, the first preferred; the client takes the family it can. Never an ip:port that this
+ * peer connection had before (architecture.md §2.3): going back to an old one took Chromium 3.6 s
+ * and failed in Firefox. False: it had them all; there are no candidates, only an ICE restart
+ * helps. */
 bool negotiate_choose_candidates(struct participant *p);
 void negotiate_trickle(struct participant *p, struct effects *fx);
 

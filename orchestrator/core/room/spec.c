@@ -380,7 +380,7 @@ static void move_participant(struct participant *p, int64_t now_us, struct effec
         return;
     }
     bool fresh = negotiate_choose_candidates(p);
-    p->check_priority = p->session.candidates[0].priority;
+    p->check_priority = fresh ? p->session.candidates[0].priority : 0;
     p->media_lost = false;
     effect_front_route(fx, p->session.transport, p->room->node);
     if (!fresh) {

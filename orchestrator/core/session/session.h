@@ -19,9 +19,10 @@
 
 #define SESSION_UFRAG          9  /* bytes of ours, NUL included: 8 characters, 47 bits */
 #define SESSION_PWD            25 /* 24 characters, 142 bits; RFC 8445 asks for 128 */
-#define SESSION_CANDIDATES_MAX 4
-#define SESSION_PRIORITY_START                                                                     \
-    1000000 /* of candidates; every move adds one (architecture.md §6.4) */
+#define SESSION_CANDIDATES_MAX 16 /* UDP and TCP at each of a node's addresses */
+/* Priorities of candidates: no two alike, and with every move all of them above the last node's
+ * (architecture.md §6.4): each move adds SESSION_CANDIDATES_MAX. */
+#define SESSION_PRIORITY_START 1000000
 
 enum session_role {
     SESSION_IDLE,      /* nobody sends here */
@@ -68,8 +69,8 @@ struct session {
 
     struct sdp_candidate candidates[SESSION_CANDIDATES_MAX]; /* of the present node */
     size_t candidate_count;
-    uint32_t priority;
-    uint64_t version; /* answers written */
+    uint32_t priority; /* the highest given so far */
+    uint64_t version;  /* answers written */
 };
 
 void session_init(struct session *session);

@@ -151,7 +151,7 @@ static void move_room(void **state)
     assert_int_not_equal(world.last_spec->subscriptions[0]->ssrc, old_ssrc);
     assert_true(world.last_spec->transports[0]->check_priority > 1000001);
     assert_int_equal(world.last_spec->tracks[1]->n_layers, 3);
-    assert_string_equal(world.last_spec->transports[0]->local->ip, "127.0.0.1");
+    assert_string_equal(world.last_spec->transports[0]->local->ip, "127.0.0.2");
     assert_int_equal(world.last_spec->transports[0]->srtp->client_key.len, 28);
     world_fini(&world);
 }
@@ -243,6 +243,70 @@ static void addresses_used_up(void **state)
     world_story(&world);
     move_to(&world, "ND_b");
     assert_non_null(strstr(world_story(&world), "conn 2 < trickle udp\n"));
+    world_fini(&world);
+}
+
+/* Goal: a node that comes back under another id at its old addresses is no new node to a client: it
+ * is given what is left of them, UDP or TCP, and nothing a second time. */
+static void addresses_outlive_ids(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    join(&world, 1, "alice", "chromium-join.offer");
+    world_connected(&world, 1);
+    world_node(&world, "ND_b");
+    move_to(&world, "ND_b");
+    arrive(&world, "ND_b");
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    world_node_at(&world, "ND_c", (const char *const[]){"127.0.0.1"}, 1);
+    world_story(&world);
+    move_to(&world, "ND_c");
+    arrive(&world, "ND_c");
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < trickle udp\n"));
+    assert_null(strstr(story, "trickle tcp"));
+    move_to(&world, "ND_b");
+    arrive(&world, "ND_b");
+    assert_null(strstr(world_story(&world), "leave"));
+    move_to(&world, "ND_c");
+    story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < leave reason=14 action=1\n"));
+    assert_null(strstr(story, "trickle"));
+    world_fini(&world);
+}
+
+static size_t occurrences(const char *text, const char *part)
+{
+    size_t count = 0;
+    while ((text = strstr(text, part)) != NULL) {
+        count++;
+        text++;
+    }
+    return count;
+}
+
+/* Goal: a client is given one port of a node at all of its addresses, the first preferred. */
+static void several_addresses(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    static const char *const ips[] = {"192.0.2.1", "2001:db8::1", "192.0.2.2"};
+    world_node_at(&world, "ND_a", ips, ARRAY_LEN(ips));
+    join(&world, 1, "alice", "chromium-join.offer");
+    const char *answer = world.last_answer;
+    unsigned port = world.last_spec->transports[0]->local->port;
+    assert_int_equal(occurrences(answer, "a=candidate"), 6);
+    for (size_t i = 0; i < ARRAY_LEN(ips); i++) {
+        char udp[80], tcp[80];
+        snprintf(udp, sizeof(udp), " udp %zu %s %u typ host", 1000016 - i, ips[i], port);
+        snprintf(tcp, sizeof(tcp), " tcp %zu %s 4000 typ host", 500016 - i, ips[i]);
+        assert_int_equal(occurrences(answer, udp), 1);
+        assert_int_equal(occurrences(answer, tcp), 1);
+    }
+    assert_string_equal(world.last_spec->transports[0]->local->ip, "192.0.2.1");
     world_fini(&world);
 }
 
@@ -496,6 +560,8 @@ int main(void)
         cmocka_unit_test(server_api),
         cmocka_unit_test(arrival),
         cmocka_unit_test(addresses_used_up),
+        cmocka_unit_test(addresses_outlive_ids),
+        cmocka_unit_test(several_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
