@@ -101,6 +101,7 @@ static void create_room(struct api_call *c, const Livekit__CreateRoomRequest *re
                                            .departure_timeout_s = request->departure_timeout,
                                            .max_participants = request->max_participants,
                                            .metadata = request->metadata});
+    room_begin(entry->room, c->orch->now_us, &c->orch->fx);
     succeed(c, &room_info(entry->room, &c->arena)->base);
     orch_settle(c->orch, entry);
 }

@@ -121,6 +121,7 @@ static void join(struct orch *orch, const struct room_join *join, const char *na
     }
     if (is_new) {
         configure(orch, entry, join->token);
+        room_begin(entry->room, orch->now_us, &orch->fx);
     }
     orch_conn_add(orch, join->conn, entry, join->token->identity);
     int err = room_join(entry->room, orch->now_us, join, &orch->fx, reason);

@@ -177,6 +177,7 @@ struct room {
     uint32_t empty_timeout_s, departure_timeout_s, max_participants;
     int64_t created_us;
     int64_t empty_since_us; /* TIME_NEVER while somebody is here */
+    bool begun;             /* room_started was posted */
     bool joined_once;
     bool closed;
     bool info_dirty;    /* room_update is due */

@@ -162,6 +162,14 @@ void room_configure(struct room *room, const struct room_settings *settings)
     }
 }
 
+void room_begin(struct room *room, int64_t now_us, struct effects *fx)
+{
+    if (!room->begun) {
+        room->begun = true;
+        webhook_room(room, now_us, "room_started", fx);
+    }
+}
+
 void room_set_metadata(struct room *room, const char *metadata)
 {
     char *copy = mem_str(metadata);
@@ -244,10 +252,7 @@ int room_join(struct room *room, int64_t now_us, const struct room_join *join, s
     }
     struct participant *p = participant_new(room, now_us, join);
     HASH_ADD_KEYPTR(hh, room->participants, p->identity, strlen(p->identity), p);
-    if (!room->joined_once) {
-        room->joined_once = true;
-        webhook_room(room, now_us, "room_started", fx);
-    }
+    room->joined_once = true;
     room->empty_since_us = TIME_NEVER;
     room->info_dirty = true;
     effect_accept(fx, p->conn);
@@ -458,7 +463,7 @@ void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason rea
         room_leave(room, now_us, p, reason, LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
     }
     spec_drop(room, fx);
-    if (room->joined_once) {
+    if (room->begun) {
         webhook_room(room, now_us, "room_finished", fx);
     }
     effect_room_gone(fx, room->name);

@@ -78,6 +78,9 @@ struct room_settings {
 };
 void room_configure(struct room *room, const struct room_settings *settings);
 
+/* Once it is configured: webhook room_started. Does nothing from the second time on. */
+void room_begin(struct room *room, int64_t now_us, struct effects *fx);
+
 /* Places the room on a node, or moves it there: keys and sessions go to the new node with fresh
  * SSRCs, clients get its candidates, the old node goes silent (architecture.md §6.4). */
 void room_place(struct room *room, int64_t now_us, const Spillway__Control__Register *node,

@@ -510,6 +510,39 @@ static void speakers(void **state)
     world_fini(&world);
 }
 
+/* Goal: a room begins when it is made, whoever makes it, with what it was made with; and ends if
+ * nobody comes. */
+static void room_made(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    world_story(&world);
+    world_twirp(&world, "CreateRoom", "{\"name\":\"lobby\",\"emptyTimeout\":60}");
+    assert_string_equal(world_story(&world),
+                        "webhook room_started\n"
+                        "reply 1 200\n"
+                        "node ND_a < spec v1 base=0 t=0 k=0 s=0 -t=0 -k=0 -s=0\n");
+    world_twirp(&world, "CreateRoom", "{\"name\":\"lobby\"}");
+    join(&world, 1, "alice", NULL);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < join alice"));
+    assert_null(strstr(story, "room_started"));
+    world_fini(&world);
+
+    world_init(&world);
+    world_node(&world, "ND_a");
+    world_twirp(&world, "CreateRoom", "{\"name\":\"nobody\",\"emptyTimeout\":60}");
+    world_story(&world);
+    world_advance(&world, TIME_MS(59900));
+    assert_null(strstr(world_story(&world), "room_finished"));
+    world_heartbeat(&world, "ND_a", 1);
+    world_advance(&world, TIME_MS(200));
+    assert_non_null(strstr(world_story(&world), "webhook room_finished\n"));
+    world_fini(&world);
+}
+
 /* Goal: the server API acts on rooms and answers with what LiveKit's SDKs expect. */
 static void server_api(void **state)
 {
@@ -546,21 +579,14 @@ static void server_api(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_join),
-        cmocka_unit_test(publish_and_subscribe),
-        cmocka_unit_test(unsubscribe_track),
-        cmocka_unit_test(move_room),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(full_queue),
-        cmocka_unit_test(room_without_node),
-        cmocka_unit_test(resume),
-        cmocka_unit_test(duplicate_identity),
-        cmocka_unit_test(timeouts),
-        cmocka_unit_test(speakers),
-        cmocka_unit_test(server_api),
-        cmocka_unit_test(arrival),
-        cmocka_unit_test(addresses_used_up),
-        cmocka_unit_test(addresses_outlive_ids),
+        cmocka_unit_test(first_join),         cmocka_unit_test(publish_and_subscribe),
+        cmocka_unit_test(unsubscribe_track),  cmocka_unit_test(move_room),
+        cmocka_unit_test(refusals),           cmocka_unit_test(full_queue),
+        cmocka_unit_test(room_without_node),  cmocka_unit_test(resume),
+        cmocka_unit_test(duplicate_identity), cmocka_unit_test(timeouts),
+        cmocka_unit_test(speakers),           cmocka_unit_test(room_made),
+        cmocka_unit_test(server_api),         cmocka_unit_test(arrival),
+        cmocka_unit_test(addresses_used_up),  cmocka_unit_test(addresses_outlive_ids),
         cmocka_unit_test(several_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
