@@ -344,6 +344,12 @@ void world_node_at(struct world *world, const char *id, const char *const *ips, 
                                     : SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP;
         endpoints[i] = &all[i];
     }
+    world_register(world, id, endpoints, count * 3);
+}
+
+void world_register(struct world *world, const char *id, Spillway__Control__Endpoint **endpoints,
+                    size_t count)
+{
     Spillway__Control__Register hello = SPILLWAY__CONTROL__REGISTER__INIT;
     hello.node_id = (char *)id;
     hello.name = (char *)id;
@@ -352,7 +358,7 @@ void world_node_at(struct world *world, const char *id, const char *const *ips, 
     hello.protocol = 1;
     hello.capacity = 1000;
     hello.endpoints = endpoints;
-    hello.n_endpoints = count * 3;
+    hello.n_endpoints = count;
     Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_REGISTER;
     message.register_ = &hello;

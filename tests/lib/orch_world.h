@@ -49,6 +49,8 @@ const char *world_story(struct world *world);
  * a, 127.0.0.2 if in b. */
 void world_node(struct world *world, const char *id);
 void world_node_at(struct world *world, const char *id, const char *const *ips, size_t count);
+void world_register(struct world *world, const char *id, Spillway__Control__Endpoint **endpoints,
+                    size_t count);
 void world_heartbeat(struct world *world, const char *id, uint64_t sequence);
 /* With rooms that the node says it holds. */
 void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequence,

@@ -2,6 +2,7 @@
  *
  * Media nodes: registration, heartbeats, acknowledgements and events.
  */
+#include "common/net/net.h"
 #include "orchestrator/core/orch/private.h"
 #include "proto/wire/wire.h"
 
@@ -67,12 +68,57 @@ static void keep_info(struct orch *orch, const char *id,
     assert(entry->info != NULL);
 }
 
-static const char *add_to_registry(struct orch *orch, const char *id,
-                                   const Spillway__Control__Register *registration)
+/* Why a registration is refused; text NULL: it is not. */
+struct refusal {
+    int why; /* ORCH_NODE_REFUSED_* */
+    const char *text;
+};
+
+static struct refusal check_endpoints(const Spillway__Control__Register *registration)
+{
+    if (registration->n_endpoints == 0 || registration->n_endpoints > REGISTRY_ENDPOINTS_MAX) {
+        return (struct refusal){ORCH_NODE_REFUSED_ENDPOINT, "1 to 136 endpoints are needed"};
+    }
+    for (size_t i = 0; i < registration->n_endpoints; i++) {
+        const Spillway__Control__Endpoint *endpoint = registration->endpoints[i];
+        struct net_addr addr;
+        if (endpoint->port == 0 || endpoint->port > UINT16_MAX) {
+            return (struct refusal){ORCH_NODE_REFUSED_ENDPOINT,
+                                    "the port of an endpoint is not from 1 to 65535"};
+        }
+        if (net_from_text(&addr, endpoint->ip, 0) != 0) {
+            return (struct refusal){ORCH_NODE_REFUSED_ENDPOINT,
+                                    "the ip of an endpoint is not a numeric address"};
+        }
+        if (endpoint->protocol != SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP &&
+            endpoint->protocol != SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP) {
+            return (struct refusal){ORCH_NODE_REFUSED_ENDPOINT,
+                                    "the protocol of an endpoint is neither UDP nor TCP"};
+        }
+    }
+    return (struct refusal){0};
+}
+
+static struct refusal check_registration(const char *id,
+                                         const Spillway__Control__Register *registration)
+{
+    if (registration->protocol != PROTOCOL) {
+        return (struct refusal){ORCH_NODE_REFUSED_PROTOCOL, "control protocol 1 is spoken here"};
+    }
+    if (strcmp(registration->node_id, id) != 0) {
+        return (struct refusal){ORCH_NODE_REFUSED_IDENTITY, "node_id is not the routing id"};
+    }
+    if (strlen(id) >= ID_MAX) {
+        return (struct refusal){ORCH_NODE_REFUSED_IDENTITY, "node_id has more than 23 bytes"};
+    }
+    return check_endpoints(registration);
+}
+
+static struct refusal add_to_registry(struct orch *orch, const char *id,
+                                      const Spillway__Control__Register *registration)
 {
     struct registry_endpoint endpoints[REGISTRY_ENDPOINTS_MAX];
-    size_t count = MIN(registration->n_endpoints, REGISTRY_ENDPOINTS_MAX);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < registration->n_endpoints; i++) {
         const Spillway__Control__Endpoint *from = registration->endpoints[i];
         endpoints[i] = (struct registry_endpoint){
             .port = (uint16_t)from->port,
@@ -86,20 +132,28 @@ static const char *add_to_registry(struct orch *orch, const char *id,
         .zone = registration->zone,
         .version = registration->version,
         .endpoints = endpoints,
-        .endpoint_count = count,
+        .endpoint_count = registration->n_endpoints,
         .capacity = registration->capacity,
         .pid = registration->pid,
     };
     switch (registry_add(orch->registry, orch->now_us, &identity)) {
     case 0:
-        return NULL;
+        return (struct refusal){0};
     case ERR_EXISTS:
-        return "another live node has this name";
+        return (struct refusal){ORCH_NODE_REFUSED_NAME, "another live node has this name"};
     case ERR_FULL:
-        return "too many nodes";
+        return (struct refusal){ORCH_NODE_REFUSED_FULL, "too many nodes"};
     default:
-        return "an id, a name and endpoints are needed, each of sane length";
+        return (struct refusal){ORCH_NODE_REFUSED_IDENTITY,
+                                "id, name, region, zone or version has more than 63 bytes"};
     }
+}
+
+static void refuse(struct orch *orch, const char *id, const struct refusal *refusal)
+{
+    orch->stats.nodes_refused[refusal->why]++;
+    log_write(orch->config.log, LOG_WARN, "node_refused node=%s why=\"%s\"", id, refusal->text);
+    send_registered(orch, id, refusal->text);
 }
 
 /* Rooms whose node is gone wait for one that can take them. */
@@ -129,17 +183,12 @@ static void drop_strangers(struct orch *orch, const char *id,
 static void registered(struct orch *orch, const char *id,
                        const Spillway__Control__Register *registration)
 {
-    const char *refused = NULL;
-    if (registration->protocol != PROTOCOL) {
-        refused = "control protocol 1 is spoken here";
-    } else if (strcmp(registration->node_id, id) != 0) {
-        refused = "node_id is not the routing id";
-    } else {
-        refused = add_to_registry(orch, id, registration);
+    struct refusal refusal = check_registration(id, registration);
+    if (refusal.text == NULL) {
+        refusal = add_to_registry(orch, id, registration);
     }
-    if (refused != NULL) {
-        log_write(orch->config.log, LOG_WARN, "node_refused node=%s why=\"%s\"", id, refused);
-        send_registered(orch, id, refused);
+    if (refusal.text != NULL) {
+        refuse(orch, id, &refusal);
         return;
     }
     log_write(orch->config.log, LOG_INFO, "node_registered node=%s name=%s region=%s capacity=%u",

@@ -122,7 +122,8 @@ struct orch_stats {
     uint64_t expelled[3]; /* by ORCH_EXPELLED_*: signalling that broke the protocol */
     uint64_t moves;       /* rooms moved */
     uint64_t nodes_lost;
-    uint64_t stale_events; /* from a node that no longer holds the room */
+    uint64_t nodes_refused[5]; /* registrations, by ORCH_NODE_REFUSED_* */
+    uint64_t stale_events;     /* from a node that no longer holds the room */
 };
 enum {
     ORCH_REFUSED_REQUEST,
@@ -137,6 +138,14 @@ enum {
     ORCH_EXPELLED_OFFER,
     ORCH_EXPELLED_REQUEST, /* any other member */
     ORCH_EXPELLED_COUNT
+};
+enum {
+    ORCH_NODE_REFUSED_PROTOCOL,
+    ORCH_NODE_REFUSED_IDENTITY, /* a string is missing or too long */
+    ORCH_NODE_REFUSED_ENDPOINT, /* not numeric, port 0, too many */
+    ORCH_NODE_REFUSED_NAME,     /* taken */
+    ORCH_NODE_REFUSED_FULL,
+    ORCH_NODE_REFUSED_COUNT
 };
 void orch_stats(const struct orch *orch, struct orch_stats *out);
 /* False while no node could take a room. */

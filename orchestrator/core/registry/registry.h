@@ -17,8 +17,8 @@
 
 #include "common/base/base.h"
 
-#define REGISTRY_NAME_MAX      64 /* bytes of an id, name, region, zone or version, NUL included */
-#define REGISTRY_ENDPOINTS_MAX 32 /* per node */
+#define REGISTRY_NAME_MAX      64  /* bytes of an id, name, region, zone or version, NUL included */
+#define REGISTRY_ENDPOINTS_MAX 136 /* per node: 16 UDP ports and a TCP port at 8 addresses */
 #define REGISTRY_NODES_MAX     20000 /* gone ones included */
 #define REGISTRY_ROOMS_MAX     10000 /* per node */
 

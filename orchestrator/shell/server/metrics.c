@@ -25,6 +25,9 @@ static void add_core(struct list *list, const struct orch *orch)
         "reason=\"no_node\"", "reason=\"unknown_session\""};
     static const char *const faults[ORCH_EXPELLED_COUNT] = {
         "reason=\"malformed\"", "reason=\"offer\"", "reason=\"request\""};
+    static const char *const refusals[ORCH_NODE_REFUSED_COUNT] = {
+        "reason=\"protocol\"", "reason=\"identity\"", "reason=\"endpoint\"", "reason=\"name\"",
+        "reason=\"full\""};
     struct orch_stats stats;
     orch_stats(orch, &stats);
     add(list, PROBES_GAUGE, "rooms", NULL, (double)stats.rooms, "Rooms owned.");
@@ -47,6 +50,10 @@ static void add_core(struct list *list, const struct orch *orch)
         "Rooms moved to another node.");
     add(list, PROBES_COUNTER, "nodes_lost_total", NULL, (double)stats.nodes_lost,
         "Media nodes judged dead.");
+    for (size_t i = 0; i < ORCH_NODE_REFUSED_COUNT; i++) {
+        add(list, PROBES_COUNTER, "nodes_refused_total", refusals[i],
+            (double)stats.nodes_refused[i], "Registrations of media nodes refused.");
+    }
     add(list, PROBES_COUNTER, "stale_events_total", NULL, (double)stats.stale_events,
         "Events of nodes about rooms they no longer hold.");
 }

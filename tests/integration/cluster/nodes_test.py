@@ -71,7 +71,9 @@ class Placement(Case):
                          "--set", f"curve.secret_file={self.cluster.dir}/keys/nodes/node-2.key"]
         before = self.cluster.node("node-1")["id"]
         self.cluster.nodes.append(twin.start())
-        wait("it is refused", lambda: self.cluster.orchestrator.log_lines("node_refused"))
+        wait("it is refused", lambda: metrics(self.cluster.orchestrator)[
+            'nodes_refused_total{reason="name"}'] > 0)
+        self.assertTrue(self.cluster.orchestrator.log_lines("node_refused"))
         self.assertEqual(http(f"{twin.url}/readyz")[0], 503)
         self.assertEqual((self.cluster.node("node-1")["id"], self.state("node-1")),
                          (before, "ready"))

@@ -246,6 +246,54 @@ static void addresses_used_up(void **state)
     world_fini(&world);
 }
 
+/* Goal: what clients could not use, or would take for something else in their SDP, does not become
+ * a node; it is told why, and counted. */
+static void bad_registrations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *id, *ip;
+        uint32_t port;
+        int protocol;
+        size_t count;
+        int why;
+        const char *text;
+    } cases[] = {
+        {"ND_a", "127.0.0.1", 0, 0, 1, ORCH_NODE_REFUSED_ENDPOINT, "the port"},
+        {"ND_a", "127.0.0.1", 65536, 0, 1, ORCH_NODE_REFUSED_ENDPOINT, "the port"},
+        {"ND_a", "2001:db8:1111:2222:3333:4444:255.255.255.2555", 1, 0, 1,
+         ORCH_NODE_REFUSED_ENDPOINT, "the ip"},
+        {"ND_a", "example.org", 1, 0, 1, ORCH_NODE_REFUSED_ENDPOINT, "the ip"},
+        {"ND_a", "127.0.0.1 1 typ host", 1, 0, 1, ORCH_NODE_REFUSED_ENDPOINT, "the ip"},
+        {"ND_a", "", 1, 0, 1, ORCH_NODE_REFUSED_ENDPOINT, "the ip"},
+        {"ND_a", "127.0.0.1", 1, 7, 1, ORCH_NODE_REFUSED_ENDPOINT, "the protocol"},
+        {"ND_a", "127.0.0.1", 1, 0, 0, ORCH_NODE_REFUSED_ENDPOINT, "1 to 136"},
+        {"ND_a", "127.0.0.1", 1, 0, 137, ORCH_NODE_REFUSED_ENDPOINT, "1 to 136"},
+        {"ND_abcdefghijklmnopqrstu", "127.0.0.1", 1, 0, 1, ORCH_NODE_REFUSED_IDENTITY, "node_id"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world world;
+        struct orch_stats stats;
+        char expected[128];
+        world_init(&world);
+        Spillway__Control__Endpoint endpoint = SPILLWAY__CONTROL__ENDPOINT__INIT, *list[137];
+        endpoint.ip = (char *)cases[i].ip;
+        endpoint.port = cases[i].port;
+        endpoint.protocol = (Spillway__Control__Endpoint__Protocol)cases[i].protocol;
+        for (size_t at = 0; at < ARRAY_LEN(list); at++) {
+            list[at] = &endpoint;
+        }
+        world_register(&world, cases[i].id, list, cases[i].count);
+        snprintf(expected, sizeof(expected), "node %s < registered refused: %s", cases[i].id,
+                 cases[i].text);
+        assert_non_null(strstr(world_story(&world), expected));
+        orch_stats(world.orch, &stats);
+        assert_int_equal(stats.nodes_refused[cases[i].why], 1);
+        assert_int_equal(stats.nodes_ready, 0);
+        world_fini(&world);
+    }
+}
+
 /* Goal: a node that comes back under another id at its old addresses is no new node to a client: it
  * is given what is left of them, UDP or TCP, and nothing a second time. */
 static void addresses_outlive_ids(void **state)
@@ -587,7 +635,7 @@ int main(void)
         cmocka_unit_test(speakers),           cmocka_unit_test(room_made),
         cmocka_unit_test(server_api),         cmocka_unit_test(arrival),
         cmocka_unit_test(addresses_used_up),  cmocka_unit_test(addresses_outlive_ids),
-        cmocka_unit_test(several_addresses),
+        cmocka_unit_test(several_addresses),  cmocka_unit_test(bad_registrations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
