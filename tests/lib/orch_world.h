@@ -66,6 +66,9 @@ struct world_join {
 void world_join(struct world *world, uint64_t conn, const struct world_join *join);
 void world_validate(struct world *world, const struct world_join *join); /* the same, asked first */
 void world_signal(struct world *world, uint64_t conn, const Livekit__SignalRequest *request);
+/* A file of tests/data/sdp, to be freed. All have the certificate AB:AB:..., so that each can
+ * follow another as an offer of one PeerConnection. */
+char *world_read_offer(const char *offer_file);
 void world_offer(struct world *world, uint64_t conn, const char *offer_file, uint32_t id);
 void world_offer_text(struct world *world, uint64_t conn, const char *offer, uint32_t id);
 void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type);

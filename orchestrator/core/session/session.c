@@ -80,14 +80,31 @@ static void read_line(struct session_line *line, const struct sdp_media *media)
                                : (line->role == SESSION_DATA ? SDP_USE_DATA : SDP_USE_INACTIVE)};
 }
 
-static void keep_fingerprint(struct session *session, const struct sdp_fingerprint *fingerprint)
+static void write_fingerprint(char out[SESSION_FINGERPRINT],
+                              const struct sdp_fingerprint *fingerprint)
 {
-    size_t size = sizeof(session->fingerprint);
-    int used = snprintf(session->fingerprint, size, "%s ", fingerprint->algorithm);
+    int used = snprintf(out, SESSION_FINGERPRINT, "%s ", fingerprint->algorithm);
     for (size_t i = 0; i < fingerprint->len; i++) {
-        used += snprintf(session->fingerprint + used, size - (size_t)used, "%s%02X",
+        used += snprintf(out + used, SESSION_FINGERPRINT - (size_t)used, "%s%02X",
                          i == 0 ? "" : ":", fingerprint->digest[i]);
     }
+}
+
+/* A PeerConnection has its certificate for life (W3C webrtc §4.4.1.1); DTLS goes on with it through
+ * ICE restarts and from node to node. Another one is another PeerConnection, of which we know
+ * nothing. */
+static int check_fingerprint(const struct session *session, const struct sdp_offer *offer,
+                             char reason[SDP_REASON_MAX])
+{
+    char offered[SESSION_FINGERPRINT];
+    write_fingerprint(offered, &offer->fingerprint);
+    if (session->fingerprint[0] != '\0' && strcmp(session->fingerprint, offered) != 0) {
+        snprintf(reason, SDP_REASON_MAX,
+                 "the certificate's fingerprint is not that of the offers "
+                 "before: a new peer connection has to join anew");
+        return ERR_INVALID;
+    }
+    return 0;
 }
 
 /* New client credentials on a living transport are an ICE restart, which needs new ones of ours
@@ -118,6 +135,7 @@ int session_offer(struct session *session, const char *text, const struct random
         return err;
     }
     err = check_order(session, offer, reason);
+    err = err == 0 ? check_fingerprint(session, offer, reason) : err;
     if (err != 0) {
         sdp_offer_free(offer);
         return err;
@@ -135,7 +153,7 @@ int session_offer(struct session *session, const char *text, const struct random
         random->fill(random->arg, &session->transport, sizeof(session->transport));
     }
     *restarted = read_ice(session, offer, random);
-    keep_fingerprint(session, &offer->fingerprint);
+    write_fingerprint(session->fingerprint, &offer->fingerprint);
     memcpy(session->extension_ids, offer->extension_ids, sizeof(session->extension_ids));
     *out = offer;
     return 0;

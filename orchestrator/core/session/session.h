@@ -19,6 +19,7 @@
 
 #define SESSION_UFRAG          9  /* bytes of ours, NUL included: 8 characters, 47 bits */
 #define SESSION_PWD            25 /* 24 characters, 142 bits; RFC 8445 asks for 128 */
+#define SESSION_FINGERPRINT    256
 #define SESSION_CANDIDATES_MAX 16 /* UDP and TCP at each of a node's addresses */
 /* Priorities of candidates: no two alike, and with every move all of them above the last node's
  * (architecture.md §6.4): each move adds SESSION_CANDIDATES_MAX. */
@@ -64,7 +65,7 @@ struct session {
     char previous_ufrag[SESSION_UFRAG],
         previous_pwd[SESSION_PWD]; /* until the restart is through */
     char remote_ufrag[SDP_TOKEN_MAX + 1], remote_pwd[SDP_TOKEN_MAX + 1];
-    char fingerprint[256]; /* the client's, "sha-256 AB:CD:..." */
+    char fingerprint[SESSION_FINGERPRINT]; /* the client's, "sha-256 AB:CD:..."; stays */
     uint8_t extension_ids[SDP_EXT_COUNT];
 
     struct sdp_candidate candidates[SESSION_CANDIDATES_MAX]; /* of the present node */
@@ -80,7 +81,7 @@ void session_fini(struct session *session);
  * sdp_offer_free), lines are up to date, and restarted tells whether ICE starts anew with fresh
  * local credentials. A PUBLISH line whose track the client no longer sends keeps `track` with
  * another role: the room unpublishes it and sets it to 0. On failure nothing has changed and reason
- * says why. */
+ * says why; an offer with another certificate than those before fails. */
 MUST_CHECK int session_offer(struct session *session, const char *text,
                              const struct random_source *random, struct sdp_offer **out,
                              bool *restarted, char reason[SDP_REASON_MAX]);

@@ -462,6 +462,29 @@ static void room_without_node(void **state)
     world_fini(&world);
 }
 
+/* Goal: an offer with another certificate is of another PeerConnection, and answered with a reason
+ * instead of a handshake that can't be. */
+static void another_certificate(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    world_offer(&world, 1, "chromium-publish.offer", 3);
+    assert_non_null(strstr(world_story(&world), "conn 1 < answer 3"));
+    char *offer = world_read_offer("chromium-publish.offer");
+    for (char *at = offer; (at = strstr(at, "sha-256 AB:AB")) != NULL; at++) {
+        memcpy(at, "sha-256 AC:AB", strlen("sha-256 AC:AB"));
+    }
+    world_offer_text(&world, 1, offer, 4);
+    free(offer);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < leave reason=6 action=0\n"
+                                  "conn 1 close 1008 the certificate's fingerprint is not"));
+    assert_non_null(strstr(story, "front T1 close\n"));
+    world_fini(&world);
+}
+
 /* Goal: signalling lost and back: the session is as it was; unknown sessions are told to start
  * over. */
 static void resume(void **state)
@@ -635,7 +658,8 @@ int main(void)
         cmocka_unit_test(speakers),           cmocka_unit_test(room_made),
         cmocka_unit_test(server_api),         cmocka_unit_test(arrival),
         cmocka_unit_test(addresses_used_up),  cmocka_unit_test(addresses_outlive_ids),
-        cmocka_unit_test(several_addresses),  cmocka_unit_test(bad_registrations),
+        cmocka_unit_test(several_addresses),  cmocka_unit_test(another_certificate),
+        cmocka_unit_test(bad_registrations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

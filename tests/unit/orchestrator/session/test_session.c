@@ -117,6 +117,30 @@ static void ice_restart(void **state)
     session_fini(&session);
 }
 
+/* Goal: another certificate is refused with a reason, and nothing has changed. */
+static void certificate_stays(void **state)
+{
+    (void)state;
+    struct session session;
+    session_init(&session);
+    char *text = read_file("chromium-join.offer");
+    exchange(&session, text, NULL);
+    char *other = replace_all(text, "a=ice-ufrag:Ch+D", "a=ice-ufrag:newU");
+    char *digest = strstr(other, "a=fingerprint:sha-256 ") + strlen("a=fingerprint:sha-256 ");
+    digest[0] = digest[0] == 'F' ? '0' : 'F';
+    struct session before = session;
+    struct sdp_offer *offer;
+    bool restarted;
+    char reason[SDP_REASON_MAX];
+    assert_int_equal(session_offer(&session, other, &randomness, &offer, &restarted, reason),
+                     ERR_INVALID);
+    assert_non_null(strstr(reason, "fingerprint"));
+    assert_memory_equal(&session, &before, sizeof(session));
+    free(other);
+    free(text);
+    session_fini(&session);
+}
+
 static void subscribe_first(struct session *session)
 {
     struct session_line *line = session_free_line(session, SDP_AUDIO);
@@ -182,6 +206,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(roles),
         cmocka_unit_test(ice_restart),
+        cmocka_unit_test(certificate_stays),
         cmocka_unit_test(released_line),
         cmocka_unit_test(refused_offer),
     };
