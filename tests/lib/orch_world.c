@@ -360,6 +360,8 @@ void world_register(struct world *world, const char *id, Spillway__Control__Endp
     hello.capacity = 1000;
     hello.endpoints = endpoints;
     hello.n_endpoints = count;
+    hello.rooms = &world->held;
+    hello.n_rooms = world->held != NULL;
     Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_REGISTER;
     message.register_ = &hello;
@@ -383,6 +385,17 @@ void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequenc
     Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT;
     message.heartbeat = &beat;
+    node_says(world, id, &message);
+}
+
+/* About the last spec's room. */
+void world_ack(struct world *world, const char *id, Spillway__Control__SpecAck *ack)
+{
+    ack->room = world->last_room;
+    ack->epoch = world->last_epoch;
+    Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_SPEC_ACK;
+    message.spec_ack = ack;
     node_says(world, id, &message);
 }
 

@@ -30,7 +30,8 @@ struct world {
     Spillway__Control__RoomSpec *last_spec; /* owned */
     char *last_reply;                       /* body of the last REPLY, owned */
     int last_status;
-    bool nodes_full; /* what is sent to a node finds no place */
+    Spillway__Control__RoomVersion *held; /* by the node that registers next, NULL: no room */
+    bool nodes_full;                      /* what is sent to a node finds no place */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
     int64_t (*cpu_us)(void); /* NULL: no bench */
     int64_t spent_us;
@@ -55,6 +56,7 @@ void world_heartbeat(struct world *world, const char *id, uint64_t sequence);
 /* With rooms that the node says it holds. */
 void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequence,
                            Spillway__Control__RoomVersion **rooms, size_t count);
+void world_ack(struct world *world, const char *id, Spillway__Control__SpecAck *ack);
 void world_event(struct world *world, const char *id, Spillway__Control__Event *event);
 
 struct world_join {

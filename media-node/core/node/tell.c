@@ -174,7 +174,9 @@ void tell_ack(struct node *node, size_t link, const char *id, const struct room 
     message.spec_ack = &ack;
     ack.room = text(id);
     ack.epoch = room == NULL ? 0 : room->epoch;
-    ack.version = room == NULL ? 0 : room->version;
+    bool gone = said->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE &&
+                (room == NULL || room->fwd == NULL); /* of a fence, too, nothing is left */
+    ack.version = room == NULL || gone ? 0 : room->version;
     ack.result = said->result;
     ack.reason = text(said->reason);
     queue(node, link, &message);

@@ -180,6 +180,34 @@ static void drop_strangers(struct orch *orch, const char *id,
     }
 }
 
+/* What was sent while the link was down is lost. A room that the node does not list it has lost, or
+ * never had. */
+static void respec_all(struct orch *orch, const char *id,
+                       const Spillway__Control__Register *registration)
+{
+    for (size_t i = 0; i < registration->n_rooms; i++) {
+        struct room_entry *entry = orch_room_by_sid(orch, registration->rooms[i]->room);
+        if (entry != NULL) {
+            entry->held = true;
+        }
+    }
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        bool held = entry->held;
+        entry->held = false;
+        if (strcmp(room_node(entry->room), id) != 0) {
+            continue;
+        }
+        if (held) {
+            room_respec(entry->room);
+        } else {
+            room_forgotten(entry->room);
+        }
+        orch_settle(orch, entry);
+    }
+}
+
 static void registered(struct orch *orch, const char *id,
                        const Spillway__Control__Register *registration)
 {
@@ -198,14 +226,7 @@ static void registered(struct orch *orch, const char *id,
     orch_judge(orch);
     send_registered(orch, id, "");
     drop_strangers(orch, id, registration->rooms, registration->n_rooms);
-    struct room_entry *entry, *next;
-    HASH_ITER(hh, orch->rooms, entry, next)
-    {
-        if (strcmp(room_node(entry->room), id) == 0) {
-            room_respec(entry->room, &orch->fx);
-            orch_settle(orch, entry);
-        }
-    }
+    respec_all(orch, id, registration);
     place_waiting(orch);
 }
 
@@ -247,7 +268,7 @@ static void resend_specs(struct orch *orch, const char *id)
     {
         if (entry->spec_unsent && strcmp(room_node(entry->room), id) == 0) {
             entry->spec_unsent = false;
-            room_respec(entry->room, &orch->fx);
+            room_respec(entry->room);
             orch_settle(orch, entry);
         }
     }
@@ -308,7 +329,7 @@ static void acked(struct orch *orch, const char *id, const Spillway__Control__Sp
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED) {
         registry_room_confirmed(orch->registry, id, ack->room);
     }
-    room_spec_acked(entry->room, ack, &orch->fx);
+    room_spec_acked(entry->room, ack);
     orch_settle(orch, entry);
 }
 

@@ -18,6 +18,7 @@ struct room_entry {
     const char *name; /* the room's */
     char sid[ID_MAX];
     int64_t deadline_us;
+    bool held;             /* listed in the registration being read */
     bool spec_unsent;      /* a spec found no place in its node's queue */
     UT_hash_handle hh;     /* by name */
     UT_hash_handle by_sid; /* nodes speak of sids */

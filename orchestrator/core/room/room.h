@@ -86,8 +86,11 @@ void room_begin(struct room *room, int64_t now_us, struct effects *fx);
 void room_place(struct room *room, int64_t now_us, const Spillway__Control__Register *node,
                 struct effects *fx);
 
-/* The node lost the room's spec or refused a delta: send it whole. */
-void room_respec(struct room *room, struct effects *fx);
+/* A spec on its way to the node was lost: it goes out whole. */
+void room_respec(struct room *room);
+/* The node has nothing of the room any more: it goes out whole, with fresh SSRCs as to any new
+ * holder (architecture.md §2.3). */
+void room_forgotten(struct room *room);
 
 void room_expire(struct room *room, int64_t now_us, struct effects *fx);
 int64_t room_deadline(const struct room *room);
@@ -155,7 +158,7 @@ void room_channel_message(struct room *room, int64_t now_us, uint64_t transport,
 
 void room_node_event(struct room *room, int64_t now_us, const Spillway__Control__Event *event,
                      struct effects *fx);
-void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack, struct effects *fx);
+void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack);
 
 /* ---- Server API ---------------------------------------------------------------------------- */
 

@@ -343,13 +343,31 @@ void spec_drop(struct room *room, struct effects *fx)
     send_spec(room->node, &spec, fx);
 }
 
-void room_respec(struct room *room, struct effects *fx)
+/* Two holders never share an SSRC: with AES-GCM a repeated (key, SSRC, index) gives the key away
+ * (architecture.md §2.3). */
+static void forget_ssrcs(struct participant *p)
 {
-    (void)fx;
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        subscription->ssrc = subscription->rtx_ssrc = 0;
+    }
+}
+
+void room_respec(struct room *room)
+{
     room->spec_whole = true;
 }
 
-void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack, struct effects *fx)
+void room_forgotten(struct room *room)
+{
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        forget_ssrcs(p);
+    }
+    room_respec(room);
+}
+
+void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack)
 {
     if (ack->epoch > room->epoch) { /* somebody claimed the room after us: architecture.md §2.5 */
         log_write(room->config->log, LOG_WARN, "epoch_outdated room=%s ours=%llu node=%llu",
@@ -358,7 +376,11 @@ void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack, s
     }
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE &&
         ack->version < room->spec_version) {
-        room_respec(room, fx);
+        if (ack->version == 0) { /* the node does not hold the room */
+            room_forgotten(room);
+        } else {
+            room_respec(room);
+        }
     } else if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__INVALID) {
         log_write(room->config->log, LOG_ERROR, "spec_refused room=%s reason=%s", room->sid,
                   ack->reason);
@@ -369,13 +391,7 @@ void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack, s
 
 static void move_participant(struct participant *p, int64_t now_us, struct effects *fx)
 {
-    struct subscription *subscription;
-    DL_FOREACH(p->subscriptions, subscription)
-    {
-        /* Two holders never share an SSRC: with AES-GCM a repeated (key, SSRC, index) gives the key
-         * away (architecture.md §2.3). */
-        subscription->ssrc = subscription->rtx_ssrc = 0;
-    }
+    forget_ssrcs(p);
     if (p->session.transport == 0) {
         return;
     }

@@ -100,7 +100,7 @@ static void test_fence(void **state)
                      "    0 ack RM_9 7.1 applied\n"
                      "    0 ack RM_1 7.1 stale epoch\n"
                      "    0 ack RM_9 7.1 stale epoch\n"
-                     "    0 ack RM_1 7.1 need whole\n"
+                     "    0 ack RM_1 7.0 need whole\n"
                      "59000 ack RM_9 7.1 stale epoch\n"
                      "61000 ack RM_9 6.50 applied\n"
                      "61000 ack RM_1 8.1 applied\n");

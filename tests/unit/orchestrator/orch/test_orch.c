@@ -156,6 +156,46 @@ static void move_room(void **state)
     world_fini(&world);
 }
 
+/* Goal: a node that has the room still goes on with its streams when it is told the room whole; one
+ * that lost the room begins new ones, or it would use nonces a second time. */
+static void fresh_after_loss(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    join(&world, 2, "bob", "chromium-join.offer");
+    uint32_t ssrc = world.last_spec->subscriptions[0]->ssrc;
+    Spillway__Control__RoomVersion held = SPILLWAY__CONTROL__ROOM_VERSION__INIT;
+    char room[ID_MAX];
+    snprintf(room, sizeof(room), "%s", world.last_room);
+    held.room = room;
+    held.epoch = world.last_epoch;
+    held.version = 3;
+    world.held = &held;
+    world_node(&world, "ND_a");
+    assert_int_equal(world.last_spec->base_version, 0);
+    assert_int_equal(world.last_spec->subscriptions[0]->ssrc, ssrc);
+
+    Spillway__Control__SpecAck ack = SPILLWAY__CONTROL__SPEC_ACK__INIT;
+    ack.result = SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE;
+    ack.version = 3;
+    world_ack(&world, "ND_a", &ack);
+    assert_int_equal(world.last_spec->subscriptions[0]->ssrc, ssrc);
+    ack.version = 0;
+    world_ack(&world, "ND_a", &ack);
+    assert_int_equal(world.last_spec->base_version, 0);
+    uint32_t fresh = world.last_spec->subscriptions[0]->ssrc;
+    assert_int_not_equal(fresh, ssrc);
+
+    world.held = NULL;
+    world_node(&world, "ND_a");
+    assert_int_equal(world.last_spec->base_version, 0);
+    assert_int_not_equal(world.last_spec->subscriptions[0]->ssrc, fresh);
+    assert_int_not_equal(world.last_spec->subscriptions[0]->ssrc, ssrc);
+    world_fini(&world);
+}
+
 static void move_to(struct world *world, const char *node)
 {
     char json[64];
@@ -650,15 +690,25 @@ static void server_api(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_join),         cmocka_unit_test(publish_and_subscribe),
-        cmocka_unit_test(unsubscribe_track),  cmocka_unit_test(move_room),
-        cmocka_unit_test(refusals),           cmocka_unit_test(full_queue),
-        cmocka_unit_test(room_without_node),  cmocka_unit_test(resume),
-        cmocka_unit_test(duplicate_identity), cmocka_unit_test(timeouts),
-        cmocka_unit_test(speakers),           cmocka_unit_test(room_made),
-        cmocka_unit_test(server_api),         cmocka_unit_test(arrival),
-        cmocka_unit_test(addresses_used_up),  cmocka_unit_test(addresses_outlive_ids),
-        cmocka_unit_test(several_addresses),  cmocka_unit_test(another_certificate),
+        cmocka_unit_test(first_join),
+        cmocka_unit_test(publish_and_subscribe),
+        cmocka_unit_test(unsubscribe_track),
+        cmocka_unit_test(move_room),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(full_queue),
+        cmocka_unit_test(room_without_node),
+        cmocka_unit_test(resume),
+        cmocka_unit_test(duplicate_identity),
+        cmocka_unit_test(timeouts),
+        cmocka_unit_test(speakers),
+        cmocka_unit_test(room_made),
+        cmocka_unit_test(server_api),
+        cmocka_unit_test(arrival),
+        cmocka_unit_test(addresses_used_up),
+        cmocka_unit_test(addresses_outlive_ids),
+        cmocka_unit_test(several_addresses),
+        cmocka_unit_test(fresh_after_loss),
+        cmocka_unit_test(another_certificate),
         cmocka_unit_test(bad_registrations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
