@@ -51,6 +51,55 @@ test('the simulcast layer that fits what is asked for is sent', async () => {
   }
 });
 
+test('with dynacast nothing is encoded that nobody watches', async () => {
+  const anna = await stage.enter('anna', { options: { dynacast: true } });
+  const bert = await stage.enter('bert');
+  await anna.run(() => me.publishCanvas({ width: 960, height: 540 }));
+  const widthIs = (width) =>
+    bert.until(
+      `a picture ${width} wide`,
+      async (w) => (await me.received('anna', 'camera')).frameWidth === w,
+      width,
+    );
+  const encoded = () =>
+    anna.run(async () =>
+      Object.fromEntries((await me.sent('camera')).map((s) => [s.rid, s.framesEncoded])),
+    );
+  // How long layers `rids` are still encoded: until the last change seen before 1.5 s without one.
+  const stopped = async (rids) => {
+    const started = Date.now();
+    let [seen, changed] = [await encoded(), started];
+    while (Date.now() < changed + 1500) {
+      assert.ok(Date.now() < started + 20_000, `${rids} are encoded for ever`);
+      const now = await encoded();
+      if (rids.some((rid) => now[rid] !== seen[rid])) {
+        [seen, changed] = [now, Date.now()];
+      }
+    }
+    return changed - started;
+  };
+  const watch = (quality) =>
+    bert.run((wanted) => me.publication('anna', 'camera').setVideoQuality(wanted), quality);
+
+  await widthIs(960);
+  await watch(0);
+  const upper = await stopped(['f', 'h']);
+  assert.ok(upper < 2000, `unwatched layers were encoded for ${upper} ms`);
+  await widthIs(240);
+  await bert.sees('anna');
+  await watch(2);
+  await widthIs(960);
+  await bert.sees('anna');
+
+  await bert.run(() => me.publication('anna', 'camera').setEnabled(false));
+  const all = await stopped(['f', 'h', 'q']);
+  assert.ok(all < 2000, `a video nobody watches was encoded for ${all} ms`);
+  await bert.run(() => me.publication('anna', 'camera').setEnabled(true));
+  await widthIs(960);
+  await bert.sees('anna');
+  console.log(`  unwatched layers stopped after ${upper} ms, an unwatched video after ${all} ms`);
+});
+
 test('a small tile gets a small picture, a large one a large, a hidden one none', async () => {
   const anna = await stage.enter('anna');
   const bert = await stage.enter('bert', { options: { adaptiveStream: true } });

@@ -111,6 +111,23 @@ static void tell_speakers(struct world *world, uint64_t conn,
     }
 }
 
+static void tell_quality(struct world *world, uint64_t conn,
+                         const Livekit__SubscribedQualityUpdate *update)
+{
+    for (size_t i = 0; i < update->n_subscribed_codecs; i++) {
+        const Livekit__SubscribedCodec *codec = update->subscribed_codecs[i];
+        char text[64] = "";
+        size_t used = 0;
+        for (size_t j = 0; j < codec->n_qualities; j++) {
+            used += (size_t)snprintf(text + used, sizeof(text) - used, " %d=%s",
+                                     (int)codec->qualities[j]->quality,
+                                     codec->qualities[j]->enabled ? "on" : "off");
+        }
+        tell(world, "conn %d < quality %.5s %s%s", (int)conn, update->track_sid, codec->codec,
+             text);
+    }
+}
+
 /* tidy: long, a flat switch with one line per message */
 static void tell_response(struct world *world, uint64_t conn, const Livekit__SignalResponse *m)
 {
@@ -155,6 +172,9 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_SUBSCRIBED:
         tell(world, "conn %d < track_subscribed", c);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SUBSCRIBED_QUALITY_UPDATE:
+        tell_quality(world, conn, m->subscribed_quality_update);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SPEAKERS_CHANGED:
         tell_speakers(world, conn, m->speakers_changed);

@@ -177,6 +177,7 @@ static bool offers_codec(const struct sdp_media *media, enum sdp_codec_id codec)
 static void refuse(struct subscription *subscription, struct effects *fx)
 {
     subscription->refused = true;
+    wants_changed(subscription);
     Livekit__SubscriptionResponse refusal = LIVEKIT__SUBSCRIPTION_RESPONSE__INIT;
     refusal.track_sid = subscription->track->info->sid;
     refusal.err = LIVEKIT__SUBSCRIPTION_ERROR__SE_CODEC_UNSUPPORTED;

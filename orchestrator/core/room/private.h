@@ -7,6 +7,7 @@
 #define ORCHESTRATOR_CORE_ROOM_PRIVATE_H
 
 #include "orchestrator/core/data/data.h"
+#include "orchestrator/core/room/dynacast.h"
 #include "orchestrator/core/room/room.h"
 #include "orchestrator/core/session/session.h"
 
@@ -24,6 +25,7 @@ struct attribute {
 struct layer {
     char rid[SDP_MID_MAX + 1];
     uint32_t spatial;
+    uint32_t quality;        /* VideoQuality that its rid stands for */
     uint32_t ssrc, rtx_ssrc; /* signalled or learned, 0 unknown */
 };
 
@@ -46,6 +48,7 @@ struct track {
     bool carried_told;               /* track_subscribed was sent */
     struct layer layers[LAYERS_MAX]; /* low to high */
     size_t layer_count;
+    struct dynacast dynacast; /* of its one codec; video only */
     struct score score;
     struct track *prev, *next; /* of its publisher */
 };
@@ -65,6 +68,7 @@ struct subscription {
     bool settings_known; /* the client said what it wants to see */
     uint32_t width, height, fps;
     Livekit__VideoQuality quality;
+    enum dynacast_level wanted; /* as counted in the track */
     struct score score;
     struct subscription *prev, *next; /* of its subscriber */
 };
@@ -196,6 +200,8 @@ struct room {
     Livekit__ParticipantInfo **departed; /* to be told at the next flush */
     size_t departed_count;
     uint32_t last_track, last_subscription;
+    bool wants_dirty;    /* what is wanted of some track changed */
+    int64_t wants_at_us; /* a level that nobody wants ends; TIME_NEVER none */
 
     struct data_replay replay;
     struct rpc_call *rpc_calls;
@@ -292,6 +298,13 @@ void subscribe_carried(struct subscription *subscription);
 /* What may be said only after the update that announces a track, or once it is carried. */
 void subscribe_flush(struct participant *p, struct effects *fx);
 uint32_t subscribe_spatial_max(const struct subscription *subscription);
+
+/* ---- wants.c */
+void wants_begin(struct subscription *subscription);
+void wants_changed(struct subscription *subscription); /* after whatever may have changed it */
+void wants_end(struct subscription *subscription);
+void wants_repeat(const struct participant *p, struct effects *fx); /* all it was told */
+void wants_flush(struct room *room, int64_t now_us, struct effects *fx);
 
 /* ---- spec.c */
 void spec_flush(struct room *room, struct effects *fx);

@@ -226,6 +226,7 @@ int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRe
         track->cid = mem_str(request->cid);
         track->kind = request->type == LIVEKIT__TRACK_TYPE__AUDIO ? SDP_AUDIO : SDP_VIDEO;
         track->info = info_from_request(room, request);
+        dynacast_init(&track->dynacast);
         DL_APPEND(p->tracks, track);
     }
     send_published(track, fx);
@@ -283,6 +284,7 @@ static void bind_layers(struct track *track, const struct session_line *line)
             snprintf(layer->rid, sizeof(layer->rid), "%s", line->rids[i]);
             layer->spatial = spatial_of(layer->rid, i);
         }
+        layer->quality = layer->spatial;
         if (i < line->source_count) { /* Firefox signals SSRCs beside rids, in the same order */
             publish_claim_ssrc(track->publisher, &layer->ssrc, line->sources[i].ssrc);
             publish_claim_ssrc(track->publisher, &layer->rtx_ssrc, line->sources[i].rtx_ssrc);
@@ -353,6 +355,7 @@ void publish_announce(struct participant *p, int64_t now_us, struct effects *fx)
         }
         track->published = true;
         track->spec_dirty = true;
+        p->room->wants_dirty = true;
         adopt_codec(track, line);
         participant_changed(p);
         webhook_track(track, now_us, "track_published", fx);

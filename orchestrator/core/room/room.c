@@ -47,6 +47,7 @@ struct room *room_new(const struct room_config *config, const char *name, uint64
                           .empty_since_us = now_us,
                           .info_at_us = now_us,
                           .levels_until_us = TIME_NEVER,
+                          .wants_at_us = TIME_NEVER,
                           .quality_at_us = now_us + TIME_S(5)};
     id_new(room->sid, "RM_", &config->random);
     config->random.fill(config->random.arg, room->sif_trailer, sizeof(room->sif_trailer));
@@ -359,6 +360,7 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
     p->asked = false;
     p->asked_audio = p->asked_video = 0;
     send_state(p, fx);
+    wants_repeat(p, fx);
     participant_refresh_token(p, now_us, fx);
     log_write(room->config->log, LOG_INFO, "participant_resumed room=%s participant=%s reason=%d",
               room->sid, p->sid, (int)join->request->reconnect_reason);
@@ -501,6 +503,7 @@ int64_t room_deadline(const struct room *room)
         return TIME_NEVER;
     }
     int64_t at = MIN(empty_deadline(room), speakers_deadline(room));
+    at = MIN(at, room->wants_at_us);
     at = MIN(at, room->participants == NULL ? TIME_NEVER : room->quality_at_us);
     if (room->info_dirty) {
         at = MIN(at, room->info_at_us);
@@ -668,6 +671,7 @@ void room_flush(struct room *room, int64_t now_us, struct effects *fx)
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         negotiate_flush(p, fx);
     }
+    wants_flush(room, now_us, fx);
     flush_info(room, now_us, fx);
     spec_flush(room, fx);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {

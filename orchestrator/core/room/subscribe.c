@@ -132,6 +132,7 @@ void subscribe_add(struct participant *p, struct track *track)
     subscription->allowed_told = true;
     subscription->quality = LIVEKIT__VIDEO_QUALITY__HIGH;
     DL_APPEND(p->subscriptions, subscription);
+    wants_begin(subscription);
     if (!subscription->allowed) {
         p->tell = true;
         return;
@@ -143,6 +144,7 @@ void subscribe_add(struct participant *p, struct track *track)
 void subscribe_remove(struct subscription *subscription)
 {
     release_line(subscription);
+    wants_end(subscription);
     DL_DELETE(subscription->subscriber->subscriptions, subscription);
     free(subscription);
 }
@@ -224,6 +226,7 @@ void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSetting
         subscription->height = settings->height;
         subscription->fps = settings->fps;
         subscription->spec_dirty = true;
+        wants_changed(subscription);
     }
 }
 
@@ -235,6 +238,7 @@ void subscribe_disable(struct participant *p, const char *track_sid)
     if (subscription != NULL) {
         subscription->disabled = true;
         subscription->spec_dirty = true;
+        wants_changed(subscription);
     }
 }
 
@@ -253,6 +257,7 @@ void subscribe_permission(struct participant *p, const Livekit__SubscriptionPerm
                 continue;
             }
             subscription->allowed = allowed;
+            wants_changed(subscription);
             other->tell = true;
             if (allowed) {
                 other->renegotiate = true;

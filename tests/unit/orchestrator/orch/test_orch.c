@@ -541,6 +541,7 @@ static void resume(void **state)
     assert_string_equal(world_story(&world), "conn 4 accept\n"
                                              "conn 4 < reconnect last_seq=0\n"
                                              "conn 4 < update alice=active/2\n"
+                                             "conn 4 < quality TR_VC vp8 0=on 1=on 2=on\n"
                                              "conn 4 < refresh_token\n");
     world_join(&world, 5,
                &(struct world_join){.room = "lobby", .identity = "carol", .reconnect = true});
@@ -617,7 +618,8 @@ static void speakers(void **state)
     world_event(&world, "ND_a", &event);
     assert_string_equal(world_story(&world), "");
     world_advance(&world, TIME_S(1));
-    assert_string_equal(world_story(&world), "conn 1 < speaker off 0.000\n");
+    assert_string_equal(world_story(&world), "conn 1 < speaker off 0.000\n"
+                                             "conn 1 < quality TR_VC vp8 0=off 1=off 2=off\n");
     world_fini(&world);
 }
 

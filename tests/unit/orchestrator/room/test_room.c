@@ -13,7 +13,9 @@
 
 #include "tests/lib/orch_world.h"
 
-#define MICROPHONE "bdff7259-4fed-4deb-bf36-e87d9a3f493c" /* of chromium-publish.offer */
+/* Of chromium-publish.offer. */
+#define MICROPHONE "bdff7259-4fed-4deb-bf36-e87d9a3f493c"
+#define CAMERA     "b43b7cab-1f6a-433c-9307-80364c14926b"
 
 static void join(struct world *world, uint64_t conn, const char *identity,
                  void (*grants)(struct token_video *video))
@@ -267,6 +269,52 @@ static void server_rpc(void **state)
     world_fini(&world);
 }
 
+static void watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality)
+{
+    char *sids[] = {world->last_sid};
+    Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
+    settings.track_sids = sids;
+    settings.n_track_sids = 1;
+    settings.quality = quality;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING;
+    request.track_setting = &settings;
+    world_signal(world, conn, &request);
+}
+
+/* Goal: a publisher hears which layers somebody watches: of more at once, of fewer after a second,
+ * and all of it when it may have missed some. */
+static void dynacast(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    world_add_track(&world, 1, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    assert_null(strstr(world_story(&world), "quality")); /* bob is to see it all */
+    world_advance(&world, TIME_S(2));
+    assert_string_equal(world_story(&world), "");
+
+    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
+    world_advance(&world, TIME_MS(999));
+    assert_null(strstr(world_story(&world), "quality"));
+    world_advance(&world, TIME_MS(1));
+    assert_string_equal(world_story(&world), "conn 1 < quality TR_VC vp8 0=on 1=off 2=off\n");
+    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__MEDIUM);
+    assert_non_null(strstr(world_story(&world), "conn 1 < quality TR_VC vp8 0=on 1=on 2=off\n"));
+
+    join(&world, 3, "carol", NULL); /* wants the highest layer until she says otherwise */
+    assert_non_null(strstr(world_story(&world), "conn 1 < quality TR_VC vp8 0=on 1=on 2=on\n"));
+    orch_disconnected(world.orch, world.now_us, 3);
+    orch_disconnected(world.orch, world.now_us, 1);
+    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
+    world_advance(&world, TIME_S(1));
+    assert_null(strstr(world_story(&world), "quality")); /* nobody there to tell */
+    world_join(&world, 4,
+               &(struct world_join){.room = "lobby", .identity = "alice", .reconnect = true});
+    assert_non_null(strstr(world_story(&world), "conn 4 < quality TR_VC vp8 0=off 1=off 2=off\n"));
+    world_fini(&world);
+}
+
 /* Goal: tokens are refreshed every five minutes while the client talks to us. */
 static void refresh(void **state)
 {
@@ -417,6 +465,7 @@ int main(void)
         cmocka_unit_test(track_subscribed),
         cmocka_unit_test(data),
         cmocka_unit_test(server_rpc),
+        cmocka_unit_test(dynacast),
         cmocka_unit_test(refresh),
         cmocka_unit_test(no_transport),
         cmocka_unit_test(full),
