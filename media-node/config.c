@@ -122,6 +122,13 @@ MUST_CHECK static int check(const struct settings *settings, const struct config
 {
     struct net_addr addr;
     const struct settings_media *media = &settings->media;
+    static const char not_a_label[] = "1 to 32 of a-z, 0-9 and '-'";
+    if (settings->region[0] != '\0' && !config_is_label(settings->region)) {
+        return config_complain(source, "region", not_a_label, error);
+    }
+    if (settings->zone[0] != '\0' && !config_is_label(settings->zone)) {
+        return config_complain(source, "zone", not_a_label, error);
+    }
     if (media->advertise.count > NODE_ADVERTISE_MAX) {
         return config_complain(source, "media.advertise", "more than 8", error);
     }

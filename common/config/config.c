@@ -262,6 +262,12 @@ void config_free(const struct config_table *table, void *out)
     memset(out, 0, table->size);
 }
 
+bool config_is_label(const char *text)
+{
+    size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return len >= 1 && len <= 32 && text[len] == '\0';
+}
+
 const char *config_map_get(const struct config_map *map, const char *key)
 {
     for (size_t i = 0; i < map->count; i++) {

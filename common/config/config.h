@@ -174,6 +174,9 @@ int config_complain(const struct config_source *source, const char *key, const c
 /* Frees what out's fields point at, and zeroes it. */
 void config_free(const struct config_table *table, void *out);
 
+/* Whether text can name a region or a zone: 1 to 32 of a-z, 0-9 and '-'. */
+bool config_is_label(const char *text);
+
 /* The value of a key of a map, or NULL. Borrowed. */
 const char *config_map_get(const struct config_map *map, const char *key);
 

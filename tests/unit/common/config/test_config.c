@@ -74,6 +74,21 @@ static int parse(const char *text, struct settings *out, char error[CONFIG_ERROR
     return config_parse(&table, &(struct config_source){0}, "f.yaml", bytes_of(text), out, error);
 }
 
+static void test_labels(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"a", "eu-west-1", "0", "abcdefghijklmnopqrstuvwxyz012345"};
+    static const char *const bad[] = {
+        "",   "EU",       "eu west", "eu_west",
+        "e.", "\xc3\xa9", "a/b",     "abcdefghijklmnopqrstuvwxyz0123456"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_true(config_is_label(good[i]));
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        assert_false(config_is_label(bad[i]));
+    }
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -347,6 +362,7 @@ static void test_complaints_name_the_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_every_type),
         cmocka_unit_test(test_errors_name_the_line),
