@@ -64,10 +64,21 @@ static const struct config_table rooms_table = CONFIG_TABLE(rooms_keys, struct s
 
 static const struct config_key placement_keys[] = {
     CONFIG_INT("fill_percent", struct settings_placement, fill_percent, "80", 1, 100),
+    CONFIG_INT("join_percent", struct settings_placement, join_percent, "95", 1, 100),
     CONFIG_INT("room_weight", struct settings_placement, room_weight, "16", 1, 100000),
+    CONFIG_INT("node_joins_per_s", struct settings_placement, node_joins_per_s, "400", 0, 1000000),
+    CONFIG_INT("room_joins_per_s", struct settings_placement, room_joins_per_s, "200", 0, 1000000),
 };
 static const struct config_table placement_table =
     CONFIG_TABLE(placement_keys, struct settings_placement);
+
+static const struct config_key distance_keys[] = {
+    CONFIG_STRING_REQUIRED("from", struct settings_distance, from),
+    CONFIG_STRING_REQUIRED("to", struct settings_distance, to),
+    CONFIG_INT("ms", struct settings_distance, ms, "0", 0, 10000),
+};
+static const struct config_table distance_table =
+    CONFIG_TABLE(distance_keys, struct settings_distance);
 
 static const struct config_key webhooks_keys[] = {
     CONFIG_STRINGS("urls", struct settings_webhooks, urls, false),
@@ -98,11 +109,38 @@ static const struct config_key keys[] = {
     CONFIG_GROUP("redis", struct settings, redis, &redis_table),
     CONFIG_GROUP("rooms", struct settings, rooms, &rooms_table),
     CONFIG_GROUP("placement", struct settings, placement, &placement_table),
+    CONFIG_LIST("region_distances", struct settings, region_distances, &distance_table, false),
     CONFIG_GROUP("webhooks", struct settings, webhooks, &webhooks_table),
     CONFIG_GROUP("pages", struct settings, pages, &pages_table),
     CONFIG_GROUP("log", struct settings, log, &log_table),
 };
 static const struct config_table table = CONFIG_TABLE(keys, struct settings);
+
+static const char not_a_label[] = "1 to 32 of a-z, 0-9 and '-'";
+
+static int check_places(const struct settings *settings, const struct config_source *source,
+                        char error[CONFIG_ERROR_MAX])
+{
+    const struct settings_distance *items = settings->region_distances.items;
+    if (settings->region[0] != '\0' && !config_is_label(settings->region)) {
+        return config_complain(source, "region", not_a_label, error);
+    }
+    if (settings->zone[0] != '\0' && !config_is_label(settings->zone)) {
+        return config_complain(source, "zone", not_a_label, error);
+    }
+    for (size_t i = 0; i < settings->region_distances.count; i++) {
+        bool from = config_is_label(items[i].from);
+        if (!from || !config_is_label(items[i].to)) {
+            char key[64];
+            snprintf(key, sizeof(key), "region_distances.%zu.%s", i, from ? "to" : "from");
+            return config_complain(source, key, not_a_label, error);
+        }
+    }
+    if (settings->placement.join_percent < settings->placement.fill_percent) {
+        return config_complain(source, "placement.join_percent", "less than fill_percent", error);
+    }
+    return 0;
+}
 
 /* What the table can't say: addresses, and values that must fit each other. */
 static int check(const struct settings *settings, const struct config_source *source,
@@ -133,7 +171,7 @@ static int check(const struct settings *settings, const struct config_source *so
             return config_complain(source, key, "the secret is empty", error);
         }
     }
-    return 0;
+    return check_places(settings, source, error);
 }
 
 static int load(struct settings *out, const struct config_arguments *arguments,

@@ -35,7 +35,16 @@ struct settings_rooms {
 
 struct settings_placement {
     int64_t fill_percent;
+    int64_t join_percent; /* >= fill_percent */
     int64_t room_weight;
+    int64_t node_joins_per_s; /* 0: no limit */
+    int64_t room_joins_per_s;
+};
+
+struct settings_distance {
+    char *from; /* regions; holds both ways */
+    char *to;
+    int64_t ms;
 };
 
 struct settings_webhooks {
@@ -63,6 +72,7 @@ struct settings {
     struct settings_redis redis;
     struct settings_rooms rooms;
     struct settings_placement placement;
+    struct config_list region_distances; /* of struct settings_distance */
     struct settings_webhooks webhooks;
     struct settings_pages pages;
     struct settings_log log;

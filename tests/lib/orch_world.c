@@ -32,6 +32,7 @@ void world_init(struct world *world)
             .empty_timeout_s = 300,
             .departure_timeout_s = 20,
             .fill_permille = 800,
+            .join_permille = 950,
             .room_weight = 16,
         },
         world->now_us, WALL_START_US);
@@ -397,6 +398,7 @@ void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequenc
                            Spillway__Control__RoomVersion **rooms, size_t count)
 {
     Spillway__Control__Load load = SPILLWAY__CONTROL__LOAD__INIT;
+    load.weight = world->node_weight;
     Spillway__Control__Heartbeat beat = SPILLWAY__CONTROL__HEARTBEAT__INIT;
     beat.sequence = sequence;
     beat.load = &load;
@@ -456,7 +458,10 @@ char *world_read_offer(const char *name)
 
 char *world_token(struct world *world, const char *identity, const struct token_video *video)
 {
-    struct token token = {.identity = identity, .has_video = true, .video = *video};
+    struct token token = {.identity = identity,
+                          .has_video = true,
+                          .video = *video,
+                          .room_config = world->room_config};
     char *text = token_sign(&token, &world->key, WALL_START_US / 1000000, 3600);
     assert(text != NULL);
     return text;
@@ -600,14 +605,15 @@ void world_twirp(struct world *world, const char *method, const char *json)
     free(token);
 }
 
-void world_admin_post(struct world *world, const char *path, const char *json)
+void world_admin(struct world *world, const char *verb, const char *path, const char *json)
 {
     char authorization[2048];
-    struct token_video video = {.room_create = true};
+    struct token_video video = {.room_create = strcmp(verb, "POST") == 0,
+                                .room_list = strcmp(verb, "GET") == 0};
     char *token = world_token(world, "", &video);
     snprintf(authorization, sizeof(authorization), "Bearer %s", token);
     const struct orch_admin_request request = {
-        .verb = "POST",
+        .verb = verb,
         .path = path,
         .authorization = authorization,
         .body = {(const uint8_t *)json, strlen(json)},

@@ -30,6 +30,8 @@ struct world {
     Spillway__Control__RoomSpec *last_spec; /* owned */
     char *last_reply;                       /* body of the last REPLY, owned */
     int last_status;
+    const char *room_config;              /* of tokens, JSON; NULL: none */
+    uint32_t node_weight;                 /* what nodes say in their heartbeats that they carry */
     Spillway__Control__RoomVersion *held; /* by the node that registers next, NULL: no room */
     bool nodes_full;                      /* what is sent to a node finds no place */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
@@ -77,7 +79,8 @@ void world_add_track(struct world *world, uint64_t conn, const char *cid, Liveki
 /* DTLS of the transport with that number is through. */
 void world_connected(struct world *world, size_t transport);
 void world_twirp(struct world *world, const char *method, const char *json);
-void world_admin_post(struct world *world, const char *path, const char *json);
+/* With a token that grants this verb and no other. */
+void world_admin(struct world *world, const char *verb, const char *path, const char *json);
 
 /* A token for these grants, to be freed. */
 char *world_token(struct world *world, const char *identity, const struct token_video *video);

@@ -92,8 +92,11 @@ static void create_room(struct api_call *c, const Livekit__CreateRoomRequest *re
         fail(c, TWIRP_INVALID_ARGUMENT, "name must have 1 to 256 bytes, metadata up to 512 KiB");
         return;
     }
+    bool is_new = orch_room(c->orch, request->name) == NULL;
     if (orch_room_open(c->orch, request->name, &entry) != 0) {
-        fail(c, TWIRP_UNAVAILABLE, "no media node can take this room now");
+        char text[ENTRY_REASON_MAX];
+        (void)orch_refusal_text(c->orch, text, sizeof(text));
+        fail(c, TWIRP_UNAVAILABLE, text);
         return;
     }
     room_configure(entry->room,
@@ -101,6 +104,9 @@ static void create_room(struct api_call *c, const Livekit__CreateRoomRequest *re
                                            .departure_timeout_s = request->departure_timeout,
                                            .max_participants = request->max_participants,
                                            .metadata = request->metadata});
+    if (is_new) {
+        orch_room_expect(c->orch, entry, request->max_participants);
+    }
     room_begin(entry->room, c->orch->now_us, &c->orch->fx);
     succeed(c, &room_info(entry->room, &c->arena)->base);
     orch_settle(c->orch, entry);

@@ -6,6 +6,7 @@
 #include "proto/protojson/protojson.h"
 #include "proto/wire/wire.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -74,6 +75,22 @@ static void resume(struct orch *orch, const struct room_join *join, const char *
     orch_settle(orch, entry);
 }
 
+/* How many people a room is going to have, as far as its configuration says. */
+static uint32_t expected_participants(const Livekit__RoomConfiguration *config)
+{
+    for (size_t i = 0; i < config->n_tags; i++) {
+        char *end;
+        const char *text = config->tags[i]->value;
+        if (strcmp(config->tags[i]->key, "expected_participants") == 0 && isdigit(text[0])) {
+            unsigned long number = strtoul(text, &end, 10);
+            if (*end == '\0') {
+                return (uint32_t)MIN(number, UINT32_MAX);
+            }
+        }
+    }
+    return config->max_participants;
+}
+
 /* The first joiner's token may say how the room is to be. */
 static void configure(struct orch *orch, struct room_entry *entry, const struct token *token)
 {
@@ -93,6 +110,7 @@ static void configure(struct orch *orch, struct room_entry *entry, const struct 
                                            .departure_timeout_s = config->departure_timeout,
                                            .max_participants = config->max_participants,
                                            .metadata = config->metadata});
+    orch_room_expect(orch, entry, expected_participants(config));
     protobuf_c_message_free_unpacked(message, NULL);
 }
 
@@ -108,15 +126,26 @@ static int status_of(int err)
     }
 }
 
+static void refuse_for_now(struct orch *orch, uint64_t conn)
+{
+    char text[ENTRY_REASON_MAX];
+    uint32_t retry_after_s = orch_refusal_text(orch, text, sizeof(text));
+    orch->stats.refused[ORCH_REFUSED_NO_NODE]++;
+    effects_take(&orch->fx, (struct effect){.type = EFFECT_REFUSE,
+                                            .id = conn,
+                                            .status = HTTP_UNAVAILABLE,
+                                            .text = mem_str(text),
+                                            .retry_after_s = retry_after_s});
+}
+
 static void join(struct orch *orch, const struct room_join *join, const char *name)
 {
     struct room_entry *entry;
     char reason[SDP_REASON_MAX];
     bool is_new = orch_room(orch, name) == NULL;
-    if (orch_room_open(orch, name, &entry) != 0) {
-        orch->stats.refused[ORCH_REFUSED_NO_NODE]++;
-        effect_refuse(&orch->fx, join->conn, HTTP_UNAVAILABLE,
-                      "no media node can take this room now");
+    if (orch_room_open(orch, name, &entry) != 0 ||
+        (!is_new && !orch_admits(orch, entry, join->token->identity))) {
+        refuse_for_now(orch, join->conn);
         return;
     }
     if (is_new) {
@@ -134,6 +163,7 @@ static void join(struct orch *orch, const struct room_join *join, const char *na
         room_expel(entry->room, orch->now_us, join->token->identity, reason, &orch->fx);
     } else {
         orch->stats.joins++;
+        orch_joined(orch, entry);
     }
     orch_settle(orch, entry);
 }
@@ -173,7 +203,6 @@ void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
         return;
     }
     struct room_entry *room = orch_room(orch, entry.room);
-    char ready_reason[ENTRY_REASON_MAX];
     int err = 0;
     if (room != NULL && !entry.request->reconnect) {
         err = room_admits(room->room,
@@ -182,10 +211,15 @@ void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
     }
     if (err != 0) {
         effect_reply(&orch->fx, request, status_of(err), "text/plain; charset=utf-8", reason);
-    } else if ((room == NULL || orch_room_waits(orch, room)) &&
-               !orch_ready(orch, ready_reason, sizeof(ready_reason))) {
-        effect_reply(&orch->fx, request, HTTP_UNAVAILABLE, "text/plain; charset=utf-8",
-                     ready_reason);
+    } else if (!entry.request->reconnect && !orch_admits(orch, room, entry.token.identity)) {
+        uint32_t retry_after_s = orch_refusal_text(orch, reason, sizeof(reason));
+        effects_take(&orch->fx, (struct effect){.type = EFFECT_REPLY,
+                                                .id = request,
+                                                .status = HTTP_UNAVAILABLE,
+                                                .name = mem_str("text/plain; charset=utf-8"),
+                                                .data = mem_copy(reason, strlen(reason)),
+                                                .len = strlen(reason),
+                                                .retry_after_s = retry_after_s});
     } else {
         effect_reply(&orch->fx, request, HTTP_OK, "text/plain; charset=utf-8", "success");
     }

@@ -327,7 +327,7 @@ static void acked(struct orch *orch, const char *id, const Spillway__Control__Sp
         return; /* the ack of a drop */
     }
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED) {
-        registry_room_confirmed(orch->registry, id, ack->room);
+        registry_room_confirmed(orch->registry, id, ack->room, room_weight(entry->room));
     }
     room_spec_acked(entry->room, ack);
     orch_settle(orch, entry);

@@ -4,9 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RESERVATION_US TIME_S(10)
-#define FORGET_US      TIME_S(600)
-
 struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t wall_us)
 {
     struct orch *orch = mem_alloc(sizeof(*orch));
@@ -27,8 +24,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
     uint64_t seed;
     config->random.fill(config->random.arg, &seed, sizeof(seed));
     prng_seed(&orch->prng, seed);
-    orch->registry =
-        registry_new(&(struct registry_config){.hold_us = RESERVATION_US, .forget_us = FORGET_US});
+    orch_place_init(orch);
     orch->detector = detector_new(&DETECTOR_CONFIG_DEFAULT);
     return orch;
 }
@@ -72,7 +68,7 @@ void orch_free(struct orch *orch)
         node_entry_free(orch, node);
     }
     orch_rpcs_free(orch);
-    registry_free(orch->registry);
+    orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);
     free(orch);
@@ -178,58 +174,6 @@ static uint64_t next_epoch(struct orch *orch)
     uint64_t wall_us = (uint64_t)(orch->now_us + orch->wall_offset_us);
     orch->last_epoch = MAX(orch->last_epoch + 1, wall_us);
     return orch->last_epoch;
-}
-
-static const struct registry_node *choose_node(struct orch *orch, const char *excluded)
-{
-    const struct registry_node *node;
-    struct placement_request request = {
-        .region = orch->config.region,
-        .weight = orch->config.room_weight,
-        .excluded = &excluded,
-        .excluded_count = excluded == NULL ? 0 : 1,
-        .samples = PLACEMENT_SAMPLES_DEFAULT,
-        .fill_permille = orch->config.fill_permille,
-    };
-    if (placement_choose(&node, &request, orch->registry, &orch->prng, NULL) != 0) {
-        return NULL;
-    }
-    return node;
-}
-
-/* node_id NULL: choose one, not the present one. */
-int orch_room_place(struct orch *orch, struct room_entry *entry, const char *node_id)
-{
-    const char *present = room_node(entry->room);
-    if (node_id == NULL) {
-        const struct registry_node *node = choose_node(orch, present[0] == '\0' ? NULL : present);
-        if (node == NULL) {
-            return ERR_FULL;
-        }
-        node_id = node->id;
-    }
-    struct node_entry *node;
-    HASH_FIND_STR(orch->nodes, node_id, node);
-    if (node == NULL) {
-        return ERR_NOT_FOUND;
-    }
-    uint32_t weight = MAX(orch->config.room_weight, room_weight(entry->room));
-    int err = registry_room_placed(orch->registry, orch->now_us, node_id, entry->sid, weight);
-    if (err != 0) {
-        return err;
-    }
-    if (present[0] != '\0') {
-        registry_room_removed(orch->registry, present, entry->sid);
-        orch->stats.moves++;
-    }
-    room_place(entry->room, orch->now_us, node->info, &orch->fx);
-    return 0;
-}
-
-bool orch_room_waits(const struct orch *orch, const struct room_entry *entry)
-{
-    const struct registry_node *node = registry_get(orch->registry, room_node(entry->room));
-    return node == NULL || node->state == REGISTRY_GONE;
 }
 
 int orch_room_open(struct orch *orch, const char *name, struct room_entry **out)

@@ -23,6 +23,11 @@
 
 struct orch;
 
+struct orch_distance {
+    const char *from, *to; /* regions; holds both ways */
+    uint32_t ms;
+};
+
 struct orch_config {
     const char *id;     /* routing id that nodes tunnel to: Registered.orchestrator_id */
     const char *region; /* "" any */
@@ -35,7 +40,11 @@ struct orch_config {
     uint32_t empty_timeout_s;
     uint32_t departure_timeout_s;
     uint32_t fill_permille; /* of a node's capacity that new rooms may fill, 1..1000 */
+    uint32_t join_permille; /* and people who join, fill_permille..1000 */
     uint32_t room_weight;   /* reserved for a new room, see registry.h */
+    uint32_t node_joins_per_s, room_joins_per_s;
+    const struct orch_distance *distances; /* borrowed for the call */
+    size_t distance_count;
 };
 
 /* wall_us: microseconds since 1970 at now_us. */

@@ -62,6 +62,8 @@ struct orch {
     struct effects fx;
     size_t scanned; /* effects before this index are known to the tables */
     struct registry *registry;
+    struct placement_map *map;
+    struct placement_answer refusal; /* the last time that a room or a join found no node */
     struct detector *detector;
     struct room_entry *rooms, *rooms_by_sid;
     struct conn_entry *conns;
@@ -80,11 +82,23 @@ struct room_entry *orch_room_by_sid(const struct orch *orch, const char *sid);
 /* The room, created and placed if need be. ERR_FULL: no node takes it; a room whose node died is
  * left waiting. */
 MUST_CHECK int orch_room_open(struct orch *orch, const char *name, struct room_entry **out);
-MUST_CHECK int orch_room_place(struct orch *orch, struct room_entry *entry, const char *node_id);
-bool orch_room_waits(const struct orch *orch, const struct room_entry *entry); /* for a live node */
 void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__DisconnectReason reason);
 void orch_judge(struct orch *orch); /* after every word to the detector: acts on its verdicts */
 int64_t orch_wall_s(const struct orch *orch);
+
+/* ---- place.c */
+void orch_place_init(struct orch *orch);
+void orch_place_fini(struct orch *orch);
+/* node_id NULL: choose one, not the present one. ERR_FULL: no node takes it, see refusal. */
+MUST_CHECK int orch_room_place(struct orch *orch, struct room_entry *entry, const char *node_id);
+bool orch_room_waits(const struct orch *orch, const struct room_entry *entry); /* for a live node */
+/* So many people are expected in a room that was just made. */
+void orch_room_expect(struct orch *orch, const struct room_entry *entry, uint32_t participants);
+/* Whether the node of the room (NULL: any, for a new one) takes one more; else see refusal. */
+bool orch_admits(struct orch *orch, const struct room_entry *entry, const char *identity);
+void orch_joined(struct orch *orch, const struct room_entry *entry); /* reserves */
+/* Why the last one was refused, in words; and when to try again, in seconds. */
+uint32_t orch_refusal_text(const struct orch *orch, char *out, size_t len);
 
 /* ---- client.c */
 void orch_conn_add(struct orch *orch, uint64_t conn, struct room_entry *room, const char *identity);

@@ -1,76 +1,100 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/core/placement/placement.h"
 
-#include <stdio.h>
-
-/* A uniform sample of a stream whose length is not known (Vitter's algorithm R), kept without
- * memory of its own. */
+/* Nodes drawn of which one is to win. */
 struct sample {
-    size_t indexes[PLACEMENT_SAMPLES_MAX];
+    const struct registry_node *nodes[PLACEMENT_SAMPLES_MAX];
     size_t count;
-    size_t seen;
+    size_t seen; /* fit ones, for Vitter's algorithm R */
 };
 
-static void sample_add(struct sample *sample, size_t size, size_t index, struct prng *prng)
+/* Regions that are equally far from the asked one. */
+struct pool {
+    size_t regions[REGISTRY_REGIONS_MAX];
+    size_t count;
+    uint64_t rank;
+};
+
+/* One call's facts and findings. */
+struct choice {
+    const struct placement_request *request;
+    const struct registry *registry;
+    struct prng *prng;
+    int64_t now_us;
+    uint32_t open_permille; /* the marks, see placement.h */
+    uint32_t span_permille;
+    uint32_t limit_permille; /* of who asks */
+    enum registry_level level_max;
+    struct pool pool;
+    struct sample sample;
+    int64_t rate_wait_us; /* the least of those that a rate kept out; TIME_NEVER: none */
+};
+
+static bool asks_any(const struct placement_request *request)
 {
-    sample->seen++;
-    if (sample->count < size) {
-        sample->indexes[sample->count++] = index;
-        return;
-    }
-    uint64_t slot = prng_below(prng, sample->seen);
-    if (slot < size) {
-        sample->indexes[slot] = index;
-    }
+    return request->region == NULL || request->region[0] == '\0';
 }
+
+/* Order of the regions: 0 the asked one, then by distance. */
+static uint64_t rank_of(const struct placement_request *request, const char *region)
+{
+    if (asks_any(request) || strcmp(request->region, region) == 0) {
+        return 0;
+    }
+    return 1 + (uint64_t)placement_map_ms(request->map, request->region, region);
+}
+
+static uint32_t distance_of(uint64_t rank)
+{
+    return rank == 0 ? 0 : (uint32_t)(rank - 1);
+}
+
+/* ---- One node ---- */
 
 /* What a node carries and was promised. */
 static uint64_t weight_of(const struct registry_node *node)
 {
-    return (uint64_t)node->load.weight + node->reserved;
+    return node->load.weight + node->reserved;
 }
 
-static bool has_room(const struct placement_request *request, const struct registry_node *node)
+static bool is_listed(const char *const *ids, size_t count, const char *id)
 {
-    return (weight_of(node) + request->weight) * 1000 <=
-           (uint64_t)node->capacity * request->fill_permille;
-}
-
-/* Negative if a is less filled, positive if b is, 0 if there is nothing between them. Filling is
- * weight per capacity, compared without division. */
-static int compare(const struct registry_node *a, const struct registry_node *b)
-{
-    unsigned __int128 left = (unsigned __int128)weight_of(a) * b->capacity;
-    unsigned __int128 right = (unsigned __int128)weight_of(b) * a->capacity;
-    if (left != right) {
-        return left < right ? -1 : 1;
-    }
-    if (a->room_count != b->room_count) {
-        return a->room_count < b->room_count ? -1 : 1;
-    }
-    return 0;
-}
-
-static bool is_excluded(const struct placement_request *request, const char *id)
-{
-    for (size_t i = 0; i < request->excluded_count; i++) {
-        if (strcmp(request->excluded[i], id) == 0) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(ids[i], id) == 0) {
             return true;
         }
     }
     return false;
 }
 
-static bool in_region(const struct placement_request *request, const struct registry_node *node)
+static bool is_held(const struct placement_request *request, const struct registry_node *node)
 {
-    return request->region == NULL || request->region[0] == '\0' ||
-           strcmp(request->region, node->region) == 0;
+    return is_listed(request->held, request->held_count, node->id);
 }
 
-/* Why a node may not take the room, or PLACEMENT_NOT_SAMPLED if it may. */
-static enum placement_reason judge(const struct placement_request *request,
-                                   const struct registry_node *node)
+/* By what it carries alone. */
+static enum placement_reason judge_load(struct choice *c, const struct registry_node *node,
+                                        uint32_t mark_permille)
 {
+    const struct placement_request *request = c->request;
+    if ((weight_of(node) + request->weight) * 1000 > (uint64_t)node->capacity * mark_permille) {
+        return PLACEMENT_FULL;
+    }
+    if (request->who != PLACEMENT_RECONNECT) {
+        int64_t wait_us = registry_join_wait_us(c->registry, c->now_us, node, request->room);
+        if (wait_us > 0) {
+            c->rate_wait_us = MIN(c->rate_wait_us, wait_us);
+            return PLACEMENT_RATE;
+        }
+    }
+    return PLACEMENT_NOT_SAMPLED;
+}
+
+/* Why a node may not take it below a mark, or PLACEMENT_NOT_SAMPLED if it may. */
+static enum placement_reason judge(struct choice *c, const struct registry_node *node,
+                                   uint32_t mark_permille)
+{
+    const struct placement_request *request = c->request;
     switch (node->state) {
     case REGISTRY_CORDONED:
         return PLACEMENT_CORDONED;
@@ -81,133 +105,366 @@ static enum placement_reason judge(const struct placement_request *request,
     case REGISTRY_READY:
         break;
     }
-    if (is_excluded(request, node->id)) {
+    if (is_listed(request->excluded, request->excluded_count, node->id)) {
         return PLACEMENT_EXCLUDED;
     }
     if (node->suspect) {
         return PLACEMENT_SUSPECT;
     }
-    return has_room(request, node) ? PLACEMENT_NOT_SAMPLED : PLACEMENT_FULL;
+    if (node->level > c->level_max) {
+        return PLACEMENT_FULL;
+    }
+    return judge_load(c, node, mark_permille);
 }
 
-static size_t best_of(const struct sample *sample, const struct registry *registry,
-                      struct prng *prng)
+static bool may_take(struct choice *c, const struct registry_node *node, uint32_t mark_permille)
 {
-    size_t best = sample->indexes[0];
+    return judge(c, node, mark_permille) == PLACEMENT_NOT_SAMPLED;
+}
+
+/* Negative if a is less filled afterwards, positive if b is, 0 if there is nothing between them.
+ * Filling is weight per capacity, compared without division. */
+static int compare(const struct placement_request *request, const struct registry_node *a,
+                   const struct registry_node *b)
+{
+    unsigned __int128 left = (unsigned __int128)(weight_of(a) + request->weight) * b->capacity;
+    unsigned __int128 right = (unsigned __int128)(weight_of(b) + request->weight) * a->capacity;
+    if (left != right) {
+        return left < right ? -1 : 1;
+    }
+    if (a->room_count != b->room_count) {
+        return a->room_count < b->room_count ? -1 : 1;
+    }
+    return 0;
+}
+
+/* ---- Drawing ---- */
+
+static size_t pool_size(const struct choice *c, enum registry_level level)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < c->pool.count; i++) {
+        size += registry_region_size(c->registry, c->pool.regions[i], level);
+    }
+    return size;
+}
+
+static const struct registry_node *pool_node(const struct choice *c, enum registry_level level,
+                                             size_t index)
+{
+    size_t i = 0;
+    size_t size;
+    while (index >= (size = registry_region_size(c->registry, c->pool.regions[i], level))) {
+        index -= size;
+        i++;
+    }
+    return registry_region_node(c->registry, c->pool.regions[i], level, index);
+}
+
+static bool is_sampled(const struct sample *sample, const struct registry_node *node)
+{
+    for (size_t i = 0; i < sample->count; i++) {
+        if (sample->nodes[i] == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fits(struct choice *c, const struct registry_node *node, uint32_t mark_permille)
+{
+    return !is_held(c->request, node) && may_take(c, node, mark_permille);
+}
+
+/* A uniform sample of those that fit, by looking at all of them. */
+static void sample_all(struct choice *c, enum registry_level level, size_t size,
+                       uint32_t mark_permille)
+{
+    struct sample *sample = &c->sample;
+    for (size_t i = 0; i < size; i++) {
+        const struct registry_node *node = pool_node(c, level, i);
+        if (!fits(c, node, mark_permille)) {
+            continue;
+        }
+        sample->seen++;
+        if (sample->count < c->request->samples) {
+            sample->nodes[sample->count++] = node;
+            continue;
+        }
+        uint64_t slot = prng_below(c->prng, sample->seen);
+        if (slot < sample->count) {
+            sample->nodes[slot] = node;
+        }
+    }
+}
+
+static void sample_some(struct choice *c, enum registry_level level, size_t size,
+                        uint32_t mark_permille)
+{
+    struct sample *sample = &c->sample;
+    for (size_t i = 0; i < PLACEMENT_DRAWS_MAX && sample->count < c->request->samples; i++) {
+        const struct registry_node *node = pool_node(c, level, prng_below(c->prng, size));
+        if (!is_sampled(sample, node) && fits(c, node, mark_permille)) {
+            sample->nodes[sample->count++] = node;
+        }
+    }
+}
+
+/* The least filled of a sample; NULL if nobody fits. */
+static const struct registry_node *draw(struct choice *c, enum registry_level level,
+                                        uint32_t mark_permille)
+{
+    size_t size = pool_size(c, level);
+    c->sample.count = c->sample.seen = 0;
+    if (size <= PLACEMENT_DRAWS_MAX) {
+        sample_all(c, level, size, mark_permille);
+    } else {
+        sample_some(c, level, size, mark_permille);
+    }
+    const struct registry_node *best = NULL;
     uint64_t equals = 1;
-    for (size_t i = 1; i < sample->count; i++) {
-        size_t index = sample->indexes[i];
-        int order = compare(registry_at(registry, index), registry_at(registry, best));
+    for (size_t i = 0; i < c->sample.count; i++) {
+        const struct registry_node *node = c->sample.nodes[i];
+        int order = best == NULL ? -1 : compare(c->request, node, best);
         equals = order == 0 ? equals + 1 : order < 0 ? 1 : equals;
         /* Of k equals each is kept with probability 1/k. */
-        if (order < 0 || (order == 0 && prng_below(prng, equals) == 0)) {
-            best = index;
+        if (order < 0 || (order == 0 && prng_below(c->prng, equals) == 0)) {
+            best = node;
         }
     }
     return best;
 }
 
-/* Turns "would do" into why it was not chosen. */
-static void explain_losers(enum placement_reason *reasons, const struct placement_request *request,
-                           const struct registry *registry, const struct sample *winners, bool kept,
-                           bool regional)
+/* ---- One pool of regions ---- */
+
+/* The least filled node in the pool that holds the room and is below the mark. */
+static const struct registry_node *held_below(struct choice *c, uint32_t mark_permille,
+                                              bool *is_here)
 {
-    if (reasons == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < registry_count(registry); i++) {
-        if (reasons[i] != PLACEMENT_NOT_SAMPLED) {
+    const struct placement_request *request = c->request;
+    const struct registry_node *best = NULL;
+    for (size_t i = 0; i < request->held_count; i++) {
+        const struct registry_node *node = registry_get(c->registry, request->held[i]);
+        if (node == NULL || rank_of(request, node->region) != c->pool.rank) {
             continue;
         }
-        if (kept) {
-            reasons[i] = PLACEMENT_NOT_NEEDED;
-        } else if (regional && !in_region(request, registry_at(registry, i))) {
-            reasons[i] = PLACEMENT_OTHER_REGION;
+        *is_here = true;
+        if (may_take(c, node, mark_permille) &&
+            (best == NULL || compare(request, node, best) < 0)) {
+            best = node;
         }
     }
-    for (size_t i = 0; !kept && i < winners->count; i++) {
-        reasons[winners->indexes[i]] = PLACEMENT_FULLER;
+    return best;
+}
+
+static bool choose_in_pool(struct choice *c, struct placement_answer *answer)
+{
+    bool is_here = false;
+    const struct registry_node *node = held_below(c, c->span_permille, &is_here);
+    bool kept = node != NULL;
+    if (node == NULL) {
+        node = draw(c, REGISTRY_OPEN, c->open_permille);
+    }
+    if (node == NULL && is_here) {
+        node = held_below(c, c->limit_permille, &is_here);
+        kept = node != NULL;
+    }
+    bool higher = c->limit_permille > c->open_permille;
+    for (int level = REGISTRY_OPEN; node == NULL && higher && level <= (int)c->level_max; level++) {
+        node = draw(c, (enum registry_level)level, c->limit_permille);
+    }
+    if (node == NULL) {
+        return false;
+    }
+    *answer = (struct placement_answer){.node = node,
+                                        .reason = kept ? PLACEMENT_KEPT : PLACEMENT_CHOSEN,
+                                        .spans = is_here && !kept,
+                                        .distance_ms = distance_of(c->pool.rank)};
+    return true;
+}
+
+static bool has_takers(const struct choice *c, size_t region)
+{
+    size_t takers = 0;
+    for (int level = REGISTRY_OPEN; level <= (int)c->level_max; level++) {
+        takers += registry_region_size(c->registry, region, (enum registry_level)level);
+    }
+    return takers > 0;
+}
+
+/* The asked region, or all of them; its distance needs no looking up. */
+static void own_pool(struct choice *c)
+{
+    struct pool *pool = &c->pool;
+    *pool = (struct pool){.count = 0};
+    for (size_t i = 0; i < registry_region_count(c->registry); i++) {
+        bool own = asks_any(c->request) ||
+                   strcmp(c->request->region, registry_region_name(c->registry, i)) == 0;
+        if (own && has_takers(c, i)) {
+            pool->regions[pool->count++] = i;
+        }
     }
 }
 
-int placement_choose(const struct registry_node **out, const struct placement_request *request,
-                     const struct registry *registry, struct prng *prng,
-                     enum placement_reason *reasons)
+/* Of the others the nearest from this rank on. False: there is none. */
+static bool next_pool(struct choice *c, uint64_t rank_min)
 {
-    assert(request->samples > 0 && request->samples <= PLACEMENT_SAMPLES_MAX);
-    assert(request->fill_permille > 0 && request->fill_permille <= 1000);
-    struct sample near = {.count = 0};
-    struct sample far = {.count = 0};
-    size_t current = SIZE_MAX;
-    for (size_t i = 0; i < registry_count(registry); i++) {
-        const struct registry_node *node = registry_at(registry, i);
-        enum placement_reason reason = judge(request, node);
-        if (reasons != NULL) {
-            reasons[i] = reason;
-        }
-        if (reason != PLACEMENT_NOT_SAMPLED) {
+    struct pool *pool = &c->pool;
+    pool->count = 0;
+    for (size_t i = 0; i < registry_region_count(c->registry); i++) {
+        if (!has_takers(c, i)) {
             continue;
         }
-        bool local = in_region(request, node);
-        sample_add(local ? &near : &far, request->samples, i, prng);
-        if (local && request->current != NULL && strcmp(request->current, node->id) == 0) {
-            current = i;
+        uint64_t rank = rank_of(c->request, registry_region_name(c->registry, i));
+        if (rank < rank_min || (pool->count > 0 && rank > pool->rank)) {
+            continue;
+        }
+        if (pool->count > 0 && rank < pool->rank) {
+            pool->count = 0;
+        }
+        pool->rank = rank;
+        pool->regions[pool->count++] = i;
+    }
+    return pool->count > 0;
+}
+
+/* ---- The whole ---- */
+
+static bool has_ready(const struct registry *registry)
+{
+    for (size_t i = 0; i < registry_region_count(registry); i++) {
+        if (registry_region_size(registry, i, REGISTRY_OPEN) > 0 ||
+            registry_region_size(registry, i, REGISTRY_CROWDED) > 0 ||
+            registry_region_size(registry, i, REGISTRY_SHUT) > 0) {
+            return true;
         }
     }
-    bool kept = current != SIZE_MAX;
-    bool regional = near.count > 0;
-    const struct sample *winners = regional ? &near : &far;
-    if (winners->count == 0) {
+    return false;
+}
+
+static void refuse(struct choice *c, struct placement_answer *answer)
+{
+    *answer = (struct placement_answer){
+        .reason = has_ready(c->registry) ? PLACEMENT_FULL : PLACEMENT_NO_NODES,
+        .retry_after_s =
+            PLACEMENT_FULL_RETRY_S + (uint32_t)prng_below(c->prng, PLACEMENT_FULL_RETRY_S + 1)};
+    if (c->rate_wait_us != TIME_NEVER) {
+        /* Not all of them again in the same second. */
+        uint32_t wait_s = (uint32_t)((c->rate_wait_us + TIME_S(1) - 1) / TIME_S(1));
+        answer->reason = PLACEMENT_RATE;
+        answer->retry_after_s = wait_s + (uint32_t)prng_below(c->prng, REGISTRY_BURST_S + 1);
+    }
+}
+
+static int choose(struct choice *c, struct placement_answer *answer)
+{
+    own_pool(c);
+    if (c->pool.count > 0 && choose_in_pool(c, answer)) {
+        return 0;
+    }
+    for (uint64_t rank = 1; next_pool(c, rank); rank = c->pool.rank + 1) {
+        if (choose_in_pool(c, answer)) {
+            return 0;
+        }
+    }
+    refuse(c, answer);
+    return ERR_FULL;
+}
+
+static void init(struct choice *c, const struct placement_request *request,
+                 const struct registry *registry, int64_t now_us, struct prng *prng)
+{
+    assert(request->samples > 0 && request->samples <= PLACEMENT_SAMPLES_MAX);
+    assert(request->who != PLACEMENT_NEW_ROOM || request->held_count == 0);
+    const struct registry_config *marks = registry_config(registry);
+    c->request = request;
+    c->registry = registry;
+    c->prng = prng;
+    c->now_us = now_us;
+    c->rate_wait_us = TIME_NEVER;
+    c->open_permille = marks->open_permille;
+    switch (request->who) {
+    case PLACEMENT_NEW_ROOM:
+        c->limit_permille = marks->open_permille;
+        c->level_max = REGISTRY_OPEN;
+        break;
+    case PLACEMENT_JOIN:
+        c->limit_permille = marks->join_permille;
+        c->level_max = REGISTRY_CROWDED;
+        break;
+    case PLACEMENT_RECONNECT:
+        c->limit_permille = 1000;
+        c->level_max = REGISTRY_SHUT;
+        break;
+    }
+    c->span_permille = MIN(MAX(c->open_permille, PLACEMENT_SPAN_PERMILLE), c->limit_permille);
+}
+
+int placement_choose(const struct placement_request *request, const struct registry *registry,
+                     int64_t now_us, struct prng *prng, struct placement_answer *answer)
+{
+    struct choice c;
+    init(&c, request, registry, now_us, prng);
+    return choose(&c, answer);
+}
+
+int placement_admit(const struct placement_request *request, const struct registry *registry,
+                    int64_t now_us, const struct registry_node *node, struct prng *prng,
+                    struct placement_answer *answer)
+{
+    struct choice c;
+    init(&c, request, registry, now_us, prng);
+    if (judge_load(&c, node, c.limit_permille) != PLACEMENT_NOT_SAMPLED) {
+        refuse(&c, answer);
         return ERR_FULL;
     }
-    size_t chosen = kept ? current : best_of(winners, registry, prng);
-    explain_losers(reasons, request, registry, winners, kept, regional);
-    if (reasons != NULL) {
-        reasons[chosen] = kept ? PLACEMENT_KEPT : PLACEMENT_CHOSEN;
-    }
-    *out = registry_at(registry, chosen);
+    *answer = (struct placement_answer){.node = node, .reason = PLACEMENT_KEPT};
     return 0;
 }
 
-/* ---- Words
- * ----------------------------------------------------------------------------------------- */
-
-static const struct {
-    const char *name;
-    const char *text;
-} words[] = {
-    [PLACEMENT_CHOSEN] = {"chosen", "chosen: least filled of the sample"},
-    [PLACEMENT_KEPT] = {"kept", "chosen: holds the room already"},
-    [PLACEMENT_FULLER] = {"fuller", "another one of the sample is less filled"},
-    [PLACEMENT_NOT_SAMPLED] = {"not_sampled", "would do, but was not drawn into the sample"},
-    [PLACEMENT_OTHER_REGION] = {"other_region", "would do, but the wanted region has a node"},
-    [PLACEMENT_NOT_NEEDED] = {"not_needed", "would do, but the room stays where it is"},
-    [PLACEMENT_FULL] = {"full", "has no room for it"},
-    [PLACEMENT_EXCLUDED] = {"excluded", "was excluded by the request"},
-    [PLACEMENT_CORDONED] = {"cordoned", "is cordoned"},
-    [PLACEMENT_DRAINING] = {"draining", "is draining"},
-    [PLACEMENT_SUSPECT] = {"suspect", "has been silent for too long"},
-    [PLACEMENT_GONE] = {"gone", "is gone"},
-};
-
-const char *placement_reason_name(enum placement_reason reason)
+/* Of a node that would do: why another one was taken, or why nobody saw it. */
+static enum placement_reason loser(const struct choice *c, const struct registry_node *node,
+                                   const struct placement_answer *answer)
 {
-    assert((size_t)reason < ARRAY_LEN(words));
-    return words[reason].name;
+    if (answer->node == NULL) {
+        return PLACEMENT_NOT_SAMPLED;
+    }
+    uint64_t rank = rank_of(c->request, node->region);
+    if (rank != c->pool.rank) {
+        return rank > c->pool.rank ? PLACEMENT_OTHER_REGION : PLACEMENT_NOT_SAMPLED;
+    }
+    if (answer->reason == PLACEMENT_KEPT) {
+        return is_held(c->request, node) ? PLACEMENT_FULLER : PLACEMENT_NOT_NEEDED;
+    }
+    if (is_sampled(&c->sample, node)) {
+        return PLACEMENT_FULLER;
+    }
+    bool crowded = is_held(c->request, node) || node->level > answer->node->level;
+    return crowded ? PLACEMENT_CROWDED : PLACEMENT_NOT_SAMPLED;
 }
 
-void placement_explain(char *out, size_t len, enum placement_reason reason,
-                       const struct registry_node *node, const struct registry_node *chosen)
+int placement_explain(const struct placement_request *request, const struct registry *registry,
+                      int64_t now_us, struct prng *prng, struct placement_answer *answer,
+                      enum placement_reason *reasons)
 {
-    assert((size_t)reason < ARRAY_LEN(words));
-    const char *text = words[reason].text;
-    unsigned long long weight = weight_of(node);
-    if (reason == PLACEMENT_FULLER && chosen != NULL) {
-        snprintf(out, len, "%s: %llu of %u against %llu of %u", text, weight, node->capacity,
-                 (unsigned long long)weight_of(chosen), chosen->capacity);
-    } else if (reason == PLACEMENT_CHOSEN || reason == PLACEMENT_FULL) {
-        snprintf(out, len, "%s: %llu of %u", text, weight, node->capacity);
-    } else {
-        snprintf(out, len, "%s", text);
+    struct choice c;
+    init(&c, request, registry, now_us, prng);
+    int err = choose(&c, answer);
+    for (size_t i = 0; i < registry_count(registry); i++) {
+        const struct registry_node *node = registry_at(registry, i);
+        enum placement_reason reason = judge(&c, node, c.limit_permille);
+        if (node == answer->node) {
+            reasons[i] = answer->reason;
+        } else {
+            reasons[i] = reason == PLACEMENT_NOT_SAMPLED ? loser(&c, node, answer) : reason;
+        }
     }
+    return err;
+}
+
+uint32_t placement_room_weight(uint32_t participants)
+{
+    enum { TRACKS = 2, PUBLISHERS_MAX = 16 };
+    uint64_t weight = (uint64_t)TRACKS * MIN(participants, PUBLISHERS_MAX) * participants;
+    return (uint32_t)MIN(weight, UINT32_MAX);
 }

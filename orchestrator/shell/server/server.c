@@ -230,6 +230,12 @@ static void open_core(struct server *server)
         server->keys[i] =
             (struct token_key){settings->keys.items[i].key, settings->keys.items[i].value};
     }
+    const struct config_list *list = &settings->region_distances;
+    const struct settings_distance *items = list->items;
+    struct orch_distance *distances = mem_array(MAX(list->count, 1), sizeof(*distances));
+    for (size_t i = 0; i < list->count; i++) {
+        distances[i] = (struct orch_distance){items[i].from, items[i].to, (uint32_t)items[i].ms};
+    }
     server->orch = orch_new(
         &(struct orch_config){
             .id = server->id,
@@ -243,9 +249,15 @@ static void open_core(struct server *server)
             .empty_timeout_s = (uint32_t)(settings->rooms.empty_timeout_us / 1000000),
             .departure_timeout_s = (uint32_t)(settings->rooms.departure_timeout_us / 1000000),
             .fill_permille = (uint32_t)settings->placement.fill_percent * 10,
+            .join_permille = (uint32_t)settings->placement.join_percent * 10,
             .room_weight = (uint32_t)settings->placement.room_weight,
+            .node_joins_per_s = (uint32_t)settings->placement.node_joins_per_s,
+            .room_joins_per_s = (uint32_t)settings->placement.room_joins_per_s,
+            .distances = distances,
+            .distance_count = list->count,
         },
         server_now(), wall_us());
+    free(distances);
 }
 
 static void open_loop(struct server *server)

@@ -200,7 +200,7 @@ static void move_to(struct world *world, const char *node)
 {
     char json[64];
     snprintf(json, sizeof(json), "{\"to\": \"%s\"}", node);
-    world_admin_post(world, "/admin/v1/rooms/lobby/move", json);
+    world_admin(world, "POST", "/admin/v1/rooms/lobby/move", json);
 }
 
 static void arrive(struct world *world, const char *node)
@@ -412,8 +412,7 @@ static void refusals(void **state)
     struct effect effect;
     world_init(&world);
     join(&world, 1, "alice", "chromium-join.offer");
-    assert_string_equal(world_story(&world),
-                        "conn 1 refuse 503 no media node can take this room now\n");
+    assert_string_equal(world_story(&world), "conn 1 refuse 503 no media node is ready\n");
     orch_connect(world.orch, world.now_us, 2, &none, "");
     assert_true(orch_poll(world.orch, &effect));
     assert_int_equal(effect.status, 401);
@@ -483,8 +482,7 @@ static void room_without_node(void **state)
     alice_publishes(&world);
     orch_node_link_lost(world.orch, world.now_us, "ND_a");
     join(&world, 2, "bob", "chromium-join.offer");
-    assert_string_equal(world_story(&world),
-                        "conn 2 refuse 503 no media node can take this room now\n");
+    assert_string_equal(world_story(&world), "conn 2 refuse 503 no media node is ready\n");
     const struct world_join bob = {.room = "lobby", .identity = "bob"};
     world_validate(&world, &bob);
     assert_int_equal(world.last_status, 503);

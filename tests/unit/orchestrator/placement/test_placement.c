@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Goal: a room goes where the contract says, with the true reason for every node; and with stale
- * load reports best-of-d with reservations keeps every node within its capacity where "the
- * apparently least loaded" does not.
+ * Goal: people go where the contract says, region by region and mark by mark, with the true reason
+ * for every node; and with stale load reports best-of-d with reservations keeps every node within
+ * its capacity where "the apparently least loaded" does not.
  */
 #include "orchestrator/core/placement/placement.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <setjmp.h>
 
@@ -14,9 +15,19 @@
 
 static const struct registry_endpoint endpoint = {.ip = "192.0.2.1", .port = 5000};
 
+static struct registry *new_registry_with(uint32_t open_permille, uint32_t usual_weight)
+{
+    return registry_new(&(struct registry_config){.hold_us = TIME_S(10),
+                                                  .forget_us = TIME_S(60),
+                                                  .expect_us = TIME_S(600),
+                                                  .open_permille = open_permille,
+                                                  .join_permille = MAX(open_permille, 950),
+                                                  .usual_weight = usual_weight});
+}
+
 static struct registry *new_registry(void)
 {
-    return registry_new(&(struct registry_config){.hold_us = TIME_S(10), .forget_us = TIME_S(60)});
+    return new_registry_with(800, 1);
 }
 
 static void add(struct registry *registry, const char *id, const char *region, uint32_t capacity,
@@ -37,19 +48,65 @@ static void add(struct registry *registry, const char *id, const char *region, u
 
 static struct placement_request request_of(const char *region, uint32_t weight)
 {
-    return (struct placement_request){.region = region,
-                                      .weight = weight,
-                                      .samples = PLACEMENT_SAMPLES_DEFAULT,
-                                      .fill_permille = 1000};
+    return (struct placement_request){
+        .region = region, .weight = weight, .samples = PLACEMENT_SAMPLES_DEFAULT};
+}
+
+static struct prng seeded(void)
+{
+    struct prng prng;
+    prng_seed(&prng, 1);
+    return prng;
+}
+
+/* Chosen id, or the word for the refusal. */
+static const char *choose_with(const struct placement_request *request,
+                               const struct registry *registry, struct placement_answer *answer)
+{
+    struct prng prng = seeded();
+    int err = placement_choose(request, registry, 0, &prng, answer);
+    assert_int_equal(err, answer->node == NULL ? ERR_FULL : 0);
+    if (err != 0) {
+        assert_true(answer->retry_after_s > 0);
+        return placement_reason_name(answer->reason);
+    }
+    return answer->node->id;
+}
+
+static const char *chosen(const struct placement_request *request, const struct registry *registry)
+{
+    struct placement_answer answer;
+    return choose_with(request, registry, &answer);
+}
+
+enum { EXPLAINED_MAX = 16 };
+struct explained {
+    struct placement_answer answer;
+    enum placement_reason reasons[EXPLAINED_MAX];
+};
+
+/* The same prng as of chosen(): explaining does not change what is chosen. */
+static struct explained explain(const struct placement_request *request,
+                                const struct registry *registry)
+{
+    struct explained e;
+    struct prng prng = seeded();
+    assert_true(registry_count(registry) <= EXPLAINED_MAX);
+    int err = placement_explain(request, registry, 0, &prng, &e.answer, e.reasons);
+    assert_int_equal(err, e.answer.node == NULL ? ERR_FULL : 0);
+    if (err == 0) {
+        assert_string_equal(e.answer.node->id, chosen(request, registry));
+    }
+    return e;
 }
 
 /* The reason given for a node, by id. */
-static const char *reason_of(const struct registry *registry, const enum placement_reason *reasons,
+static const char *reason_of(const struct registry *registry, const struct explained *e,
                              const char *id)
 {
     for (size_t i = 0; i < registry_count(registry); i++) {
         if (strcmp(registry_at(registry, i)->id, id) == 0) {
-            return placement_reason_name(reasons[i]);
+            return placement_reason_name(e->reasons[i]);
         }
     }
     return "no such node";
@@ -59,11 +116,9 @@ static void test_every_reason(void **state)
 {
     (void)state;
     struct registry *registry = new_registry();
-    struct prng prng;
-    prng_seed(&prng, 1);
     add(registry, "light", "eu", 1000, 100);
     add(registry, "heavy", "eu", 1000, 200);
-    add(registry, "full", "eu", 1000, 995);
+    add(registry, "full", "eu", 1000, 795);
     add(registry, "far", "us", 1000, 0);
     add(registry, "excluded", "eu", 1000, 0);
     add(registry, "cordoned", "eu", 1000, 0);
@@ -79,88 +134,273 @@ static void test_every_reason(void **state)
     struct placement_request request = request_of("eu", 10);
     request.excluded = excluded;
     request.excluded_count = 1;
-    const struct registry_node *chosen = NULL;
-    enum placement_reason reasons[16];
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, reasons), 0);
-    assert_string_equal(chosen->id, "light");
-    assert_string_equal(reason_of(registry, reasons, "light"), "chosen");
-    assert_string_equal(reason_of(registry, reasons, "heavy"), "fuller");
-    assert_string_equal(reason_of(registry, reasons, "far"), "other_region");
+    struct explained e = explain(&request, registry);
+    assert_string_equal(e.answer.node->id, "light");
+    assert_string_equal(reason_of(registry, &e, "light"), "chosen");
+    assert_string_equal(reason_of(registry, &e, "heavy"), "fuller");
+    assert_string_equal(reason_of(registry, &e, "far"), "other_region");
     static const char *const named_after_reason[] = {"full",     "excluded", "cordoned",
                                                      "draining", "suspect",  "gone"};
     for (size_t i = 0; i < ARRAY_LEN(named_after_reason); i++) {
-        assert_string_equal(reason_of(registry, reasons, named_after_reason[i]),
-                            named_after_reason[i]);
+        assert_string_equal(reason_of(registry, &e, named_after_reason[i]), named_after_reason[i]);
     }
     char text[128];
-    placement_explain(text, sizeof(text), PLACEMENT_FULLER, registry_get(registry, "heavy"),
-                      chosen);
+    placement_node_text(text, sizeof(text), PLACEMENT_FULLER, registry_get(registry, "heavy"),
+                        &e.answer);
     assert_string_equal(
         text, "another one of the sample is less filled: 200 of 1000 against 100 of 1000");
 
     /* The room is on heavy already: it stays, and the others were not needed. */
-    request.current = "heavy";
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, reasons), 0);
-    assert_string_equal(chosen->id, "heavy");
-    assert_string_equal(reason_of(registry, reasons, "heavy"), "kept");
-    assert_string_equal(reason_of(registry, reasons, "light"), "not_needed");
-    assert_string_equal(reason_of(registry, reasons, "full"), "full");
-
-    /* Where it is full, or in the wrong region, it does not stay. */
-    request.current = "full";
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-    assert_string_equal(chosen->id, "light");
-    request.current = "far";
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-    assert_string_equal(chosen->id, "light");
+    const char *held = "heavy";
+    request.who = PLACEMENT_JOIN;
+    request.held = &held;
+    request.held_count = 1;
+    e = explain(&request, registry);
+    assert_string_equal(e.answer.node->id, "heavy");
+    assert_string_equal(reason_of(registry, &e, "heavy"), "kept");
+    assert_string_equal(reason_of(registry, &e, "light"), "not_needed");
+    assert_string_equal(reason_of(registry, &e, "far"), "other_region");
     registry_free(registry);
 }
 
-static void test_regions(void **state)
+static void test_regions_by_distance(void **state)
+{
+    (void)state;
+    struct registry *registry = new_registry_with(1000, 1);
+    struct placement_map *map = placement_map_new();
+    struct placement_answer answer;
+    char text[128];
+    add(registry, "eu", "eu", 1000, 900);
+    add(registry, "us", "us", 1000, 100);
+    add(registry, "ap", "ap", 1000, 200);
+    add(registry, "sa", "sa", 1000, 0);
+    assert_int_equal(placement_map_set(map, "eu", "us", 7), 0);
+    assert_int_equal(placement_map_set(map, "ap", "eu", 150), 0);
+    assert_int_equal(placement_map_set(map, "us", "eu", 80), 0);
+    assert_int_equal(placement_map_ms(map, "eu", "us"), 80);
+    assert_int_equal(placement_map_ms(map, "eu", "eu"), 0);
+    assert_int_equal(placement_map_ms(map, "eu", "sa"), PLACEMENT_FAR_MS);
+    assert_int_equal(placement_map_ms(map, "us", "ap"), PLACEMENT_FAR_MS);
+    assert_int_equal(placement_map_ms(NULL, "us", "ap"), PLACEMENT_FAR_MS);
+
+    struct placement_request request = request_of("eu", 100);
+    request.map = map;
+    assert_string_equal(choose_with(&request, registry, &answer), "eu"); /* fuller, but near */
+    placement_answer_text(text, sizeof(text), &request, &answer);
+    assert_string_equal(text, "a node for the room in the asked region eu");
+    request.weight = 101;
+    assert_string_equal(choose_with(&request, registry, &answer), "us"); /* near has no room */
+    assert_int_equal(answer.distance_ms, 80);
+    placement_answer_text(text, sizeof(text), &request, &answer);
+    assert_string_equal(text, "a node for the room in us, 80 ms away: no node in eu takes it");
+    struct explained e = explain(&request, registry);
+    assert_string_equal(reason_of(registry, &e, "eu"), "full");
+    assert_string_equal(reason_of(registry, &e, "ap"), "other_region");
+    assert_string_equal(reason_of(registry, &e, "sa"), "other_region");
+    assert_int_equal(registry_set_state(registry, "us", REGISTRY_CORDONED), 0);
+    assert_string_equal(chosen(&request, registry), "ap");
+    request.weight = 801;
+    assert_string_equal(choose_with(&request, registry, &answer), "sa"); /* unknown: far */
+    assert_int_equal(answer.distance_ms, PLACEMENT_FAR_MS);
+    request.weight = 1001;
+    assert_string_equal(choose_with(&request, registry, &answer), "full");
+    assert_in_range(answer.retry_after_s, PLACEMENT_FULL_RETRY_S, 2 * PLACEMENT_FULL_RETRY_S);
+    e = explain(&request, registry);
+    assert_string_equal(reason_of(registry, &e, "sa"), "full");
+
+    request = request_of("", 1);
+    request.map = map;
+    assert_string_equal(chosen(&request, registry), "sa"); /* anywhere: by load alone */
+    request = request_of("mars", 1);
+    assert_string_equal(chosen(&request, registry), "sa"); /* all are equally far */
+    registry_free(registry);
+
+    registry = new_registry();
+    assert_string_equal(chosen(&request, registry), "no_nodes");
+    registry_free(registry);
+    placement_map_free(map);
+}
+
+/* A node that holds the room is taken up to 850, then another one of the region before it is full,
+ * then it again up to 950, and only then the next region. */
+static void test_a_room_outgrows_its_node(void **state)
 {
     (void)state;
     struct registry *registry = new_registry();
-    struct prng prng;
-    prng_seed(&prng, 1);
-    add(registry, "eu", "eu", 1000, 900);
-    add(registry, "us", "us", 1000, 100);
-    const struct registry_node *chosen = NULL;
-    struct placement_request request = request_of("eu", 100);
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-    assert_string_equal(chosen->id, "eu"); /* fuller, but near */
-    request.weight = 101;
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-    assert_string_equal(chosen->id, "us"); /* near has no room */
-    request.weight = 901;
-    enum placement_reason reasons[2];
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, reasons), ERR_FULL);
-    assert_int_equal(reasons[0], PLACEMENT_FULL);
-    assert_int_equal(reasons[1], PLACEMENT_FULL);
-    request = request_of("", 1);
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-    assert_string_equal(chosen->id, "us"); /* anywhere: by load alone */
-    request = request_of("eu", 1);
-    request.fill_permille = 700; /* new rooms stop early */
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-    assert_string_equal(chosen->id, "us");
+    const char *const held[] = {"first", "abroad"};
+    add(registry, "first", "eu", 1000, 840);
+    add(registry, "second", "eu", 1000, 100);
+    add(registry, "abroad", "us", 1000, 0);
+    struct placement_request request = request_of("eu", 10);
+    struct placement_answer answer;
+    request.who = PLACEMENT_JOIN;
+    request.held = held;
+    request.held_count = ARRAY_LEN(held);
+    assert_string_equal(choose_with(&request, registry, &answer), "first");
+    assert_false(answer.spans);
+    request.weight = 11;
+    assert_string_equal(choose_with(&request, registry, &answer), "second");
+    assert_true(answer.spans);
+    struct explained e = explain(&request, registry);
+    assert_string_equal(reason_of(registry, &e, "first"), "crowded");
+
+    struct registry_load load = {.weight = 795};
+    assert_int_equal(registry_heard(registry, 0, "second", &load), 0);
+    assert_string_equal(chosen(&request, registry),
+                        "first"); /* better than opening a crowded one */
+    load.weight = 945;
+    assert_int_equal(registry_heard(registry, 0, "first", &load), 0);
+    assert_string_equal(choose_with(&request, registry, &answer), "second"); /* still the region */
+    load.weight = 945;
+    assert_int_equal(registry_heard(registry, 0, "second", &load), 0);
+    assert_string_equal(choose_with(&request, registry, &answer), "abroad");
+    assert_false(answer.spans);
+
+    /* The first one of another region: the room is not there yet. */
+    request.region = "us";
+    request.held_count = 1;
+    assert_string_equal(choose_with(&request, registry, &answer), "abroad");
+    assert_false(answer.spans);
     registry_free(registry);
+}
+
+/* New rooms stop first, then joins; whoever was there before comes back until it is really full. */
+static void test_who_is_let_in_last(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t weight; /* of 1000, before */
+        const char *answers[3];
+    } rows[] = {{790, {"n", "n", "n"}},       {791, {"full", "n", "n"}},
+                {940, {"full", "n", "n"}},    {941, {"full", "full", "n"}},
+                {990, {"full", "full", "n"}}, {991, {"full", "full", "full"}}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *held = "n";
+        struct registry *registry = new_registry();
+        add(registry, "n", "eu", 1000, rows[i].weight);
+        for (int who = 0; who < 3; who++) {
+            struct placement_request request = request_of("eu", 10);
+            request.who = (enum placement_who)who;
+            request.held = &held;
+            request.held_count = who == PLACEMENT_NEW_ROOM ? 0 : 1;
+            assert_string_equal(chosen(&request, registry), rows[i].answers[who]);
+            struct prng prng = seeded();
+            struct placement_answer answer;
+            int err =
+                placement_admit(&request, registry, 0, registry_get(registry, "n"), &prng, &answer);
+            assert_int_equal(err, rows[i].answers[who][0] == 'n' ? 0 : ERR_FULL);
+        }
+        registry_free(registry);
+    }
+}
+
+/* A room that is to stay on its node takes people whatever the node's state. */
+static void test_admit_on_a_cordoned_node(void **state)
+{
+    (void)state;
+    struct registry *registry = new_registry();
+    struct prng prng = seeded();
+    struct placement_answer answer;
+    add(registry, "n", "eu", 1000, 0);
+    assert_int_equal(registry_set_state(registry, "n", REGISTRY_CORDONED), 0);
+    struct placement_request request = request_of("eu", 10);
+    request.who = PLACEMENT_JOIN;
+    assert_int_equal(
+        placement_admit(&request, registry, 0, registry_get(registry, "n"), &prng, &answer), 0);
+    assert_string_equal(chosen(&request, registry), "no_nodes");
+    registry_free(registry);
+}
+
+/* Above a rate a join spreads to another node, then is refused for a moment; a reconnect is not. */
+static void test_join_rates(void **state)
+{
+    (void)state;
+    struct registry *registry = registry_new(&(struct registry_config){.hold_us = TIME_S(10),
+                                                                       .forget_us = TIME_S(60),
+                                                                       .expect_us = TIME_S(600),
+                                                                       .open_permille = 800,
+                                                                       .join_permille = 950,
+                                                                       .node_joins_per_s = 3,
+                                                                       .room_joins_per_s = 2});
+    const char *held = "a";
+    char text[128];
+    add(registry, "a", "eu", 1000, 0);
+    struct placement_request request = request_of("eu", 1);
+    struct placement_answer answer;
+    request.who = PLACEMENT_JOIN;
+    request.room = "RM_1";
+    request.held = &held;
+    request.held_count = 1;
+    for (int i = 0; i < 4; i++) {
+        assert_string_equal(chosen(&request, registry), "a");
+        assert_int_equal(registry_room_placed(registry, 0, "a", "RM_1", 1), 0);
+    }
+    assert_string_equal(choose_with(&request, registry, &answer), "join_rate");
+    assert_in_range(answer.retry_after_s, 1, 1 + REGISTRY_BURST_S);
+    placement_answer_text(text, sizeof(text), &request, &answer);
+    assert_memory_equal(text, "too many joins at once", 22);
+    struct explained e = explain(&request, registry);
+    assert_string_equal(reason_of(registry, &e, "a"), "join_rate");
+    request.who = PLACEMENT_RECONNECT;
+    assert_string_equal(chosen(&request, registry), "a");
+
+    request.who = PLACEMENT_JOIN;
+    add(registry, "b", "eu", 1000, 700);
+    assert_string_equal(choose_with(&request, registry, &answer), "b");
+    assert_true(answer.spans);
+    struct placement_request other = request_of("eu", 1);
+    assert_string_equal(chosen(&other, registry), "a"); /* a new room: only the node's rate */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(registry_room_placed(registry, 0, "a", "RM_2", 1), 0);
+    }
+    assert_string_equal(chosen(&other, registry), "b");
+    registry_free(registry);
+}
+
+/* Hundreds of nodes, of which few take the room: found by drawing, at the level where they are. */
+static void test_large_region(void **state)
+{
+    (void)state;
+    struct registry *registry = new_registry_with(800, 10);
+    char id[16];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(id, sizeof(id), "n%d", i);
+        add(registry, id, "eu", 1000, i == 500 ? 700 : i % 2 == 0 ? 900 : 960);
+    }
+    struct placement_request request = request_of("eu", 10);
+    struct placement_answer answer;
+    assert_string_equal(chosen(&request, registry), "n500");
+    request.who = PLACEMENT_JOIN;
+    assert_string_equal(chosen(&request, registry), "n500");
+    assert_int_equal(registry_gone(registry, 0, "n500"), 0);
+    assert_string_not_equal(choose_with(&request, registry, &answer), "full");
+    assert_int_equal(answer.node->load.weight, 900);
+    request.who = PLACEMENT_NEW_ROOM;
+    assert_string_equal(chosen(&request, registry), "full");
+    registry_free(registry);
+}
+
+static void test_room_weights(void **state)
+{
+    (void)state;
+    assert_int_equal(placement_room_weight(0), 0);
+    assert_int_equal(placement_room_weight(1), 2);
+    assert_int_equal(placement_room_weight(3), 18);
+    assert_int_equal(placement_room_weight(100), 3200);
+    assert_int_equal(placement_room_weight(UINT32_MAX), UINT32_MAX);
 }
 
 /* Filling counts, not weight: 300 of 1000 is emptier than 200 of 400. */
 static void test_unequal_capacities(void **state)
 {
     (void)state;
-    struct registry *registry = new_registry();
-    struct prng prng;
-    prng_seed(&prng, 1);
+    struct registry *registry = new_registry_with(1000, 1);
     add(registry, "large", "eu", 1000, 300);
     add(registry, "small", "eu", 400, 200);
     add(registry, "none", "eu", 0, 0);
     add(registry, "huge", "eu", UINT32_MAX, UINT32_MAX - 1); /* products beyond 64 bits */
-    const struct registry_node *chosen = NULL;
     struct placement_request request = request_of("eu", 1);
-    assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-    assert_string_equal(chosen->id, "large");
+    assert_string_equal(chosen(&request, registry), "large");
     registry_free(registry);
 }
 
@@ -178,9 +418,9 @@ static void test_empty_rooms_are_spread(void **state)
         for (int i = 0; i < 20; i++) {
             char room[ID_MAX];
             snprintf(room, sizeof(room), "RM_%d", i);
-            const struct registry_node *chosen = NULL;
-            assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-            assert_int_equal(registry_room_placed(registry, 0, chosen->id, room, weight), 0);
+            struct placement_answer answer;
+            assert_int_equal(placement_choose(&request, registry, 0, &prng, &answer), 0);
+            assert_int_equal(registry_room_placed(registry, 0, answer.node->id, room, weight), 0);
             size_t rooms_a = registry_get(registry, "a")->room_count;
             size_t rooms_b = registry_get(registry, "b")->room_count;
             assert_true(rooms_a <= rooms_b + 1 && rooms_b <= rooms_a + 1);
@@ -189,35 +429,32 @@ static void test_empty_rooms_are_spread(void **state)
     }
 }
 
-/* Ties fall to everybody alike, and so does being sampled. */
+/* Ties fall to everybody alike, and so does being sampled, looked at one by one or drawn. */
 static void test_lots_are_fair(void **state)
 {
     (void)state;
-    enum { NODES = 12, ROUNDS = 12000 };
-    for (uint32_t samples = 1; samples <= 3; samples++) {
+    enum { NODES = 12, MANY = 200, MEAN = 1000 };
+    static size_t hits[MANY];
+    for (uint32_t samples = 1; samples <= 4; samples++) {
+        int nodes = samples == 4 ? MANY : NODES;
         struct registry *registry = new_registry();
-        struct prng prng;
-        prng_seed(&prng, 5);
-        for (int i = 0; i < NODES; i++) {
+        struct prng prng = seeded();
+        for (int i = 0; i < nodes; i++) {
             char id[8];
             snprintf(id, sizeof(id), "n%d", i);
             add(registry, id, "eu", 1000, 0);
         }
-        size_t hits[NODES] = {0};
+        memset(hits, 0, sizeof(hits));
         struct placement_request request = request_of("eu", 1);
         request.samples = samples;
-        for (int i = 0; i < ROUNDS; i++) {
-            const struct registry_node *chosen = NULL;
-            assert_int_equal(placement_choose(&chosen, &request, registry, &prng, NULL), 0);
-            size_t index = 0;
-            while (registry_at(registry, index) != chosen) {
-                index++;
-            }
-            hits[index]++;
+        for (int i = 0; i < nodes * MEAN; i++) {
+            struct placement_answer answer;
+            assert_int_equal(placement_choose(&request, registry, 0, &prng, &answer), 0);
+            hits[strtoul(answer.node->id + 1, NULL, 10)]++;
         }
-        for (int i = 0; i < NODES; i++) {
-            /* 1000 expected, standard deviation 30: five of them. */
-            assert_in_range(hits[i], 850, 1150);
+        for (int i = 0; i < nodes; i++) {
+            /* Standard deviation 30: five of them. */
+            assert_in_range(hits[i], MEAN - 150, MEAN + 150);
         }
         registry_free(registry);
     }
@@ -256,10 +493,10 @@ static const struct registry_node *choose(const struct registry *registry, uint3
         return lowest(registry);
     }
     struct placement_request request = request_of("eu", weight);
+    struct placement_answer answer;
     request.samples = samples;
-    const struct registry_node *chosen = NULL;
-    assert_int_equal(placement_choose(&chosen, &request, registry, prng, NULL), 0);
-    return chosen;
+    assert_int_equal(placement_choose(&request, registry, 0, prng, &answer), 0);
+    return answer.node;
 }
 
 static size_t index_of(const struct registry_node *node)
@@ -284,7 +521,7 @@ static uint64_t overfull_permille(uint32_t samples, uint64_t seed)
     memset(&fleet, 0, sizeof(fleet));
     struct prng prng;
     prng_seed(&prng, seed);
-    struct registry *registry = new_registry();
+    struct registry *registry = new_registry_with(1000, 1);
     for (int i = 0; i < NODES; i++) {
         char id[8];
         snprintf(id, sizeof(id), "n%d", i);
@@ -310,7 +547,7 @@ static uint64_t overfull_permille(uint32_t samples, uint64_t seed)
             snprintf(room, sizeof(room), "r%zu.%zu", tick, i);
             if (samples > 0) {
                 assert_int_equal(registry_room_placed(registry, now_us, node->id, room, weight), 0);
-                registry_room_confirmed(registry, node->id, room);
+                registry_room_confirmed(registry, node->id, room, weight);
             }
             fleet.real[index] += weight;
             fleet.rooms[tick][i][0] = (uint16_t)index;
@@ -345,9 +582,18 @@ static void test_stale_reports(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_reason),       cmocka_unit_test(test_regions),
-        cmocka_unit_test(test_unequal_capacities), cmocka_unit_test(test_empty_rooms_are_spread),
-        cmocka_unit_test(test_lots_are_fair),      cmocka_unit_test(test_stale_reports),
+        cmocka_unit_test(test_every_reason),
+        cmocka_unit_test(test_regions_by_distance),
+        cmocka_unit_test(test_a_room_outgrows_its_node),
+        cmocka_unit_test(test_who_is_let_in_last),
+        cmocka_unit_test(test_admit_on_a_cordoned_node),
+        cmocka_unit_test(test_join_rates),
+        cmocka_unit_test(test_large_region),
+        cmocka_unit_test(test_room_weights),
+        cmocka_unit_test(test_unequal_capacities),
+        cmocka_unit_test(test_empty_rooms_are_spread),
+        cmocka_unit_test(test_lots_are_fair),
+        cmocka_unit_test(test_stale_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

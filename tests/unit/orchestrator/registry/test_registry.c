@@ -37,7 +37,14 @@ static int add(struct registry *registry, int64_t now_us, const char *id, const 
 
 static struct registry *new_registry(void)
 {
-    return registry_new(&(struct registry_config){.hold_us = TIME_S(10), .forget_us = TIME_S(60)});
+    return registry_new(&(struct registry_config){.hold_us = TIME_S(10),
+                                                  .forget_us = TIME_S(60),
+                                                  .expect_us = TIME_S(100),
+                                                  .open_permille = 800,
+                                                  .join_permille = 900,
+                                                  .usual_weight = 10,
+                                                  .node_joins_per_s = 4,
+                                                  .room_joins_per_s = 2});
 }
 
 static void test_life_of_a_node(void **state)
@@ -148,7 +155,7 @@ static void test_reservations(void **state)
     /* A report alone says nothing of rooms that may not have arrived yet. */
     assert_int_equal(registry_heard(registry, TIME_S(2), "ND_1", &load), 0);
     assert_int_equal(node->reserved, 30);
-    registry_room_confirmed(registry, "ND_1", "RM_1");
+    registry_room_confirmed(registry, "ND_1", "RM_1", 7);
     assert_int_equal(node->reserved, 30);
     assert_int_equal(registry_heard(registry, TIME_S(3), "ND_1", &load), 0);
     assert_int_equal(node->reserved, 20);
@@ -166,7 +173,189 @@ static void test_reservations(void **state)
     registry_room_removed(registry, "ND_1", "RM_1");
     assert_int_equal(node->reserved, 0);
     assert_int_equal(node->room_count, 1);
-    assert_string_equal(node->rooms[0].sid, "RM_2");
+    uint32_t reserved;
+    assert_false(registry_room_is_on(registry, "ND_1", "RM_1", &reserved));
+    assert_true(registry_room_is_on(registry, "ND_1", "RM_2", &reserved));
+    assert_int_equal(reserved, 0);
+    registry_free(registry);
+}
+
+/* A room of 100 whose people come one by one counts 100 from its first moment until either they are
+ * there or the time is up. */
+static void test_expected_weight(void **state)
+{
+    (void)state;
+    struct registry *registry = new_registry();
+    struct registry_load load = {.weight = 0};
+    assert_int_equal(add(registry, 0, "ND_1", "a"), 0);
+    const struct registry_node *node = registry_get(registry, "ND_1");
+    registry_room_expected(registry, 0, "ND_1", "RM_1", 100); /* not there yet: ignored */
+    assert_int_equal(registry_room_placed(registry, 0, "ND_1", "RM_1", 10), 0);
+    assert_int_equal(node->reserved, 10);
+    registry_room_expected(registry, TIME_S(1), "ND_1", "RM_1", 100);
+    assert_int_equal(node->reserved, 100);
+
+    /* What is confirmed leaves with the report that counts it, not before. */
+    registry_room_confirmed(registry, "ND_1", "RM_1", 30);
+    assert_int_equal(node->reserved, 100);
+    load.weight = 30;
+    assert_int_equal(registry_heard(registry, TIME_S(2), "ND_1", &load), 0);
+    assert_int_equal(node->reserved, 70);
+    registry_room_confirmed(registry, "ND_1", "RM_1", 60); /* without a placement before it */
+    load.weight = 60;
+    assert_int_equal(registry_heard(registry, TIME_S(3), "ND_1", &load), 0);
+    assert_int_equal(node->reserved, 40);
+
+    /* More at once than was expected still counts. */
+    assert_int_equal(registry_room_placed(registry, TIME_S(4), "ND_1", "RM_1", 50), 0);
+    assert_int_equal(node->reserved, 50);
+    registry_room_confirmed(registry, "ND_1", "RM_1", 110);
+    assert_int_equal(registry_heard(registry, TIME_S(5), "ND_1", &load), 0);
+    assert_int_equal(node->reserved, 0);
+    registry_room_confirmed(registry, "ND_1", "RM_1", 20); /* they left: they may come back */
+    assert_int_equal(registry_heard(registry, TIME_S(6), "ND_1", &load), 0);
+    assert_int_equal(node->reserved, 80);
+    assert_int_equal(registry_deadline(registry), TIME_S(101));
+    registry_expire(registry, TIME_S(101));
+    assert_int_equal(node->reserved, 0);
+    assert_int_equal(registry_deadline(registry), TIME_NEVER);
+
+    /* With the room or the node goes what was expected. */
+    registry_room_expected(registry, TIME_S(102), "ND_1", "RM_1", 9);
+    registry_room_removed(registry, "ND_1", "RM_1");
+    assert_int_equal(node->reserved, 0);
+    assert_int_equal(registry_room_placed(registry, TIME_S(103), "ND_1", "RM_2", 1), 0);
+    registry_room_expected(registry, TIME_S(103), "ND_1", "RM_2", 9);
+    assert_int_equal(registry_gone(registry, TIME_S(104), "ND_1"), 0);
+    assert_int_equal(node->reserved, 0);
+    registry_free(registry);
+}
+
+static enum registry_level level_after(struct registry *registry, uint32_t weight)
+{
+    const struct registry_load load = {.weight = weight};
+    assert_int_equal(registry_heard(registry, 0, "ND_1", &load), 0);
+    return registry_get(registry, "ND_1")->level;
+}
+
+/* Of 1000: new rooms (10 each) up to 800, joins up to 900. */
+static void test_levels(void **state)
+{
+    (void)state;
+    struct registry *registry = new_registry();
+    assert_int_equal(add(registry, 0, "ND_1", "a"), 0);
+    const struct registry_node *node = registry_get(registry, "ND_1");
+    assert_int_equal(level_after(registry, 790), REGISTRY_OPEN);
+    assert_int_equal(level_after(registry, 791), REGISTRY_CROWDED);
+    assert_int_equal(level_after(registry, 890), REGISTRY_CROWDED);
+    assert_int_equal(level_after(registry, 891), REGISTRY_SHUT);
+    assert_int_equal(level_after(registry, 0), REGISTRY_OPEN);
+    assert_int_equal(registry_room_placed(registry, 0, "ND_1", "RM_1", 800), 0);
+    assert_int_equal(node->level, REGISTRY_CROWDED);
+    registry_set_suspect(registry, "ND_1", true);
+    assert_int_equal(node->level, REGISTRY_OUT);
+    registry_set_suspect(registry, "ND_1", false);
+    assert_int_equal(node->level, REGISTRY_CROWDED);
+    assert_int_equal(registry_set_state(registry, "ND_1", REGISTRY_CORDONED), 0);
+    assert_int_equal(node->level, REGISTRY_OUT);
+    assert_int_equal(registry_set_state(registry, "ND_1", REGISTRY_READY), 0);
+    registry_room_removed(registry, "ND_1", "RM_1");
+    assert_int_equal(node->level, REGISTRY_OPEN);
+    assert_int_equal(registry_gone(registry, 0, "ND_1"), 0);
+    assert_int_equal(node->level, REGISTRY_OUT);
+    assert_int_equal(registry_region_size(registry, 0, REGISTRY_OUT), 1);
+    assert_int_equal(add(registry, 1, "ND_1", "a"), 0);
+    assert_int_equal(node->level, REGISTRY_OPEN);
+    registry_free(registry);
+}
+
+/* A burst of two seconds' joins, then one each half or quarter of a second. */
+static void test_join_rates(void **state)
+{
+    (void)state;
+    struct registry *registry = new_registry();
+    assert_int_equal(add(registry, 0, "ND_1", "a"), 0);
+    const struct registry_node *node = registry_get(registry, "ND_1");
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(registry_join_wait_us(registry, 0, node, "RM_1"), 0);
+        assert_int_equal(registry_room_placed(registry, 0, "ND_1", "RM_1", 1), 0);
+    }
+    assert_int_equal(registry_join_wait_us(registry, 0, node, "RM_1"), TIME_MS(500));
+    assert_int_equal(registry_join_wait_us(registry, TIME_MS(200), node, "RM_1"), TIME_MS(300));
+    assert_int_equal(registry_join_wait_us(registry, TIME_MS(500), node, "RM_1"), 0);
+    for (int i = 0; i < 4; i++) { /* other rooms have the rest of the node's eight */
+        assert_int_equal(registry_join_wait_us(registry, 0, node, NULL), 0);
+        assert_int_equal(registry_room_placed(registry, 0, "ND_1", "RM_2", 1), 0);
+    }
+    assert_int_equal(registry_join_wait_us(registry, 0, node, NULL), TIME_MS(250));
+    assert_int_equal(registry_join_wait_us(registry, 0, node, "RM_3"), TIME_MS(250));
+    assert_int_equal(registry_join_wait_us(registry, TIME_S(60), node, "RM_1"), 0);
+    registry_free(registry);
+}
+
+/* Every live or dead node is listed once, in its region and at its level. */
+static void check_regions(const struct registry *registry)
+{
+    size_t listed = 0;
+    for (size_t region = 0; region < registry_region_count(registry); region++) {
+        size_t size = 0;
+        for (int level = 0; level < REGISTRY_LEVELS; level++) {
+            size_t count = registry_region_size(registry, region, (enum registry_level)level);
+            for (size_t i = 0; i < count; i++) {
+                const struct registry_node *node =
+                    registry_region_node(registry, region, (enum registry_level)level, i);
+                assert_ptr_equal(registry_get(registry, node->id), node);
+                assert_string_equal(node->region, registry_region_name(registry, region));
+                assert_int_equal(node->level, level);
+            }
+            size += count;
+        }
+        assert_true(size > 0);
+        listed += size;
+    }
+    assert_int_equal(listed, registry_count(registry));
+}
+
+static void test_regions(void **state)
+{
+    (void)state;
+    struct registry *registry = new_registry();
+    struct prng prng;
+    prng_seed(&prng, 7);
+    char text[16];
+    for (int i = 0; i < 5000; i++) {
+        char region[16];
+        snprintf(text, sizeof(text), "N%d", (int)prng_below(&prng, 60));
+        snprintf(region, sizeof(region), "r%d", (int)prng_below(&prng, 6));
+        struct registry_identity identity = identity_of(text, text);
+        identity.region = region;
+        const struct registry_load load = {.weight = (uint32_t)prng_below(&prng, 1200)};
+        switch (prng_below(&prng, 4)) {
+        case 0: /* comes, or moves to another region */
+            assert_int_equal(registry_add(registry, i, &identity), 0);
+            break;
+        case 1:
+            (void)!registry_gone(registry, i, text);
+            break;
+        default:
+            (void)!registry_heard(registry, i, text, &load);
+            break;
+        }
+        if (prng_below(&prng, 100) == 0) {
+            registry_expire(registry, i + TIME_S(60)); /* forgets those that are gone */
+        }
+        check_regions(registry);
+    }
+    registry_free(registry);
+
+    registry = new_registry();
+    for (int i = 0; i <= REGISTRY_REGIONS_MAX; i++) {
+        snprintf(text, sizeof(text), "x%d", i);
+        struct registry_identity identity = identity_of(text, text);
+        identity.region = text;
+        assert_int_equal(registry_add(registry, 0, &identity),
+                         i < REGISTRY_REGIONS_MAX ? 0 : ERR_FULL);
+    }
     registry_free(registry);
 }
 
@@ -181,6 +370,8 @@ struct cell {
     uint32_t reserved;
     bool confirmed;
     int64_t until_us;
+    uint32_t expected, carried, confirmed_weight;
+    int64_t expected_until_us;
 };
 
 struct model {
@@ -194,7 +385,9 @@ static void model_expire(struct model *model, int64_t now_us)
         for (size_t r = 0; r < ROOMS; r++) {
             if (model->cells[n][r].until_us <= now_us) {
                 model->cells[n][r].reserved = 0;
-                model->cells[n][r].confirmed = false;
+            }
+            if (model->cells[n][r].expected_until_us <= now_us) {
+                model->cells[n][r].expected = 0;
             }
         }
     }
@@ -209,7 +402,9 @@ static void compare(const struct model *model, const struct registry *registry)
         uint32_t reserved = 0;
         size_t rooms = 0;
         for (size_t r = 0; r < ROOMS; r++) {
-            reserved += model->cells[n][r].reserved;
+            const struct cell *cell = &model->cells[n][r];
+            uint32_t missing = cell->expected > cell->carried ? cell->expected - cell->carried : 0;
+            reserved += MAX(cell->reserved, missing);
             rooms += model->cells[n][r].placed;
         }
         assert_int_equal(node->reserved, model->live[n] ? reserved : 0);
@@ -228,7 +423,7 @@ static void step(struct model *model, struct registry *registry, struct prng *pr
     snprintf(id, sizeof(id), "N%zu", n);
     snprintf(room, sizeof(room), "R%zu", r);
     struct cell *cell = &model->cells[n][r];
-    switch (prng_below(prng, 10)) {
+    switch (prng_below(prng, 12)) {
     case 0: /* dies or comes back */
         if (model->live[n]) {
             assert_int_equal(registry_gone(registry, now_us, id), 0);
@@ -248,8 +443,18 @@ static void step(struct model *model, struct registry *registry, struct prng *pr
         return;
     case 3:
     case 4:
-        registry_room_confirmed(registry, id, room);
-        cell->confirmed = true;
+        registry_room_confirmed(registry, id, room, weight);
+        if (cell->placed && model->live[n]) {
+            cell->confirmed = true;
+            cell->confirmed_weight = weight;
+        }
+        return;
+    case 6:
+        registry_room_expected(registry, now_us, id, room, weight);
+        if (cell->placed && model->live[n]) {
+            cell->expected = weight;
+            cell->expected_until_us = now_us + TIME_S(100);
+        }
         return;
     case 5: {
         const struct registry_load load = {.weight = weight};
@@ -258,6 +463,8 @@ static void step(struct model *model, struct registry *registry, struct prng *pr
         for (size_t i = 0; err == 0 && i < ROOMS; i++) {
             if (model->cells[n][i].confirmed) {
                 model->cells[n][i].reserved = 0;
+                model->cells[n][i].confirmed = false;
+                model->cells[n][i].carried = model->cells[n][i].confirmed_weight;
             }
         }
         return;
@@ -266,9 +473,10 @@ static void step(struct model *model, struct registry *registry, struct prng *pr
         int err = registry_room_placed(registry, now_us, id, room, weight);
         assert_int_equal(err, model->live[n] ? 0 : ERR_NOT_FOUND);
         if (err == 0) {
-            *cell = (struct cell){.placed = true,
-                                  .reserved = cell->reserved + weight,
-                                  .until_us = now_us + TIME_S(10)};
+            cell->placed = true;
+            cell->confirmed = false;
+            cell->reserved += weight;
+            cell->until_us = now_us + TIME_S(10);
         }
         return;
     }
@@ -281,8 +489,12 @@ static void test_against_a_model(void **state)
     for (uint64_t seed = 1; seed <= 20; seed++) {
         struct prng prng;
         prng_seed(&prng, seed);
-        struct registry *registry = registry_new(
-            &(struct registry_config){.hold_us = TIME_S(10), .forget_us = TIME_S(1000000)});
+        struct registry *registry =
+            registry_new(&(struct registry_config){.hold_us = TIME_S(10),
+                                                   .forget_us = TIME_S(1000000),
+                                                   .expect_us = TIME_S(100),
+                                                   .open_permille = 800,
+                                                   .join_permille = 900});
         struct model model = {0};
         int64_t now_us = 0;
         for (size_t n = 0; n < NODES; n++) {
@@ -305,8 +517,14 @@ static void test_against_a_model(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life_of_a_node),        cmocka_unit_test(test_back_from_the_dead),
-        cmocka_unit_test(test_refused_registrations), cmocka_unit_test(test_reservations),
+        cmocka_unit_test(test_life_of_a_node),
+        cmocka_unit_test(test_back_from_the_dead),
+        cmocka_unit_test(test_refused_registrations),
+        cmocka_unit_test(test_reservations),
+        cmocka_unit_test(test_expected_weight),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_join_rates),
+        cmocka_unit_test(test_regions),
         cmocka_unit_test(test_against_a_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

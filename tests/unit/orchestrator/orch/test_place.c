@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: the orchestrator lets people in as placement/ says, and reserves what they bring.
+ */
+#include "tests/lib/orch_world.h"
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+static const char *join_at(struct world *world, uint64_t conn, uint32_t weight, const char *room,
+                           const char *identity)
+{
+    world->node_weight = weight;
+    world_heartbeat(world, "ND_a", conn);
+    world_story(world);
+    const struct world_join who = {
+        .room = room, .identity = identity, .offer_file = "chromium-join.offer"};
+    world_validate(world, &who);
+    bool valid = world->last_status == 200;
+    world_story(world);
+    world_join(world, conn, &who);
+    const char *story = world_story(world);
+    assert_int_equal(valid, strstr(story, "accept") != NULL);
+    return story;
+}
+
+/* Goal: a cluster that fills up takes no new rooms first, then no new people, and those who were
+ * there until it is really full; each is told why, and when to come again. */
+static void admission(void **state)
+{
+    (void)state;
+    struct world world;
+    struct orch_stats stats;
+    world_init(&world);
+    world_node(&world, "ND_a"); /* of 1000 */
+    assert_non_null(strstr(join_at(&world, 1, 0, "lobby", "alice"), "accept"));
+    assert_non_null(strstr(join_at(&world, 2, 700, "lobby", "bob"), "accept"));
+    const char *told = "refuse 503 the media nodes are full, try again in 1";
+    assert_non_null(strstr(join_at(&world, 3, 800, "other", "carol"), told));
+    assert_non_null(strstr(join_at(&world, 4, 800, "lobby", "carol"), "accept"));
+    assert_non_null(strstr(join_at(&world, 5, 950, "lobby", "dave"), told));
+    assert_non_null(strstr(join_at(&world, 6, 950, "lobby", "alice"), "accept"));
+    assert_non_null(strstr(join_at(&world, 7, 1000, "lobby", "alice"), told));
+    orch_stats(world.orch, &stats);
+    assert_int_equal(stats.refused[ORCH_REFUSED_NO_NODE], 3);
+    world_fini(&world);
+}
+
+/* Goal: what a room is said to become is reserved for it from the start, within limits. */
+static void expected_size(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    world_twirp(&world, "CreateRoom", "{\"name\": \"a\", \"max_participants\": 10}");
+    world_admin(&world, "GET", "/admin/v1/nodes/ND_a", "");
+    assert_non_null(strstr(world.last_reply, "\"reserved\":200,"));
+    world_twirp(&world, "CreateRoom", "{\"name\": \"b\", \"max_participants\": 5000}");
+    world_admin(&world, "GET", "/admin/v1/nodes/ND_a", "");
+    assert_non_null(strstr(world.last_reply, "\"reserved\":450,")); /* a quarter of the node */
+
+    /* A tag says better than the limit; 16 for the room and 4 for her who joins come first. */
+    world.room_config = "{\"maxParticipants\": 5000, \"tags\": {\"expected_participants\": \"5\"}}";
+    const struct world_join alice = {
+        .room = "c", .identity = "alice", .offer_file = "chromium-join.offer"};
+    world_join(&world, 1, &alice);
+    world_admin(&world, "GET", "/admin/v1/nodes/ND_a", "");
+    assert_non_null(strstr(world.last_reply, "\"reserved\":500,"));
+    world_fini(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(admission),
+        cmocka_unit_test(expected_size),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
