@@ -25,7 +25,6 @@ void world_init(struct world *world)
             .id = "OR_test",
             .region = "",
             .zone = "",
-            .fingerprint = "sha-256 AA:BB",
             .keys = {&world->key, 1},
             .demo_api_key = "",
             .random = {fill, &world->prng},
@@ -458,9 +457,12 @@ char *world_read_offer(const char *name)
 
 char *world_token(struct world *world, const char *identity, const struct token_video *video)
 {
+    struct token_attribute region = {"region", world->region};
     struct token token = {.identity = identity,
                           .has_video = true,
                           .video = *video,
+                          .attributes = &region,
+                          .attribute_count = world->region == NULL ? 0 : 1,
                           .room_config = world->room_config};
     char *text = token_sign(&token, &world->key, WALL_START_US / 1000000, 3600);
     assert(text != NULL);
@@ -505,17 +507,23 @@ static void enter(struct world *world, uint64_t conn, const struct world_join *j
     char *token = world_token(world, join->identity, &video);
     char *offer = join->offer_file == NULL ? NULL : world_read_offer(join->offer_file);
     char *parameter = join_parameter(join, offer);
-    struct entry_request request = {.path = "/rtc/v1",
-                                    .authorization = "",
-                                    .access_token = token,
-                                    .join_request = parameter,
-                                    .protocol = "",
-                                    .room = ""};
+    struct orch_client client = {
+        .request = {.path = "/rtc/v1",
+                    .authorization = "",
+                    .access_token = token,
+                    .join_request = parameter,
+                    .protocol = "",
+                    .room = ""},
+        .address = "127.0.0.1",
+        .front = {.orchestrator = join->front == NULL ? "OR_test" : join->front,
+                  .fingerprint = join->front == NULL ? "sha-256 AA:BB" : "sha-256 CC:DD",
+                  .region = join->front == NULL ? "" : "r2",
+                  .number = join->front == NULL ? 0 : 7}};
     int64_t started_us = start(world);
     if (conn == 0) {
-        orch_validate(world->orch, world->now_us, 1, &request);
+        orch_validate(world->orch, world->now_us, 1, &client.request);
     } else {
-        orch_connect(world->orch, world->now_us, conn, &request, "127.0.0.1");
+        orch_connect(world->orch, world->now_us, conn, &client);
     }
     drain(world, started_us);
 

@@ -34,6 +34,7 @@ struct world {
     uint32_t node_weight;                 /* what nodes say in their heartbeats that they carry */
     Spillway__Control__RoomVersion *held; /* by the node that registers next, NULL: no room */
     bool nodes_full;                      /* what is sent to a node finds no place */
+    const char *region;                   /* attribute of tokens, NULL none */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
     int64_t (*cpu_us)(void); /* NULL: no bench */
     int64_t spent_us;
@@ -65,6 +66,7 @@ struct world_join {
     const char *room, *identity;
     const char *offer_file; /* in tests/data/sdp, NULL: none embedded */
     bool reconnect;
+    const char *front; /* that its WebSocket reached, NULL: OR_test; another one is in region r2 */
     void (*grants)(struct token_video *video); /* NULL: roomJoin alone */
 };
 void world_join(struct world *world, uint64_t conn, const struct world_join *join);

@@ -6,11 +6,16 @@
  *
  * Order that must hold: effects are carried out in queue order. In particular the SENDs of one
  * connection keep their order, and a FRONT_OPEN comes before anything else about its transport.
+ *
+ * Connections, requests and transports are numbers that are unique in the cluster: the highest bits
+ * of each are the number of the orchestrator that it ends at, its front.
  */
 #ifndef ORCHESTRATOR_CORE_EFFECT_EFFECT_H
 #define ORCHESTRATOR_CORE_EFFECT_EFFECT_H
 
 #include "common/base/base.h"
+
+#define EFFECT_FRONT_SHIFT 44 /* id >> this: the front's number, 20 bits */
 
 enum effect_type {
     /* Signalling; id is the connection. */

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define REGION_ATTRIBUTE "region" /* of a token */
+
 enum {
     HTTP_OK = 200,
     HTTP_BAD_REQUEST = 400,
@@ -168,21 +170,37 @@ static void join(struct orch *orch, const struct room_join *join, const char *na
     orch_settle(orch, entry);
 }
 
+/* A client is where its front is, unless its token says otherwise. */
+static const char *region_of(const struct token *token, const struct room_front *front)
+{
+    for (size_t i = 0; i < token->attribute_count; i++) {
+        if (strcmp(token->attributes[i].name, REGION_ATTRIBUTE) == 0) {
+            return token->attributes[i].value;
+        }
+    }
+    return front->region;
+}
+
 void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
-                  const struct entry_request *request, const char *address)
+                  const struct orch_client *client)
 {
     struct entry entry;
     char reason[ENTRY_REASON_MAX];
     orch_tick(orch, now_us);
-    int status = entry_check(&entry, request, &orch->config.keys, orch_wall_s(orch), reason);
+    int status =
+        entry_check(&entry, &client->request, &orch->config.keys, orch_wall_s(orch), reason);
     if (status != 0) {
         orch->stats
             .refused[status == HTTP_UNAUTHORIZED ? ORCH_REFUSED_TOKEN : ORCH_REFUSED_REQUEST]++;
         effect_refuse(&orch->fx, conn, status, reason);
         return;
     }
-    struct room_join args = {
-        .conn = conn, .token = &entry.token, .request = entry.request, .address = address};
+    struct room_join args = {.conn = conn,
+                             .front = client->front,
+                             .region = region_of(&entry.token, &client->front),
+                             .token = &entry.token,
+                             .request = entry.request,
+                             .address = client->address};
     if (entry.request->reconnect) {
         resume(orch, &args, entry.room);
     } else {

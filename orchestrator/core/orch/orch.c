@@ -11,9 +11,6 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
     orch->now_us = now_us;
     orch->wall_offset_us = wall_us - now_us;
     orch->room_config = (struct room_config){
-        .fingerprint = config->fingerprint,
-        .region = config->region,
-        .orchestrator = config->id,
         .random = config->random,
         .log = config->log,
         .keys = &orch->config.keys,

@@ -17,6 +17,7 @@
 #include "orchestrator/core/api/twirp.h"
 #include "orchestrator/core/effect/effect.h"
 #include "orchestrator/core/entry/entry.h"
+#include "orchestrator/core/room/room.h"
 #include "proto/gen/control.pb-c.h"
 
 #define ORCH_HEARTBEAT_MS 250
@@ -32,7 +33,6 @@ struct orch_config {
     const char *id;     /* routing id that nodes tunnel to: Registered.orchestrator_id */
     const char *region; /* "" any */
     const char *zone;
-    const char *fingerprint;  /* of the front's certificate, "sha-256 AB:CD:..." */
     struct token_keys keys;   /* borrowed, as are all strings */
     const char *demo_api_key; /* the meeting page's visitors get tokens of this key; "" none */
     struct random_source random;
@@ -57,9 +57,15 @@ int64_t orch_deadline(const struct orch *orch);
 
 /* ---- Clients ------------------------------------------------------------------------------- */
 
+struct orch_client {
+    struct entry_request request;
+    const char *address;     /* its own, for ClientInfo */
+    struct room_front front; /* that its WebSocket reached */
+};
+
 /* A WebSocket is asked for. Among the effects is an ACCEPT or a REFUSE of conn, at once. */
 void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
-                  const struct entry_request *request, const char *address);
+                  const struct orch_client *client);
 /* The validate paths: a REPLY of request. */
 void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
                    const struct entry_request *entry);

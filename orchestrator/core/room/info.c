@@ -110,7 +110,7 @@ Livekit__ParticipantInfo *info_participant(const struct participant *p, struct a
     info->joined_at = p->joined_wall_us / 1000000;
     info->joined_at_ms = p->joined_wall_us / 1000;
     info->version = p->version;
-    info->region = (char *)p->room->config->region;
+    info->region = p->region;
     info->kind = kind_of(p->kind);
     info->permission = (Livekit__ParticipantPermission *)&p->permission;
     fill_attributes(info, p, arena);

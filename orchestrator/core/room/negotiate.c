@@ -283,7 +283,7 @@ static void send_answer(struct participant *p, const struct sdp_offer *offer, ui
 {
     struct arena arena = {0};
     make_wishes(p, &arena);
-    char *text = session_answer(&p->session, offer, p->room->config->fingerprint);
+    char *text = session_answer(&p->session, offer, p->front.fingerprint);
     Livekit__SessionDescription answer = LIVEKIT__SESSION_DESCRIPTION__INIT;
     answer.type = "answer";
     answer.sdp = text;
@@ -312,6 +312,15 @@ static void mark_spec(struct participant *p)
     }
 }
 
+/* Whoever has to do with the transport sees from its number where it ends (effect.h). */
+static void number_transport(struct participant *p)
+{
+    if (p->front.number != 0) {
+        p->session.transport &= ((uint64_t)1 << EFFECT_FRONT_SHIFT) - 1;
+        p->session.transport |= p->front.number << EFFECT_FRONT_SHIFT;
+    }
+}
+
 int negotiate_offer(struct participant *p, int64_t now_us,
                     const Livekit__SessionDescription *description, struct effects *fx,
                     char reason[SDP_REASON_MAX])
@@ -333,6 +342,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
         (void)negotiate_choose_candidates(p); /* the slate is clean */
     }
     if (first) {
+        number_transport(p);
         effect_front_open(fx, p->session.transport, p->session.fingerprint);
         effect_front_route(fx, p->session.transport, p->room->node);
     }

@@ -153,6 +153,11 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     keep_request(p, join);
     p->state = LIVEKIT__PARTICIPANT_INFO__STATE__JOINED;
     p->conn = join->conn;
+    p->front = (struct room_front){.orchestrator = mem_str(join->front.orchestrator),
+                                   .fingerprint = mem_str(join->front.fingerprint),
+                                   .region = mem_str(join->front.region),
+                                   .number = join->front.number};
+    p->region = mem_str(join->region);
     p->joined_wall_us = now_us + room->config->wall_offset_us;
     p->join_by_us = now_us + ROOM_JOIN_TIMEOUT_US;
     p->lost_at_us = TIME_NEVER;
@@ -189,6 +194,10 @@ void participant_free(struct participant *p)
         livekit__subscription_permission__free_unpacked(p->subscription_permission, NULL);
     }
     free(p->used);
+    free((char *)(uintptr_t)p->front.orchestrator);
+    free((char *)(uintptr_t)p->front.fingerprint);
+    free((char *)(uintptr_t)p->front.region);
+    free(p->region);
     free(p->identity);
     free(p->name);
     free(p->metadata);

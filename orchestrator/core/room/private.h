@@ -124,6 +124,8 @@ struct participant {
     bool drop_next_resume; /* simulate scenario 7 */
     int resumes_to_drop;   /* simulate scenario 8 */
 
+    struct room_front front; /* strings owned */
+    char *region;
     struct session session;
     bool connected;  /* DTLS is up */
     bool media_lost; /* the node gave its transport up */

@@ -182,13 +182,13 @@ void room_set_metadata(struct room *room, const char *metadata)
 
 /* ---- Join and resume ----------------------------------------------------------------------- */
 
-static void fill_server_info(const struct room *room, Livekit__ServerInfo *info)
+static void fill_server_info(const struct participant *p, Livekit__ServerInfo *info)
 {
     livekit__server_info__init(info);
     info->version = ROOM_SERVER_VERSION;
     info->protocol = ROOM_PROTOCOL;
-    info->region = (char *)room->config->region;
-    info->node_id = (char *)room->node;
+    info->region = p->region;
+    info->node_id = (char *)p->room->node;
     info->debug_info = "Spillway " SPILLWAY_VERSION;
 }
 
@@ -197,7 +197,7 @@ static void send_join(struct participant *p, struct effects *fx)
     struct room *room = p->room;
     struct arena arena = {0};
     Livekit__ServerInfo server;
-    fill_server_info(room, &server);
+    fill_server_info(p, &server);
     Livekit__JoinResponse join = LIVEKIT__JOIN_RESPONSE__INIT;
     join.room = info_room(room, &arena);
     join.participant = info_participant(p, &arena);
@@ -290,7 +290,7 @@ int room_join_publish(struct room *room, int64_t now_us, const struct room_join 
 static void send_reconnect(struct participant *p, struct effects *fx)
 {
     Livekit__ServerInfo server;
-    fill_server_info(p->room, &server);
+    fill_server_info(p, &server);
     Livekit__ReconnectResponse reconnect = LIVEKIT__RECONNECT_RESPONSE__INIT;
     reconnect.server_info = &server;
     reconnect.last_message_seq = p->last_reliable_sequence;

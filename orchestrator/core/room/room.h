@@ -45,9 +45,6 @@ struct room;
 
 /* Shared by all rooms of an orchestrator; outlives them. */
 struct room_config {
-    const char *fingerprint; /* of the front's certificate, "sha-256 AB:CD:..." */
-    const char *region;
-    const char *orchestrator; /* Registered.orchestrator_id */
     struct random_source random;
     const struct log_sink *log;
     const struct token_keys *keys;
@@ -103,8 +100,19 @@ void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason rea
 
 /* ---- Clients ------------------------------------------------------------------------------- */
 
+/* Where a client's DTLS and data channels end: the front that its join reached. A WebSocket that
+ * resumes may reach another one, which leaves them where they are. */
+struct room_front {
+    const char *orchestrator; /* Registered.orchestrator_id */
+    const char *fingerprint;  /* of its certificate, "sha-256 AB:CD:..." */
+    const char *region;
+    uint64_t number; /* of its transports, see effect.h; 0: none in particular */
+};
+
 struct room_join {
     uint64_t conn;
+    struct room_front front;   /* that this WebSocket reached */
+    const char *region;        /* the client's */
     const struct token *token; /* verified, with roomJoin for this room */
     const Livekit__JoinRequest *request;
     const char *address; /* the client's, for ClientInfo */

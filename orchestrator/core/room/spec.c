@@ -70,7 +70,7 @@ static Spillway__Control__Transport *transport_entry(struct participant *p, stru
     entry->previous_ufrag = session->previous_ufrag;
     entry->previous_pwd = session->previous_pwd;
     entry->srtp = p->keys;
-    entry->orchestrator = (char *)p->room->config->orchestrator;
+    entry->orchestrator = (char *)p->front.orchestrator;
     entry->client = p->address;
     entry->local = local_endpoint(session, arena);
     entry->check_priority = p->check_priority;

@@ -53,8 +53,13 @@ static void on_connect(void *arg, const struct http_request *request, struct htt
     conn->ws = ws;
     HASH_ADD(hh, server->conns, id, sizeof(conn->id), conn);
     http_ws_set_user(ws, conn);
-    struct entry_request entry = entry_of(request);
-    orch_connect(server->orch, server_now(), conn->id, &entry, request->client_address);
+    struct orch_client client = {.request = entry_of(request),
+                                 .address = request->client_address,
+                                 .front = {.orchestrator = server->id,
+                                           .fingerprint = server->fingerprint,
+                                           .region = server->settings->region,
+                                           .number = server->number}};
+    orch_connect(server->orch, server_now(), conn->id, &client);
     server_drain(server);
 }
 

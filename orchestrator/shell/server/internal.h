@@ -46,6 +46,7 @@ struct server {
     uv_signal_t sigterm, sigint;
     unsigned signals; /* received */
     char id[ID_MAX];  /* routing id that nodes tunnel to */
+    uint64_t number;  /* of this front, see effect.h */
     char fingerprint[SERVER_FINGERPRINT_MAX];
     struct random_source random;
     struct token_key *keys;

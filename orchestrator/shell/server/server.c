@@ -44,6 +44,14 @@ static void random_fill(void *arg, void *out, size_t len)
     }
 }
 
+/* Of connections, requests and transports, see effect.h. Never 0. */
+static uint64_t new_number(void)
+{
+    uint64_t random;
+    random_fill(NULL, &random, sizeof(random));
+    return random % ((1u << (64 - EFFECT_FRONT_SHIFT)) - 1) + 1;
+}
+
 /* ---- Effects ------------------------------------------------------------------------------- */
 
 static void store_room_effect(struct server *server, const struct effect *effect)
@@ -241,7 +249,6 @@ static void open_core(struct server *server)
             .id = server->id,
             .region = settings->region,
             .zone = settings->zone,
-            .fingerprint = server->fingerprint,
             .keys = {server->keys, settings->keys.count},
             .demo_api_key = settings->pages.demo_api_key,
             .random = server->random,
@@ -280,6 +287,8 @@ int server_new(struct server **out, const struct settings *settings, const struc
     server->log = log;
     server->random = (struct random_source){random_fill, NULL};
     id_new(server->id, "OR_", &server->random);
+    server->number = new_number();
+    server->last_id = server->number << EFFECT_FRONT_SHIFT;
     open_loop(server);
     int err = open_front(server);
     if (err == 0) {

@@ -413,7 +413,7 @@ static void refusals(void **state)
     world_init(&world);
     join(&world, 1, "alice", "chromium-join.offer");
     assert_string_equal(world_story(&world), "conn 1 refuse 503 no media node is ready\n");
-    orch_connect(world.orch, world.now_us, 2, &none, "");
+    orch_connect(world.orch, world.now_us, 2, &none);
     assert_true(orch_poll(world.orch, &effect));
     assert_int_equal(effect.status, 401);
     effect_fini(&effect);
