@@ -179,6 +179,13 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SPEAKERS_CHANGED:
         tell_speakers(world, conn, m->speakers_changed);
         break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_UNPUBLISHED:
+        tell(world, "conn %d < track_unpublished %.5s", c, m->track_unpublished->track_sid);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SUBSCRIPTION_RESPONSE:
+        tell(world, "conn %d < subscription_response %.5s err=%d", c,
+             m->subscription_response->track_sid, (int)m->subscription_response->err);
+        break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRICKLE:
         tell(world, "conn %d < trickle %s", c,
              strstr(m->trickle->candidateinit, " tcp ") != NULL ? "tcp" : "udp");

@@ -76,6 +76,8 @@ void world_signal(struct world *world, uint64_t conn, const Livekit__SignalReque
  * follow another as an offer of one PeerConnection. */
 char *world_read_offer(const char *offer_file);
 void world_offer(struct world *world, uint64_t conn, const char *offer_file, uint32_t id);
+/* The text of such a file, to be freed. */
+char *world_read_offer(const char *offer_file);
 void world_offer_text(struct world *world, uint64_t conn, const char *offer, uint32_t id);
 void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type);
 /* DTLS of the transport with that number is through. */

@@ -46,16 +46,9 @@ static void unpublish_denied(struct participant *p, int64_t now_us, struct effec
     struct track *track, *next;
     DL_FOREACH_SAFE(p->tracks, track, next)
     {
-        if (publish_allowed(p, track)) {
-            continue;
+        if (!publish_allowed(p, track)) {
+            publish_withdraw(track, now_us, fx);
         }
-        Livekit__TrackUnpublishedResponse unpublished = LIVEKIT__TRACK_UNPUBLISHED_RESPONSE__INIT;
-        unpublished.track_sid = track->info->sid;
-        Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
-        response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_UNPUBLISHED;
-        response.track_unpublished = &unpublished;
-        signal_send(p, &response, fx);
-        publish_remove(track, now_us, fx);
     }
 }
 

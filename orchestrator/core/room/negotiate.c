@@ -174,6 +174,7 @@ static bool offers_codec(const struct sdp_media *media, enum sdp_codec_id codec)
     return false;
 }
 
+/* The client cannot decode the track: better said than silence. */
 static void refuse(struct subscription *subscription, struct effects *fx)
 {
     subscription->refused = true;
@@ -278,11 +279,45 @@ static void fill_mid_map(struct participant *p, Livekit__SessionDescription *ans
     }
 }
 
+/* Whether a line as planned carries the track in a codec that its publisher sends. */
+static bool carries(const struct session_line *line, const struct track *track)
+{
+    const struct session_line *from = session_line_of_track(&track->publisher->session, track->id);
+    assert(from != NULL && from->codec_count > 0); /* it is published */
+    const struct sdp_answer_codec *sent = &from->codecs[0];
+    if (line->use != SDP_USE_SEND) {
+        return false;
+    }
+    return sdp_codec_match(line->codecs, line->codec_count, sent) != NULL ||
+           (sent->id == SDP_RED && session_line_codec(line, SDP_OPUS) != NULL);
+}
+
+/* A section may list the track's codec, and yet not the variant that we and its publisher use. */
+static void refuse_undecodable(struct participant *p, const struct sdp_offer *offer,
+                               struct effects *fx)
+{
+    for (size_t i = 0; i < p->session.line_count; i++) {
+        struct session_line *line = &p->session.lines[i];
+        struct subscription *subscription =
+            line->subscription == 0 ? NULL : subscription_by_id(p, line->subscription);
+        if (subscription == NULL || carries(line, subscription->track)) {
+            continue;
+        }
+        refuse(subscription, fx);
+        spec_withdraw(subscription);
+        line->subscription = 0;
+        line->wish = (struct sdp_wish){.use = SDP_USE_INACTIVE};
+        session_plan_line(&p->session, offer, i);
+    }
+}
+
 static void send_answer(struct participant *p, const struct sdp_offer *offer, uint32_t id,
                         struct effects *fx)
 {
     struct arena arena = {0};
     make_wishes(p, &arena);
+    session_plan(&p->session, offer);
+    refuse_undecodable(p, offer, fx);
     char *text = session_answer(&p->session, offer, p->front.fingerprint);
     Livekit__SessionDescription answer = LIVEKIT__SESSION_DESCRIPTION__INIT;
     answer.type = "answer";
@@ -295,6 +330,19 @@ static void send_answer(struct participant *p, const struct sdp_offer *offer, ui
     signal_send(p, &response, fx);
     free(text);
     arena_fini(&arena);
+}
+
+/* What was published, or was to be, in a section that we cannot receive. */
+static void unpublish_unusable(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    struct track *track, *next;
+    DL_FOREACH_SAFE(p->tracks, track, next)
+    {
+        const struct session_line *line = session_line_of_track(&p->session, track->id);
+        if (line != NULL && line->use != SDP_USE_RECEIVE) {
+            publish_withdraw(track, now_us, fx);
+        }
+    }
 }
 
 static void mark_spec(struct participant *p)
@@ -348,15 +396,14 @@ int negotiate_offer(struct participant *p, int64_t now_us,
     }
     for (size_t i = 0; i < p->session.line_count; i++) {
         release_line(p, &p->session.lines[i], now_us, fx);
-        if (p->session.lines[i].role == SESSION_PUBLISH) {
-            publish_bind(p, &p->session.lines[i]);
-        }
     }
+    publish_bind(p);
     p->asked = false;
     p->asked_audio = p->asked_video = 0;
     assign_subscriptions(p, offer, fx);
     send_answer(p, offer, description->id, fx);
     sdp_offer_free(offer);
+    unpublish_unusable(p, now_us, fx);
     publish_announce(p, now_us, fx);
     mark_spec(p);
     p->renegotiate = true; /* the flush sees whether anything is still waiting */

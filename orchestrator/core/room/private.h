@@ -276,9 +276,11 @@ struct track *publish_find_id(const struct room *room, uint32_t id);
 MUST_CHECK int publish_add(struct participant *p, int64_t now_us,
                            const Livekit__AddTrackRequest *request, struct effects *fx,
                            char reason[SDP_REASON_MAX]);
-void publish_bind(struct participant *p, struct session_line *line);
+void publish_bind(struct participant *p); /* pending tracks to sections */
 void publish_announce(struct participant *p, int64_t now_us, struct effects *fx);
 void publish_remove(struct track *track, int64_t now_us, struct effects *fx);
+/* The same, and its publisher is told. */
+void publish_withdraw(struct track *track, int64_t now_us, struct effects *fx);
 void publish_mute(struct track *track, bool muted);
 void publish_claim_ssrc(struct participant *p, uint32_t *slot, uint32_t ssrc);
 bool publish_allowed(const struct participant *p, const struct track *track);

@@ -181,60 +181,6 @@ static struct track *find_pending(const struct participant *p, const char *cid, 
     return found;
 }
 
-/* A section that came before its add_track: publish it now. */
-static void bind_waiting_line(struct participant *p, const char *cid)
-{
-    for (size_t i = 0; i < p->session.line_count; i++) {
-        struct session_line *line = &p->session.lines[i];
-        if (line->role == SESSION_PUBLISH && line->track == 0 && strcmp(line->cid, cid) == 0) {
-            publish_bind(p, line);
-        }
-    }
-}
-
-int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRequest *request,
-                struct effects *fx, char reason[SDP_REASON_MAX])
-{
-    struct room *room = p->room;
-    if (request->type != LIVEKIT__TRACK_TYPE__AUDIO &&
-        request->type != LIVEKIT__TRACK_TYPE__VIDEO) {
-        snprintf(reason, SDP_REASON_MAX, "add_track: type is neither audio nor video");
-        return ERR_INVALID;
-    }
-    if (request->cid[0] == '\0') {
-        snprintf(reason, SDP_REASON_MAX, "add_track: no cid");
-        return ERR_INVALID;
-    }
-    if (!source_allowed(p, request->source)) {
-        refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__NOT_ALLOWED,
-               "does not have permission to publish this source", fx);
-        return 0;
-    }
-    size_t pending = 0, published = 0;
-    struct track *any;
-    DL_COUNT(p->tracks, any, published);
-    struct track *track = find_pending(p, request->cid, &pending);
-    if (track == NULL && (pending >= ROOM_PENDING_MAX || published >= ROOM_TRACKS_MAX)) {
-        refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED,
-               "too many tracks wait to be offered", fx);
-        return 0;
-    }
-    if (track == NULL) {
-        track = mem_alloc(sizeof(*track));
-        track->id = ++room->last_track;
-        track->publisher = p;
-        track->cid = mem_str(request->cid);
-        track->kind = request->type == LIVEKIT__TRACK_TYPE__AUDIO ? SDP_AUDIO : SDP_VIDEO;
-        track->info = info_from_request(room, request);
-        dynacast_init(&track->dynacast);
-        DL_APPEND(p->tracks, track);
-    }
-    send_published(track, fx);
-    bind_waiting_line(p, request->cid);
-    publish_announce(p, now_us, fx);
-    return 0;
-}
-
 /* ---- Binding to a section ------------------------------------------------------------------ */
 
 /* The meaning of a rid: LiveKit's names say which layer they are, others count by position. */
@@ -296,37 +242,57 @@ static void bind_layers(struct track *track, const struct session_line *line)
     }
 }
 
-static bool names_cid(const struct track *track, const char *cid)
+static void bind(struct track *track, struct session_line *line)
 {
-    return strcmp(track->cid, cid) == 0;
-}
-
-static struct track *pending_for(const struct participant *p, const struct session_line *line)
-{
-    struct track *track, *same_kind = NULL;
-    DL_FOREACH(p->tracks, track)
-    {
-        if (track->kind != line->kind ||
-            session_line_of_track((struct session *)&p->session, track->id) != NULL) {
-            continue;
-        }
-        if (names_cid(track, line->cid)) {
-            return track;
-        }
-        same_kind = same_kind == NULL ? track : same_kind;
-    }
-    return same_kind; /* some browsers rewrite the track id */
-}
-
-void publish_bind(struct participant *p, struct session_line *line)
-{
-    struct track *track = line->track != 0 ? NULL : pending_for(p, line);
-    if (track == NULL) {
-        return;
-    }
     line->track = track->id;
     info_set(&track->info->mid, line->mid);
     bind_layers(track, line);
+}
+
+/* cid NULL: any. */
+static struct track *pending_for(const struct participant *p, const struct session_line *line,
+                                 const char *cid)
+{
+    struct track *track;
+    DL_FOREACH(p->tracks, track)
+    {
+        if (track->kind == line->kind && (cid == NULL || strcmp(track->cid, cid) == 0) &&
+            session_line_of_track((struct session *)&p->session, track->id) == NULL) {
+            return track;
+        }
+    }
+    return NULL;
+}
+
+/* Some browsers rewrite the track id. So a section whose cid nobody announced takes any pending
+ * track, but of those that no section names, however late. */
+void publish_bind(struct participant *p)
+{
+    for (unsigned turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < p->session.line_count; i++) {
+            struct session_line *line = &p->session.lines[i];
+            struct track *track = line->role != SESSION_PUBLISH || line->track != 0
+                                      ? NULL
+                                      : pending_for(p, line, turn == 0 ? line->cid : NULL);
+            if (track != NULL) {
+                bind(track, line);
+            }
+        }
+    }
+}
+
+/* A section that came before its add_track: publish it now. */
+static void bind_waiting_line(struct track *track)
+{
+    struct session *session = &track->publisher->session;
+    for (size_t i = 0; i < session->line_count; i++) {
+        struct session_line *line = &session->lines[i];
+        if (line->role == SESSION_PUBLISH && line->use == SDP_USE_RECEIVE && line->track == 0 &&
+            line->kind == track->kind && strcmp(line->cid, track->cid) == 0) {
+            bind(track, line);
+            return;
+        }
+    }
 }
 
 static void adopt_codec(struct track *track, const struct session_line *line)
@@ -368,6 +334,51 @@ void publish_announce(struct participant *p, int64_t now_us, struct effects *fx)
     }
 }
 
+int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRequest *request,
+                struct effects *fx, char reason[SDP_REASON_MAX])
+{
+    struct room *room = p->room;
+    if (request->type != LIVEKIT__TRACK_TYPE__AUDIO &&
+        request->type != LIVEKIT__TRACK_TYPE__VIDEO) {
+        snprintf(reason, SDP_REASON_MAX, "add_track: type is neither audio nor video");
+        return ERR_INVALID;
+    }
+    if (request->cid[0] == '\0') {
+        snprintf(reason, SDP_REASON_MAX, "add_track: no cid");
+        return ERR_INVALID;
+    }
+    if (!source_allowed(p, request->source)) {
+        refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__NOT_ALLOWED,
+               "does not have permission to publish this source", fx);
+        return 0;
+    }
+    size_t pending = 0, published = 0;
+    struct track *any;
+    DL_COUNT(p->tracks, any, published);
+    struct track *track = find_pending(p, request->cid, &pending);
+    if (track == NULL && (pending >= ROOM_PENDING_MAX || published >= ROOM_TRACKS_MAX)) {
+        refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED,
+               "too many tracks wait to be offered", fx);
+        return 0;
+    }
+    if (track == NULL) {
+        track = mem_alloc(sizeof(*track));
+        track->id = ++room->last_track;
+        track->publisher = p;
+        track->cid = mem_str(request->cid);
+        track->kind = request->type == LIVEKIT__TRACK_TYPE__AUDIO ? SDP_AUDIO : SDP_VIDEO;
+        track->info = info_from_request(room, request);
+        dynacast_init(&track->dynacast);
+        DL_APPEND(p->tracks, track);
+    }
+    send_published(track, fx);
+    if (session_line_of_track(&p->session, track->id) == NULL) {
+        bind_waiting_line(track);
+    }
+    publish_announce(p, now_us, fx);
+    return 0;
+}
+
 void publish_remove(struct track *track, int64_t now_us, struct effects *fx)
 {
     struct participant *p = track->publisher;
@@ -392,6 +403,17 @@ void publish_remove(struct track *track, int64_t now_us, struct effects *fx)
     livekit__track_info__free_unpacked(track->info, NULL);
     free(track->cid);
     free(track);
+}
+
+void publish_withdraw(struct track *track, int64_t now_us, struct effects *fx)
+{
+    Livekit__TrackUnpublishedResponse unpublished = LIVEKIT__TRACK_UNPUBLISHED_RESPONSE__INIT;
+    unpublished.track_sid = track->info->sid;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_UNPUBLISHED;
+    response.track_unpublished = &unpublished;
+    signal_send(track->publisher, &response, fx);
+    publish_remove(track, now_us, fx);
 }
 
 void publish_mute(struct track *track, bool muted)

@@ -23,6 +23,7 @@ void session_fini(struct session *session)
         line_fini(&session->lines[i]);
     }
     free(session->lines);
+    free(session->sections);
     *session = (struct session){0};
 }
 
@@ -171,15 +172,26 @@ static void keep_section(struct session_line *line, const struct sdp_section *se
     }
 }
 
+void session_plan_line(struct session *session, const struct sdp_offer *offer, size_t line)
+{
+    struct sdp_section *section = &session->sections[line];
+    sdp_answer_plan(section, &offer->media[line], &session->lines[line].wish);
+    keep_section(&session->lines[line], section);
+}
+
+void session_plan(struct session *session, const struct sdp_offer *offer)
+{
+    assert(offer->media_count == session->line_count && session->sections == NULL);
+    session->sections = mem_array(offer->media_count, sizeof(*session->sections));
+    for (size_t i = 0; i < offer->media_count; i++) {
+        session_plan_line(session, offer, i);
+    }
+}
+
 char *session_answer(struct session *session, const struct sdp_offer *offer,
                      const char *fingerprint)
 {
-    assert(offer->media_count == session->line_count);
-    struct sdp_section *sections = mem_array(offer->media_count, sizeof(*sections));
-    for (size_t i = 0; i < offer->media_count; i++) {
-        sdp_answer_plan(&sections[i], &offer->media[i], &session->lines[i].wish);
-        keep_section(&session->lines[i], &sections[i]);
-    }
+    assert(session->sections != NULL);
     struct sdp_local local = {
         .ice_ufrag = session->local_ufrag,
         .ice_pwd = session->local_pwd,
@@ -189,8 +201,9 @@ char *session_answer(struct session *session, const struct sdp_offer *offer,
         .session_id = session->transport >> 1,
         .session_version = ++session->version,
     };
-    char *text = sdp_answer_write(offer, sections, &local);
-    free(sections);
+    char *text = sdp_answer_write(offer, session->sections, &local);
+    free(session->sections);
+    session->sections = NULL;
     return text;
 }
 

@@ -6,7 +6,9 @@
  *
  *   session_offer    reads the offer, gives every m-line its role
  *   (the room binds tracks to PUBLISH lines, subscriptions to free SUBSCRIBE lines)
- *   session_answer   writes the answer and keeps what was agreed
+ *   session_plan     what each line will be used for, and with which codecs
+ *   (the room may change its mind about a line: session_plan_line)
+ *   session_answer   writes the answer
  *
  * A line that carried a subscription is answered inactive once before it is used again: only so
  * does the client see one track end and another begin.
@@ -70,8 +72,9 @@ struct session {
 
     struct sdp_candidate candidates[SESSION_CANDIDATES_MAX]; /* of the present node */
     size_t candidate_count;
-    uint32_t priority; /* the highest given so far */
-    uint64_t version;  /* answers written */
+    uint32_t priority;            /* the highest given so far */
+    uint64_t version;             /* answers written */
+    struct sdp_section *sections; /* owned; from session_plan to session_answer, else NULL */
 };
 
 void session_init(struct session *session);
@@ -86,7 +89,12 @@ MUST_CHECK int session_offer(struct session *session, const char *text,
                              const struct random_source *random, struct sdp_offer **out,
                              bool *restarted, char reason[SDP_REASON_MAX]);
 
-/* Writes the answer for the offer just read; free() it. fingerprint is the front's. */
+/* Plans the answer for the offer just read, by the lines' wishes: each line's `use` and codecs. */
+void session_plan(struct session *session, const struct sdp_offer *offer);
+/* Plans one line again, whose wish has changed. */
+void session_plan_line(struct session *session, const struct sdp_offer *offer, size_t line);
+
+/* Writes the answer that was planned; free() it. fingerprint is the front's. */
 MUST_CHECK char *session_answer(struct session *session, const struct sdp_offer *offer,
                                 const char *fingerprint);
 

@@ -269,6 +269,85 @@ static void server_rpc(void **state)
     world_fini(&world);
 }
 
+/* A text with the first of `from` replaced, or with all of them; freed, as `text` is. */
+static char *replace(char *text, const char *from, const char *to, bool all)
+{
+    size_t size = strlen(text) + 100 * (strlen(to) + 1), used = 0;
+    char *out = mem_alloc(size);
+    const char *rest = text, *at = strstr(text, from);
+    do {
+        assert_non_null(at);
+        used += (size_t)snprintf(out + used, size - used, "%.*s%s", (int)(at - rest), rest, to);
+        rest = at + strlen(from);
+        at = strstr(rest, from);
+    } while (all && at != NULL);
+    snprintf(out + used, size - used, "%s", rest);
+    free(text);
+    return out;
+}
+
+/* Goal: a section whose track id the browser has rewritten takes no track that another names. */
+static void rewritten_track_id(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    world_join(&world, 1, &(struct world_join){.room = "lobby", .identity = "alice"});
+    world_add_track(&world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    char microphone[ID_MAX];
+    memcpy(microphone, world.last_sid, sizeof(microphone));
+    world_add_track(&world, 1, "of another name", LIVEKIT__TRACK_TYPE__AUDIO);
+    char *offer = replace(world_read_offer("chromium-publish.offer"), "a=recvonly\r\n",
+                          "a=sendonly\r\na=msid:- rewritten\r\n", false);
+    world_offer_text(&world, 1, offer, 1);
+    free(offer);
+    assert_int_equal(world.last_spec->n_tracks, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const Spillway__Control__Track *track = world.last_spec->tracks[i];
+        bool named = strcmp(track->sid, microphone) == 0;
+        assert_string_equal(track->mid, named ? "7" : "0");
+    }
+    world_fini(&world);
+}
+
+/* Goal: a track whose section can no longer be received is unpublished, and its publisher told. */
+static void section_unusable(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    char *offer =
+        replace(world_read_offer("chromium-publish.offer"), "111 63 9 0 8 13 110 126", "63", true);
+    world_offer_text(&world, 1, offer, 2);
+    free(offer);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < track_unpublished TR_AM\n"));
+    assert_non_null(strstr(story, "webhook track_unpublished\n"));
+    assert_non_null(strstr(story, "conn 2 < update alice=active/0\n"));
+    assert_non_null(strstr(story, "-k=1 -s=1\n"));
+    world_fini(&world);
+}
+
+/* Goal: a subscriber that cannot decode a track is told so, also when it could before. */
+static void codec_unsupported(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    char *offer =
+        replace(world_read_offer("chromium-publish.offer"), "opus/48000/2", "other/48000/2", true);
+    world_offer_text(&world, 2, offer, 2); /* PCMU is left */
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 2 < subscription_response TR_AM err=1\n"
+                                  "conn 2 < answer 2 tracks=0\n"));
+    assert_non_null(strstr(story, "-k=0 -s=1\n"));
+    world_offer_text(&world, 2, offer, 3);
+    assert_null(strstr(world_story(&world), "subscription_response")); /* once */
+    free(offer);
+    world_fini(&world);
+}
+
 static void watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality)
 {
     char *sids[] = {world->last_sid};
@@ -465,6 +544,9 @@ int main(void)
         cmocka_unit_test(track_subscribed),
         cmocka_unit_test(data),
         cmocka_unit_test(server_rpc),
+        cmocka_unit_test(rewritten_track_id),
+        cmocka_unit_test(section_unusable),
+        cmocka_unit_test(codec_unsupported),
         cmocka_unit_test(dynacast),
         cmocka_unit_test(refresh),
         cmocka_unit_test(no_transport),

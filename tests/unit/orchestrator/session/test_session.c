@@ -45,6 +45,7 @@ static bool exchange(struct session *session, const char *text,
     if (between != NULL) {
         between(session);
     }
+    session_plan(session, offer);
     char *answer = session_answer(session, offer, "sha-256 AA:BB");
     assert_non_null(strstr(answer, session->local_ufrag));
     free(answer);
