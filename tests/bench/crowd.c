@@ -2,15 +2,14 @@
 #include "tests/bench/crowd.h"
 
 #include "media-node/core/stun/stun.h"
-#include "orchestrator/core/token/token.h"
 #include "orchestrator/shell/sctp/sctp.h"
 #include "proto/gen/client.pb-c.h"
-#include "proto/protojson/protojson.h"
 #include "proto/wire/wire.h"
 #include "tests/bench/bench.h"
-#include "tests/bench/ws.h"
 #include "tests/lib/dtls_client.h"
+#include "tests/lib/join_request.h"
 #include "tests/lib/stun_client.h"
+#include "tests/lib/ws_client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,8 +27,7 @@
 #define CREDENTIAL  64
 #define DATAGRAM    2048
 #define EVENTS      64
-#define FINGERPRINT 95 /* characters of SHA-256 in SDP */
-#define REQUEST_MAX 65536
+#define FINGERPRINT 95         /* characters of SHA-256 in SDP */
 #define PRIORITY    0x6e7f1eff /* of a peer-reflexive candidate, as browsers have it */
 
 static const struct orch_sctp_channel channels[] = {
@@ -39,7 +37,7 @@ static const struct orch_sctp_channel channels[] = {
 };
 
 struct participant {
-    struct ws *ws;
+    struct ws_client *ws;
     int udp; /* -1 before the answer */
     struct dtls_client *dtls;
     struct orch_sctp *sctp; /* NULL before DTLS is connected */
@@ -103,75 +101,32 @@ static char *own_offer(const struct crowd *crowd, const struct participant *p)
 
 /* ---- Joining --------------------------------------------------------------------------------- */
 
-static char *make_token(size_t number, const char *room)
-{
-    char identity[32];
-    const struct token_key key = {"devkey", "secret"};
-    snprintf(identity, sizeof(identity), "idle-%zu", number);
-    struct token token = {
-        .identity = identity, .has_video = true, .video = {.room_join = true, .room = room}};
-    char *text = token_sign(&token, &key, (int64_t)time(NULL), 3600);
-    if (text == NULL) {
-        bench_fail("no token");
-    }
-    return text;
-}
-
-/* base64url of the wrapped request (livekit-client's join_request parameter). */
-static char *make_request(char *offer)
-{
-    Livekit__ClientInfo client = LIVEKIT__CLIENT_INFO__INIT;
-    Livekit__ConnectionSettings settings = LIVEKIT__CONNECTION_SETTINGS__INIT;
-    Livekit__SessionDescription description = LIVEKIT__SESSION_DESCRIPTION__INIT;
-    Livekit__JoinRequest request = LIVEKIT__JOIN_REQUEST__INIT;
-    Livekit__WrappedJoinRequest wrapped = LIVEKIT__WRAPPED_JOIN_REQUEST__INIT;
-    char browser[] = "chrome";
-    char type[] = "offer";
-    client.protocol = 17;
-    client.browser = browser;
-    settings.auto_subscribe = true;
-    description.type = type;
-    description.sdp = offer;
-    description.id = 1;
-    request.client_info = &client;
-    request.connection_settings = &settings;
-    request.publisher_offer = &description;
-    uint8_t *inner = wire_pack(&request.base, &wrapped.join_request.len);
-    wrapped.join_request.data = inner;
-    size_t len;
-    uint8_t *packed = wire_pack(&wrapped.base, &len);
-    char *text = mem_alloc(PROTOJSON_ENCODED_LEN(len) + 1);
-    protojson_base64_encode((struct bytes){packed, len}, text);
-    for (char *c = text; *c != '\0'; c++) {
-        *c = (char)(*c == '+' ? '-' : *c == '/' ? '_' : *c == '=' ? '\0' : *c);
-    }
-    free(inner);
-    free(packed);
-    return text;
-}
-
 static void open_ws(struct crowd *crowd, struct participant *p, size_t number)
 {
-    static char target[REQUEST_MAX];
+    const struct sockaddr_in addr = {.sin_family = AF_INET,
+                                     .sin_port = htons(crowd->config.port),
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char room[32];
+    char identity[32];
     snprintf(room, sizeof(room), "room-%zu", number / crowd->config.room_size);
+    snprintf(identity, sizeof(identity), "idle-%zu", number);
     char *offer = own_offer(crowd, p);
-    char *request = make_request(offer);
-    char *token = make_token(number, room);
-    int len =
-        snprintf(target, sizeof(target), "/rtc/v1?access_token=%s&join_request=%s", token, request);
-    if (len >= (int)sizeof(target)) {
-        bench_fail("a join request of %d bytes", len);
-    }
-    p->ws = ws_open(crowd->config.port, target);
+    const struct join_request request = {.key = "devkey",
+                                         .secret = "secret",
+                                         .room = room,
+                                         .identity = identity,
+                                         .offer = offer,
+                                         .offer_id = 1,
+                                         .subscribe = true};
+    char *target = join_request_target(&request, (int64_t)time(NULL));
+    p->ws = ws_client_open(&addr, target);
     free(offer);
-    free(request);
-    free(token);
+    free(target);
 }
 
-static void watch(struct crowd *crowd, int fd, size_t number)
+static void watch(struct crowd *crowd, int fd, uint32_t events, size_t number)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = number};
+    struct epoll_event event = {.events = events, .data.u64 = number};
     if (epoll_ctl(crowd->epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
         bench_fail("epoll: %s", strerror(errno));
     }
@@ -188,13 +143,13 @@ static void take_answer(struct crowd *crowd, struct participant *p, const char *
     if (p->udp < 0 || connect(p->udp, (struct sockaddr *)&node, sizeof(node)) != 0) {
         bench_fail("no UDP socket: %s", strerror(errno));
     }
-    watch(crowd, p->udp, (size_t)(p - crowd->participants));
+    watch(crowd, p->udp, EPOLLIN, (size_t)(p - crowd->participants));
 }
 
 static void take_signals(struct crowd *crowd, struct participant *p)
 {
     struct bytes message;
-    while (ws_receive(p->ws, &message)) {
+    while (ws_client_receive(p->ws, &message)) {
         ProtobufCMessage *unpacked;
         if (wire_unpack(&livekit__signal_response__descriptor, message, &unpacked) != 0) {
             bench_fail("a signal that is none");
@@ -206,6 +161,9 @@ static void take_signals(struct crowd *crowd, struct participant *p)
             bench_fail("told to leave, reason %d", (int)signal->leave->reason);
         }
         protobuf_c_message_free_unpacked(unpacked, NULL);
+    }
+    if (ws_client_failure(p->ws) != NULL) {
+        bench_fail("WebSocket: %s", ws_client_failure(p->ws));
     }
 }
 
@@ -239,7 +197,7 @@ static void send_ping(const struct participant *p)
     request.ping_req = &ping;
     size_t len;
     uint8_t *packed = wire_pack(&request.base, &len);
-    ws_send(p->ws, (struct bytes){packed, len});
+    ws_client_send(p->ws, (struct bytes){packed, len});
     free(packed);
 }
 
@@ -387,7 +345,7 @@ void crowd_free(struct crowd *crowd)
         struct participant *p = &crowd->participants[i];
         orch_sctp_free(p->sctp);
         dtls_client_free(p->dtls);
-        ws_close(p->ws);
+        ws_client_close(p->ws);
         close(p->udp);
     }
     orch_sctp_stack_free(crowd->stack);
@@ -425,7 +383,7 @@ void crowd_join(struct crowd *crowd)
     p->udp = -1;
     p->dtls = dtls_client_new(&dtls);
     open_ws(crowd, p, number);
-    watch(crowd, ws_fd(p->ws), number);
+    watch(crowd, ws_client_fd(p->ws), EPOLLIN | EPOLLOUT | EPOLLET, number);
     take_signals(crowd, p);
     int64_t end_us = bench_now_us() + JOIN_US;
     int64_t check_us = 0;
