@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/time.h>
 
 #include "common/base/openssl.h"
@@ -10,6 +11,8 @@
 #include <openssl/srtp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+
+#define FINGERPRINT_MAX 96 /* of SHA-256 in SDP, NUL included */
 
 struct queue {
     size_t count;
@@ -29,7 +32,7 @@ struct dtls_client {
     struct queue plain;
     bool connected;
     int alert;
-    char fingerprint[96];
+    char fingerprint[FINGERPRINT_MAX];
 };
 
 static void queue_push(struct queue *queue, const void *bytes, size_t len)
@@ -93,6 +96,15 @@ static int accept_any(X509_STORE_CTX *store, void *arg)
     return 1;
 }
 
+static void write_fingerprint(const X509 *certificate, char out[FINGERPRINT_MAX])
+{
+    uint8_t digest[32];
+    unsigned len = 0;
+    X509_digest(certificate, EVP_sha256(), digest, &len);
+    for (unsigned i = 0; i < len; i++)
+        snprintf(out + 3 * i, 4, i + 1 < len ? "%02X:" : "%02X", digest[i]);
+}
+
 static void add_certificate(struct dtls_client *client, bool rsa)
 {
     EVP_PKEY *key = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
@@ -107,12 +119,7 @@ static void add_certificate(struct dtls_client *client, bool rsa)
     X509_sign(certificate, key, EVP_sha256());
     SSL_CTX_use_certificate(client->context, certificate);
     SSL_CTX_use_PrivateKey(client->context, key);
-
-    uint8_t digest[32];
-    unsigned len = 0;
-    X509_digest(certificate, EVP_sha256(), digest, &len);
-    for (unsigned i = 0; i < len; i++)
-        snprintf(client->fingerprint + 3 * i, 4, i + 1 < len ? "%02X:" : "%02X", digest[i]);
+    write_fingerprint(certificate, client->fingerprint);
     X509_free(certificate);
     EVP_PKEY_free(key);
 }
@@ -237,6 +244,16 @@ void dtls_client_close(struct dtls_client *client)
 bool dtls_client_connected(const struct dtls_client *client)
 {
     return client->connected;
+}
+
+bool dtls_client_peer_is(const struct dtls_client *client, const char *fingerprint)
+{
+    char own[FINGERPRINT_MAX] = "";
+    X509 *certificate = SSL_get1_peer_certificate(client->ssl);
+    if (certificate != NULL)
+        write_fingerprint(certificate, own);
+    X509_free(certificate);
+    return own[0] != '\0' && strcasecmp(own, fingerprint) == 0;
 }
 
 int dtls_client_alert(const struct dtls_client *client)

@@ -32,6 +32,8 @@ void dtls_client_send(struct dtls_client *client, const void *bytes, size_t len)
 void dtls_client_close(struct dtls_client *client); /* close_notify */
 
 bool dtls_client_connected(const struct dtls_client *client);
+/* Whether the server's certificate has this SHA-256 fingerprint, in the form of SDP. */
+bool dtls_client_peer_is(const struct dtls_client *client, const char *fingerprint);
 int dtls_client_alert(const struct dtls_client *client); /* the last one received, -1: none */
 
 /* Next datagram for the wire, or next decrypted record; freed by the caller, NULL if none. */

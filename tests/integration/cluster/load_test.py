@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Media from end to end by the load client: everybody gets everything, a move is followed, and the
+load client notices when somebody does not get what was sent.
+
+    load_test.py BUILD_DIRECTORY [unittest arguments]
+"""
+import json
+import subprocess
+import unittest
+
+from cluster import API_KEY, API_SECRET, BUILD, Cluster
+
+LOAD = BUILD / "tests/bench/load/spillway-load"
+USAGE = 2
+
+
+def command(cluster, room, *options, secret=API_SECRET):
+    url = cluster.orchestrator.url.replace("http", "ws")
+    return [str(word) for word in (LOAD, "--url", url, "--key", API_KEY, "--secret", secret,
+                                   "--room", room, "-o", "json", *options)]
+
+
+class Load(unittest.TestCase):
+    def start(self, *args, **kwargs):
+        process = subprocess.Popen(command(*args, **kwargs), stdout=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        return process
+
+    def start_measuring(self, *args):
+        """Returns when everybody gets everything, and it is measured."""
+        process = subprocess.Popen(command(*args, "--progress"), text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        while "measuring" not in (line := process.stderr.readline()):
+            self.assertNotEqual(line, "", "ended before that")
+        return process
+
+    def finish(self, process, status=0):
+        out, _ = process.communicate(timeout=100)
+        result = json.loads(out)
+        self.assertEqual(process.returncode, status, result["failures"])
+        return result
+
+    def check_flow(self, result, tracks):
+        self.assertEqual(result["connected"], result["participants"])
+        for kind in ("audio", "video"):
+            self.assertEqual(result[kind]["tracks"], tracks, kind)
+            self.assertEqual(result[kind]["delay_us"]["count"], result[kind]["received"], kind)
+        for name in ("strange", "misrouted", "undecodable", "rejected", "replayed"):
+            self.assertEqual(result["counts"][name], 0, name)
+
+    def check_complete(self, result, tracks):
+        self.check_flow(result, tracks)
+        for kind in ("audio", "video"):
+            got = result[kind]
+            self.assertEqual(got["received"], got["expected"], kind)
+            self.assertEqual((got["lost"], got["duplicated"]), (0, 0), kind)
+
+
+class Meeting(Load):
+    def test_everybody_gets_everything(self):
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            for quality, packets in (("low", 20), ("medium", 60), ("high", 210)):
+                with self.subTest(quality):
+                    result = self.finish(self.start(
+                        cluster, quality, "--publishers", 2, "--receivers", 6, "--seconds", 2,
+                        "--quality", quality, "--join-rate", 20))
+                    self.check_complete(result, tracks=12)
+                    # 12 tracks for 2 s; a key frame is five times as large
+                    self.assertGreater(result["audio"]["expected"], 12 * 2 * 50 * 0.5)
+                    self.assertGreater(result["video"]["expected"], 12 * 2 * packets * 0.5)
+                    self.assertLess(result["video"]["expected"], 12 * 2 * packets * 1.5)
+
+    def test_cost(self):
+        """The CPU time of a cluster's processes, for each packet that they forwarded."""
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            rows = [{"role": role, "pid": program.process.pid} for role, program in
+                    (("orchestrator", cluster.orchestrator), ("node", cluster.nodes[0]))]
+            path = cluster.dir / "cluster.json"
+            path.write_text(json.dumps({"processes": rows}))
+            result = self.finish(self.start(cluster, "r", "--seconds", 1, "--cluster", path))
+            node = result["cpu"]["processes"][1]
+            self.assertEqual((node["role"], node["pid"]), ("node", rows[1]["pid"]))
+            self.assertGreater(node["used_us"], 0)
+            self.assertAlmostEqual(result["cpu"]["node_ns_per_packet"],
+                                   1000 * node["used_us"] / result["forwarded"])
+
+    def test_more_tracks_than_sections(self):
+        """A client prepares three sections of each kind and is asked for the rest."""
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            result = self.finish(self.start(
+                cluster, "many", "--publishers", 5, "--receivers", 2, "--seconds", 1,
+                "--layers", 1, "--join-rate", 20))
+            self.check_complete(result, tracks=10)
+
+    def test_a_move_is_followed(self):
+        """Everybody's media are at the other node within a second."""
+        with Cluster(nodes=2) as cluster:
+            cluster.start()
+            load = self.start_measuring(cluster, "moving", "--publishers", 2, "--receivers", 6,
+                                        "--seconds", 3, "--join-rate", 20, "--pause-max", 1000,
+                                        "--lost-max", 210)
+            here = cluster.rooms()["moving"]
+            there = next(node.name for node in cluster.nodes if node.name != here)
+            cluster.admin("rooms/moving/move", {"to": there})
+            result = self.finish(load)
+            self.assertEqual(result["counts"]["moves"], 8)
+            self.check_flow(result, tracks=12)
+
+
+class Notices(Load):
+    def test_what_is_not_received(self):
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            load = self.start_measuring(cluster, "dying", "--receivers", 3, "--seconds", 1)
+            cluster.nodes[0].kill()
+            result = self.finish(load, 1)
+            self.assertEqual(result["failed"], 3)
+            self.assertGreater(result["audio"]["lost"], 0)
+
+    def test_a_pause(self):
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            done = self.finish(self.start(cluster, "r", "--receivers", 1, "--audio", "--seconds", 1,
+                                          "--pause-max", 1), 1)
+            self.assertIn("paused for", done["failures"][0])
+
+    def test_who_does_not_get_in(self):
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            result = self.finish(self.start(cluster, "r", "--publishers", 0, "--seconds", 1,
+                                            secret="wrong"), 1)
+            self.assertEqual((result["joined"], result["failed"]), (0, 1))
+            self.assertIn("401", result["failures"][0])
+            result = self.finish(self.start(cluster, "r", "--publishers", 0, "--seconds", 1), 1)
+            self.assertIn("nothing was published", result["failures"][0])
+
+    def test_bad_arguments(self):
+        rows = [[], ["--room", ""], ["--room", "r", "--receivers", "many"],
+                ["--room", "r", "--receivers", "5001"], ["--room", "r", "--publishers", "65"],
+                ["--room", "r", "--publishers", "0", "--receivers", "0"],
+                ["--room", "r", "--layers", "4"], ["--room", "r", "--quality", "best"],
+                ["--room", "r", "--seconds", "0"], ["--room", "r", "--join-rate", "0"],
+                ["--room", "r", "--url", "http://127.0.0.1:7880"],
+                ["--room", "r", "--url", "ws://127.0.0.1"],
+                ["--room", "r", "--url", "ws://127.0.0.1:99999"],
+                ["--room", "r", "--cluster", "/nowhere"], ["--room", "r", "-o", "yaml"],
+                ["--room", "r", "--unknown"], ["--room", "r", "more"]]
+        for row in rows:
+            with self.subTest(row):
+                done = subprocess.run([LOAD, *row], capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, USAGE)
+                self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+
+if __name__ == "__main__":
+    unittest.main()
