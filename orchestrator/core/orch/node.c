@@ -208,9 +208,23 @@ static void respec_all(struct orch *orch, const char *id,
     }
 }
 
+/* It was thought dead, and nobody else could take its rooms: they are its own again. */
+static void count_rooms_again(struct orch *orch, const char *id)
+{
+    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        if (strcmp(room_node(entry->room), id) == 0 &&
+            registry_room_placed(orch->registry, orch->now_us, id, entry->sid,
+                                 room_weight(entry->room)) != 0) {
+            unreachable(); /* it had that many before */
+        }
+    }
+}
+
 static void registered(struct orch *orch, const char *id,
                        const Spillway__Control__Register *registration)
 {
+    const struct registry_node *known = registry_get(orch->registry, id);
+    bool returns = known != NULL && known->state == REGISTRY_GONE;
     struct refusal refusal = check_registration(id, registration);
     if (refusal.text == NULL) {
         refusal = add_to_registry(orch, id, registration);
@@ -225,6 +239,9 @@ static void registered(struct orch *orch, const char *id,
     detector_node_registered(orch->detector, orch->now_us, id);
     orch_judge(orch);
     send_registered(orch, id, "");
+    if (returns) {
+        count_rooms_again(orch, id);
+    }
     drop_strangers(orch, id, registration->rooms, registration->n_rooms);
     respec_all(orch, id, registration);
     place_waiting(orch);

@@ -472,6 +472,26 @@ static void full_queue(void **state)
     world_fini(&world);
 }
 
+/* Goal: a node whose link broke, and whose rooms nobody else could take, has them again when it
+ * comes back; they count as its own. */
+static void node_returns(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    world_node(&world, "ND_a");
+    assert_non_null(strstr(world_story(&world), "node ND_a < spec"));
+    world_admin(&world, "GET", "/admin/v1/nodes", "");
+    assert_int_equal(world.last_status, 200);
+    assert_non_null(strstr(world.last_reply, "\"state\":\"ready\""));
+    assert_non_null(strstr(world.last_reply, "\"rooms\":1"));
+    join(&world, 2, "bob", NULL);
+    assert_non_null(strstr(world_story(&world), "conn 2 < join bob"));
+    world_fini(&world);
+}
+
 /* Goal: nobody is let into a room that has no node and gets none; who is in it waits, and is served
  * by the node that comes. */
 static void room_without_node(void **state)
@@ -697,6 +717,7 @@ int main(void)
         cmocka_unit_test(refusals),
         cmocka_unit_test(full_queue),
         cmocka_unit_test(room_without_node),
+        cmocka_unit_test(node_returns),
         cmocka_unit_test(resume),
         cmocka_unit_test(duplicate_identity),
         cmocka_unit_test(timeouts),
