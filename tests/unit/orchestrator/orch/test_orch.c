@@ -403,12 +403,13 @@ static void refusals(void **state)
 {
     (void)state;
     struct world world;
-    struct entry_request none = {.path = "/rtc/v1",
-                                 .authorization = "",
-                                 .access_token = "",
-                                 .join_request = "",
-                                 .protocol = "",
-                                 .room = ""};
+    const struct orch_client none = {.request = {.path = "/rtc/v1",
+                                                 .authorization = "",
+                                                 .access_token = "",
+                                                 .join_request = "",
+                                                 .protocol = "",
+                                                 .room = ""},
+                                     .address = ""};
     struct effect effect;
     world_init(&world);
     join(&world, 1, "alice", "chromium-join.offer");
