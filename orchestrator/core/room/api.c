@@ -56,8 +56,14 @@ static void apply_permission(struct participant *p, int64_t now_us,
                              const Livekit__ParticipantPermission *permission, struct effects *fx)
 {
     bool could_subscribe = p->permission.can_subscribe;
+    bool was_hidden = p->permission.hidden;
     participant_set_permission(p, permission);
     unpublish_denied(p, now_us, fx);
+    if (!was_hidden && p->permission.hidden) {
+        room_hide(p);
+    } else if (was_hidden && !p->permission.hidden) {
+        room_reveal(p, fx);
+    }
     if (!could_subscribe && p->permission.can_subscribe) {
         subscribe_auto(p);
     }

@@ -130,10 +130,11 @@ static void send_handles(const struct participant *p, struct effects *fx)
     arena_fini(&arena);
 }
 
-static void subscribe(struct participant *p, const char *sid)
+/* True: that is new. */
+static bool subscribe(struct participant *p, const char *sid)
 {
     if (find_subscription(p, sid) != NULL) {
-        return;
+        return false;
     }
     struct data_subscription *subscription = mem_alloc(sizeof(*subscription));
     /* A handle is not used again before 65,535 others were. */
@@ -141,6 +142,7 @@ static void subscribe(struct participant *p, const char *sid)
     subscription->handle = p->next_data_handle;
     memcpy(subscription->sid, sid, MIN(strlen(sid), ID_MAX - 1));
     DL_APPEND(p->data_subscriptions, subscription);
+    return true;
 }
 
 static void unsubscribe(struct participant *p, const char *sid)
@@ -179,11 +181,41 @@ void data_track_publish(struct participant *p, const Livekit__PublishDataTrackRe
     response.publish_data_track_response = &published;
     signal_send(p, &response, fx);
     participant_changed(p);
-    for (struct participant *other = p->room->participants; other != NULL; other = other->hh.next) {
-        if (other != p && other->auto_subscribe_data && other->permission.can_subscribe) {
-            subscribe(other, sid);
+    data_track_reveal(p, fx);
+}
+
+void data_track_reveal(struct participant *p, struct effects *fx)
+{
+    struct participant *other = p->permission.hidden ? NULL : p->room->participants;
+    for (; other != NULL; other = other->hh.next) {
+        const struct data_track *track;
+        bool more = false;
+        if (other == p || !other->auto_subscribe_data || !other->permission.can_subscribe) {
+            continue;
+        }
+        DL_FOREACH(p->data_tracks, track)
+        {
+            more |= subscribe(other, track->info->sid);
+        }
+        if (more) {
             send_handles(other, fx);
         }
+    }
+}
+
+static void unsubscribe_everybody(const struct participant *p, const struct data_track *track)
+{
+    for (struct participant *other = p->room->participants; other != NULL; other = other->hh.next) {
+        unsubscribe(other, track->info->sid);
+    }
+}
+
+void data_track_end(struct participant *p)
+{
+    const struct data_track *track;
+    DL_FOREACH(p->data_tracks, track)
+    {
+        unsubscribe_everybody(p, track);
     }
 }
 
@@ -204,9 +236,7 @@ void data_track_unpublish(struct participant *p, const Livekit__UnpublishDataTra
                                 "no data track has this handle", fx);
         return;
     }
-    for (struct participant *other = p->room->participants; other != NULL; other = other->hh.next) {
-        unsubscribe(other, track->info->sid);
-    }
+    unsubscribe_everybody(p, track);
     Livekit__UnpublishDataTrackResponse unpublished = LIVEKIT__UNPUBLISH_DATA_TRACK_RESPONSE__INIT;
     unpublished.info = track->info;
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
@@ -227,7 +257,7 @@ void data_track_subscribe(struct participant *p, const Livekit__UpdateDataSubscr
             unsubscribe(p, update->track_sid);
         } else if (p->permission.can_subscribe &&
                    find_track(p->room, update->track_sid, &publisher) != NULL) {
-            subscribe(p, update->track_sid);
+            (void)subscribe(p, update->track_sid);
         }
     }
     send_handles(p, fx);
@@ -241,12 +271,12 @@ void data_track_auto(struct participant *p, struct effects *fx)
     for (const struct participant *other = p->room->participants; other != NULL;
          other = other->hh.next) {
         const struct data_track *track;
-        if (other == p) {
+        if (other == p || other->permission.hidden) {
             continue;
         }
         DL_FOREACH(other->data_tracks, track)
         {
-            subscribe(p, track->info->sid);
+            (void)subscribe(p, track->info->sid);
         }
     }
     if (p->data_subscriptions != NULL) {

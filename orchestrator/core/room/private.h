@@ -226,6 +226,10 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
                 Livekit__DisconnectReason reason, Livekit__LeaveRequest__Action action,
                 bool say_leave, struct effects *fx);
 
+/* Its permission to be seen was taken, or given: the others see it leave, or come. */
+void room_hide(struct participant *p);
+void room_reveal(struct participant *p, struct effects *fx);
+
 /* ---- participant.c */
 struct participant *participant_new(struct room *room, int64_t now_us,
                                     const struct room_join *join);
@@ -289,7 +293,9 @@ bool publish_allowed(const struct participant *p, const struct track *track);
 struct subscription *subscribe_find(const struct participant *p, const struct track *track);
 void subscribe_add(struct participant *p, struct track *track);
 void subscribe_remove(struct subscription *subscription);
-void subscribe_auto(struct participant *p); /* to everything published */
+void subscribe_everybody(struct track *track); /* who subscribes by itself */
+void subscribe_end(struct track *track);       /* all subscriptions to it */
+void subscribe_auto(struct participant *p);    /* to everything published */
 void subscribe_request(struct participant *p, const Livekit__UpdateSubscription *request,
                        struct effects *fx);
 void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings,
@@ -330,6 +336,8 @@ void data_track_unpublish(struct participant *p, const Livekit__UnpublishDataTra
                           struct effects *fx);
 void data_track_subscribe(struct participant *p, const Livekit__UpdateDataSubscription *request,
                           struct effects *fx);
+void data_track_reveal(struct participant *p, struct effects *fx); /* auto, to what it publishes */
+void data_track_end(struct participant *p); /* all subscriptions to what it publishes */
 void data_track_auto(struct participant *p, struct effects *fx);
 void data_track_forward(struct participant *p, struct bytes packet, struct effects *fx);
 void data_track_forget(struct participant *p); /* frees all of its data track state */

@@ -325,12 +325,7 @@ void publish_announce(struct participant *p, int64_t now_us, struct effects *fx)
         adopt_codec(track, line);
         participant_changed(p);
         webhook_track(track, now_us, "track_published", fx);
-        for (struct participant *other = p->room->participants; other != NULL;
-             other = other->hh.next) {
-            if (other != p && other->auto_subscribe) {
-                subscribe_add(other, track);
-            }
-        }
+        subscribe_everybody(track);
     }
 }
 
@@ -382,12 +377,7 @@ int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRe
 void publish_remove(struct track *track, int64_t now_us, struct effects *fx)
 {
     struct participant *p = track->publisher;
-    for (struct participant *other = p->room->participants; other != NULL; other = other->hh.next) {
-        struct subscription *subscription = subscribe_find(other, track);
-        if (subscription != NULL) {
-            subscribe_remove(subscription);
-        }
-    }
+    subscribe_end(track);
     struct session_line *line = session_line_of_track(&p->session, track->id);
     if (line != NULL) {
         line->track = 0;

@@ -369,21 +369,43 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
 
 /* ---- Leave --------------------------------------------------------------------------------- */
 
-static void depart(struct participant *p)
+/* To the others it is gone from the next flush on. */
+static void vanish(struct participant *p)
 {
     struct room *room = p->room;
-    if (p->permission.hidden) {
-        return;
-    }
     struct arena arena = {0};
-    p->state = LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
     p->version++;
     Livekit__ParticipantInfo *info = info_participant(p, &arena);
+    info->state = LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
     info->n_tracks = 0;
     info->n_data_tracks = 0;
     room->departed = mem_grow(room->departed, room->departed_count + 1, sizeof(*room->departed));
     room->departed[room->departed_count++] = info_clone(&info->base);
     arena_fini(&arena);
+}
+
+void room_hide(struct participant *p)
+{
+    struct track *track;
+    DL_FOREACH(p->tracks, track)
+    {
+        subscribe_end(track);
+    }
+    data_track_end(p);
+    vanish(p);
+    p->level_sent = 0; /* nobody remembers that it speaks */
+    p->room->info_dirty = true;
+}
+
+void room_reveal(struct participant *p, struct effects *fx)
+{
+    struct track *track;
+    DL_FOREACH(p->tracks, track)
+    {
+        subscribe_everybody(track);
+    }
+    data_track_reveal(p, fx);
+    p->room->info_dirty = true;
 }
 
 void room_leave(struct room *room, int64_t now_us, struct participant *p,
@@ -403,7 +425,10 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
     p->leave_reason = reason;
     HASH_DEL(room->participants, p);
     forget(p, now_us, fx);
-    depart(p);
+    p->state = LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
+    if (!p->permission.hidden) {
+        vanish(p);
+    }
     webhook_participant(p, now_us,
                         was_active ? "participant_left" : "participant_connection_aborted", fx);
     channel_rpc_forget(room, p->identity, fx);
@@ -589,7 +614,8 @@ static void send_update_to_successor(const struct participant *p,
     own.participants = arena_array(arena, update->n_participants, sizeof(*own.participants));
     for (size_t i = 0; i < update->n_participants; i++) {
         Livekit__ParticipantInfo *info = update->participants[i];
-        if (strcmp(info->identity, p->identity) != 0 || strcmp(info->sid, p->sid) == 0) {
+        if (strcmp(info->identity, p->identity) != 0 ||
+            info->state != LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED) {
             own.participants[own.n_participants++] = info;
         }
     }

@@ -158,7 +158,31 @@ void subscribe_auto(struct participant *p)
         struct track *track;
         DL_FOREACH(other->tracks, track)
         {
+            if (!other->permission.hidden) {
+                subscribe_add(p, track);
+            }
+        }
+    }
+}
+
+void subscribe_everybody(struct track *track)
+{
+    struct participant *p =
+        track->publisher->permission.hidden ? NULL : track->publisher->room->participants;
+    for (; p != NULL; p = p->hh.next) {
+        if (p->auto_subscribe) {
             subscribe_add(p, track);
+        }
+    }
+}
+
+void subscribe_end(struct track *track)
+{
+    struct participant *p;
+    for (p = track->publisher->room->participants; p != NULL; p = p->hh.next) {
+        struct subscription *subscription = subscribe_find(p, track);
+        if (subscription != NULL) {
+            subscribe_remove(subscription);
         }
     }
 }

@@ -109,6 +109,42 @@ static void hidden(void **state)
     world_fini(&world);
 }
 
+/* Goal: what a hidden participant publishes is pressed on nobody. One that is hidden, or shown, in
+ * the middle is seen to leave, or to come, by the others, and not by itself. */
+static void hidden_later(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    world_twirp(&world, "UpdateParticipant",
+                "{\"room\":\"lobby\",\"identity\":\"alice\",\"permission\":"
+                "{\"hidden\":true,\"canPublish\":true,\"canSubscribe\":true}}");
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < update alice=active/1\n"));
+    assert_null(strstr(story, "conn 1 < update alice=gone"));
+    assert_non_null(strstr(story, "conn 2 < update alice=gone/0\n"));
+    assert_non_null(strstr(story, "-k=0 -s=1\n"));
+    world_offer(&world, 2, "chromium-publish.offer", 2); /* ends the old section */
+    world_story(&world);
+
+    world_add_track(&world, 1, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    join(&world, 3, "carol", NULL);
+    story = world_story(&world);
+    assert_non_null(strstr(story, "conn 1 < update alice=active/2\n"));
+    assert_null(strstr(story, "conn 2 < sections"));
+    assert_non_null(strstr(story, "conn 3 < answer 1 tracks=0\n"));
+
+    world_twirp(&world, "UpdateParticipant",
+                "{\"room\":\"lobby\",\"identity\":\"alice\",\"permission\":"
+                "{\"canPublish\":true,\"canSubscribe\":true}}");
+    story = world_story(&world);
+    assert_non_null(strstr(story, "conn 2 < update alice=active/2\n"));
+    assert_non_null(strstr(story, "conn 2 < sections"));
+    world_offer(&world, 2, "chromium-publish.offer", 3);
+    assert_non_null(strstr(world_story(&world), "conn 2 < answer 3 tracks=2\n"));
+    world_fini(&world);
+}
+
 static void permit(struct world *world, uint64_t conn, bool all)
 {
     Livekit__SubscriptionPermission permission = LIVEKIT__SUBSCRIPTION_PERMISSION__INIT;
@@ -539,6 +575,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(publishing_rights),
         cmocka_unit_test(hidden),
+        cmocka_unit_test(hidden_later),
         cmocka_unit_test(subscription_permission),
         cmocka_unit_test(permission_after_update),
         cmocka_unit_test(track_subscribed),
