@@ -111,6 +111,28 @@ static void tell_speakers(struct world *world, uint64_t conn,
     }
 }
 
+static void tell_handles(struct world *world, uint64_t conn,
+                         const Livekit__DataTrackSubscriberHandles *handles)
+{
+    char text[200] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < handles->n_sub_handles && used < sizeof(text); i++) {
+        used +=
+            (size_t)snprintf(text + used, sizeof(text) - used, " %u", handles->sub_handles[i]->key);
+    }
+    tell(world, "conn %d < data_handles%s", (int)conn, text);
+}
+
+static void tell_refusal(struct world *world, uint64_t conn, const Livekit__RequestResponse *m)
+{
+    char echo[64] = "";
+    if (m->request_case == LIVEKIT__REQUEST_RESPONSE__REQUEST_UNPUBLISH_DATA_TRACK) {
+        snprintf(echo, sizeof(echo), " handle=%u", m->unpublish_data_track->pub_handle);
+    }
+    tell(world, "conn %d < request_response id=%u reason=%d%s", (int)conn, m->request_id,
+         (int)m->reason, echo);
+}
+
 static void tell_quality(struct world *world, uint64_t conn,
                          const Livekit__SubscribedQualityUpdate *update)
 {
@@ -163,8 +185,7 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
              m->media_sections_requirement->num_audios, m->media_sections_requirement->num_videos);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REQUEST_RESPONSE:
-        tell(world, "conn %d < request_response id=%u reason=%d", c,
-             m->request_response->request_id, (int)m->request_response->reason);
+        tell_refusal(world, conn, m->request_response);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SUBSCRIPTION_PERMISSION_UPDATE:
         tell(world, "conn %d < subscription_permission allowed=%d", c,
@@ -181,6 +202,13 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_UNPUBLISHED:
         tell(world, "conn %d < track_unpublished %.5s", c, m->track_unpublished->track_sid);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_PUBLISH_DATA_TRACK_RESPONSE:
+        snprintf(world->last_sid, sizeof(world->last_sid), "%s",
+                 m->publish_data_track_response->info->sid);
+        break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_DATA_TRACK_SUBSCRIBER_HANDLES:
+        tell_handles(world, conn, m->data_track_subscriber_handles);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SUBSCRIPTION_RESPONSE:
         tell(world, "conn %d < subscription_response %.5s err=%d", c,

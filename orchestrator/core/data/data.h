@@ -36,6 +36,7 @@ enum data_value {
 struct data_packet {
     struct bytes whole; /* borrowed, like everything here */
     enum data_value value;
+    size_t value_at;   /* where its field begins in the whole */
     struct bytes body; /* of the value, still encoded */
     uint32_t sequence; /* the sender's counter, 0 none */
     bool addressed;    /* names destinations: only they receive it */
@@ -47,8 +48,9 @@ MUST_CHECK int data_packet_parse(struct bytes input, struct data_packet *out);
 /* Whether the packet goes to this participant (the sender excepted, which is the caller's rule). */
 bool data_packet_for(const struct data_packet *packet, const char *identity, const char *sid);
 
-/* A copy with the sender's identity and sid, whatever the client wrote there; free() it. For a
- * hidden sender both are empty strings. */
+/* A copy with the sender's identity and sid, whatever the client wrote there; free() it. They stand
+ * in the packet and, for old clients, again in a user packet inside it. For a hidden sender both
+ * are empty strings. */
 uint8_t *data_packet_stamp(const struct data_packet *packet, const char *identity, const char *sid,
                            size_t *len);
 

@@ -4,12 +4,16 @@
  */
 #include "orchestrator/core/data/data.h"
 
+#include <stdlib.h>
+
 enum {
     FIELD_IDENTITY = 4,
     FIELD_DESTINATION = 5,
     FIELD_SEQUENCE = 16,
     FIELD_SID = 17,
+    USER_SID = 1,
     USER_DESTINATION_SID = 3,
+    USER_IDENTITY = 5,
     USER_DESTINATION = 6,
 };
 
@@ -118,13 +122,15 @@ int data_packet_parse(struct bytes input, struct data_packet *out)
     struct data_packet packet = {.whole = input};
     struct reader reader = {.rest = input};
     struct field field;
-    while (next_field(&reader, &field)) {
+    size_t at = 0;
+    for (; next_field(&reader, &field); at = input.len - reader.rest.len) {
         if (field.number == FIELD_SEQUENCE && field.wire_type == 0) {
             packet.sequence = (uint32_t)field.varint;
         } else if (field.number == FIELD_DESTINATION && field.wire_type == 2) {
             packet.addressed = true;
         } else if (is_value(field.number) && field.wire_type == 2) {
             packet.value = (enum data_value)field.number;
+            packet.value_at = at;
             packet.body = field.bytes;
         }
     }
@@ -185,13 +191,48 @@ static uint8_t *put_text(uint8_t *p, uint32_t number, const char *text)
     return p + len;
 }
 
+static uint8_t *put_bytes(uint8_t *p, const uint8_t *from, size_t len)
+{
+    memcpy(p, from, len);
+    return p + len;
+}
+
+#define TEXT_HEAD 7 /* tag and length take at most 2 + 5 bytes */
+
+static size_t text_size(const char *text)
+{
+    return strlen(text) + TEXT_HEAD;
+}
+
+/* The user packet anew, with the stamp at its end: the last value of a field wins. A second user
+ * packet in front of it, forged, would be merged with this one by a parser, and lose as well. */
+static uint8_t *put_user(uint8_t *p, struct bytes body, const char *identity, const char *sid)
+{
+    uint8_t *stamp = mem_alloc(text_size(identity) + text_size(sid));
+    uint8_t *end = put_text(put_text(stamp, USER_SID, sid), USER_IDENTITY, identity);
+    size_t len = (size_t)(end - stamp);
+    p = put_varint(p, DATA_VALUE_USER << 3 | 2);
+    p = put_varint(p, body.len + len);
+    p = put_bytes(p, body.data, body.len);
+    p = put_bytes(p, stamp, len);
+    free(stamp);
+    return p;
+}
+
 uint8_t *data_packet_stamp(const struct data_packet *packet, const char *identity, const char *sid,
                            size_t *len)
 {
-    /* Tag and length take at most 2 + 5 bytes each. */
-    uint8_t *copy = mem_alloc(packet->whole.len + strlen(identity) + strlen(sid) + 14);
-    memcpy(copy, packet->whole.data, packet->whole.len);
-    uint8_t *p = copy + packet->whole.len;
+    const uint8_t *whole = packet->whole.data;
+    const uint8_t *rest = whole;
+    uint8_t *copy =
+        mem_alloc(packet->whole.len + TEXT_HEAD + 2 * (text_size(identity) + text_size(sid)));
+    uint8_t *p = copy;
+    if (packet->value == DATA_VALUE_USER) {
+        p = put_bytes(p, whole, packet->value_at);
+        p = put_user(p, packet->body, identity, sid);
+        rest = packet->body.data + packet->body.len;
+    }
+    p = put_bytes(p, rest, (size_t)(whole + packet->whole.len - rest));
     p = put_text(p, FIELD_IDENTITY, identity);
     p = put_text(p, FIELD_SID, sid);
     *len = (size_t)(p - copy);

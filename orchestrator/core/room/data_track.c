@@ -7,18 +7,26 @@
 
 #include <stdlib.h>
 
+/* These requests have no number: clients find theirs by the echo. */
+static void send_refusal(const struct participant *p, Livekit__RequestResponse *answer,
+                         Livekit__RequestResponse__Reason reason, const char *message,
+                         struct effects *fx)
+{
+    answer->reason = reason;
+    answer->message = (char *)message;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REQUEST_RESPONSE;
+    response.request_response = answer;
+    signal_send(p, &response, fx);
+}
+
 static void refuse(const struct participant *p, const Livekit__PublishDataTrackRequest *request,
                    Livekit__RequestResponse__Reason reason, const char *message, struct effects *fx)
 {
     Livekit__RequestResponse answer = LIVEKIT__REQUEST_RESPONSE__INIT;
-    answer.reason = reason;
-    answer.message = (char *)message;
     answer.request_case = LIVEKIT__REQUEST_RESPONSE__REQUEST_PUBLISH_DATA_TRACK;
     answer.publish_data_track = (Livekit__PublishDataTrackRequest *)request;
-    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
-    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REQUEST_RESPONSE;
-    response.request_response = &answer;
-    signal_send(p, &response, fx);
+    send_refusal(p, &answer, reason, message, fx);
 }
 
 static bool acceptable(const struct participant *p, const Livekit__PublishDataTrackRequest *request,
@@ -130,16 +138,35 @@ static void send_handles(const struct participant *p, struct effects *fx)
     arena_fini(&arena);
 }
 
+static bool handle_used(const struct participant *p, uint16_t handle)
+{
+    const struct data_subscription *subscription;
+    DL_SEARCH_SCALAR(p->data_subscriptions, subscription, handle, handle);
+    return subscription != NULL;
+}
+
+/* A handle is not used again before all others were, for packets under the old one may be on their
+ * way. 0: all are in use. */
+static uint16_t fresh_handle(struct participant *p)
+{
+    for (unsigned i = 0; i < UINT16_MAX; i++) {
+        p->next_data_handle = p->next_data_handle == UINT16_MAX ? 1 : p->next_data_handle + 1;
+        if (!handle_used(p, p->next_data_handle)) {
+            return p->next_data_handle;
+        }
+    }
+    return 0;
+}
+
 /* True: that is new. */
 static bool subscribe(struct participant *p, const char *sid)
 {
-    if (find_subscription(p, sid) != NULL) {
+    uint16_t handle = find_subscription(p, sid) != NULL ? 0 : fresh_handle(p);
+    if (handle == 0) {
         return false;
     }
     struct data_subscription *subscription = mem_alloc(sizeof(*subscription));
-    /* A handle is not used again before 65,535 others were. */
-    p->next_data_handle = p->next_data_handle == UINT16_MAX ? 1 : p->next_data_handle + 1;
-    subscription->handle = p->next_data_handle;
+    subscription->handle = handle;
     memcpy(subscription->sid, sid, MIN(strlen(sid), ID_MAX - 1));
     DL_APPEND(p->data_subscriptions, subscription);
     return true;
@@ -232,8 +259,11 @@ void data_track_unpublish(struct participant *p, const Livekit__UnpublishDataTra
     struct data_track *track;
     DL_SEARCH_SCALAR(p->data_tracks, track, handle, request->pub_handle);
     if (track == NULL) {
-        signal_request_response(p, 0, LIVEKIT__REQUEST_RESPONSE__REASON__NOT_FOUND,
-                                "no data track has this handle", fx);
+        Livekit__RequestResponse answer = LIVEKIT__REQUEST_RESPONSE__INIT;
+        answer.request_case = LIVEKIT__REQUEST_RESPONSE__REQUEST_UNPUBLISH_DATA_TRACK;
+        answer.unpublish_data_track = (Livekit__UnpublishDataTrackRequest *)request;
+        send_refusal(p, &answer, LIVEKIT__REQUEST_RESPONSE__REASON__NOT_FOUND,
+                     "no data track has this handle", fx);
         return;
     }
     unsubscribe_everybody(p, track);

@@ -62,6 +62,7 @@ static void forget(struct participant *p, int64_t now_us, struct effects *fx)
     while (p->tracks != NULL) {
         publish_remove(p->tracks, now_us, fx);
     }
+    data_track_end(p);
 }
 
 void room_free(struct room *room)

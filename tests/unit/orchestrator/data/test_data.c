@@ -105,7 +105,8 @@ static void destinations(void **state)
 static void stamp_wins(void **state)
 {
     (void)state;
-    struct bytes forged = BYTES(0x22, 0x04, 'e', 'v', 'i', 'l', 0x12, 0x03, 0x12, 0x01, 'x');
+    /* a stream chunk */
+    struct bytes forged = BYTES(0x22, 0x04, 'e', 'v', 'i', 'l', 0x72, 0x03, 0x1a, 0x01, 'x');
     struct data_packet packet, stamped;
     assert_int_equal(data_packet_parse(forged, &packet), 0);
     size_t len;
@@ -118,6 +119,31 @@ static void stamp_wins(void **state)
                                    0x8a, 0x01, 4,   'P', 'A', '_', '1'};
     assert_int_equal(len, forged.len + sizeof(tail));
     assert_memory_equal(copy + forged.len, tail, sizeof(tail));
+    free(copy);
+}
+
+/* Goal: nor is what it says inside a user packet believed, wherever it says it. */
+static void stamp_inside_user(void **state)
+{
+    (void)state;
+    struct data_packet packet;
+    assert_int_equal(data_packet_parse(BYTES(0x12, 0x03, 0x0a, 0x01, 'E',            /* forged */
+                                             0x12, 0x86, 0x00,                       /* 6 bytes */
+                                             0x12, 0x01, 'x', 0x2a, 0x01, 'e', 0x80, /* forged */
+                                             0x01, 0x07),
+                                       &packet),
+                     0);
+    size_t len;
+    uint8_t *copy = data_packet_stamp(&packet, "al", "PA", &len);
+    static const uint8_t expected[] = {
+        0x12, 0x03, 0x0a, 0x01, 'E',                   /* merged with what follows */
+        0x12, 0x0e, 0x12, 0x01, 'x',  0x2a, 0x01, 'e', /* as it was */
+        0x0a, 0x02, 'P',  'A',  0x2a, 0x02, 'a',  'l', /* overruled */
+        0x80, 0x01, 0x07,                              /* the sequence */
+        0x22, 0x02, 'a',  'l',  0x8a, 0x01, 0x02, 'P', 'A',
+    };
+    assert_int_equal(len, sizeof(expected));
+    assert_memory_equal(copy, expected, len);
     free(copy);
 }
 
@@ -165,9 +191,9 @@ static void track_header(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parse_table),  cmocka_unit_test(destinations),
-        cmocka_unit_test(stamp_wins),   cmocka_unit_test(replay_bounds),
-        cmocka_unit_test(track_header),
+        cmocka_unit_test(parse_table),   cmocka_unit_test(destinations),
+        cmocka_unit_test(stamp_wins),    cmocka_unit_test(stamp_inside_user),
+        cmocka_unit_test(replay_bounds), cmocka_unit_test(track_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

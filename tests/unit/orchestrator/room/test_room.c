@@ -282,6 +282,91 @@ static void data(void **state)
     world_fini(&world);
 }
 
+static void publish_data(struct world *world, uint64_t conn, uint32_t handle, char *name,
+                         char sid[ID_MAX])
+{
+    Livekit__PublishDataTrackRequest publish = LIVEKIT__PUBLISH_DATA_TRACK_REQUEST__INIT;
+    publish.pub_handle = handle;
+    publish.name = name;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_PUBLISH_DATA_TRACK_REQUEST;
+    request.publish_data_track_request = &publish;
+    world_signal(world, conn, &request);
+    memcpy(sid, world->last_sid, ID_MAX);
+}
+
+/* Subscribes to a data track, `times` times, each but the last undone at once. */
+static void subscribe_data(struct world *world, uint64_t conn, char *sid, size_t times)
+{
+    Livekit__UpdateDataSubscription__Update on = LIVEKIT__UPDATE_DATA_SUBSCRIPTION__UPDATE__INIT;
+    on.track_sid = sid;
+    Livekit__UpdateDataSubscription__Update off = on;
+    on.subscribe = true;
+    Livekit__UpdateDataSubscription__Update *updates[1000];
+    for (size_t i = 0; i < ARRAY_LEN(updates); i++) {
+        updates[i] = i % 2 == 0 ? &off : &on;
+    }
+    Livekit__UpdateDataSubscription update = LIVEKIT__UPDATE_DATA_SUBSCRIPTION__INIT;
+    update.updates = updates;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_UPDATE_DATA_SUBSCRIPTION;
+    request.update_data_subscription = &update;
+    for (size_t left = times, now; left > 0; left -= now) {
+        now = MIN(left, ARRAY_LEN(updates) / 2);
+        update.n_updates = 2 * now;
+        world_signal(world, conn, &request);
+    }
+}
+
+static const char *last_line(const char *story)
+{
+    const char *line = story;
+    for (const char *end = strchr(story, '\n'); end[1] != '\0'; end = strchr(end + 1, '\n')) {
+        line = end + 1;
+    }
+    return line;
+}
+
+/* Goal: a subscriber's numbers for data tracks are unique, also when all were used once, and end
+ * with the tracks' publisher. */
+static void data_handles(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    char first[ID_MAX], second[ID_MAX], third[ID_MAX];
+    publish_data(&world, 1, 7, "first", first);
+    publish_data(&world, 1, 8, "second", second);
+    subscribe_data(&world, 2, first, 1);
+    subscribe_data(&world, 2, second, UINT16_MAX - 1);
+    assert_string_equal(last_line(world_story(&world)), "conn 2 < data_handles 1 65535\n");
+    subscribe_data(&world, 2, second, 1);
+    assert_string_equal(last_line(world_story(&world)), "conn 2 < data_handles 1 2\n");
+
+    orch_disconnected(world.orch, world.now_us, 1);
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE;
+    Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
+    request.leave = &leave;
+    world_join(&world, 3,
+               &(struct world_join){.room = "lobby", .identity = "alice", .reconnect = true});
+    world_signal(&world, 3, &request);
+    join(&world, 4, "alice", NULL);
+    publish_data(&world, 4, 7, "third", third);
+    world_story(&world);
+    /* 3 to 65,535, then 1 and 2, which are free again. */
+    subscribe_data(&world, 2, third, UINT16_MAX);
+    assert_string_equal(last_line(world_story(&world)), "conn 2 < data_handles 2\n");
+
+    Livekit__UnpublishDataTrackRequest unpublish = LIVEKIT__UNPUBLISH_DATA_TRACK_REQUEST__INIT;
+    unpublish.pub_handle = 9;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_UNPUBLISH_DATA_TRACK_REQUEST;
+    request.unpublish_data_track_request = &unpublish;
+    world_signal(&world, 4, &request);
+    assert_string_equal(world_story(&world), "conn 4 < request_response id=0 reason=1 handle=9\n");
+    world_fini(&world);
+}
+
 /* Goal: the server calls a participant's method and is answered, or told that nobody did. */
 static void server_rpc(void **state)
 {
@@ -580,6 +665,7 @@ int main(void)
         cmocka_unit_test(permission_after_update),
         cmocka_unit_test(track_subscribed),
         cmocka_unit_test(data),
+        cmocka_unit_test(data_handles),
         cmocka_unit_test(server_rpc),
         cmocka_unit_test(rewritten_track_id),
         cmocka_unit_test(section_unusable),
