@@ -270,6 +270,20 @@ static void tell_node(struct world *world, const struct effect *effect)
     protobuf_c_message_free_unpacked(unpacked, NULL);
 }
 
+static void keep_rpc(struct world *world, const struct effect *effect)
+{
+    ProtobufCMessage *message;
+    if (wire_unpack(&livekit__data_packet__descriptor, (struct bytes){effect->data, effect->len},
+                    &message) != 0) {
+        return;
+    }
+    const Livekit__DataPacket *packet = (const Livekit__DataPacket *)message;
+    if (packet->value_case == LIVEKIT__DATA_PACKET__VALUE_RPC_REQUEST) {
+        snprintf(world->last_rpc, sizeof(world->last_rpc), "%s", packet->rpc_request->id);
+    }
+    protobuf_c_message_free_unpacked(message, NULL);
+}
+
 static void tell_reply(struct world *world, const struct effect *effect)
 {
     free(world->last_reply);
@@ -322,6 +336,7 @@ static void tell_effect(struct world *world, const struct effect *effect)
         tell(world, "front T%zu route %s", transport_number(world, effect->id), effect->name);
         break;
     case EFFECT_CHANNEL_SEND:
+        keep_rpc(world, effect);
         tell(world, "front T%zu send stream=%d bytes=%zu", transport_number(world, effect->id),
              effect->stream, effect->len);
         break;

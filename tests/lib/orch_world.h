@@ -29,6 +29,7 @@ struct world {
     uint64_t last_epoch;
     Spillway__Control__RoomSpec *last_spec; /* owned */
     char *last_reply;                       /* body of the last REPLY, owned */
+    char last_rpc[ID_MAX];                  /* id of the last RpcRequest to a client */
     int last_status;
     const char *room_config;              /* of tokens, JSON; NULL: none */
     uint32_t node_weight;                 /* what nodes say in their heartbeats that they carry */

@@ -9,8 +9,11 @@
 #include <stdlib.h>
 
 enum { /* LiveKit's RPC error codes */
+       RPC_REQUEST_TOO_LARGE = 1402,
+       RPC_CONNECTION_TIMEOUT = 1501,
        RPC_RESPONSE_TIMEOUT = 1502,
        RPC_RECIPIENT_DISCONNECTED = 1503,
+       RPC_RESPONSE_TOO_LARGE = 1504,
 };
 
 static bool channel_of(const char *label, enum channel_kind *out)
@@ -105,19 +108,37 @@ void channel_broadcast(struct room *room, int64_t now_us, const struct participa
 
 /* ---- RPC made by the server ---------------------------------------------------------------- */
 
-static void finish_rpc(struct room *room, struct rpc_call *call, int code, const char *text,
-                       struct bytes payload, struct effects *fx)
+static void answer_rpc(uint64_t request, int code, const char *text, struct bytes payload,
+                       struct effects *fx)
 {
     effects_take(fx, (struct effect){.type = EFFECT_RPC,
-                                     .id = call->request,
+                                     .id = request,
                                      .status = code,
                                      .text = mem_str(text),
                                      .data = mem_copy(payload.data, payload.len),
                                      .len = payload.len});
+}
+
+static void finish_rpc(struct room *room, struct rpc_call *call, int code, const char *text,
+                       struct bytes payload, struct effects *fx)
+{
+    answer_rpc(call->request, code, text, payload, fx);
     DL_DELETE(room->rpc_calls, call);
     room->rpc_call_count--;
     free(call->destination);
     free(call);
+}
+
+static void finish_with_payload(struct room *room, struct rpc_call *call, const char *text,
+                                struct effects *fx)
+{
+    struct bytes payload = {(const uint8_t *)text, strlen(text)};
+    if (payload.len > ROOM_RPC_BYTES) {
+        finish_rpc(room, call, RPC_RESPONSE_TOO_LARGE, "response payload too large",
+                   (struct bytes){0}, fx);
+        return;
+    }
+    finish_rpc(room, call, 0, "", payload, fx);
 }
 
 static struct rpc_call *find_call(const struct room *room, const struct participant *p,
@@ -149,6 +170,7 @@ static bool intercept_rpc(struct room *room, const struct participant *p,
     if (call == NULL) {
         return false;
     }
+    call->ack_by_us = TIME_NEVER;
     ProtobufCMessage *message;
     if (packet->value == DATA_VALUE_RPC_RESPONSE &&
         wire_unpack(&livekit__rpc_response__descriptor, packet->body, &message) == 0) {
@@ -159,7 +181,7 @@ static bool intercept_rpc(struct room *room, const struct participant *p,
         } else {
             const char *text =
                 answer->value_case == LIVEKIT__RPC_RESPONSE__VALUE_PAYLOAD ? answer->payload : "";
-            finish_rpc(room, call, 0, "", (struct bytes){(const uint8_t *)text, strlen(text)}, fx);
+            finish_with_payload(room, call, text, fx);
         }
         protobuf_c_message_free_unpacked(message, NULL);
     }
@@ -176,9 +198,18 @@ int room_perform_rpc(struct room *room, int64_t now_us, uint64_t request,
     if (room->rpc_call_count >= RPC_CALLS_MAX) {
         return ERR_FULL;
     }
+    if (strlen(call->method) > ROOM_IDENTITY_BYTES) {
+        return ERR_TOO_BIG;
+    }
+    if (strlen(call->payload) > ROOM_RPC_BYTES) {
+        answer_rpc(request, RPC_REQUEST_TOO_LARGE, "request payload too large", (struct bytes){0},
+                   fx);
+        return 0;
+    }
     struct rpc_call *pending = mem_alloc(sizeof(*pending));
     pending->request = request;
     pending->destination = mem_str(p->identity);
+    pending->ack_by_us = now_us + ROOM_RPC_ACK_US;
     pending->until_us =
         now_us +
         (call->response_timeout_ms != 0 ? TIME_MS(call->response_timeout_ms) : ROOM_RPC_TIMEOUT_US);
@@ -205,6 +236,17 @@ int room_perform_rpc(struct room *room, int64_t now_us, uint64_t request,
     return 0;
 }
 
+int64_t channel_rpc_deadline(const struct room *room)
+{
+    int64_t at = TIME_NEVER;
+    const struct rpc_call *call;
+    DL_FOREACH(room->rpc_calls, call)
+    {
+        at = MIN(at, MIN(call->until_us, call->ack_by_us));
+    }
+    return at;
+}
+
 void channel_rpc_expire(struct room *room, int64_t now_us, struct effects *fx)
 {
     struct rpc_call *call, *next;
@@ -212,6 +254,9 @@ void channel_rpc_expire(struct room *room, int64_t now_us, struct effects *fx)
     {
         if (call->until_us <= now_us) {
             finish_rpc(room, call, RPC_RESPONSE_TIMEOUT, "response timeout", (struct bytes){0}, fx);
+        } else if (call->ack_by_us <= now_us) {
+            finish_rpc(room, call, RPC_CONNECTION_TIMEOUT, "connection timeout", (struct bytes){0},
+                       fx);
         }
     }
 }

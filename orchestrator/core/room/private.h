@@ -172,6 +172,7 @@ struct rpc_call {
     uint64_t request;
     char id[ID_MAX];
     char *destination; /* identity */
+    int64_t ack_by_us; /* TIME_NEVER: it is acknowledged */
     int64_t until_us;
     struct rpc_call *prev, *next;
 };
@@ -326,6 +327,7 @@ void spec_drop(struct room *room, struct effects *fx);
 /* ---- channel.c */
 void channel_broadcast(struct room *room, int64_t now_us, const struct participant *sender,
                        const struct data_packet *packet, bool reliable, struct effects *fx);
+int64_t channel_rpc_deadline(const struct room *room);
 void channel_rpc_expire(struct room *room, int64_t now_us, struct effects *fx);
 void channel_rpc_forget(struct room *room, const char *destination, struct effects *fx);
 

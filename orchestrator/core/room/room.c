@@ -534,11 +534,7 @@ int64_t room_deadline(const struct room *room)
     if (room->info_dirty) {
         at = MIN(at, room->info_at_us);
     }
-    const struct rpc_call *call;
-    DL_FOREACH(room->rpc_calls, call)
-    {
-        at = MIN(at, call->until_us);
-    }
+    at = MIN(at, channel_rpc_deadline(room));
     const struct participant *p;
     for (p = room->participants; p != NULL; p = p->hh.next) {
         at = MIN(at, participant_deadline(p));

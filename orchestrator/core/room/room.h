@@ -39,7 +39,9 @@
 #define ROOM_ARRIVAL_TIMEOUT_US TIME_S(2) /* for media of a moved client to reach the new node */
 #define ROOM_RESTART_TIMEOUT_US TIME_S(5) /* the same, with an ICE restart */
 #define ROOM_REFRESH_US         TIME_S(300) /* between refreshed tokens */
-#define ROOM_RPC_TIMEOUT_US     TIME_S(15)
+#define ROOM_RPC_TIMEOUT_US     TIME_S(15)  /* for the answer, unless the call says otherwise */
+#define ROOM_RPC_ACK_US         TIME_S(7)   /* for the acknowledgement, as in the SDKs */
+#define ROOM_RPC_BYTES          (15 * 1024) /* payload of a call or an answer, as in the SDKs */
 
 struct room;
 
@@ -186,7 +188,7 @@ MUST_CHECK int room_send_data(struct room *room, int64_t now_us,
 void room_set_metadata(struct room *room, const char *metadata);
 
 /* Calls a participant's RPC method; the answer is an EFFECT_RPC for this request number.
- * ERR_NOT_FOUND: no such participant, or its data channel is not open. */
+ * ERR_NOT_FOUND: no such participant, or its data channel is not open. ERR_TOO_BIG: the method. */
 MUST_CHECK int room_perform_rpc(struct room *room, int64_t now_us, uint64_t request,
                                 const Livekit__PerformRpcRequest *call, struct effects *fx);
 

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "orchestrator/core/room/room.h"
+#include "proto/wire/wire.h"
 #include "tests/lib/orch_world.h"
 
 /* Of chromium-publish.offer. */
@@ -390,6 +392,83 @@ static void server_rpc(void **state)
     world_fini(&world);
 }
 
+static void rpc_says(struct world *world, Livekit__DataPacket *packet)
+{
+    size_t len;
+    uint8_t *packed = wire_pack(&packet->base, &len);
+    send(world, 2, 0, (const char *)packed, len);
+    free(packed);
+}
+
+static void call_bob(struct world *world, size_t payload)
+{
+    char *text = mem_alloc(payload + 1), *json = mem_alloc(payload + 200);
+    memset(text, 'x', payload);
+    snprintf(json, payload + 200,
+             "{\"room\":\"lobby\",\"destinationIdentity\":\"bob\",\"method\":\"m\","
+             "\"payload\":\"%s\"}",
+             text);
+    world->last_status = 0;
+    world_twirp(world, "PerformRpc", json);
+    free(text);
+    free(json);
+}
+
+/* Goal: a call that nobody acknowledges ends after 7 s, one that is, 15 s after it was made; and no
+ * payload is larger than clients would take. */
+static void server_rpc_bounds(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    open_channels(&world, 2);
+    call_bob(&world, 1);
+    world_advance(&world, TIME_MS(6999));
+    assert_int_equal(world.last_status, 0);
+    world_advance(&world, TIME_MS(1));
+    assert_int_equal(world.last_status, 412);
+    assert_non_null(strstr(world.last_reply, "1501"));
+
+    call_bob(&world, 1);
+    Livekit__DataPacket packet = LIVEKIT__DATA_PACKET__INIT;
+    Livekit__RpcAck ack = LIVEKIT__RPC_ACK__INIT;
+    ack.request_id = world.last_rpc;
+    packet.value_case = LIVEKIT__DATA_PACKET__VALUE_RPC_ACK;
+    packet.rpc_ack = &ack;
+    rpc_says(&world, &packet);
+    world_advance(&world, TIME_MS(14999));
+    assert_int_equal(world.last_status, 0);
+    world_advance(&world, TIME_MS(1));
+    assert_int_equal(world.last_status, 412);
+    assert_non_null(strstr(world.last_reply, "1502"));
+
+    world_story(&world);
+    call_bob(&world, ROOM_RPC_BYTES + 1);
+    assert_int_equal(world.last_status, 412);
+    assert_non_null(strstr(world.last_reply, "1402"));
+    assert_null(strstr(world_story(&world), "send"));
+    call_bob(&world, ROOM_RPC_BYTES);
+    assert_non_null(strstr(world_story(&world), "front T2 send stream=0"));
+
+    char *large = mem_alloc(ROOM_RPC_BYTES + 2);
+    memset(large, 'x', ROOM_RPC_BYTES + 1);
+    Livekit__RpcResponse response = LIVEKIT__RPC_RESPONSE__INIT;
+    response.request_id = world.last_rpc;
+    response.value_case = LIVEKIT__RPC_RESPONSE__VALUE_PAYLOAD;
+    response.payload = large;
+    packet.value_case = LIVEKIT__DATA_PACKET__VALUE_RPC_RESPONSE;
+    packet.rpc_response = &response;
+    rpc_says(&world, &packet);
+    assert_non_null(strstr(world.last_reply, "1504"));
+    call_bob(&world, 1);
+    large[ROOM_RPC_BYTES] = '\0';
+    response.request_id = world.last_rpc;
+    rpc_says(&world, &packet);
+    assert_int_equal(world.last_status, 200);
+    free(large);
+    world_fini(&world);
+}
+
 /* A text with the first of `from` replaced, or with all of them; freed, as `text` is. */
 static char *replace(char *text, const char *from, const char *to, bool all)
 {
@@ -667,6 +746,7 @@ int main(void)
         cmocka_unit_test(data),
         cmocka_unit_test(data_handles),
         cmocka_unit_test(server_rpc),
+        cmocka_unit_test(server_rpc_bounds),
         cmocka_unit_test(rewritten_track_id),
         cmocka_unit_test(section_unusable),
         cmocka_unit_test(codec_unsupported),
