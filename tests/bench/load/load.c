@@ -13,6 +13,7 @@
 
 #define EVENTS     64
 #define TICK_US    TIME_MS(10)
+#define SEND_US    500
 #define IDLE_MS    5 /* waiting when nobody sends */
 #define PUBLISH_US TIME_S(20)
 #define SETTLE_US  TIME_S(15)   /* after the last one began to join */
@@ -39,6 +40,7 @@ struct load {
     struct member *members; /* publishers first */
     size_t count;           /* of these have begun to join */
     int64_t tick_us;
+    int64_t send_us;
 };
 
 static int64_t clock_us(clockid_t id)
@@ -120,12 +122,18 @@ static void take_event(struct load *load, uint64_t number, int64_t now_us)
     update_watches(load, number >> 1);
 }
 
-static void send_media(struct load *load)
+/* Not more often than every SEND_US; returns the time. */
+static int64_t send_media(struct load *load)
 {
+    int64_t now_us = monotonic_us();
     size_t count = MIN(load->count, load->config->publishers);
-    for (size_t i = 0; i < count; i++) {
-        participant_send(load->members[i].participant, monotonic_us());
+    if (now_us >= load->send_us) {
+        load->send_us = now_us + SEND_US;
+        for (size_t i = 0; i < count; i++) {
+            participant_send(load->members[i].participant, monotonic_us());
+        }
     }
+    return now_us;
 }
 
 static void tick(struct load *load, int64_t now_us)
@@ -142,11 +150,11 @@ static void tick(struct load *load, int64_t now_us)
 static void step(struct load *load)
 {
     struct epoll_event events[EVENTS];
-    send_media(load);
     int count = epoll_wait(load->epoll, events, EVENTS, load->config->publishers > 0 ? 1 : IDLE_MS);
-    int64_t now_us = monotonic_us();
+    int64_t now_us = send_media(load);
     for (int i = 0; i < count; i++) {
         take_event(load, events[i].data.u64, now_us);
+        now_us = send_media(load); /* who has much to read is not late to send */
     }
     if (now_us >= load->tick_us) {
         tick(load, now_us);
