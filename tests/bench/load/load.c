@@ -195,6 +195,7 @@ static void add_member(struct load *load)
         .audio = config->audio,
         .layers = config->layers,
         .quality = config->quality,
+        .tick_us = config->tick_us,
     };
     bool publishes = i < config->publishers;
     snprintf(member.identity, sizeof(member.identity), "%s-%s-%zu", config->prefix,

@@ -33,9 +33,10 @@ struct load_config {
     const char *prefix; /* of identities */
     size_t publishers;  /* 0: those of another run; continuity is checked, not completeness */
     size_t receivers;
-    bool audio;    /* what publishers send and receivers expect */
-    size_t layers; /* of video; 0: none */
-    int quality;   /* livekit.VideoQuality that receivers ask for */
+    bool audio;      /* what publishers send and receivers expect */
+    size_t layers;   /* of video; 0: none */
+    int quality;     /* livekit.VideoQuality that receivers ask for */
+    int64_t tick_us; /* see participant.h */
     int64_t measure_us;
     unsigned join_rate; /* participants a second */
     uint64_t lost_max;  /* packets of a track that a receiver may miss */

@@ -34,6 +34,8 @@ static const char usage[] =
     "  --quality Q            low, medium or high: what receivers ask for (default high)\n"
     "  --seconds S            measured once everybody gets everything, up to 86400 (default 10)\n"
     "  --join-rate N          participants a second, 1 to 1000 (default 50)\n"
+    "  --ice-tick MS          a candidate that comes late is checked after up to so long, as\n"
+    "                         Chromium does with 330 (default 0: at once)\n"
     "  --lost-max N           packets of a track a receiver may miss (default 0)\n"
     "  --pause-max MS         longest pause of a track that is fine (default: any)\n"
     "  --identity PREFIX      of participants, for several runs in a room (default load)\n"
@@ -162,6 +164,7 @@ enum {
     OPTION_QUALITY,
     OPTION_SECONDS,
     OPTION_JOIN_RATE,
+    OPTION_ICE_TICK,
     OPTION_LOST_MAX,
     OPTION_PAUSE_MAX,
     OPTION_IDENTITY,
@@ -184,6 +187,7 @@ static const struct option names[] = {
     {"quality", required_argument, NULL, OPTION_QUALITY},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"join-rate", required_argument, NULL, OPTION_JOIN_RATE},
+    {"ice-tick", required_argument, NULL, OPTION_ICE_TICK},
     {"lost-max", required_argument, NULL, OPTION_LOST_MAX},
     {"pause-max", required_argument, NULL, OPTION_PAUSE_MAX},
     {"identity", required_argument, NULL, OPTION_IDENTITY},
@@ -214,6 +218,9 @@ static void take_load_option(struct load_config *config, int option, const char 
         break;
     case OPTION_JOIN_RATE:
         config->join_rate = (unsigned)read_number("join-rate", value, 1, 1000);
+        break;
+    case OPTION_ICE_TICK:
+        config->tick_us = TIME_MS(read_number("ice-tick", value, 0, 10000));
         break;
     case OPTION_LOST_MAX:
         config->lost_max = read_number("lost-max", value, 0, UINT32_MAX);

@@ -24,6 +24,7 @@
 
 struct participant {
     struct participant_config config;
+    struct prng prng;
     struct ws_client *ws;
     struct transport *transport;
     struct receiver *receiver;
@@ -126,6 +127,7 @@ struct participant *participant_new(const struct participant_config *config, str
     struct participant *p = mem_alloc(sizeof(*p));
     const struct transport_handler handler = {.arg = p, .on_rtp = on_rtp, .on_rtcp = on_rtcp};
     p->config = *config;
+    prng_seed(&p->prng, prng_next(prng));
     p->offered_us = TIME_NEVER;
     p->transport = transport_new(&handler, prng);
     p->receiver = receiver_new(config->scene, p->transport, prng);
@@ -437,7 +439,8 @@ static void take_trickle(struct participant *p, int64_t now_us,
     if (text == NULL || strncmp(text, name, strlen(name)) != 0) {
         fail(p, "a trickled candidate that is none");
     } else if (answer_read_candidate(&candidate, text + strlen(name)) == 0) {
-        transport_add_candidate(p->transport, now_us, &candidate);
+        int64_t wait_us = (int64_t)prng_below(&p->prng, (uint64_t)p->config.tick_us + 1);
+        transport_add_candidate(p->transport, now_us + wait_us, &candidate);
     }
     json_decref(json);
 }

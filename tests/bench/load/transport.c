@@ -21,7 +21,7 @@
 #define CONNECT_US    TIME_S(15) /* as livekit-client's peerConnectionTimeout */
 #define PRIORITY      0x6e7f1eff /* of a peer-reflexive candidate, as browsers have it */
 #define BATCH         32         /* datagrams */
-#define BATCHES_MAX   16         /* read at a time, so that one transport can't starve the others */
+#define BATCHES_MAX   8          /* read at a time, so that one transport can't starve the others */
 #define DATAGRAM      2048       /* more than RTPSEC_PACKET_MAX is refused anyway */
 #define RECEIVE_BYTES (1 << 20)
 #define KEY_LEN       16
@@ -234,7 +234,7 @@ static void forget_oldest(struct transport *t)
     t->selected -= t->selected > oldest;
 }
 
-void transport_add_candidate(struct transport *t, int64_t now_us,
+void transport_add_candidate(struct transport *t, int64_t check_us,
                              const struct answer_candidate *candidate)
 {
     struct pair *pair = find_pair(t, &candidate->addr);
@@ -246,7 +246,7 @@ void transport_add_candidate(struct transport *t, int64_t now_us,
         *pair = (struct pair){.addr = candidate->addr};
     }
     pair->priority = candidate->priority;
-    pair->due_us = now_us;
+    pair->due_us = check_us;
     pair->tries = 0;
 }
 

@@ -40,8 +40,9 @@ MUST_CHECK int transport_open(struct transport *transport, int64_t now_us,
                               const struct answer *answer);
 int transport_fd(const struct transport *transport); /* -1 before */
 
-/* One that came later; of more than a handful the oldest that is not in use is forgotten. */
-void transport_add_candidate(struct transport *transport, int64_t now_us,
+/* One that came later, checked from check_us on; of more than a handful the oldest that is not in
+ * use is forgotten. */
+void transport_add_candidate(struct transport *transport, int64_t check_us,
                              const struct answer_candidate *candidate);
 
 /* Reads what has come, up to a few hundred datagrams. Call it when the socket is readable. */

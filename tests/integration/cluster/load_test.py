@@ -101,8 +101,8 @@ class Meeting(Load):
         with Cluster(nodes=2) as cluster:
             cluster.start()
             load = self.start_measuring(cluster, "moving", "--publishers", 2, "--receivers", 6,
-                                        "--seconds", 3, "--join-rate", 20, "--pause-max", 1000,
-                                        "--lost-max", 210)
+                                        "--seconds", 3, "--join-rate", 20, "--ice-tick", 330,
+                                        "--pause-max", 1000, "--lost-max", 210)
             here = cluster.rooms()["moving"]
             there = next(node.name for node in cluster.nodes if node.name != here)
             cluster.admin("rooms/moving/move", {"to": there})
