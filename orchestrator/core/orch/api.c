@@ -210,8 +210,8 @@ static void mute_published_track(struct api_call *c, const Livekit__MuteRoomTrac
     if (entry == NULL) {
         return;
     }
-    int err = room_mute(entry->room, c->orch->now_us, request->identity, request->track_sid,
-                        request->muted, &c->orch->fx);
+    int err =
+        room_mute(entry->room, request->identity, request->track_sid, request->muted, &c->orch->fx);
     if (!failed(c, err)) {
         Livekit__MuteRoomTrackResponse response = LIVEKIT__MUTE_ROOM_TRACK_RESPONSE__INIT;
         response.track = room_track(entry->room, request->identity, request->track_sid, &c->arena);
@@ -240,7 +240,7 @@ static void update_subscriptions(struct api_call *c,
     if (entry == NULL) {
         return;
     }
-    int err = room_update_subscriptions(entry->room, c->orch->now_us, request, &c->orch->fx);
+    int err = room_update_subscriptions(entry->room, request, &c->orch->fx);
     if (!failed(c, err)) {
         succeed_empty(c);
         orch_settle(c->orch, entry);

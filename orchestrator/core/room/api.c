@@ -18,10 +18,9 @@ int room_remove(struct room *room, int64_t now_us, const char *identity,
     return 0;
 }
 
-int room_mute(struct room *room, int64_t now_us, const char *identity, const char *track_sid,
-              bool muted, struct effects *fx)
+int room_mute(struct room *room, const char *identity, const char *track_sid, bool muted,
+              struct effects *fx)
 {
-    (void)now_us;
     struct participant *p = room_find(room, identity);
     struct track *track = p == NULL ? NULL : publish_find(p, track_sid);
     if (track == NULL) {
@@ -104,11 +103,9 @@ int room_update_participant(struct room *room, int64_t now_us,
     return 0;
 }
 
-int room_update_subscriptions(struct room *room, int64_t now_us,
-                              const Livekit__UpdateSubscriptionsRequest *request,
+int room_update_subscriptions(struct room *room, const Livekit__UpdateSubscriptionsRequest *request,
                               struct effects *fx)
 {
-    (void)now_us;
     struct participant *p = room_find(room, request->identity);
     if (p == NULL) {
         return ERR_NOT_FOUND;

@@ -352,11 +352,11 @@ static void mark_spec(struct participant *p)
     p->spec_dirty = true;
     DL_FOREACH(p->subscriptions, subscription)
     {
-        subscription->spec_dirty = true;
+        spec_subscription_changed(subscription);
     }
     DL_FOREACH(p->tracks, track)
     {
-        track->spec_dirty = true;
+        spec_track_changed(track);
     }
 }
 

@@ -130,6 +130,7 @@ struct participant {
     bool connected;  /* DTLS is up */
     bool media_lost; /* the node gave its transport up */
     bool spec_dirty, in_spec;
+    bool spec_walk;                       /* some track or subscription of it is spec_dirty */
     Spillway__Control__SrtpKeys *keys;    /* owned, NULL before the handshake */
     Spillway__Control__Endpoint *address; /* owned: where the node saw it, NULL unknown */
     uint32_t check_priority;              /* of the node's checks after a move, 0 none */
@@ -299,8 +300,7 @@ void subscribe_end(struct track *track);       /* all subscriptions to it */
 void subscribe_auto(struct participant *p);    /* to everything published */
 void subscribe_request(struct participant *p, const Livekit__UpdateSubscription *request,
                        struct effects *fx);
-void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings,
-                        struct effects *fx);
+void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings);
 void subscribe_disable(struct participant *p, const char *track_sid);
 void subscribe_permission(struct participant *p, const Livekit__SubscriptionPermission *permission);
 bool subscribe_permitted(const struct track *track, const struct participant *subscriber);
@@ -319,6 +319,9 @@ void wants_flush(struct room *room, int64_t now_us, struct effects *fx);
 
 /* ---- spec.c */
 void spec_flush(struct room *room, struct effects *fx);
+/* Its entry is to be sent, if it has one: flushes look at nobody else's. */
+void spec_track_changed(struct track *track);
+void spec_subscription_changed(struct subscription *subscription);
 void spec_remove_transport(struct room *room, uint64_t transport);
 void spec_remove_track(struct room *room, uint32_t track);
 void spec_withdraw(struct subscription *subscription);
@@ -353,7 +356,7 @@ int64_t speakers_deadline(const struct room *room);
 
 /* ---- quality.c */
 void quality_report(struct participant *p, const Spillway__Control__TransportReport *report);
-void quality_expire(struct room *room, int64_t now_us, struct effects *fx);
+void quality_expire(struct room *room, struct effects *fx);
 
 /* ---- webhook.c */
 void webhook_room(const struct room *room, int64_t now_us, const char *event, struct effects *fx);

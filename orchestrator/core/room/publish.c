@@ -320,7 +320,7 @@ void publish_announce(struct participant *p, int64_t now_us, struct effects *fx)
             continue;
         }
         track->published = true;
-        track->spec_dirty = true;
+        spec_track_changed(track);
         p->room->wants_dirty = true;
         adopt_codec(track, line);
         participant_changed(p);
@@ -412,6 +412,6 @@ void publish_mute(struct track *track, bool muted)
         return;
     }
     track->info->muted = muted;
-    track->spec_dirty = true;
+    spec_track_changed(track);
     participant_changed(track->publisher);
 }

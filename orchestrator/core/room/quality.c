@@ -116,9 +116,8 @@ static float mos(double r)
     return (float)(1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6);
 }
 
-void quality_expire(struct room *room, int64_t now_us, struct effects *fx)
+void quality_expire(struct room *room, struct effects *fx)
 {
-    (void)now_us;
     struct arena arena = {0};
     size_t people = HASH_COUNT(room->participants);
     bool any = false;

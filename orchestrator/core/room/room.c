@@ -572,7 +572,7 @@ void room_expire(struct room *room, int64_t now_us, struct effects *fx)
     speakers_expire(room, now_us, fx);
     if (room->quality_at_us <= now_us) {
         room->quality_at_us = now_us + TIME_S(5);
-        quality_expire(room, now_us, fx);
+        quality_expire(room, fx);
     }
     channel_rpc_expire(room, now_us, fx);
     data_replay_expire(&room->replay, now_us);

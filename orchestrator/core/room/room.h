@@ -175,12 +175,12 @@ void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack);
 MUST_CHECK int room_remove(struct room *room, int64_t now_us, const char *identity,
                            Livekit__DisconnectReason reason, struct effects *fx);
 /* ERR_NOT_FOUND: no such participant or track; ERR_DENIED: the server may mute, never unmute. */
-MUST_CHECK int room_mute(struct room *room, int64_t now_us, const char *identity,
-                         const char *track_sid, bool muted, struct effects *fx);
+MUST_CHECK int room_mute(struct room *room, const char *identity, const char *track_sid, bool muted,
+                         struct effects *fx);
 MUST_CHECK int room_update_participant(struct room *room, int64_t now_us,
                                        const Livekit__UpdateParticipantRequest *request,
                                        struct effects *fx);
-MUST_CHECK int room_update_subscriptions(struct room *room, int64_t now_us,
+MUST_CHECK int room_update_subscriptions(struct room *room,
                                          const Livekit__UpdateSubscriptionsRequest *request,
                                          struct effects *fx);
 MUST_CHECK int room_send_data(struct room *room, int64_t now_us,

@@ -65,12 +65,9 @@ static void pong_old(const struct participant *p, int64_t now_us, struct effects
     signal_send(p, &response, fx);
 }
 
-static void mute(struct participant *p, int64_t now_us, const Livekit__MuteTrackRequest *request,
-                 struct effects *fx)
+static void mute(struct participant *p, const Livekit__MuteTrackRequest *request)
 {
     struct track *track = publish_find(p, request->sid);
-    (void)now_us;
-    (void)fx;
     if (track != NULL) {
         publish_mute(track, request->muted);
     }
@@ -243,13 +240,13 @@ static int dispatch(struct room *room, int64_t now_us, struct participant *p,
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK:
         return publish_add(p, now_us, request->add_track, fx, reason);
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_MUTE:
-        mute(p, now_us, request->mute, fx);
+        mute(p, request->mute);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION:
         subscribe_request(p, request->subscription, fx);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING:
-        subscribe_settings(p, request->track_setting, fx);
+        subscribe_settings(p, request->track_setting);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE:
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__CLIENT_INITIATED,

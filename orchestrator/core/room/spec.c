@@ -9,6 +9,18 @@
 
 #define PAYLOADS_MAX 16 /* of a track or subscription: a node refuses a spec with more, whole */
 
+void spec_track_changed(struct track *track)
+{
+    track->spec_dirty = true;
+    track->publisher->spec_walk = true;
+}
+
+void spec_subscription_changed(struct subscription *subscription)
+{
+    subscription->spec_dirty = true;
+    subscription->subscriber->spec_walk = true;
+}
+
 void spec_remove_transport(struct room *room, uint64_t transport)
 {
     room->removed_transports =
@@ -276,6 +288,14 @@ static void send_spec(const char *node, Spillway__Control__RoomSpec *spec, struc
                                      .len = len});
 }
 
+/* Large rooms have thousands of subscriptions, and flush after every input. An entry becomes due
+ * with a change, or with the answer that gives it a section, both of which mark their participant.
+ */
+static bool walks(const struct building *b, const struct participant *p)
+{
+    return b->whole || p->spec_walk;
+}
+
 static void allocate(struct building *b, const struct room *room)
 {
     size_t people = HASH_COUNT(room->participants);
@@ -283,6 +303,9 @@ static void allocate(struct building *b, const struct room *room)
     for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         const struct track *track;
         const struct subscription *subscription;
+        if (!walks(b, p)) {
+            continue;
+        }
         DL_FOREACH(p->tracks, track)
         {
             tracks++;
@@ -309,10 +332,15 @@ void spec_flush(struct room *room, struct effects *fx)
         if (p->session.transport != 0 && wanted(&b, &p->spec_dirty, &p->in_spec)) {
             b.spec.transports[b.spec.n_transports++] = transport_entry(p, &b.arena);
         }
-        add_tracks(&b, p);
+        if (walks(&b, p)) {
+            add_tracks(&b, p);
+        }
     }
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        add_subscriptions(&b, p);
+        if (walks(&b, p)) {
+            add_subscriptions(&b, p);
+        }
+        p->spec_walk = false;
     }
     add_removals(&b, room);
     const Spillway__Control__RoomSpec *s = &b.spec;

@@ -233,10 +233,8 @@ void subscribe_request(struct participant *p, const Livekit__UpdateSubscription 
     }
 }
 
-void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings,
-                        struct effects *fx)
+void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings)
 {
-    (void)fx;
     for (size_t i = 0; i < settings->n_track_sids; i++) {
         struct track *track = find_track(p->room, settings->track_sids[i]);
         struct subscription *subscription = track == NULL ? NULL : subscribe_find(p, track);
@@ -249,7 +247,7 @@ void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSetting
         subscription->width = settings->width;
         subscription->height = settings->height;
         subscription->fps = settings->fps;
-        subscription->spec_dirty = true;
+        spec_subscription_changed(subscription);
         wants_changed(subscription);
     }
 }
@@ -261,7 +259,7 @@ void subscribe_disable(struct participant *p, const char *track_sid)
     struct subscription *subscription = track == NULL ? NULL : subscribe_find(p, track);
     if (subscription != NULL) {
         subscription->disabled = true;
-        subscription->spec_dirty = true;
+        spec_subscription_changed(subscription);
         wants_changed(subscription);
     }
 }
