@@ -25,7 +25,9 @@ static void refuse(const struct participant *p, const Livekit__PublishDataTrackR
 {
     Livekit__RequestResponse answer = LIVEKIT__REQUEST_RESPONSE__INIT;
     answer.request_case = LIVEKIT__REQUEST_RESPONSE__REQUEST_PUBLISH_DATA_TRACK;
-    answer.publish_data_track = (Livekit__PublishDataTrackRequest *)request;
+    Livekit__PublishDataTrackRequest echo = LIVEKIT__PUBLISH_DATA_TRACK_REQUEST__INIT;
+    echo.pub_handle = request->pub_handle; /* by which it is found */
+    answer.publish_data_track = &echo;
     send_refusal(p, &answer, reason, message, fx);
 }
 
@@ -47,6 +49,11 @@ static bool acceptable(const struct participant *p, const Livekit__PublishDataTr
     if (name_len == 0 || name_len > ROOM_IDENTITY_BYTES) {
         refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__INVALID_NAME,
                "name must have 1 to 256 bytes", fx);
+        return false;
+    }
+    const char *too_long = limits_data_track(request);
+    if (too_long != NULL) {
+        refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED, too_long, fx);
         return false;
     }
     DL_FOREACH(p->data_tracks, track)

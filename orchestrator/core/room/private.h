@@ -8,6 +8,7 @@
 
 #include "orchestrator/core/data/data.h"
 #include "orchestrator/core/room/dynacast.h"
+#include "orchestrator/core/room/limits.h"
 #include "orchestrator/core/room/room.h"
 #include "orchestrator/core/session/session.h"
 

@@ -61,7 +61,12 @@ static void refuse(const struct participant *p, const Livekit__AddTrackRequest *
     answer.reason = reason;
     answer.message = (char *)message;
     answer.request_case = LIVEKIT__REQUEST_RESPONSE__REQUEST_ADD_TRACK;
-    answer.add_track = (Livekit__AddTrackRequest *)request;
+    Livekit__AddTrackRequest echo = LIVEKIT__ADD_TRACK_REQUEST__INIT; /* by which it is found */
+    echo.cid = request->cid;
+    echo.type = request->type;
+    echo.source = request->source;
+    answer.add_track =
+        limits_add_track(request) == NULL ? (Livekit__AddTrackRequest *)request : &echo;
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REQUEST_RESPONSE;
     response.request_response = &answer;
@@ -341,6 +346,11 @@ int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRe
     if (request->cid[0] == '\0') {
         snprintf(reason, SDP_REASON_MAX, "add_track: no cid");
         return ERR_INVALID;
+    }
+    const char *too_long = limits_add_track(request);
+    if (too_long != NULL) {
+        refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED, too_long, fx);
+        return 0;
     }
     if (!source_allowed(p, request->source)) {
         refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__NOT_ALLOWED,

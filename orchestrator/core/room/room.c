@@ -225,6 +225,19 @@ static void send_join(struct participant *p, struct effects *fx)
 int room_admits(const struct room *room, const struct room_join *join, char reason[SDP_REASON_MAX])
 {
     const Livekit__JoinRequest *request = join->request;
+    size_t bytes = 0;
+    for (size_t i = 0; i < request->n_participant_attributes; i++) {
+        bytes += strlen(request->participant_attributes[i]->key) +
+                 strlen(request->participant_attributes[i]->value);
+    }
+    if (strlen(request->metadata) > ROOM_METADATA_BYTES || bytes > ROOM_ATTRIBUTES_BYTES) {
+        snprintf(reason, SDP_REASON_MAX, "join_request: metadata or attributes exceed their limit");
+        return ERR_TOO_BIG;
+    }
+    int err = limits_join(request, reason);
+    if (err != 0) {
+        return err;
+    }
     if (room_find(room, join->token->identity) == NULL && room->max_participants != 0 &&
         HASH_COUNT(room->participants) >= room->max_participants) {
         snprintf(reason, SDP_REASON_MAX, "the room has its %u participants",

@@ -121,8 +121,8 @@ struct room_join {
 };
 
 /* 0: join is in fx. Otherwise nothing changed: ERR_FULL (max_participants), ERR_DENIED (metadata
- * without the grant), reason says why in a sentence for the client. A participant with the same
- * identity is removed first. */
+ * without the grant), ERR_TOO_BIG (limits.h), reason says why in a sentence for the client. A
+ * participant with the same identity is removed first. */
 MUST_CHECK int room_join(struct room *room, int64_t now_us, const struct room_join *join,
                          struct effects *fx, char reason[SDP_REASON_MAX]);
 
@@ -136,7 +136,8 @@ MUST_CHECK int room_join_publish(struct room *room, int64_t now_us, const struct
 MUST_CHECK int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
                            struct effects *fx);
 
-/* A SignalRequest. ERR_INVALID: the client broke the protocol and is to be closed with reason. */
+/* A SignalRequest. ERR_INVALID: the client broke the protocol, ERR_TOO_BIG: or its bounds
+ * (limits.h); it is to be closed with reason. */
 MUST_CHECK int room_signal(struct room *room, int64_t now_us, const char *identity,
                            const Livekit__SignalRequest *request, struct effects *fx,
                            char reason[SDP_REASON_MAX]);

@@ -105,6 +105,7 @@ static void update_metadata(struct participant *p,
     }
     if (strlen(request->name) > ROOM_IDENTITY_BYTES ||
         strlen(request->metadata) > ROOM_METADATA_BYTES ||
+        p->attribute_count + request->n_attributes > LIMITS_ATTRIBUTES ||
         attribute_bytes(p, request) > ROOM_ATTRIBUTES_BYTES) {
         signal_request_response(p, request->request_id,
                                 LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED,
@@ -299,5 +300,9 @@ int room_signal(struct room *room, int64_t now_us, const char *identity,
         return 0; /* it left with this connection's messages still on their way */
     }
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
+    int err = limits_request(request, reason);
+    if (err != 0) {
+        return err;
+    }
     return dispatch(room, now_us, p, request, fx, reason);
 }
