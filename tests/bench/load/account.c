@@ -40,6 +40,12 @@ static void note_arrival(struct account *account, int64_t arrival_us)
     account->received++;
 }
 
+bool account_has(const struct account *account, uint32_t counter)
+{
+    return account->received > 0 && counter <= account->newest &&
+           account->newest - counter < ACCOUNT_WINDOW && is_seen(account, counter);
+}
+
 void account_add(struct account *account, uint32_t counter, int64_t arrival_us)
 {
     bool newer = account->received == 0 || counter > account->newest;

@@ -23,6 +23,9 @@ struct account {
     uint64_t seen[ACCOUNT_WINDOW / 64]; /* ring by counter */
 };
 
+/* Whether it came already, as far as that is known. */
+bool account_has(const struct account *account, uint32_t counter);
+
 /* Begins an account: gaps count from here. */
 void account_init(struct account *account, int64_t now_us);
 

@@ -142,6 +142,7 @@ static void add_stats(struct judge *judge, const struct receiver_stats *stats, i
 {
     struct load_result *result = judge->result;
     result->repaired += stats->repaired;
+    result->spare += stats->spare;
     result->nacked += stats->nacked;
     result->plis += stats->plis;
     result->strange += stats->strange;

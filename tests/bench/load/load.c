@@ -196,6 +196,7 @@ static void add_member(struct load *load)
         .layers = config->layers,
         .quality = config->quality,
         .tick_us = config->tick_us,
+        .loss_permille = config->loss_permille,
     };
     bool publishes = i < config->publishers;
     snprintf(member.identity, sizeof(member.identity), "%s-%s-%zu", config->prefix,
@@ -380,6 +381,7 @@ static struct load *load_new(const struct load_config *config)
     load->result->participants = config->publishers + config->receivers;
     load->result->scene.begin_us = load->result->scene.end_us = TIME_NEVER;
     load->result->scene.wanted = (uint8_t)MIN((size_t)config->quality + 1, config->layers);
+    load->result->scene.lossy = config->loss_permille > 0;
     load->batch = transport_batch_new();
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
     load->members = mem_array(load->result->participants, sizeof(*load->members));

@@ -33,10 +33,11 @@ struct load_config {
     const char *prefix; /* of identities */
     size_t publishers;  /* 0: those of another run; continuity is checked, not completeness */
     size_t receivers;
-    bool audio;      /* what publishers send and receivers expect */
-    size_t layers;   /* of video; 0: none */
-    int quality;     /* livekit.VideoQuality that receivers ask for */
-    int64_t tick_us; /* see participant.h */
+    bool audio;             /* what publishers send and receivers expect */
+    size_t layers;          /* of video; 0: none */
+    int quality;            /* livekit.VideoQuality that receivers ask for */
+    int64_t tick_us;        /* see participant.h */
+    unsigned loss_permille; /* of media packets, each way, by chance */
     int64_t measure_us;
     unsigned join_rate; /* participants a second */
     uint64_t lost_max;  /* packets of a track that a receiver may miss */
@@ -80,6 +81,7 @@ struct load_result {
     uint64_t key_frames;
     uint64_t repeated; /* by publishers, for a NACK */
     uint64_t repaired; /* at receivers, by RTX */
+    uint64_t spare;    /* of these, not needed any more */
     uint64_t nacked;
     uint64_t plis;
     uint64_t strange; /* this and the next four are failures: see receiver.h, transport.h */

@@ -36,6 +36,8 @@ static const char usage[] =
     "  --join-rate N          participants a second, 1 to 1000 (default 50)\n"
     "  --ice-tick MS          a candidate that comes late is checked after up to so long, as\n"
     "                         Chromium does with 330 (default 0: at once)\n"
+    "  --loss PERMILLE        of media packets that get lost each way, by chance (default 0);\n"
+    "                         video should be repaired by NACK and RTX\n"
     "  --lost-max N           packets of a track a receiver may miss (default 0)\n"
     "  --pause-max MS         longest pause of a track that is fine (default: any)\n"
     "  --identity PREFIX      of participants, for several runs in a room (default load)\n"
@@ -165,6 +167,7 @@ enum {
     OPTION_SECONDS,
     OPTION_JOIN_RATE,
     OPTION_ICE_TICK,
+    OPTION_LOSS,
     OPTION_LOST_MAX,
     OPTION_PAUSE_MAX,
     OPTION_IDENTITY,
@@ -188,6 +191,7 @@ static const struct option names[] = {
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"join-rate", required_argument, NULL, OPTION_JOIN_RATE},
     {"ice-tick", required_argument, NULL, OPTION_ICE_TICK},
+    {"loss", required_argument, NULL, OPTION_LOSS},
     {"lost-max", required_argument, NULL, OPTION_LOST_MAX},
     {"pause-max", required_argument, NULL, OPTION_PAUSE_MAX},
     {"identity", required_argument, NULL, OPTION_IDENTITY},
@@ -221,6 +225,9 @@ static void take_load_option(struct load_config *config, int option, const char 
         break;
     case OPTION_ICE_TICK:
         config->tick_us = TIME_MS(read_number("ice-tick", value, 0, 10000));
+        break;
+    case OPTION_LOSS:
+        config->loss_permille = (unsigned)read_number("loss", value, 0, 500);
         break;
     case OPTION_LOST_MAX:
         config->lost_max = read_number("lost-max", value, 0, UINT32_MAX);

@@ -129,7 +129,7 @@ struct participant *participant_new(const struct participant_config *config, str
     p->config = *config;
     prng_seed(&p->prng, prng_next(prng));
     p->offered_us = TIME_NEVER;
-    p->transport = transport_new(&handler, prng);
+    p->transport = transport_new(&handler, config->loss_permille, prng);
     p->receiver = receiver_new(config->scene, p->transport, prng);
     add_sections(p, PREPARED, PREPARED);
     if (publishes(p)) {

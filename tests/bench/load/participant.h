@@ -22,11 +22,12 @@ struct participant_config {
     const char *secret;
     const char *room;
     char identity[PARTICIPANT_IDENTITY_MAX];
-    int publisher;   /* its number, 0 .. SCENE_PUBLISHERS_MAX - 1; -1: it receives */
-    bool audio;      /* what it publishes */
-    size_t layers;   /* 0: no video */
-    int quality;     /* asked for by receivers: livekit.VideoQuality */
-    int64_t tick_us; /* a trickled candidate is checked after up to so long, at random */
+    int publisher;          /* its number, 0 .. SCENE_PUBLISHERS_MAX - 1; -1: it receives */
+    bool audio;             /* what it publishes */
+    size_t layers;          /* 0: no video */
+    int quality;            /* asked for by receivers: livekit.VideoQuality */
+    int64_t tick_us;        /* a trickled candidate is checked after up to so long, at random */
+    unsigned loss_permille; /* of media packets, each way */
 };
 
 struct participant;

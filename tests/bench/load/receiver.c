@@ -10,7 +10,7 @@
 #define REPORT_US    TIME_S(1)
 #define REPORTS_MAX  31 /* blocks in one packet */
 #define NACK_US      TIME_MS(100)
-#define NACKS_MAX    3 /* for one packet */
+#define NACKS_MAX    10 /* for one packet, as libwebrtc */
 #define MISSING_MAX  64
 #define PLI_US       TIME_MS(500)
 #define CC_US        TIME_MS(100)
@@ -41,6 +41,9 @@ struct inlet {
     bool key_wanted;
     int64_t pli_us; /* when the last one left */
 };
+
+/* How a packet came: by RTX, right behind the newest one, behind a gap, or after its time. */
+enum place { REPAIR, NEXT, BEHIND_GAP, LATE };
 
 struct receiver {
     struct scene *scene;
@@ -143,7 +146,8 @@ void receiver_end(struct receiver *receiver)
     }
 }
 
-static void keep_account(struct receiver *receiver, const struct stamp *stamp, int64_t arrival_us)
+static void keep_account(struct receiver *receiver, const struct stamp *stamp, enum place place,
+                         int64_t arrival_us)
 {
     struct scene *scene = receiver->scene;
     enum scene_kind kind = stamp->stream == 0 ? SCENE_AUDIO : SCENE_VIDEO;
@@ -154,7 +158,9 @@ static void keep_account(struct receiver *receiver, const struct stamp *stamp, i
         return;
     }
     track->flows = true;
-    if (counts) {
+    if (place == REPAIR && account_has(&track->account, stamp->counter)) {
+        receiver->stats.spare++; /* the packet and our NACK for it have crossed */
+    } else if (counts) {
         account_add(&track->account, stamp->counter, arrival_us);
         histogram_add(&scene->delay[kind], arrival_us - stamp->sent_us);
     }
@@ -192,8 +198,7 @@ static void miss(struct inlet *inlet, uint16_t seq)
     inlet->missing[inlet->missing_count++] = (struct missing){.seq = seq};
 }
 
-/* Whether the packet is the one right behind the newest. */
-static bool take_number(struct inlet *inlet, const struct rtp_view *packet)
+static enum place take_number(struct inlet *inlet, const struct rtp_view *packet, bool lossy)
 {
     if (packet->ssrc != inlet->ssrc) {
         begin_ssrc(inlet, packet->ssrc, packet->seq);
@@ -202,7 +207,7 @@ static bool take_number(struct inlet *inlet, const struct rtp_view *packet)
     inlet->packets++;
     if (distance <= 0) {
         forget_missing(inlet, packet->seq);
-        return false;
+        return LATE;
     }
     if (inlet->kind == SCENE_VIDEO && distance <= MISSING_MAX) {
         for (uint16_t seq = (uint16_t)(inlet->seq_max + 1); seq != packet->seq; seq++) {
@@ -213,7 +218,8 @@ static bool take_number(struct inlet *inlet, const struct rtp_view *packet)
     }
     inlet->cycles += packet->seq < inlet->seq_max && distance > 0 ? 1 << 16 : 0;
     inlet->seq_max = packet->seq;
-    return distance == 1;
+    bool surely = inlet->packets > 1 || !lossy; /* else the first ones may be lost */
+    return distance == 1 && surely ? NEXT : BEHIND_GAP;
 }
 
 static void note_cc(struct receiver *receiver, uint16_t number, int64_t arrival_us)
@@ -257,9 +263,8 @@ static bool is_plausible(const struct inlet *inlet, const struct stamp *stamp)
     return kind == inlet->kind && (inlet->publisher < 0 || inlet->publisher == stamp->publisher);
 }
 
-/* in_order: the packet follows the newest one, so that a change of layers can be judged. */
 static void take_payload(struct receiver *receiver, struct inlet *inlet, struct bytes payload,
-                         bool in_order, int64_t arrival_us)
+                         enum place place, int64_t arrival_us)
 {
     struct stamp stamp;
     struct rtp_vp8 vp8 = {0};
@@ -273,13 +278,13 @@ static void take_payload(struct receiver *receiver, struct inlet *inlet, struct 
         receiver->stats.misrouted++;
         return;
     }
-    if (in_order && inlet->kind == SCENE_VIDEO && stamp.stream != inlet->stream) {
+    if (place == NEXT && inlet->kind == SCENE_VIDEO && stamp.stream != inlet->stream) {
         receiver->stats.undecodable += !(vp8.start && vp8.key);
     }
-    if (in_order) {
+    if (place == NEXT || place == BEHIND_GAP) {
         inlet->stream = stamp.stream;
     }
-    keep_account(receiver, &stamp, arrival_us);
+    keep_account(receiver, &stamp, place, arrival_us);
 }
 
 static void take_repair(struct receiver *receiver, struct inlet *inlet,
@@ -291,7 +296,7 @@ static void take_repair(struct receiver *receiver, struct inlet *inlet,
     receiver->stats.repaired++;
     forget_missing(inlet, be16_get(packet->payload.data));
     take_payload(receiver, inlet, (struct bytes){packet->payload.data + 2, packet->payload.len - 2},
-                 false, arrival_us);
+                 REPAIR, arrival_us);
 }
 
 void receiver_take_rtp(struct receiver *receiver, const struct rtp_view *packet, int64_t arrival_us)
@@ -320,9 +325,9 @@ void receiver_take_rtp(struct receiver *receiver, const struct rtp_view *packet,
         receiver->stats.strange++;
         return;
     }
-    bool in_order = take_number(inlet, packet);
+    enum place place = take_number(inlet, packet, receiver->scene->lossy);
     if (packet->payload.len > 0) { /* else a probe */
-        take_payload(receiver, inlet, packet->payload, in_order, arrival_us);
+        take_payload(receiver, inlet, packet->payload, place, arrival_us);
     }
 }
 

@@ -50,6 +50,7 @@ struct receiver_stats {
     uint64_t misrouted;   /* of another publisher or kind than the answer said */
     uint64_t undecodable; /* another layer began, and not with a key frame */
     uint64_t repaired;    /* came by RTX */
+    uint64_t spare;       /* of these, not needed any more */
     uint64_t nacked;
     uint64_t plis;
 };

@@ -92,14 +92,14 @@ void report_table(const struct load_result *result, FILE *out)
     print_kind(out, result, SCENE_AUDIO);
     print_kind(out, result, SCENE_VIDEO);
     print_durations(out, "sent late by us", &result->scene.late);
-    fprintf(
-        out,
-        "  sent %llu, key frames %llu; NACKed %llu, repaired %llu, repeated by publishers %llu, "
-        "PLIs %llu, moves %llu\n",
-        (unsigned long long)result->sent, (unsigned long long)result->key_frames,
-        (unsigned long long)result->nacked, (unsigned long long)result->repaired,
-        (unsigned long long)result->repeated, (unsigned long long)result->plis,
-        (unsigned long long)result->moves);
+    fprintf(out,
+            "  sent %llu, key frames %llu; NACKed %llu, repaired %llu (%llu to spare), repeated by "
+            "publishers %llu, "
+            "PLIs %llu, moves %llu\n",
+            (unsigned long long)result->sent, (unsigned long long)result->key_frames,
+            (unsigned long long)result->nacked, (unsigned long long)result->repaired,
+            (unsigned long long)result->spare, (unsigned long long)result->repeated,
+            (unsigned long long)result->plis, (unsigned long long)result->moves);
     fputs("CPU while it was measured\n", out);
     print_cpu(out, result);
     if (result->failed > 0) {
@@ -136,14 +136,15 @@ static json_t *kind_object(const struct load_result *result, enum scene_kind kin
 
 static json_t *counts_object(const struct load_result *result)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent",
                      (json_int_t)result->sent, "key_frames", (json_int_t)result->key_frames,
                      "nacked", (json_int_t)result->nacked, "repaired", (json_int_t)result->repaired,
-                     "repeated", (json_int_t)result->repeated, "plis", (json_int_t)result->plis,
-                     "moves", (json_int_t)result->moves, "strange", (json_int_t)result->strange,
-                     "misrouted", (json_int_t)result->misrouted, "undecodable",
-                     (json_int_t)result->undecodable, "rejected", (json_int_t)result->rejected,
-                     "replayed", (json_int_t)result->replayed);
+                     "spare", (json_int_t)result->spare, "repeated", (json_int_t)result->repeated,
+                     "plis", (json_int_t)result->plis, "moves", (json_int_t)result->moves,
+                     "strange", (json_int_t)result->strange, "misrouted",
+                     (json_int_t)result->misrouted, "undecodable", (json_int_t)result->undecodable,
+                     "rejected", (json_int_t)result->rejected, "replayed",
+                     (json_int_t)result->replayed);
 }
 
 static json_t *cpu_object(const struct load_result *result)

@@ -22,6 +22,7 @@ struct scene {
     int64_t begin_us; /* packets sent from then on count ... */
     int64_t end_us;   /* ... until then; both TIME_NEVER before it is known */
     uint8_t wanted;   /* the stream of videos that receivers ask for, as in stamp.h */
+    bool lossy;       /* packets get lost, on purpose */
     struct histogram delay[SCENE_KINDS]; /* from the sender to the receiver's kernel */
     struct histogram late;               /* packets sent after they were due */
     struct scene_track tracks[SCENE_KINDS * SCENE_PUBLISHERS_MAX];

@@ -39,6 +39,8 @@ struct pair {
 
 struct transport {
     struct transport_handler handler;
+    unsigned loss_permille;
+    struct prng prng; /* of losses */
     char ufrag[5];
     char pwd[25];
     struct answer remote;
@@ -63,6 +65,11 @@ static void fail(struct transport *t, const char *reason)
     }
 }
 
+static bool is_lost(struct transport *t)
+{
+    return t->loss_permille > 0 && prng_below(&t->prng, 1000) < t->loss_permille;
+}
+
 /* ---- Life ------------------------------------------------------------------------------------ */
 
 static void random_word(struct prng *prng, char *out, size_t len)
@@ -75,11 +82,14 @@ static void random_word(struct prng *prng, char *out, size_t len)
     out[len] = '\0';
 }
 
-struct transport *transport_new(const struct transport_handler *handler, struct prng *prng)
+struct transport *transport_new(const struct transport_handler *handler, unsigned loss_permille,
+                                struct prng *prng)
 {
     const struct dtls_client_config dtls = {.srtp_profiles = PROFILE};
     struct transport *t = mem_alloc(sizeof(*t));
     t->handler = *handler;
+    t->loss_permille = loss_permille;
+    prng_seed(&t->prng, prng_next(prng));
     t->fd = -1;
     t->selected = -1;
     t->dtls = dtls_client_new(&dtls);
@@ -195,7 +205,9 @@ void transport_send_rtp(struct transport *t, struct rtpsec_stream *stream,
     const struct rtpsec_packet packet = {.header_len = where.len, .body = payload};
     int len = rtpsec_protect_rtp(t->sec, stream, &packet, out);
     assert(len > 0);
-    send_selected(t, out, (size_t)len);
+    if (!is_lost(t)) {
+        send_selected(t, out, (size_t)len);
+    }
 }
 
 void transport_send_rtcp(struct transport *t, struct bytes compound)
@@ -503,7 +515,9 @@ static void take_datagram(struct transport *t, int64_t now_us, int64_t at_us, ui
         run_dtls(t);
         break;
     case PACKET_RTP:
-        take_srtp(t, data, len, at_us);
+        if (!is_lost(t)) {
+            take_srtp(t, data, len, at_us);
+        }
         break;
     case PACKET_RTCP:
         take_srtcp(t, data, len, at_us);

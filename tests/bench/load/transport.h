@@ -27,8 +27,10 @@ struct transport_handler {
 struct transport_batch *transport_batch_new(void);
 void transport_batch_free(struct transport_batch *batch);
 
-/* ICE parameters and a certificate of its own; no socket yet. prng is used during the call. */
-struct transport *transport_new(const struct transport_handler *handler, struct prng *prng);
+/* ICE parameters and a certificate of its own; no socket yet. prng is used during the call. Of
+ * SRTP, loss_permille of the datagrams are lost by chance, each way. */
+struct transport *transport_new(const struct transport_handler *handler, unsigned loss_permille,
+                                struct prng *prng);
 void transport_free(struct transport *transport);
 
 const char *transport_ufrag(const struct transport *transport);

@@ -96,6 +96,20 @@ class Meeting(Load):
                 "--layers", 1, "--join-rate", 20))
             self.check_complete(result, tracks=10)
 
+    def test_losses_are_repaired(self):
+        """Lost packets of video are sent again, to the node and by it; audio has no NACK."""
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            result = self.finish(self.start(
+                cluster, "lossy", "--receivers", 4, "--seconds", 3, "--loss", 20,
+                "--lost-max", 30))
+            self.check_flow(result, tracks=4)
+            self.assertGreater(result["audio"]["lost"], 0)
+            self.assertEqual((result["video"]["lost"], result["video"]["duplicated"]), (0, 0))
+            self.assertGreater(result["video"]["reordered"], 0)
+            self.assertGreater(result["counts"]["repeated"], 0)
+            self.assertGreater(result["counts"]["repaired"], 0)
+
     def test_a_move_is_followed(self):
         """Everybody's media are at the other node within a second."""
         with Cluster(nodes=2) as cluster:

@@ -61,6 +61,8 @@ static void test_account(void **state)
         for (size_t j = 0; j < rows[i].count; j++) {
             account_add(&account, rows[i].counters[j], 0);
         }
+        assert_true(account_has(&account, rows[i].newest));
+        assert_false(account_has(&account, rows[i].newest + 1));
         assert_int_equal(account.received, rows[i].received);
         assert_int_equal(account.duplicated, rows[i].duplicated);
         assert_int_equal(account.reordered, rows[i].reordered);
@@ -68,6 +70,21 @@ static void test_account(void **state)
         assert_int_equal(account.oldest, rows[i].oldest);
         assert_int_equal(account.newest, rows[i].newest);
     }
+}
+
+static void test_account_has(void **state)
+{
+    (void)state;
+    struct account account;
+    account_init(&account, 0);
+    assert_false(account_has(&account, 0));
+    account_add(&account, 5, 0);
+    account_add(&account, 7, 0);
+    assert_true(account_has(&account, 5));
+    assert_false(account_has(&account, 6));
+    assert_false(account_has(&account, 7 + ACCOUNT_WINDOW));
+    account_add(&account, 7 + ACCOUNT_WINDOW, 0);
+    assert_false(account_has(&account, 5)); /* out of the window */
 }
 
 static void test_account_gaps(void **state)
@@ -231,10 +248,10 @@ static void test_candidates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_account),           cmocka_unit_test(test_account_gaps),
-        cmocka_unit_test(test_histogram),         cmocka_unit_test(test_source_rates),
-        cmocka_unit_test(test_source_key_frames), cmocka_unit_test(test_source_late),
-        cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_account),      cmocka_unit_test(test_account_has),
+        cmocka_unit_test(test_account_gaps), cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_source_rates), cmocka_unit_test(test_source_key_frames),
+        cmocka_unit_test(test_source_late),  cmocka_unit_test(test_candidates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
