@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define PORT_MAX 65535
+#define PORT_MAX           65535
+#define CLUSTER_SECRET_MIN 32
 
 const char settings_help[] =
     "Usage: spillway-orchestrator [options]\n"
@@ -103,6 +104,7 @@ static const struct config_key keys[] = {
     CONFIG_STRING("name", struct settings, name, "orchestrator"),
     CONFIG_STRING("region", struct settings, region, ""),
     CONFIG_STRING("zone", struct settings, zone, ""),
+    CONFIG_STRING("cluster_secret", struct settings, cluster_secret, ""),
     CONFIG_MAP("keys", struct settings, keys, true),
     CONFIG_GROUP("listen", struct settings, listen, &listen_table),
     CONFIG_GROUP("bus", struct settings, bus, &bus_table),
@@ -150,6 +152,10 @@ static int check(const struct settings *settings, const struct config_source *so
     const char *demo_key = settings->pages.demo_api_key;
     const char *webhooks_key = settings->webhooks.api_key;
     struct net_addr addr;
+    size_t secret = strlen(settings->cluster_secret);
+    if (secret > 0 && secret < CLUSTER_SECRET_MIN) {
+        return config_complain(source, "cluster_secret", "shorter than 32 characters", error);
+    }
     if (listen->address[0] != '\0' && net_from_text(&addr, listen->address, 0) != 0) {
         return config_complain(source, "listen.address", "not an address", error);
     }

@@ -66,6 +66,7 @@ struct settings {
     char *name;
     char *region;
     char *zone;
+    char *cluster_secret;   /* "": made up at the start */
     struct config_map keys; /* API key -> secret */
     struct settings_listen listen;
     struct settings_bus bus;

@@ -205,29 +205,30 @@ enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv)
     const char *room = NULL;
     const char *to = NULL;
     const struct cli_option options[] = {
-        {"room", "NAME", &room, "the room to move"},
-        {"to", "NODE", &to, "id or name of the node that is to have it"},
+        {"room", "NAME", &room, "the room to move, or that of the participant"},
+        {"to", "NODE", &to, "id or name of the node that is to have them"},
     };
     char path[PATH_BYTES];
     json_t *answer = NULL;
     enum cli_exit exit_code;
-    if (!cli_parse(cli, argc, argv, "move --room NAME --to NODE", options, ARRAY_LEN(options),
-                   &exit_code)) {
+    if (!cli_parse(cli, argc, argv, "move [IDENTITY] --room NAME --to NODE", options,
+                   ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
-    if (room == NULL || to == NULL || cli->argument_count > 0) {
-        return cli_usage(cli, "move needs --room and --to, and nothing else");
+    if (room == NULL || to == NULL || cli->argument_count > 1) {
+        return cli_usage(cli, "move needs --room and --to, and may name one participant");
     }
     cli_path(path, sizeof(path), "rooms", room, "move", NULL);
-    json_t *body = json_pack("{s:s}", "to", to);
+    const char *identity = cli->argument_count > 0 ? cli->arguments[0] : NULL;
+    json_t *body = json_pack("{s:s, s:s*}", "to", to, "participant", identity);
     if (body == NULL) {
-        return cli_usage(cli, "--to is not UTF-8");
+        return cli_usage(cli, "--to or the identity is not UTF-8");
     }
     exit_code = cli_post(cli, path, body, &answer);
     if (exit_code == CLI_OK) {
         const char *from = json_string_value(json_object_get(answer, "from"));
-        cli_say("%s moves from %s to %s", room, from == NULL || from[0] == '\0' ? "no node" : from,
-                to);
+        cli_say("%s moves from %s to %s", identity == NULL ? room : identity,
+                from == NULL || from[0] == '\0' ? "no node" : from, to);
     }
     if (exit_code == CLI_OK && cli->format == CLI_JSON) {
         cli_json(answer);

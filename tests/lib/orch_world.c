@@ -18,6 +18,7 @@ static void fill(void *arg, void *out, size_t len)
 
 void world_init(struct world *world)
 {
+    static const uint8_t secret[32] = {7};
     *world = (struct world){.key = {"key", "secret"}, .story = mem_str(""), .now_us = TIME_S(1)};
     prng_seed(&world->prng, 1);
     world->orch = orch_new(
@@ -33,6 +34,7 @@ void world_init(struct world *world)
             .fill_permille = 800,
             .join_permille = 950,
             .room_weight = 16,
+            .cluster_secret = {secret, sizeof(secret)},
         },
         world->now_us, WALL_START_US);
 }
@@ -46,6 +48,9 @@ void world_fini(struct world *world)
     free(world->last_reply);
     if (world->last_spec != NULL) {
         spillway__control__room_spec__free_unpacked(world->last_spec, NULL);
+    }
+    if (world->spec_before != NULL) {
+        spillway__control__room_spec__free_unpacked(world->spec_before, NULL);
     }
 }
 
@@ -243,6 +248,28 @@ static void tell_send(struct world *world, const struct effect *effect)
     protobuf_c_message_free_unpacked(message, NULL);
 }
 
+/* What of a spec is about other nodes. */
+static void tell_cascade(struct world *world, const char *node,
+                         const Spillway__Control__RoomSpec *spec)
+{
+    for (size_t i = 0; i < spec->n_tracks; i++) {
+        const Spillway__Control__Track *track = spec->tracks[i];
+        for (size_t j = 0; j < track->n_upstreams; j++) {
+            tell(world, "node %s < track %u%s from %s%s", node, track->id,
+                 track->transport == 0 ? "" : " published here", track->upstreams[j]->node,
+                 track->upstreams[j]->backup ? " backup" : "");
+        }
+    }
+    for (size_t i = 0; i < spec->n_edges; i++) {
+        const Spillway__Control__Edge *edge = spec->edges[i];
+        tell(world, "node %s < track %u to %s layers=%u%s", node, edge->track, edge->node,
+             edge->layers, edge->backup ? " backup" : "");
+    }
+    for (size_t i = 0; i < spec->n_removed_edges; i++) {
+        tell(world, "node %s < edge %u gone", node, spec->removed_edges[i]);
+    }
+}
+
 static void tell_node(struct world *world, const struct effect *effect)
 {
     ProtobufCMessage *unpacked;
@@ -256,11 +283,13 @@ static void tell_node(struct world *world, const struct effect *effect)
              effect->name, s->dropped ? "drop" : "spec", (unsigned long long)s->version,
              (unsigned long long)s->base_version, s->n_transports, s->n_tracks, s->n_subscriptions,
              s->n_removed_transports, s->n_removed_tracks, s->n_removed_subscriptions);
+        tell_cascade(world, effect->name, s);
         snprintf(world->last_room, sizeof(world->last_room), "%s", s->room);
         world->last_epoch = s->epoch;
-        if (world->last_spec != NULL) {
-            spillway__control__room_spec__free_unpacked(world->last_spec, NULL);
+        if (world->spec_before != NULL) {
+            spillway__control__room_spec__free_unpacked(world->spec_before, NULL);
         }
+        world->spec_before = world->last_spec;
         world->last_spec = s;
         m->message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE__NOT_SET;
     } else if (m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_REGISTERED) {
@@ -424,7 +453,7 @@ void world_register(struct world *world, const char *id, Spillway__Control__Endp
     Spillway__Control__Register hello = SPILLWAY__CONTROL__REGISTER__INIT;
     hello.node_id = (char *)id;
     hello.name = (char *)id;
-    hello.region = "r1";
+    hello.region = (char *)(world->node_region == NULL ? "r1" : world->node_region);
     hello.version = "0";
     hello.protocol = 1;
     hello.capacity = 1000;

@@ -117,7 +117,7 @@ static void get_node(const struct admin_call *c)
     json_object_set_new(json, "endpoints", endpoints);
     json_t *rooms = json_array();
     for (const struct room_entry *entry = c->orch->rooms; entry != NULL; entry = entry->hh.next) {
-        if (strcmp(room_node(entry->room), node->id) == 0) {
+        if (room_on_node(entry->room, node->id)) {
             json_array_append_new(rooms, json_string(entry->name));
         }
     }
@@ -137,15 +137,22 @@ static json_t *room_json(const struct orch *orch, const struct room_entry *entry
 {
     struct arena arena = {0};
     const Livekit__Room *info = room_info(entry->room, &arena);
-    const char *node = room_node(entry->room);
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "name", entry->name,
-                  "sid", entry->sid, "node", node, "node_name", node_name(orch, node), "epoch",
-                  (json_int_t)room_epoch(entry->room), "participants",
-                  (json_int_t)room_participant_count(entry->room), "publishers",
-                  (json_int_t)info->num_publishers, "weight", (json_int_t)room_weight(entry->room),
-                  "max_participants", (json_int_t)info->max_participants, "metadata",
-                  info->metadata, "created_at", time_json(info->creation_time));
+    json_t *nodes = json_array();
+    for (size_t i = 0; i < room_node_count(entry->room); i++) {
+        const char *node = room_node_at(entry->room, i);
+        json_array_append_new(nodes, json_pack("{s:s, s:s, s:I}", "id", node, "name",
+                                               node_name(orch, node), "participants",
+                                               (json_int_t)room_node_people(entry->room, node)));
+    }
+    const char *first = orch_place_node(entry);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "name", entry->name, "sid",
+        entry->sid, "node", first, "node_name", node_name(orch, first), "nodes", nodes, "epoch",
+        (json_int_t)room_epoch(entry->room), "participants",
+        (json_int_t)room_participant_count(entry->room), "publishers",
+        (json_int_t)info->num_publishers, "weight", (json_int_t)room_weight(entry->room, NULL),
+        "max_participants", (json_int_t)info->max_participants, "metadata", info->metadata,
+        "created_at", time_json(info->creation_time));
     arena_fini(&arena);
     return json;
 }
@@ -159,24 +166,69 @@ static void get_rooms(const struct admin_call *c)
     reply(c, OK, json_pack("{s:o}", "rooms", list));
 }
 
-static void move_room(const struct admin_call *c, struct room_entry *entry, struct bytes body)
+/* Everybody who is not there already. */
+static int move_all(struct orch *orch, struct room_entry *entry, const char *to, size_t *moved)
+{
+    int err = 0;
+    for (size_t i = room_node_count(entry->room); i-- > 0 && err == 0;) {
+        const char *from = room_node_at(entry->room, i);
+        size_t people = room_node_people(entry->room, from);
+        if (strcmp(from, to) != 0 && people > 0) {
+            err = orch_place_evacuate(orch, entry, from, to);
+            *moved += err == 0 ? people : 0;
+        }
+    }
+    return err;
+}
+
+static int move_one(struct orch *orch, struct room_entry *entry, const char *identity,
+                    const char *to, size_t *moved)
+{
+    const char *from = room_node_of(entry->room, identity);
+    *moved = from != NULL && strcmp(from, to) != 0;
+    return orch_place_move(orch, entry, identity, to);
+}
+
+/* Where they are before they move; of a room on several nodes, the first one. */
+static void note_origin(const struct room_entry *entry, const char *identity, const char *to,
+                        char from[REGISTRY_NAME_MAX])
+{
+    const char *origin = identity == NULL ? "" : room_node_of(entry->room, identity);
+    for (size_t i = room_node_count(entry->room); identity == NULL && i-- > 0;) {
+        const char *node = room_node_at(entry->room, i);
+        origin = strcmp(node, to) == 0 ? origin : node;
+    }
+    snprintf(from, REGISTRY_NAME_MAX, "%s", origin);
+}
+
+static void move_people(const struct admin_call *c, struct room_entry *entry, struct bytes body)
 {
     json_t *json = json_loadb((const char *)body.data, body.len, 0, NULL);
     const char *to = json_string_value(json_object_get(json, "to"));
+    const char *identity = json_string_value(json_object_get(json, "participant"));
     const struct registry_node *node = to == NULL ? NULL : find_node(c->orch, to);
-    char from[ID_MAX];
-    snprintf(from, sizeof(from), "%s", room_node(entry->room));
+    char from[REGISTRY_NAME_MAX] = "";
+    size_t moved = 0;
+    int err = 0;
     if (to == NULL) {
         fail(c, BAD, "bad_request", "a JSON object with \"to\", a node's id or name, is needed");
     } else if (node == NULL || node->state == REGISTRY_GONE) {
         fail(c, NOT_FOUND, "not_found", "no live node has this id or name");
-    } else if (strcmp(node->id, from) == 0) {
-        fail(c, CONFLICT, "conflict", "the room is on this node already");
-    } else if (orch_room_place(c->orch, entry, node->id) != 0) {
-        fail(c, UNAVAILABLE, "unavailable", "the node does not take the room");
+    } else if (identity != NULL && room_node_of(entry->room, identity) == NULL) {
+        fail(c, NOT_FOUND, "not_found", "nobody in the room has this identity");
     } else {
-        reply(c, OK,
-              json_pack("{s:s, s:s, s:s}", "room", entry->name, "from", from, "to", node->id));
+        note_origin(entry, identity, node->id, from);
+        err = identity == NULL ? move_all(c->orch, entry, node->id, &moved)
+                               : move_one(c->orch, entry, identity, node->id, &moved);
+        if (err != 0) {
+            fail(c, UNAVAILABLE, "unavailable", "the node does not take them");
+        } else if (moved == 0) {
+            fail(c, CONFLICT, "conflict", "nobody is anywhere else");
+        } else {
+            reply(c, OK,
+                  json_pack("{s:s, s:s, s:s, s:I}", "room", entry->name, "from", from, "to",
+                            node->id, "participants", (json_int_t)moved));
+        }
         orch_settle(c->orch, entry);
     }
     json_decref(json);
@@ -205,8 +257,10 @@ static const char *source_text(Livekit__TrackSource source)
     return (size_t)source < ARRAY_LEN(names) ? names[source] : "unknown";
 }
 
-static json_t *participant_json(const Livekit__ParticipantInfo *info)
+static json_t *participant_json(const struct orch *orch, const struct room_entry *entry,
+                                const Livekit__ParticipantInfo *info)
 {
+    const char *node = room_node_of(entry->room, info->identity);
     json_t *tracks = json_array();
     for (size_t i = 0; i < info->n_tracks; i++) {
         const Livekit__TrackInfo *track = info->tracks[i];
@@ -218,9 +272,10 @@ static json_t *participant_json(const Livekit__ParticipantInfo *info)
                       source_text(track->source), "mime_type", track->mime_type, "muted",
                       track->muted, "width", (int)track->width, "height", (int)track->height));
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "identity", info->identity, "sid",
-                     info->sid, "name", info->name, "state", state_text(info->state), "hidden",
-                     info->permission != NULL && info->permission->hidden, "metadata",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "identity",
+                     info->identity, "sid", info->sid, "node", node, "node_name",
+                     node_name(orch, node), "name", info->name, "state", state_text(info->state),
+                     "hidden", info->permission != NULL && info->permission->hidden, "metadata",
                      info->metadata, "joined_at", time_json(info->joined_at), "tracks", tracks);
 }
 
@@ -231,7 +286,7 @@ static void get_participants(const struct admin_call *c, const struct room_entry
     size_t count = room_participants(entry->room, &arena, &infos);
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(list, participant_json(infos[i]));
+        json_array_append_new(list, participant_json(c->orch, entry, infos[i]));
     }
     reply(c, OK, json_pack("{s:o}", "participants", list));
     arena_fini(&arena);
@@ -244,7 +299,7 @@ static void get_participant(const struct admin_call *c, const struct room_entry 
     if (info == NULL) {
         fail(c, NOT_FOUND, "not_found", "nobody with this identity is in the room");
     } else {
-        reply(c, OK, participant_json(info));
+        reply(c, OK, participant_json(c->orch, entry, info));
     }
     arena_fini(&arena);
 }
@@ -322,7 +377,7 @@ static void room_call(struct admin_call *c, bool get, struct bytes body)
     } else if (c->count == 2) {
         reply(c, OK, room_json(c->orch, entry));
     } else if (move) {
-        move_room(c, entry, body);
+        move_people(c, entry, body);
     } else if (participants && c->count == 3) {
         get_participants(c, entry);
     } else if (participants && c->count == 4) {

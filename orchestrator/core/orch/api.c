@@ -93,7 +93,7 @@ static void create_room(struct api_call *c, const Livekit__CreateRoomRequest *re
         return;
     }
     bool is_new = orch_room(c->orch, request->name) == NULL;
-    if (orch_room_open(c->orch, request->name, &entry) != 0) {
+    if (orch_room_open(c->orch, request->name, c->orch->config.region, &entry) != 0) {
         char text[ENTRY_REASON_MAX];
         (void)orch_refusal_text(c->orch, text, sizeof(text));
         fail(c, TWIRP_UNAVAILABLE, text);
@@ -105,7 +105,7 @@ static void create_room(struct api_call *c, const Livekit__CreateRoomRequest *re
                                            .max_participants = request->max_participants,
                                            .metadata = request->metadata});
     if (is_new) {
-        orch_room_expect(c->orch, entry, request->max_participants);
+        orch_place_expect(c->orch, entry, request->max_participants);
     }
     room_begin(entry->room, c->orch->now_us, &c->orch->fx);
     succeed(c, &room_info(entry->room, &c->arena)->base);

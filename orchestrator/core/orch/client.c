@@ -112,7 +112,7 @@ static void configure(struct orch *orch, struct room_entry *entry, const struct 
                                            .departure_timeout_s = config->departure_timeout,
                                            .max_participants = config->max_participants,
                                            .metadata = config->metadata});
-    orch_room_expect(orch, entry, expected_participants(config));
+    orch_place_expect(orch, entry, expected_participants(config));
     protobuf_c_message_free_unpacked(message, NULL);
 }
 
@@ -140,13 +140,19 @@ static void refuse_for_now(struct orch *orch, uint64_t conn)
                                             .retry_after_s = retry_after_s});
 }
 
-static void join(struct orch *orch, const struct room_join *join, const char *name)
+static void join(struct orch *orch, struct room_join *join, const char *name)
 {
     struct room_entry *entry;
     char reason[SDP_REASON_MAX];
     bool is_new = orch_room(orch, name) == NULL;
-    if (orch_room_open(orch, name, &entry) != 0 ||
-        (!is_new && !orch_admits(orch, entry, join->token->identity))) {
+    int err = orch_room_open(orch, name, join->region, &entry);
+    if (err == 0) {
+        err = orch_place_join(orch, entry, join->region, join->token->identity, &join->node);
+        if (err != 0 && is_new) {
+            orch_room_discard(orch, entry);
+        }
+    }
+    if (err != 0) {
         refuse_for_now(orch, join->conn);
         return;
     }
@@ -155,30 +161,30 @@ static void join(struct orch *orch, const struct room_join *join, const char *na
         room_begin(entry->room, orch->now_us, &orch->fx);
     }
     orch_conn_add(orch, join->conn, entry, join->token->identity);
-    int err = room_join(entry->room, orch->now_us, join, &orch->fx, reason);
+    err = room_join(entry->room, orch->now_us, join, &orch->fx, reason);
     if (err != 0) {
         orch_conn_remove(orch, join->conn);
         orch->stats.refused[err == ERR_FULL ? ORCH_REFUSED_FULL : ORCH_REFUSED_REQUEST]++;
         effect_refuse(&orch->fx, join->conn, status_of(err), reason);
+        orch_place_follow(orch, entry);
     } else if (room_join_publish(entry->room, orch->now_us, join, &orch->fx, reason) != 0) {
         orch->stats.expelled[ORCH_EXPELLED_OFFER]++; /* its WebSocket is open by now */
         room_expel(entry->room, orch->now_us, join->token->identity, reason, &orch->fx);
     } else {
         orch->stats.joins++;
-        orch_joined(orch, entry);
     }
     orch_settle(orch, entry);
 }
 
 /* A client is where its front is, unless its token says otherwise. */
-static const char *region_of(const struct token *token, const struct room_front *front)
+static const char *region_of(const struct token *token, const char *front_region)
 {
     for (size_t i = 0; i < token->attribute_count; i++) {
         if (strcmp(token->attributes[i].name, REGION_ATTRIBUTE) == 0) {
             return token->attributes[i].value;
         }
     }
-    return front->region;
+    return front_region;
 }
 
 void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
@@ -197,7 +203,7 @@ void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
     }
     struct room_join args = {.conn = conn,
                              .front = client->front,
-                             .region = region_of(&entry.token, &client->front),
+                             .region = region_of(&entry.token, client->front.region),
                              .token = &entry.token,
                              .request = entry.request,
                              .address = client->address};
@@ -229,7 +235,9 @@ void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
     }
     if (err != 0) {
         effect_reply(&orch->fx, request, status_of(err), "text/plain; charset=utf-8", reason);
-    } else if (!entry.request->reconnect && !orch_admits(orch, room, entry.token.identity)) {
+    } else if (!entry.request->reconnect &&
+               !orch_place_admits(orch, room, region_of(&entry.token, orch->config.region),
+                                  entry.token.identity)) {
         uint32_t retry_after_s = orch_refusal_text(orch, reason, sizeof(reason));
         effects_take(&orch->fx, (struct effect){.type = EFFECT_REPLY,
                                                 .id = request,

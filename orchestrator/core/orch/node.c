@@ -156,25 +156,13 @@ static void refuse(struct orch *orch, const char *id, const struct refusal *refu
     send_registered(orch, id, refusal->text);
 }
 
-/* Rooms whose node is gone wait for one that can take them. */
-static void place_waiting(struct orch *orch)
-{
-    struct room_entry *entry, *next;
-    HASH_ITER(hh, orch->rooms, entry, next)
-    {
-        if (orch_room_waits(orch, entry) && orch_room_place(orch, entry, NULL) == 0) {
-            orch_settle(orch, entry);
-        }
-    }
-}
-
 /* Rooms that a node holds and should not: they moved away while it did not listen. */
 static void drop_strangers(struct orch *orch, const char *id,
                            Spillway__Control__RoomVersion *const *rooms, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct room_entry *entry = orch_room_by_sid(orch, rooms[i]->room);
-        if (entry == NULL || strcmp(room_node(entry->room), id) != 0) {
+        if (entry == NULL || !room_on_node(entry->room, id)) {
             send_drop(orch, id, rooms[i]);
         }
     }
@@ -196,13 +184,13 @@ static void respec_all(struct orch *orch, const char *id,
     {
         bool held = entry->held;
         entry->held = false;
-        if (strcmp(room_node(entry->room), id) != 0) {
+        if (!room_on_node(entry->room, id)) {
             continue;
         }
         if (held) {
-            room_respec(entry->room);
+            room_respec(entry->room, id);
         } else {
-            room_forgotten(entry->room);
+            room_forgotten(entry->room, id);
         }
         orch_settle(orch, entry);
     }
@@ -212,9 +200,9 @@ static void respec_all(struct orch *orch, const char *id,
 static void count_rooms_again(struct orch *orch, const char *id)
 {
     for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
-        if (strcmp(room_node(entry->room), id) == 0 &&
+        if (room_on_node(entry->room, id) &&
             registry_room_placed(orch->registry, orch->now_us, id, entry->sid,
-                                 room_weight(entry->room)) != 0) {
+                                 room_weight(entry->room, id)) != 0) {
             unreachable(); /* it had that many before */
         }
     }
@@ -244,7 +232,7 @@ static void registered(struct orch *orch, const char *id,
     }
     drop_strangers(orch, id, registration->rooms, registration->n_rooms);
     respec_all(orch, id, registration);
-    place_waiting(orch);
+    orch_place_waiting(orch);
 }
 
 /* ---- Heartbeats ---------------------------------------------------------------------------- */
@@ -283,9 +271,7 @@ static void resend_specs(struct orch *orch, const char *id)
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
-        if (entry->spec_unsent && strcmp(room_node(entry->room), id) == 0) {
-            entry->spec_unsent = false;
-            room_respec(entry->room);
+        if (room_resend(entry->room, id)) {
             orch_settle(orch, entry);
         }
     }
@@ -297,8 +283,9 @@ void orch_node_unsent(struct orch *orch, int64_t now_us, const char *id, const c
     struct room_entry *entry = orch_room_by_sid(orch, room);
     struct node_entry *node;
     HASH_FIND_STR(orch->nodes, id, node);
-    if (entry != NULL && node != NULL && strcmp(room_node(entry->room), id) == 0) {
-        entry->spec_unsent = node->specs_unsent = true;
+    if (entry != NULL && node != NULL) {
+        node->specs_unsent = true;
+        room_unsent(entry->room, id);
     }
 }
 
@@ -340,13 +327,13 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
 static void acked(struct orch *orch, const char *id, const Spillway__Control__SpecAck *ack)
 {
     struct room_entry *entry = orch_room_by_sid(orch, ack->room);
-    if (entry == NULL || strcmp(room_node(entry->room), id) != 0) {
+    if (entry == NULL || !room_on_node(entry->room, id)) {
         return; /* the ack of a drop */
     }
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED) {
-        registry_room_confirmed(orch->registry, id, ack->room, room_weight(entry->room));
+        registry_room_confirmed(orch->registry, id, ack->room, room_weight(entry->room, id));
     }
-    room_spec_acked(entry->room, ack);
+    room_spec_acked(entry->room, id, ack);
     orch_settle(orch, entry);
 }
 
@@ -355,12 +342,12 @@ static void events(struct orch *orch, const char *id, const Spillway__Control__E
     for (size_t i = 0; i < list->n_events; i++) {
         const Spillway__Control__Event *event = list->events[i];
         struct room_entry *entry = orch_room_by_sid(orch, event->room);
-        if (entry == NULL || strcmp(room_node(entry->room), id) != 0 ||
+        if (entry == NULL || !room_on_node(entry->room, id) ||
             event->epoch != room_epoch(entry->room)) {
             orch->stats.stale_events++;
             continue;
         }
-        room_node_event(entry->room, orch->now_us, event, &orch->fx);
+        room_node_event(entry->room, orch->now_us, id, event, &orch->fx);
         orch_settle(orch, entry);
     }
 }
@@ -371,13 +358,7 @@ static void draining(struct orch *orch, const char *id)
     if (registry_set_state(orch->registry, id, REGISTRY_DRAINING) != 0) {
         return;
     }
-    struct room_entry *entry, *next;
-    HASH_ITER(hh, orch->rooms, entry, next)
-    {
-        if (strcmp(room_node(entry->room), id) == 0 && orch_room_place(orch, entry, NULL) == 0) {
-            orch_settle(orch, entry);
-        }
-    }
+    orch_place_leave(orch, id);
 }
 
 void orch_node_message(struct orch *orch, int64_t now_us, const char *node, struct bytes message)

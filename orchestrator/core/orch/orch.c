@@ -17,6 +17,8 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
         .empty_timeout_s = config->empty_timeout_s,
         .departure_timeout_s = config->departure_timeout_s,
         .wall_offset_us = orch->wall_offset_us,
+        .cluster_secret = config->cluster_secret,
+        .loudest = config->loudest,
     };
     uint64_t seed;
     config->random.fill(config->random.arg, &seed, sizeof(seed));
@@ -31,6 +33,7 @@ static void room_entry_free(struct orch *orch, struct room_entry *entry)
     HASH_DEL(orch->rooms, entry);
     HASH_DELETE(by_sid, orch->rooms_by_sid, entry);
     room_free(entry->room);
+    free(entry->nodes);
     free(entry);
 }
 
@@ -106,6 +109,9 @@ static void follow(struct orch *orch, struct room_entry *room, const struct effe
     case EFFECT_CLOSE:
         orch_conn_remove(orch, effect->id);
         break;
+    case EFFECT_STORE_ROOM:
+        orch_place_follow(orch, room);
+        break;
     default:
         break;
     }
@@ -123,7 +129,8 @@ void orch_settle(struct orch *orch, struct room_entry *entry)
     room_flush(entry->room, orch->now_us, &orch->fx);
     follow_new(orch, entry);
     if (room_over(entry->room)) {
-        registry_room_removed(orch->registry, room_node(entry->room), entry->sid);
+        entry->promised = false;
+        orch_place_follow(orch, entry);
         struct conn_entry *conn, *next;
         HASH_ITER(hh, orch->conns, conn, next)
         {
@@ -173,13 +180,10 @@ static uint64_t next_epoch(struct orch *orch)
     return orch->last_epoch;
 }
 
-int orch_room_open(struct orch *orch, const char *name, struct room_entry **out)
+int orch_room_open(struct orch *orch, const char *name, const char *region, struct room_entry **out)
 {
     struct room_entry *entry = orch_room(orch, name);
     if (entry != NULL) {
-        if (orch_room_waits(orch, entry) && orch_room_place(orch, entry, NULL) != 0) {
-            return ERR_FULL;
-        }
         *out = entry;
         return 0;
     }
@@ -189,7 +193,7 @@ int orch_room_open(struct orch *orch, const char *name, struct room_entry **out)
     snprintf(entry->sid, sizeof(entry->sid), "%s", room_sid(entry->room));
     HASH_ADD_KEYPTR(hh, orch->rooms, entry->name, strlen(entry->name), entry);
     HASH_ADD(by_sid, orch->rooms_by_sid, sid, strlen(entry->sid), entry);
-    int err = orch_room_place(orch, entry, NULL);
+    int err = orch_place_room(orch, entry, region);
     if (err != 0) {
         room_entry_free(orch, entry);
         return err;
@@ -197,6 +201,13 @@ int orch_room_open(struct orch *orch, const char *name, struct room_entry **out)
     entry->deadline_us = room_deadline(entry->room);
     *out = entry;
     return 0;
+}
+
+void orch_room_discard(struct orch *orch, struct room_entry *entry)
+{
+    entry->promised = false;
+    orch_place_follow(orch, entry);
+    room_entry_free(orch, entry);
 }
 
 void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__DisconnectReason reason)
@@ -209,7 +220,12 @@ void orch_store_up(struct orch *orch, int64_t now_us)
 {
     orch_tick(orch, now_us);
     for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
-        effect_room_stored(&orch->fx, entry->name, room_node(entry->room), room_epoch(entry->room));
+        if (room_node_count(entry->room) > 0) {
+            room_store(entry->room, &orch->fx);
+        } else {
+            effect_room_stored(&orch->fx, entry->name, orch_place_node(entry),
+                               room_epoch(entry->room));
+        }
     }
 }
 
@@ -235,17 +251,7 @@ static void node_gone(struct orch *orch, const char *id)
     HASH_FIND_STR(orch->nodes, id, node);
     assert(node != NULL); /* was added with its registration */
     node_entry_free(orch, node);
-    struct room_entry *entry, *next;
-    HASH_ITER(hh, orch->rooms, entry, next)
-    {
-        if (strcmp(room_node(entry->room), id) != 0) {
-            continue;
-        }
-        if (orch_room_place(orch, entry, NULL) != 0) {
-            log_write(orch->config.log, LOG_ERROR, "room_without_node room=%s", entry->sid);
-        }
-        orch_settle(orch, entry);
-    }
+    orch_place_leave(orch, id);
 }
 
 void orch_judge(struct orch *orch)

@@ -41,10 +41,12 @@ struct orch_config {
     uint32_t departure_timeout_s;
     uint32_t fill_permille; /* of a node's capacity that new rooms may fill, 1..1000 */
     uint32_t join_permille; /* and people who join, fill_permille..1000 */
-    uint32_t room_weight;   /* reserved for a new room, see registry.h */
+    uint32_t room_weight;   /* reserved for a room where it is new, see registry.h */
     uint32_t node_joins_per_s, room_joins_per_s;
     const struct orch_distance *distances; /* borrowed for the call */
     size_t distance_count;
+    struct bytes cluster_secret; /* 32 bytes or more, the same everywhere: trunk keys come of it */
+    uint32_t loudest;            /* audio tracks that flow between two nodes of a room, 0: all */
 };
 
 /* wall_us: microseconds since 1970 at now_us. */
@@ -135,7 +137,7 @@ struct orch_stats {
     uint64_t joins, resumes;
     uint64_t refused[5];  /* by ORCH_REFUSED_*; the rest are counters, too */
     uint64_t expelled[3]; /* by ORCH_EXPELLED_*: signalling that broke the protocol */
-    uint64_t moves;       /* rooms moved */
+    uint64_t moves;       /* participants moved */
     uint64_t nodes_lost;
     uint64_t nodes_refused[5]; /* registrations, by ORCH_NODE_REFUSED_* */
     uint64_t stale_events;     /* from a node that no longer holds the room */

@@ -44,115 +44,302 @@ void orch_place_fini(struct orch *orch)
 }
 
 static struct placement_request request_of(const struct orch *orch, enum placement_who who,
-                                           uint32_t weight)
+                                           const char *region)
 {
-    return (struct placement_request){.who = who,
-                                      .region = orch->config.region,
-                                      .weight = weight,
-                                      .map = orch->map,
-                                      .samples = PLACEMENT_SAMPLES_DEFAULT};
+    return (struct placement_request){
+        .who = who, .region = region, .map = orch->map, .samples = PLACEMENT_SAMPLES_DEFAULT};
 }
 
-/* ---- Rooms --------------------------------------------------------------------------------- */
-
-/* Everybody of a room that is on a node moves with it, so it is let in before new ones. */
-static const struct registry_node *choose_node(struct orch *orch, const struct room_entry *entry,
-                                               uint32_t weight, struct placement_answer *answer)
+static struct node_entry *info_of(const struct orch *orch, const char *id)
 {
-    const char *present = room_node(entry->room);
-    bool is_new = present[0] == '\0';
-    struct placement_request request =
-        request_of(orch, is_new ? PLACEMENT_NEW_ROOM : PLACEMENT_RECONNECT, weight);
-    request.excluded = &present;
-    request.excluded_count = is_new ? 0 : 1;
-    if (placement_choose(&request, orch->registry, orch->now_us, &orch->prng, answer) != 0) {
-        return NULL;
-    }
-    return answer->node;
-}
-
-int orch_room_place(struct orch *orch, struct room_entry *entry, const char *node_id)
-{
-    const char *present = room_node(entry->room);
-    uint32_t weight = MAX(orch->config.room_weight, room_weight(entry->room));
-    if (node_id == NULL) {
-        const struct registry_node *node = choose_node(orch, entry, weight, &orch->refusal);
-        if (node == NULL) {
-            return ERR_FULL;
-        }
-        node_id = node->id;
-    }
     struct node_entry *node;
-    HASH_FIND_STR(orch->nodes, node_id, node);
-    if (node == NULL) {
-        return ERR_NOT_FOUND;
+    HASH_FIND_STR(orch->nodes, id, node);
+    return node;
+}
+
+/* ---- Weight -------------------------------------------------------------------------------- */
+
+static bool has_weight(const struct room_entry *entry, const char *node)
+{
+    for (size_t i = 0; i < entry->node_count; i++) {
+        if (strcmp(entry->nodes[i], node) == 0) {
+            return true;
+        }
     }
-    int err = registry_room_placed(orch->registry, orch->now_us, node_id, entry->sid, weight);
-    if (err != 0) {
+    return false;
+}
+
+/* The first node of a room whose size was told beforehand keeps place for it. */
+static void expect(struct orch *orch, struct room_entry *entry, const char *id)
+{
+    const struct registry_node *node = registry_get(orch->registry, id);
+    uint64_t most = (uint64_t)node->capacity * EXPECTED_PERMILLE / 1000;
+    uint32_t weight = (uint32_t)MIN(placement_room_weight(entry->expected), most);
+    registry_room_expected(orch->registry, orch->now_us, id, entry->sid, weight);
+}
+
+MUST_CHECK static int reserve(struct orch *orch, struct room_entry *entry, const char *node,
+                              uint32_t weight)
+{
+    int err = registry_room_placed(orch->registry, orch->now_us, node, entry->sid, weight);
+    if (err != 0 || has_weight(entry, node)) {
         return err;
     }
-    if (present[0] != '\0') {
-        registry_room_removed(orch->registry, present, entry->sid);
-        orch->stats.moves++;
+    entry->nodes = mem_grow(entry->nodes, entry->node_count + 1, sizeof(*entry->nodes));
+    snprintf(entry->nodes[entry->node_count++], REGISTRY_NAME_MAX, "%s", node);
+    if (entry->node_count == 1 && entry->expected != 0) {
+        expect(orch, entry, node);
     }
-    room_place(entry->room, orch->now_us, node->info, &orch->fx);
     return 0;
 }
 
-bool orch_room_waits(const struct orch *orch, const struct room_entry *entry)
+void orch_place_follow(struct orch *orch, struct room_entry *entry)
 {
-    const struct registry_node *node = registry_get(orch->registry, room_node(entry->room));
-    return node == NULL || node->state == REGISTRY_GONE;
+    size_t kept = entry->promised ? 1 : 0;
+    for (size_t i = kept; i < entry->node_count; i++) {
+        if (room_on_node(entry->room, entry->nodes[i])) {
+            memmove(entry->nodes[kept++], entry->nodes[i], REGISTRY_NAME_MAX);
+        } else {
+            registry_room_removed(orch->registry, entry->nodes[i], entry->sid);
+        }
+    }
+    entry->node_count = kept;
 }
 
-void orch_room_expect(struct orch *orch, const struct room_entry *entry, uint32_t participants)
+void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t participants)
 {
-    const struct registry_node *node = registry_get(orch->registry, room_node(entry->room));
-    if (node != NULL) {
-        uint64_t most = (uint64_t)node->capacity * EXPECTED_PERMILLE / 1000;
-        uint32_t weight = (uint32_t)MIN(placement_room_weight(participants), most);
-        registry_room_expected(orch->registry, orch->now_us, node->id, entry->sid, weight);
+    entry->expected = participants;
+    if (entry->node_count > 0) {
+        expect(orch, entry, entry->nodes[0]);
     }
 }
 
-/* ---- People -------------------------------------------------------------------------------- */
+/* ---- Joins --------------------------------------------------------------------------------- */
 
-static bool is_in(const struct room_entry *entry, const char *identity)
+/* Where the room is, or while nobody is in it has place, for a request; in the arena. */
+static void put_held(struct placement_request *request, const struct room_entry *entry,
+                     struct arena *arena)
+{
+    bool empty = room_node_count(entry->room) == 0;
+    size_t count = empty ? entry->node_count : room_node_count(entry->room);
+    const char **held = arena_array(arena, count, sizeof(*held));
+    for (size_t i = 0; i < count; i++) {
+        held[i] = empty ? entry->nodes[i] : room_node_at(entry->room, i);
+    }
+    request->held = held;
+    request->held_count = count;
+    request->room = entry->sid;
+}
+
+static struct placement_request request_join(const struct orch *orch,
+                                             const struct room_entry *entry, const char *region,
+                                             const char *identity, struct arena *arena)
+{
+    struct placement_request request = request_of(orch, PLACEMENT_NEW_ROOM, region);
+    request.weight = orch->config.room_weight;
+    if (entry != NULL) {
+        put_held(&request, entry, arena);
+    }
+    if (request.held_count > 0) {
+        request.who = PLACEMENT_JOIN;
+        request.weight = JOIN_WEIGHT;
+    }
+    if (entry != NULL && room_node_of(entry->room, identity) != NULL) {
+        request.who = PLACEMENT_RECONNECT;
+    }
+    return request;
+}
+
+/* Where placement would put nobody new, in doubt of the node or because it drains, who joins a room
+ * goes where the room is. */
+static int choose_join(struct orch *orch, const struct placement_request *request,
+                       struct prng *prng, struct placement_answer *answer)
+{
+    int err = placement_choose(request, orch->registry, orch->now_us, prng, answer);
+    for (size_t i = 0; i < request->held_count && err != 0; i++) {
+        const struct registry_node *node = registry_get(orch->registry, request->held[i]);
+        if (node != NULL && node->state != REGISTRY_GONE) {
+            err = placement_admit(request, orch->registry, orch->now_us, node, prng, answer);
+        }
+    }
+    bool is_new = err == 0 && answer->reason != PLACEMENT_KEPT;
+    return is_new && request->held_count >= ROOM_NODES_MAX ? ERR_FULL : err;
+}
+
+bool orch_place_admits(struct orch *orch, const struct room_entry *entry, const char *region,
+                       const char *identity)
 {
     struct arena arena = {0};
-    bool found = room_participant(entry->room, identity, &arena) != NULL;
-    arena_fini(&arena);
-    return found;
-}
-
-bool orch_admits(struct orch *orch, const struct room_entry *entry, const char *identity)
-{
-    struct placement_request request = request_of(orch, PLACEMENT_JOIN, JOIN_WEIGHT);
-    struct placement_answer answer;
+    struct placement_request request = request_join(orch, entry, region, identity, &arena);
     struct prng prng = orch->prng; /* asking does not change what comes next */
-    int err;
-    if (entry == NULL || orch_room_waits(orch, entry)) {
-        request.who = entry == NULL ? PLACEMENT_NEW_ROOM : PLACEMENT_RECONNECT;
-        request.weight = orch->config.room_weight;
-        err = placement_choose(&request, orch->registry, orch->now_us, &prng, &answer);
-    } else {
-        const struct registry_node *node = registry_get(orch->registry, room_node(entry->room));
-        request.who = is_in(entry, identity) ? PLACEMENT_RECONNECT : PLACEMENT_JOIN;
-        request.room = entry->sid;
-        err = placement_admit(&request, orch->registry, orch->now_us, node, &orch->prng, &answer);
-    }
+    struct placement_answer answer;
+    int err = choose_join(orch, &request, &prng, &answer);
     if (err != 0) {
         orch->refusal = answer;
     }
+    arena_fini(&arena);
     return err == 0;
 }
 
-void orch_joined(struct orch *orch, const struct room_entry *entry)
+static int choose(struct orch *orch, const struct placement_request *request)
 {
-    /* Fails only for a node that is gone: the room waits for another one. */
-    (void)!registry_room_placed(orch->registry, orch->now_us, room_node(entry->room), entry->sid,
-                                JOIN_WEIGHT);
+    return placement_choose(request, orch->registry, orch->now_us, &orch->prng, &orch->refusal);
 }
+
+int orch_place_room(struct orch *orch, struct room_entry *entry, const char *region)
+{
+    struct placement_request request = request_of(orch, PLACEMENT_NEW_ROOM, region);
+    request.weight = orch->config.room_weight;
+    int err = choose(orch, &request);
+    if (err == 0) {
+        err = reserve(orch, entry, orch->refusal.node->id, request.weight);
+        entry->promised = err == 0;
+    }
+    if (err == 0) {
+        effect_room_stored(&orch->fx, entry->name, orch_place_node(entry), room_epoch(entry->room));
+    }
+    return err;
+}
+
+const char *orch_place_node(const struct room_entry *entry)
+{
+    if (room_node_count(entry->room) > 0) {
+        return room_node_at(entry->room, 0);
+    }
+    return entry->node_count > 0 ? entry->nodes[0] : "";
+}
+
+int orch_place_join(struct orch *orch, struct room_entry *entry, const char *region,
+                    const char *identity, const Spillway__Control__Register **out)
+{
+    struct arena arena = {0};
+    struct placement_request request = request_join(orch, entry, region, identity, &arena);
+    int err = choose_join(orch, &request, &orch->prng, &orch->refusal);
+    if (err == 0) {
+        const char *id = orch->refusal.node->id;
+        uint32_t weight = has_weight(entry, id) ? 0 : orch->config.room_weight;
+        err = reserve(orch, entry, id, weight + JOIN_WEIGHT);
+        *out = info_of(orch, id)->info;
+        entry->promised = false;
+    }
+    arena_fini(&arena);
+    return err;
+}
+
+/* ---- Moves --------------------------------------------------------------------------------- */
+
+int orch_place_move(struct orch *orch, struct room_entry *entry, const char *identity,
+                    const char *node)
+{
+    const struct node_entry *info = info_of(orch, node);
+    if (info == NULL || room_node_of(entry->room, identity) == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    if (!room_on_node(entry->room, node) && room_node_count(entry->room) == ROOM_NODES_MAX) {
+        return ERR_FULL;
+    }
+    int err = reserve(orch, entry, node, JOIN_WEIGHT);
+    if (err == 0) {
+        orch->stats.moves++;
+        err = room_move(entry->room, orch->now_us, identity, info->info, &orch->fx);
+    }
+    return err;
+}
+
+/* Everybody moves together: to a node that takes them all, and is let in before new ones. */
+static int choose_for_all(struct orch *orch, const struct room_entry *entry, const char *from,
+                          uint32_t weight)
+{
+    const struct registry_node *old = registry_get(orch->registry, from);
+    struct arena arena = {0};
+    struct placement_request request =
+        request_of(orch, PLACEMENT_RECONNECT, old == NULL ? orch->config.region : old->region);
+    put_held(&request, entry, &arena);
+    request.weight = weight;
+    request.excluded = &from;
+    request.excluded_count = 1;
+    int err = choose(orch, &request);
+    arena_fini(&arena);
+    return err;
+}
+
+int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char *from,
+                        const char *to)
+{
+    uint32_t weight = MAX(orch->config.room_weight, room_weight(entry->room, from));
+    if (to == NULL) {
+        int err = choose_for_all(orch, entry, from, weight);
+        if (err != 0) {
+            return err;
+        }
+        to = orch->refusal.node->id;
+    }
+    const struct node_entry *info = info_of(orch, to);
+    if (info == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    int err = reserve(orch, entry, to, weight);
+    if (err != 0) {
+        return err;
+    }
+    orch->stats.moves += room_node_people(entry->room, from);
+    room_evacuate(entry->room, orch->now_us, from, info->info, &orch->fx);
+    return 0;
+}
+
+/* Nobody is in the room yet: what was kept for it there is kept elsewhere. If there is no such
+ * place now, the first one who joins finds it, or is refused. */
+static void keep_elsewhere(struct orch *orch, struct room_entry *entry)
+{
+    entry->promised = false;
+    orch_place_follow(orch, entry);
+    (void)!orch_place_room(orch, entry, orch->config.region);
+}
+
+void orch_place_leave(struct orch *orch, const char *node)
+{
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        if (room_on_node(entry->room, node)) {
+            if (orch_place_evacuate(orch, entry, node, NULL) != 0) {
+                log_write(orch->config.log, LOG_ERROR, "room_stays room=%s node=%s", entry->sid,
+                          node);
+            }
+            orch_settle(orch, entry);
+        } else if (entry->promised && has_weight(entry, node)) {
+            keep_elsewhere(orch, entry);
+        }
+    }
+}
+
+static bool is_gone(const struct orch *orch, const char *id)
+{
+    const struct registry_node *node = registry_get(orch->registry, id);
+    return node == NULL || node->state == REGISTRY_GONE;
+}
+
+static void leave_the_dead(struct orch *orch, struct room_entry *entry)
+{
+    for (size_t i = room_node_count(entry->room); i-- > 0;) {
+        const char *node = room_node_at(entry->room, i);
+        if (is_gone(orch, node) && orch_place_evacuate(orch, entry, node, NULL) == 0) {
+            orch_settle(orch, entry);
+            return; /* the others when the next node comes: the list has changed */
+        }
+    }
+}
+
+void orch_place_waiting(struct orch *orch)
+{
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        leave_the_dead(orch, entry);
+    }
+}
+
+/* ---- Refusals ------------------------------------------------------------------------------ */
 
 uint32_t orch_refusal_text(const struct orch *orch, char *out, size_t len)
 {

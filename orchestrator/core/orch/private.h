@@ -17,9 +17,12 @@ struct room_entry {
     struct room *room;
     const char *name; /* the room's */
     char sid[ID_MAX];
+    char (*nodes)[REGISTRY_NAME_MAX]; /* it has weight on, as the registry knows */
+    size_t node_count;
+    bool promised;     /* nobody came yet: the first of nodes keeps place for it */
+    uint32_t expected; /* people, as told when it was made; 0: nobody said */
     int64_t deadline_us;
     bool held;             /* listed in the registration being read */
-    bool spec_unsent;      /* a spec found no place in its node's queue */
     UT_hash_handle hh;     /* by name */
     UT_hash_handle by_sid; /* nodes speak of sids */
 };
@@ -79,24 +82,45 @@ void orch_tick(struct orch *orch, int64_t now_us); /* every input begins with it
 void orch_settle(struct orch *orch, struct room_entry *entry);
 struct room_entry *orch_room(const struct orch *orch, const char *name);
 struct room_entry *orch_room_by_sid(const struct orch *orch, const char *sid);
-/* The room, created and placed if need be. ERR_FULL: no node takes it; a room whose node died is
- * left waiting. */
-MUST_CHECK int orch_room_open(struct orch *orch, const char *name, struct room_entry **out);
+/* The room, created if need be, with place for it in that region. ERR_FULL: no node has any, see
+ * refusal. */
+MUST_CHECK int orch_room_open(struct orch *orch, const char *name, const char *region,
+                              struct room_entry **out);
+/* Takes back a room that was opened for a join which then failed. */
+void orch_room_discard(struct orch *orch, struct room_entry *entry);
 void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__DisconnectReason reason);
 void orch_judge(struct orch *orch); /* after every word to the detector: acts on its verdicts */
 int64_t orch_wall_s(const struct orch *orch);
 
-/* ---- place.c */
+/* ---- place.c: which nodes people are on */
 void orch_place_init(struct orch *orch);
 void orch_place_fini(struct orch *orch);
-/* node_id NULL: choose one, not the present one. ERR_FULL: no node takes it, see refusal. */
-MUST_CHECK int orch_room_place(struct orch *orch, struct room_entry *entry, const char *node_id);
-bool orch_room_waits(const struct orch *orch, const struct room_entry *entry); /* for a live node */
+/* Whether somebody from that region may join; entry NULL: a room that is not there yet. Else see
+ * refusal. */
+bool orch_place_admits(struct orch *orch, const struct room_entry *entry, const char *region,
+                       const char *identity);
+/* Reserves place for a room that is new, on the node where its first participant is to go. */
+MUST_CHECK int orch_place_room(struct orch *orch, struct room_entry *entry, const char *region);
+/* Where somebody who joins goes, who is reserved for there. ERR_FULL: no node takes one more. */
+MUST_CHECK int orch_place_join(struct orch *orch, struct room_entry *entry, const char *region,
+                               const char *identity, const Spillway__Control__Register **out);
 /* So many people are expected in a room that was just made. */
-void orch_room_expect(struct orch *orch, const struct room_entry *entry, uint32_t participants);
-/* Whether the node of the room (NULL: any, for a new one) takes one more; else see refusal. */
-bool orch_admits(struct orch *orch, const struct room_entry *entry, const char *identity);
-void orch_joined(struct orch *orch, const struct room_entry *entry); /* reserves */
+void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t participants);
+/* Moves a participant there. ERR_NOT_FOUND, ERR_FULL. */
+MUST_CHECK int orch_place_move(struct orch *orch, struct room_entry *entry, const char *identity,
+                               const char *node);
+/* Moves everybody on `from` to another node; to NULL: chosen here. ERR_FULL: they stay. */
+MUST_CHECK int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char *from,
+                                   const char *to);
+/* Everybody on a node that is dead or drains goes elsewhere. Where no other takes them they wait
+ * for one, or for it to come back. */
+void orch_place_leave(struct orch *orch, const char *node);
+/* The first node of the room, or the one that has place for it while nobody is in it; "" none. */
+const char *orch_place_node(const struct room_entry *entry);
+/* A node came: who is on a dead one goes there if it takes them. */
+void orch_place_waiting(struct orch *orch);
+/* The room's nodes are these now (EFFECT_STORE_ROOM): what was reserved elsewhere is free. */
+void orch_place_follow(struct orch *orch, struct room_entry *entry);
 /* Why the last one was refused, in words; and when to try again, in seconds. */
 uint32_t orch_refusal_text(const struct orch *orch, char *out, size_t len);
 

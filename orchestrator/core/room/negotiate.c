@@ -38,7 +38,7 @@ static bool is_of(const Spillway__Control__Endpoint *endpoint,
 static bool is_fresh(const struct participant *p, Spillway__Control__Endpoint__Protocol protocol,
                      uint32_t port)
 {
-    const Spillway__Control__Register *node = p->room->node_info;
+    const Spillway__Control__Register *node = p->host->info;
     for (size_t i = 0; i < node->n_endpoints; i++) {
         if (is_of(node->endpoints[i], protocol, port) && was_given(p, node->endpoints[i])) {
             return false;
@@ -51,7 +51,7 @@ static bool is_fresh(const struct participant *p, Spillway__Control__Endpoint__P
 static uint32_t choose_port(const struct participant *p,
                             Spillway__Control__Endpoint__Protocol protocol)
 {
-    const Spillway__Control__Register *node = p->room->node_info;
+    const Spillway__Control__Register *node = p->host->info;
     uint8_t start;
     p->room->config->random.fill(p->room->config->random.arg, &start, 1);
     for (size_t i = 0; i < node->n_endpoints; i++) {
@@ -82,7 +82,7 @@ static void give(struct participant *p, const Spillway__Control__Endpoint *endpo
 static void give_port(struct participant *p, Spillway__Control__Endpoint__Protocol protocol,
                       uint32_t priority)
 {
-    const Spillway__Control__Register *node = p->room->node_info;
+    const Spillway__Control__Register *node = p->host->info;
     uint32_t port = choose_port(p, protocol);
     size_t most = p->session.candidate_count + SESSION_CANDIDATES_MAX / 2;
     for (size_t i = 0; port != 0 && i < node->n_endpoints; i++) {
@@ -179,6 +179,7 @@ static void refuse(struct subscription *subscription, struct effects *fx)
 {
     subscription->refused = true;
     wants_changed(subscription);
+    cascade_changed(subscription->track);
     Livekit__SubscriptionResponse refusal = LIVEKIT__SUBSCRIPTION_RESPONSE__INIT;
     refusal.track_sid = subscription->track->info->sid;
     refusal.err = LIVEKIT__SUBSCRIPTION_ERROR__SE_CODEC_UNSUPPORTED;
@@ -349,7 +350,7 @@ static void mark_spec(struct participant *p)
 {
     struct subscription *subscription;
     struct track *track;
-    p->spec_dirty = true;
+    spec_transport_changed(p);
     DL_FOREACH(p->subscriptions, subscription)
     {
         spec_subscription_changed(subscription);
@@ -357,6 +358,7 @@ static void mark_spec(struct participant *p)
     DL_FOREACH(p->tracks, track)
     {
         spec_track_changed(track);
+        cascade_changed(track);
     }
 }
 
@@ -392,7 +394,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
     if (first) {
         number_transport(p);
         effect_front_open(fx, p->session.transport, p->session.fingerprint);
-        effect_front_route(fx, p->session.transport, p->room->node);
+        effect_front_route(fx, p->session.transport, p->host->node);
     }
     for (size_t i = 0; i < p->session.line_count; i++) {
         release_line(p, &p->session.lines[i], now_us, fx);

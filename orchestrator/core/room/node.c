@@ -27,7 +27,7 @@ void room_keys(struct room *room, int64_t now_us, uint64_t transport,
     }
     p->keys = info_clone(&keys->base);
     p->connected = true;
-    p->spec_dirty = true;
+    spec_transport_changed(p);
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
     {
@@ -102,10 +102,11 @@ void node_late(struct participant *p, int64_t now_us, struct effects *fx)
     } /* else: its signalling is away, and lost_at_us decides */
 }
 
-static void source_learned(struct room *room, const Spillway__Control__SourceLearned *source)
+static void source_learned(struct room *room, const struct host *host,
+                           const Spillway__Control__SourceLearned *source)
 {
     struct track *track = publish_find_id(room, source->track);
-    if (track == NULL) {
+    if (track == NULL || track->publisher->host != host) {
         return;
     }
     for (size_t i = 0; i < track->layer_count; i++) {
@@ -123,32 +124,41 @@ static void source_learned(struct room *room, const Spillway__Control__SourceLea
     }
 }
 
-void room_node_event(struct room *room, int64_t now_us, const Spillway__Control__Event *event,
-                     struct effects *fx)
+/* What a node says of a transport that has moved on is old news. */
+static struct participant *on_host(const struct room *room, const struct host *host,
+                                   uint64_t transport)
 {
+    struct participant *p = room_find_transport(room, transport);
+    return p == NULL || p->host != host ? NULL : p;
+}
+
+void room_node_event(struct room *room, int64_t now_us, const char *node,
+                     const Spillway__Control__Event *event, struct effects *fx)
+{
+    const struct host *host = host_find(room, node);
     struct participant *p;
     switch (event->event_case) {
     case SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED:
-        p = room_find_transport(room, event->path_selected->transport);
+        p = on_host(room, host, event->path_selected->transport);
         if (p != NULL) {
             path_selected(p, event->path_selected);
         }
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST:
-        p = room_find_transport(room, event->transport_lost->transport);
+        p = on_host(room, host, event->transport_lost->transport);
         if (p != NULL) {
             log_write(room->config->log, LOG_INFO, "transport_lost participant=%s", p->sid);
             node_restart(p, now_us, fx);
         }
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_SOURCE_LEARNED:
-        source_learned(room, event->source_learned);
+        source_learned(room, host, event->source_learned);
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_LEVELS:
         speakers_levels(room, now_us, event->levels, fx);
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT:
-        p = room_find_transport(room, event->transport_report->transport);
+        p = on_host(room, host, event->transport_report->transport);
         if (p != NULL) {
             quality_report(p, event->transport_report);
         }

@@ -166,6 +166,7 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     p->refresh_at_us = now_us + ROOM_REFRESH_US;
     p->replay_from = room->replay.last_ordinal + 1;
     p->quality_sent = -1;
+    p->host = host_of(room, join->node);
     participant_changed(p);
     return p;
 }

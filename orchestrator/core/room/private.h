@@ -11,6 +11,7 @@
 #include "orchestrator/core/room/limits.h"
 #include "orchestrator/core/room/room.h"
 #include "orchestrator/core/session/session.h"
+#include "orchestrator/core/topology/topology.h"
 
 #include <uthash.h>
 #include <utlist.h>
@@ -21,6 +22,47 @@
 
 struct attribute {
     char *name, *value;
+};
+
+/* One of the room's media nodes, and the spec it should have (host.c, spec.c). */
+struct host {
+    char node[TOPOLOGY_ID_MAX];
+    Spillway__Control__Register *info; /* owned */
+    size_t place;                      /* in the order of coming: its number in the topology */
+    uint64_t version;                  /* of the spec sent last; 0: none yet */
+    bool whole;                        /* the next spec is sent whole */
+    bool dirty;                        /* something of it is to be sent */
+    bool unsent;                       /* a spec was lost on its way into the queue */
+    bool tracks_stay; /* of a removed transport: they are relayed here from now on */
+    uint64_t *removed_transports;
+    uint32_t *removed_tracks, *removed_subscriptions, *removed_edges;
+    size_t removed_transport_count, removed_track_count, removed_subscription_count,
+        removed_edge_count;
+    struct host *prev, *next; /* of the room */
+};
+
+/* A track in the spec of one host: where it is published, or relayed to. */
+struct copy {
+    struct track *track;
+    struct host *host;
+    bool root; /* its publisher is there */
+    bool dirty, in_spec;
+    struct copy *prev, *next; /* of the track */
+};
+
+/* A track's way from one host to another (cascade.c). */
+struct edge {
+    uint32_t id; /* in the room; never used again */
+    struct track *track;
+    struct host *from, *to;
+    uint32_t ssrcs[LAYERS_MAX]; /* on the trunk, fresh with every edge */
+    uint32_t wanted;            /* bit n: somebody behind it wants layer n */
+    uint32_t layers;            /* as told: wanted, and what was until a moment ago */
+    bool backup;
+    bool dirty, in_spec;
+    int64_t lower_at_us;      /* layers become wanted then; TIME_NEVER otherwise */
+    int64_t gone_at_us;       /* replaced by another one, it goes then; TIME_NEVER otherwise */
+    struct edge *prev, *next; /* of the track */
 };
 
 struct layer {
@@ -42,11 +84,13 @@ struct track {
     char *cid;                /* of add_track; "" for a track announced by the server API */
     Livekit__TrackInfo *info; /* owned; sid, type, source, muted, layers, mime type */
     enum sdp_kind kind;
-    bool published; /* it is in an answered offer: others know of it */
-    bool spec_dirty;
-    bool in_spec;
-    bool carried;                    /* to somebody, once */
-    bool carried_told;               /* track_subscribed was sent */
+    bool published;    /* it is in an answered offer: others know of it */
+    bool carried;      /* to somebody, once */
+    bool carried_told; /* track_subscribed was sent */
+    struct copy *copies;
+    struct edge *edges;
+    struct subscription *subscriptions;
+    bool routes_dirty;               /* where it has to go may have changed */
     struct layer layers[LAYERS_MAX]; /* low to high */
     size_t layer_count;
     struct dynacast dynacast; /* of its one codec; video only */
@@ -71,7 +115,8 @@ struct subscription {
     Livekit__VideoQuality quality;
     enum dynacast_level wanted; /* as counted in the track */
     struct score score;
-    struct subscription *prev, *next; /* of its subscriber */
+    struct subscription *prev, *next;             /* of its subscriber */
+    struct subscription *track_prev, *track_next; /* of its track */
 };
 
 enum channel_kind { CHANNEL_RELIABLE, CHANNEL_LOSSY, CHANNEL_DATA_TRACK, CHANNEL_COUNT };
@@ -127,11 +172,12 @@ struct participant {
 
     struct room_front front; /* strings owned */
     char *region;
+    struct host *host;
     struct session session;
     bool connected;  /* DTLS is up */
     bool media_lost; /* the node gave its transport up */
     bool spec_dirty, in_spec;
-    bool spec_walk;                       /* some track or subscription of it is spec_dirty */
+    bool parts_dirty;                     /* a track or subscription of it is to be sent */
     Spillway__Control__SrtpKeys *keys;    /* owned, NULL before the handshake */
     Spillway__Control__Endpoint *address; /* owned: where the node saw it, NULL unknown */
     uint32_t check_priority;              /* of the node's checks after a move, 0 none */
@@ -193,18 +239,18 @@ struct room {
     int64_t info_at_us; /* not before */
     uint64_t epoch;
 
-    char node[ID_MAX];
-    Spillway__Control__Register *node_info; /* owned, NULL without a node */
-    uint64_t spec_version;
-    bool spec_whole; /* the next spec is sent whole */
-    uint64_t *removed_transports;
-    uint32_t *removed_tracks, *removed_subscriptions;
-    size_t removed_transport_count, removed_track_count, removed_subscription_count;
+    struct host *hosts; /* its media nodes, in the order in which they came */
+    size_t host_count;
+    bool hosts_changed;    /* to be stored at the next flush */
+    uint64_t spec_version; /* of the spec sent last, to whichever host */
+    uint32_t generation;   /* of trunk keys, as told to all */
+    bool routes_dirty;     /* of some track */
+    int64_t cascade_at_us; /* when an edge or the trunk keys change by themselves */
 
     struct participant *participants;    /* by identity, in order of joining */
     Livekit__ParticipantInfo **departed; /* to be told at the next flush */
     size_t departed_count;
-    uint32_t last_track, last_subscription;
+    uint32_t last_track, last_subscription, last_edge;
     bool wants_dirty;    /* what is wanted of some track changed */
     int64_t wants_at_us; /* a level that nobody wants ends; TIME_NEVER none */
 
@@ -318,15 +364,34 @@ void wants_end(struct subscription *subscription);
 void wants_repeat(const struct participant *p, struct effects *fx); /* all it was told */
 void wants_flush(struct room *room, int64_t now_us, struct effects *fx);
 
-/* ---- spec.c */
+/* ---- host.c: which nodes the room is on */
+struct host *host_find(const struct room *room, const char *node);
+struct host *host_of(struct room *room, const Spillway__Control__Register *node); /* adds it */
+/* Hosts that carry nobody are dropped. */
+void host_flush(struct room *room, struct effects *fx);
+void host_free(struct room *room, struct host *host);
+
+/* ---- cascade.c: how tracks get from node to node */
+void cascade_changed(struct track *track); /* who wants it, or where its publisher is */
+void cascade_changed_all(struct room *room);
+void cascade_flush(struct room *room, int64_t now_us);
+void cascade_leave_host(struct room *room, struct host *host); /* it is dropped */
+void cascade_forget(struct track *track);                      /* it is nowhere any more */
+struct copy *cascade_copy(const struct track *track, const struct host *host); /* or NULL */
+
+/* ---- spec.c: what each of them is told. *_changed: it is sent with the next flush */
 void spec_flush(struct room *room, struct effects *fx);
-/* Its entry is to be sent, if it has one: flushes look at nobody else's. */
+void spec_transport_changed(struct participant *p);
 void spec_track_changed(struct track *track);
+void spec_copy_changed(struct copy *copy);
+void spec_edge_changed(struct edge *edge);
 void spec_subscription_changed(struct subscription *subscription);
-void spec_remove_transport(struct room *room, uint64_t transport);
-void spec_remove_track(struct room *room, uint32_t track);
+void spec_remove_transport(struct participant *p); /* with its subscriptions */
+void spec_remove_copy(const struct track *track, struct copy *copy);
+void spec_remove_edge(struct edge *edge);
 void spec_withdraw(struct subscription *subscription);
-void spec_drop(struct room *room, struct effects *fx);
+void spec_drop(struct room *room, struct host *host, struct effects *fx);
+uint32_t spec_fresh_ssrc(const struct room *room);
 
 /* ---- channel.c */
 void channel_broadcast(struct room *room, int64_t now_us, const struct participant *sender,

@@ -325,7 +325,7 @@ void publish_announce(struct participant *p, int64_t now_us, struct effects *fx)
             continue;
         }
         track->published = true;
-        spec_track_changed(track);
+        cascade_changed(track);
         p->room->wants_dirty = true;
         adopt_codec(track, line);
         participant_changed(p);
@@ -392,9 +392,7 @@ void publish_remove(struct track *track, int64_t now_us, struct effects *fx)
     if (line != NULL) {
         line->track = 0;
     }
-    if (track->in_spec) {
-        spec_remove_track(p->room, track->id);
-    }
+    cascade_forget(track);
     if (track->published) {
         webhook_track(track, now_us, "track_unpublished", fx);
         participant_changed(p);

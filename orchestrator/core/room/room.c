@@ -46,6 +46,7 @@ struct room *room_new(const struct room_config *config, const char *name, uint64
                           .created_us = now_us,
                           .empty_since_us = now_us,
                           .info_at_us = now_us,
+                          .cascade_at_us = TIME_NEVER,
                           .levels_until_us = TIME_NEVER,
                           .wants_at_us = TIME_NEVER,
                           .quality_at_us = now_us + TIME_S(5)};
@@ -85,14 +86,11 @@ void room_free(struct room *room)
         free(call->destination);
         free(call);
     }
-    if (room->node_info != NULL) {
-        spillway__control__register__free_unpacked(room->node_info, NULL);
+    while (room->hosts != NULL) {
+        host_free(room, room->hosts);
     }
     data_replay_fini(&room->replay);
     free(room->departed);
-    free(room->removed_transports);
-    free(room->removed_tracks);
-    free(room->removed_subscriptions);
     free(room->name);
     free(room->metadata);
     free(room);
@@ -108,11 +106,6 @@ const char *room_sid(const struct room *room)
     return room->sid;
 }
 
-const char *room_node(const struct room *room)
-{
-    return room->node;
-}
-
 uint64_t room_epoch(const struct room *room)
 {
     return room->epoch;
@@ -121,25 +114,6 @@ uint64_t room_epoch(const struct room *room)
 size_t room_participant_count(const struct room *room)
 {
     return HASH_COUNT(room->participants);
-}
-
-uint32_t room_weight(const struct room *room)
-{
-    uint32_t weight = 0;
-    const struct participant *p;
-    for (p = room->participants; p != NULL; p = p->hh.next) {
-        const struct track *track;
-        const struct subscription *subscription;
-        DL_FOREACH(p->tracks, track)
-        {
-            weight++;
-        }
-        DL_FOREACH(p->subscriptions, subscription)
-        {
-            weight++;
-        }
-    }
-    return weight;
 }
 
 uint64_t room_transport(const struct room *room, const char *identity)
@@ -189,7 +163,7 @@ static void fill_server_info(const struct participant *p, Livekit__ServerInfo *i
     info->version = ROOM_SERVER_VERSION;
     info->protocol = ROOM_PROTOCOL;
     info->region = p->region;
-    info->node_id = (char *)p->room->node;
+    info->node_id = p->host->node;
     info->debug_info = "Spillway " SPILLWAY_VERSION;
 }
 
@@ -447,7 +421,7 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
                         was_active ? "participant_left" : "participant_connection_aborted", fx);
     channel_rpc_forget(room, p->identity, fx);
     if (p->session.transport != 0) {
-        spec_remove_transport(room, p->session.transport);
+        spec_remove_transport(p);
         effect_front_close(fx, p->session.transport);
     }
     participant_free(p);
@@ -503,7 +477,7 @@ void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason rea
     {
         room_leave(room, now_us, p, reason, LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
     }
-    spec_drop(room, fx);
+    host_flush(room, fx);
     if (room->begun) {
         webhook_room(room, now_us, "room_finished", fx);
     }
@@ -543,6 +517,7 @@ int64_t room_deadline(const struct room *room)
     }
     int64_t at = MIN(empty_deadline(room), speakers_deadline(room));
     at = MIN(at, room->wants_at_us);
+    at = MIN(at, room->cascade_at_us);
     at = MIN(at, room->participants == NULL ? TIME_NEVER : room->quality_at_us);
     if (room->info_dirty) {
         at = MIN(at, room->info_at_us);
@@ -709,6 +684,8 @@ void room_flush(struct room *room, int64_t now_us, struct effects *fx)
     }
     wants_flush(room, now_us, fx);
     flush_info(room, now_us, fx);
+    host_flush(room, fx);
+    cascade_flush(room, now_us);
     spec_flush(room, fx);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         subscribe_flush(p, fx);

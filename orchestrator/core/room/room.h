@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One room: its participants, their tracks and subscriptions, and the RoomSpec its media node
+ * One room: its participants, their tracks and subscriptions, and the RoomSpecs its media nodes
  * should have. Every decision about a room is made here, by its owner, single-threaded.
  *
  * Inputs take now_us and append what is to be done to an effects queue. The parent calls room_flush
@@ -26,6 +26,7 @@
 #define ROOM_SERVER_VERSION   "1.13.5" /* the LiveKit server whose feature set clients may expect */
 #define ROOM_PENDING_MAX      20       /* add_track requests not yet in an offer, per participant */
 #define ROOM_TRACKS_MAX       64       /* per participant; a node refuses a spec with more, whole */
+#define ROOM_NODES_MAX        256      /* media nodes a room may be on */
 #define ROOM_DATA_TRACKS_MAX  64       /* per participant */
 #define ROOM_ATTRIBUTES_BYTES (64 * 1024)
 #define ROOM_METADATA_BYTES   (512 * 1024)
@@ -53,6 +54,8 @@ struct room_config {
     uint32_t empty_timeout_s;     /* a room nobody joined; LiveKit: 300 */
     uint32_t departure_timeout_s; /* after the last one left; LiveKit: 20 */
     int64_t wall_offset_us;       /* now_us + this = microseconds since 1970 */
+    struct bytes cluster_secret;  /* trunk keys come of it, 32 bytes or more */
+    uint32_t loudest;             /* audio tracks that flow between two nodes at a time, 0: all */
 };
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -63,10 +66,10 @@ void room_free(struct room *room);
 
 const char *room_name(const struct room *room);
 const char *room_sid(const struct room *room);
-const char *room_node(const struct room *room); /* "" while it has none */
 uint64_t room_epoch(const struct room *room);
 size_t room_participant_count(const struct room *room);
-uint32_t room_weight(const struct room *room); /* published and subscribed tracks */
+/* Published and subscribed tracks of the people on that node; NULL: of all. */
+uint32_t room_weight(const struct room *room, const char *node);
 
 /* Applies what a CreateRoom request or a token's roomConfig says; zero fields change nothing. */
 struct room_settings {
@@ -80,16 +83,38 @@ void room_configure(struct room *room, const struct room_settings *settings);
 /* Once it is configured: webhook room_started. Does nothing from the second time on. */
 void room_begin(struct room *room, int64_t now_us, struct effects *fx);
 
-/* Places the room on a node, or moves it there: keys and sessions go to the new node with fresh
- * SSRCs, clients get its candidates, the old node goes silent (architecture.md §6.4). */
-void room_place(struct room *room, int64_t now_us, const Spillway__Control__Register *node,
-                struct effects *fx);
+/* ---- Media nodes ---------------------------------------------------------------------------
+ * Each participant is on one node, which comes with its join; a room is on the nodes of its
+ * participants. A node nobody is on any more is dropped. */
+
+size_t room_node_count(const struct room *room);
+const char *room_node_at(const struct room *room, size_t index); /* in the order of coming */
+bool room_on_node(const struct room *room, const char *node);
+/* NULL: no such participant. */
+const char *room_node_of(const struct room *room, const char *identity);
+size_t room_node_people(const struct room *room, const char *node);
+
+/* Says to the hint store where the room is, as every change of it does. */
+void room_store(const struct room *room, struct effects *fx);
+
+/* Moves one participant: its keys and session go to the new node with fresh SSRCs, the client gets
+ * the node's candidates, the old node goes silent (architecture.md §6.4). ERR_NOT_FOUND. */
+MUST_CHECK int room_move(struct room *room, int64_t now_us, const char *identity,
+                         const Spillway__Control__Register *node, struct effects *fx);
+
+/* Moves everybody who is on a node. */
+void room_evacuate(struct room *room, int64_t now_us, const char *from,
+                   const Spillway__Control__Register *to, struct effects *fx);
 
 /* A spec on its way to the node was lost: it goes out whole. */
-void room_respec(struct room *room);
+void room_respec(struct room *room, const char *node);
+/* A spec found no place in the node's queue. Once there is some, room_resend() has it go out whole;
+ * false: none was lost. */
+void room_unsent(struct room *room, const char *node);
+bool room_resend(struct room *room, const char *node);
 /* The node has nothing of the room any more: it goes out whole, with fresh SSRCs as to any new
  * holder (architecture.md §2.3). */
-void room_forgotten(struct room *room);
+void room_forgotten(struct room *room, const char *node);
 
 void room_expire(struct room *room, int64_t now_us, struct effects *fx);
 int64_t room_deadline(const struct room *room);
@@ -117,7 +142,8 @@ struct room_join {
     const char *region;        /* the client's */
     const struct token *token; /* verified, with roomJoin for this room */
     const Livekit__JoinRequest *request;
-    const char *address; /* the client's, for ClientInfo */
+    const char *address;                     /* the client's, for ClientInfo */
+    const Spillway__Control__Register *node; /* where its media go; of no use to a resume */
 };
 
 /* 0: join is in fx. Otherwise nothing changed: ERR_FULL (max_participants), ERR_DENIED (metadata
@@ -167,9 +193,10 @@ void room_channel_message(struct room *room, int64_t now_us, uint64_t transport,
 
 /* ---- Node ---------------------------------------------------------------------------------- */
 
-void room_node_event(struct room *room, int64_t now_us, const Spillway__Control__Event *event,
-                     struct effects *fx);
-void room_spec_acked(struct room *room, const Spillway__Control__SpecAck *ack);
+/* Of a node the room is on. */
+void room_node_event(struct room *room, int64_t now_us, const char *node,
+                     const Spillway__Control__Event *event, struct effects *fx);
+void room_spec_acked(struct room *room, const char *node, const Spillway__Control__SpecAck *ack);
 
 /* ---- Server API ---------------------------------------------------------------------------- */
 

@@ -115,6 +115,7 @@ static void release_line(struct subscription *subscription)
         p->renegotiate = true;
     }
     spec_withdraw(subscription);
+    cascade_changed(subscription->track);
 }
 
 void subscribe_add(struct participant *p, struct track *track)
@@ -133,6 +134,8 @@ void subscribe_add(struct participant *p, struct track *track)
     subscription->quality = LIVEKIT__VIDEO_QUALITY__HIGH;
     DL_APPEND(p->subscriptions, subscription);
     wants_begin(subscription);
+    DL_APPEND2(track->subscriptions, subscription, track_prev, track_next);
+    cascade_changed(track);
     if (!subscription->allowed) {
         p->tell = true;
         return;
@@ -146,6 +149,7 @@ void subscribe_remove(struct subscription *subscription)
     release_line(subscription);
     wants_end(subscription);
     DL_DELETE(subscription->subscriber->subscriptions, subscription);
+    DL_DELETE2(subscription->track->subscriptions, subscription, track_prev, track_next);
     free(subscription);
 }
 
@@ -178,12 +182,8 @@ void subscribe_everybody(struct track *track)
 
 void subscribe_end(struct track *track)
 {
-    struct participant *p;
-    for (p = track->publisher->room->participants; p != NULL; p = p->hh.next) {
-        struct subscription *subscription = subscribe_find(p, track);
-        if (subscription != NULL) {
-            subscribe_remove(subscription);
-        }
+    while (track->subscriptions != NULL) {
+        subscribe_remove(track->subscriptions);
     }
 }
 
@@ -249,6 +249,7 @@ void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSetting
         subscription->fps = settings->fps;
         spec_subscription_changed(subscription);
         wants_changed(subscription);
+        cascade_changed(track);
     }
 }
 
@@ -261,6 +262,7 @@ void subscribe_disable(struct participant *p, const char *track_sid)
         subscription->disabled = true;
         spec_subscription_changed(subscription);
         wants_changed(subscription);
+        cascade_changed(track);
     }
 }
 
@@ -280,6 +282,7 @@ void subscribe_permission(struct participant *p, const Livekit__SubscriptionPerm
             }
             subscription->allowed = allowed;
             wants_changed(subscription);
+            cascade_changed(subscription->track);
             other->tell = true;
             if (allowed) {
                 other->renegotiate = true;

@@ -49,6 +49,7 @@ struct server {
     uint64_t number;  /* of this front, see effect.h */
     char fingerprint[SERVER_FINGERPRINT_MAX];
     struct random_source random;
+    uint8_t cluster_secret[32]; /* where the settings have none */
     struct token_key *keys;
     struct orch *orch;
     struct front *front;

@@ -46,8 +46,8 @@ static void add_core(struct list *list, const struct orch *orch)
         add(list, PROBES_COUNTER, "expelled_total", faults[i], (double)stats.expelled[i],
             "Clients expelled for signalling that breaks the protocol.");
     }
-    add(list, PROBES_COUNTER, "room_moves_total", NULL, (double)stats.moves,
-        "Rooms moved to another node.");
+    add(list, PROBES_COUNTER, "participant_moves_total", NULL, (double)stats.moves,
+        "Participants moved to another node.");
     add(list, PROBES_COUNTER, "nodes_lost_total", NULL, (double)stats.nodes_lost,
         "Media nodes judged dead.");
     for (size_t i = 0; i < ORCH_NODE_REFUSED_COUNT; i++) {

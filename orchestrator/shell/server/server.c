@@ -244,6 +244,13 @@ static void open_core(struct server *server)
     for (size_t i = 0; i < list->count; i++) {
         distances[i] = (struct orch_distance){items[i].from, items[i].to, (uint32_t)items[i].ms};
     }
+    struct bytes secret = {(const uint8_t *)settings->cluster_secret,
+                           strlen(settings->cluster_secret)};
+    if (secret.len == 0) {
+        server->random.fill(server->random.arg, server->cluster_secret,
+                            sizeof(server->cluster_secret));
+        secret = (struct bytes){server->cluster_secret, sizeof(server->cluster_secret)};
+    }
     server->orch = orch_new(
         &(struct orch_config){
             .id = server->id,
@@ -262,6 +269,7 @@ static void open_core(struct server *server)
             .room_joins_per_s = (uint32_t)settings->placement.room_joins_per_s,
             .distances = distances,
             .distance_count = list->count,
+            .cluster_secret = secret,
         },
         server_now(), wall_us());
     free(distances);

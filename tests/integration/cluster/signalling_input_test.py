@@ -253,7 +253,8 @@ class Messages(Case):
         self.assertEqual(answer["pongResp"]["lastPingTimestamp"], "7")
         self.p.ws.send(TEXT, json.dumps({"offer": {"type": "offer", "sdp": offer_sdp(), "id": 5},
                                          "someNewMember": {"a": [1]}}))
-        answer = json.loads(self.p.ws.receive()[1])
+        while "answer" not in answer:
+            answer = json.loads(self.p.ws.receive()[1])
         self.assertEqual((answer["answer"]["type"], answer["answer"]["id"]), ("answer", 5))
 
     def test_bad_json(self):

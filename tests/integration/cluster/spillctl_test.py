@@ -23,11 +23,11 @@ NODE = {"id": TEXT, "name": TEXT, "region": TEXT, "zone": TEXT, "version": TEXT,
         "transports": NUMBER, "tracks": NUMBER, "subscriptions": NUMBER, "cpu_ratio": NUMBER,
         "loop_lag_us": NUMBER, "bps_in": NUMBER, "bps_out": NUMBER, "registered_at": TIME,
         "heard_at": TIME}
-ROOM = {"name": TEXT, "sid": TEXT, "node": TEXT, "node_name": TEXT, "epoch": NUMBER,
-        "participants": NUMBER, "publishers": NUMBER, "weight": NUMBER, "max_participants": NUMBER,
-        "metadata": TEXT, "created_at": TIME}
-PARTICIPANT = {"identity": TEXT, "sid": TEXT, "name": TEXT, "state": TEXT, "hidden": FLAG,
-               "metadata": TEXT, "joined_at": TIME, "tracks": LIST}
+ROOM = {"name": TEXT, "sid": TEXT, "node": TEXT, "node_name": TEXT, "nodes": LIST,
+        "epoch": NUMBER, "participants": NUMBER, "publishers": NUMBER, "weight": NUMBER,
+        "max_participants": NUMBER, "metadata": TEXT, "created_at": TIME}
+PARTICIPANT = {"identity": TEXT, "sid": TEXT, "node": TEXT, "node_name": TEXT, "name": TEXT,
+               "state": TEXT, "hidden": FLAG, "metadata": TEXT, "joined_at": TIME, "tracks": LIST}
 TRACK = {"sid": TEXT, "name": TEXT, "kind": TEXT, "source": TEXT, "mime_type": TEXT, "muted": FLAG,
          "width": NUMBER, "height": NUMBER}
 
@@ -170,9 +170,27 @@ class Move(Case):
         self.assertEqual(len({s.getpeername() for s in p.connections}), 3,
                          "never the same port twice")
         answer = self.json("move", "--room", "moving", "--to", other)
-        self.assertEqual(list(answer), ["room", "from", "to"])
+        self.assertEqual(list(answer), ["room", "from", "to", "participants"])
+        self.assertEqual(answer["participants"], 1)
         self.assertEqual(answer["room"], "moving")
         self.run_it("move", "--room", "moving", "--to", other, exit_code=REFUSED)
+
+    def test_one_of_two(self):
+        one, two = self.join("parting", "one"), self.join("parting", "two")
+        before = self.json("describe", "room", "parting")
+        self.assertEqual([node["participants"] for node in before["nodes"]], [2])
+        other = ({"node-1", "node-2"} - {before["node_name"]}).pop()
+        self.run_it("move", "two", "--room", "parting", "--to", other)
+        now = self.json("describe", "room", "parting")
+        self.assertEqual({node["name"]: node["participants"] for node in now["nodes"]},
+                         {before["node_name"]: 1, other: 1})
+        self.assertEqual(self.json("describe", "participant", "two", "--room", "parting")
+                         ["node_name"], other)
+        program = next(node for node in cluster.nodes if node.name == other)
+        self.assertLessEqual(two.take_candidates(), set(program.ports))
+        two.connect()
+        self.run_it("move", "two", "--room", "parting", "--to", other, exit_code=REFUSED)
+        self.run_it("move", "three", "--room", "parting", "--to", other, exit_code=NOT_FOUND)
 
 
 class Exits(Case):

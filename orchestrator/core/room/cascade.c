@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How tracks get from node to node. A track is copied to every host where somebody subscribed to
+ * it and to those on the way (topology/), over one edge into each. Of video an edge carries the
+ * layers that somebody behind it wants. Both follow from what is so now, as the difference to what
+ * was so before: nothing here is told to do anything.
+ *
+ * An edge that is replaced by another into the same host stays a moment beside it, so that nothing
+ * is lost in between; what comes twice is taken once there (control.proto, Upstream).
+ */
+#include "orchestrator/core/room/private.h"
+
+#include <stdlib.h>
+
+#define LOWER_US   TIME_MS(1500) /* an unwanted layer flows on: people scroll to and fro */
+#define OVERLAP_US TIME_S(1)     /* of an edge and the one that replaces it */
+
+void cascade_changed(struct track *track)
+{
+    track->routes_dirty = true;
+    track->publisher->room->routes_dirty = true;
+}
+
+void cascade_changed_all(struct room *room)
+{
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        struct track *track;
+        DL_FOREACH(p->tracks, track)
+        {
+            cascade_changed(track);
+        }
+    }
+}
+
+struct copy *cascade_copy(const struct track *track, const struct host *host)
+{
+    struct copy *copy;
+    DL_FOREACH(track->copies, copy)
+    {
+        if (copy->host == host) {
+            return copy;
+        }
+    }
+    return NULL;
+}
+
+/* ---- What there should be ------------------------------------------------------------------ */
+
+/* Of one track, by the place of the host. */
+struct routes {
+    const struct topology *topology;
+    struct host **hosts;
+    size_t root;                         /* TOPOLOGY_NONE: nowhere */
+    bool needed[TOPOLOGY_NODES_MAX];     /* a copy belongs there */
+    uint32_t layers[TOPOLOGY_NODES_MAX]; /* wanted there and behind it */
+};
+
+static uint32_t layers_wanted(const struct subscription *subscription)
+{
+    if (subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF) {
+        return 0;
+    }
+    return 1u << subscribe_spatial_max(subscription);
+}
+
+static void need(struct routes *routes, const struct subscription *subscription)
+{
+    const struct host *host = subscription->subscriber->host;
+    if (!subscription->allowed || subscription->refused) {
+        return;
+    }
+    uint32_t layers = layers_wanted(subscription);
+    for (size_t at = host->place; at != TOPOLOGY_NONE;
+         at = topology_parent(routes->topology, routes->root, at)) {
+        routes->needed[at] = true;
+        routes->layers[at] |= layers;
+    }
+}
+
+static void find_routes(struct routes *routes, const struct track *track)
+{
+    routes->root = track->published ? track->publisher->host->place : TOPOLOGY_NONE;
+    memset(routes->needed, 0, sizeof(routes->needed));
+    memset(routes->layers, 0, sizeof(routes->layers));
+    if (!track->published) {
+        return;
+    }
+    routes->needed[routes->root] = true;
+    const struct subscription *subscription;
+    DL_FOREACH2(track->subscriptions, subscription, track_next)
+    {
+        need(routes, subscription);
+    }
+}
+
+/* ---- Edges --------------------------------------------------------------------------------- */
+
+static void remove_edge(struct track *track, struct edge *edge)
+{
+    struct copy *far = cascade_copy(track, edge->to);
+    spec_remove_edge(edge);
+    if (far != NULL) { /* one upstream less */
+        spec_copy_changed(far);
+    }
+    DL_DELETE(track->edges, edge);
+    free(edge);
+}
+
+static struct edge *find_edge(const struct track *track, const struct host *from,
+                              const struct host *to, bool backup)
+{
+    struct edge *edge;
+    DL_FOREACH(track->edges, edge)
+    {
+        if (edge->from == from && edge->to == to && edge->backup == backup) {
+            return edge;
+        }
+    }
+    return NULL;
+}
+
+static struct edge *add_edge(struct track *track, struct host *from, struct host *to, bool backup)
+{
+    struct room *room = track->publisher->room;
+    struct edge *edge = mem_alloc(sizeof(*edge));
+    *edge = (struct edge){.id = ++room->last_edge,
+                          .track = track,
+                          .from = from,
+                          .to = to,
+                          .backup = backup,
+                          .lower_at_us = TIME_NEVER,
+                          .gone_at_us = TIME_NEVER};
+    for (size_t i = 0; i < MAX(track->layer_count, 1); i++) {
+        edge->ssrcs[i] = spec_fresh_ssrc(room);
+    }
+    DL_APPEND(track->edges, edge);
+    spec_edge_changed(edge);
+    spec_copy_changed(cascade_copy(track, to));
+    return edge;
+}
+
+/* Up at once, down later: a want that comes back in time costs no key frame. */
+static void want(struct edge *edge, uint32_t layers, int64_t now_us)
+{
+    edge->wanted = layers;
+    if ((edge->layers | layers) != edge->layers) {
+        edge->layers |= layers;
+        spec_edge_changed(edge);
+    }
+    if (edge->layers == layers) {
+        edge->lower_at_us = TIME_NEVER;
+    } else if (edge->lower_at_us == TIME_NEVER) {
+        edge->lower_at_us = now_us + LOWER_US;
+    }
+}
+
+static bool is_wanted(const struct routes *routes, const struct edge *edge)
+{
+    size_t to = edge->to->place;
+    if (routes->root == TOPOLOGY_NONE || !routes->needed[to]) {
+        return false;
+    }
+    size_t from = edge->backup ? topology_backup(routes->topology, routes->root, to)
+                               : topology_parent(routes->topology, routes->root, to);
+    return from == edge->from->place;
+}
+
+/* One that another replaces lives on for a moment, if its source does. */
+static void retire_edges(struct track *track, const struct routes *routes, int64_t now_us)
+{
+    struct edge *edge, *next;
+    DL_FOREACH_SAFE(track->edges, edge, next)
+    {
+        if (is_wanted(routes, edge)) {
+            edge->gone_at_us = TIME_NEVER;
+        } else if (edge->backup || routes->root == TOPOLOGY_NONE ||
+                   !routes->needed[edge->from->place] || !routes->needed[edge->to->place] ||
+                   edge->to->place == routes->root) {
+            remove_edge(track, edge);
+        } else if (edge->gone_at_us == TIME_NEVER) {
+            edge->gone_at_us = now_us + OVERLAP_US;
+        }
+    }
+}
+
+static void ensure_edge(struct track *track, const struct routes *routes, size_t from, size_t to,
+                        bool backup, int64_t now_us)
+{
+    if (from == TOPOLOGY_NONE) {
+        return;
+    }
+    struct host *source = routes->hosts[from], *goal = routes->hosts[to];
+    struct edge *edge = find_edge(track, source, goal, backup);
+    if (edge == NULL) {
+        edge = add_edge(track, source, goal, backup);
+    }
+    want(edge, routes->layers[to], now_us);
+}
+
+/* ---- Copies -------------------------------------------------------------------------------- */
+
+static void remove_copy(struct track *track, struct copy *copy)
+{
+    spec_remove_copy(track, copy);
+    DL_DELETE(track->copies, copy);
+    free(copy);
+}
+
+static void add_copy(struct track *track, struct host *host, bool root)
+{
+    struct copy *copy = mem_alloc(sizeof(*copy));
+    *copy = (struct copy){.track = track, .host = host, .root = root};
+    DL_APPEND(track->copies, copy);
+    spec_copy_changed(copy);
+    struct subscription *subscription;
+    DL_FOREACH2(track->subscriptions, subscription, track_next)
+    {
+        if (subscription->subscriber->host == host) {
+            spec_subscription_changed(subscription);
+        }
+    }
+}
+
+static void route(struct track *track, struct routes *routes, int64_t now_us)
+{
+    find_routes(routes, track);
+    retire_edges(track, routes, now_us);
+    struct copy *copy, *next;
+    DL_FOREACH_SAFE(track->copies, copy, next)
+    {
+        bool root = copy->host->place == routes->root;
+        if (!routes->needed[copy->host->place]) {
+            remove_copy(track, copy);
+        } else if (copy->root != root) { /* the publisher has come here, or has left */
+            copy->root = root;
+            spec_copy_changed(copy);
+        }
+    }
+    for (size_t i = 0; i < routes->topology->count; i++) {
+        if (routes->needed[i] && cascade_copy(track, routes->hosts[i]) == NULL) {
+            add_copy(track, routes->hosts[i], i == routes->root);
+        }
+    }
+    for (size_t i = 0; i < routes->topology->count; i++) {
+        if (routes->needed[i]) {
+            ensure_edge(track, routes, topology_parent(routes->topology, routes->root, i), i, false,
+                        now_us);
+            ensure_edge(track, routes, topology_backup(routes->topology, routes->root, i), i, true,
+                        now_us);
+        }
+    }
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
+static int64_t expire_edges(struct track *track, int64_t now_us)
+{
+    int64_t at = TIME_NEVER;
+    struct edge *edge, *next;
+    DL_FOREACH_SAFE(track->edges, edge, next)
+    {
+        if (edge->gone_at_us <= now_us) {
+            remove_edge(track, edge);
+            continue;
+        }
+        if (edge->lower_at_us <= now_us) {
+            edge->lower_at_us = TIME_NEVER;
+            edge->layers = edge->wanted;
+            spec_edge_changed(edge);
+        }
+        at = MIN(at, MIN(edge->gone_at_us, edge->lower_at_us));
+    }
+    return at;
+}
+
+/* Trunk keys are an hour's: in the next one every host hears of new ones. */
+static int64_t renew_keys(struct room *room, int64_t now_us)
+{
+    int64_t wall_s = (now_us + room->config->wall_offset_us) / TIME_S(1);
+    uint32_t generation = topology_generation(wall_s);
+    if (generation != room->generation) {
+        room->generation = generation;
+        struct track *track; /* every copy and edge is sent again, with its trunks */
+        for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+            DL_FOREACH(p->tracks, track)
+            {
+                struct edge *edge;
+                spec_track_changed(track);
+                DL_FOREACH(track->edges, edge)
+                {
+                    spec_edge_changed(edge);
+                }
+            }
+        }
+    }
+    return TIME_S((int64_t)(generation + 1) * TOPOLOGY_KEY_LIFE_S) - room->config->wall_offset_us;
+}
+
+void cascade_flush(struct room *room, int64_t now_us)
+{
+    bool spans = room->host_count > 1;
+    if (!room->routes_dirty && now_us < room->cascade_at_us) {
+        return;
+    }
+    int64_t at = spans ? renew_keys(room, now_us) : TIME_NEVER;
+    room->routes_dirty = false;
+
+    struct arena arena = {0};
+    struct topology topology;
+    const char **regions = arena_array(&arena, room->host_count, sizeof(*regions));
+    struct routes routes = {.topology = &topology,
+                            .hosts = arena_array(&arena, room->host_count, sizeof(*routes.hosts))};
+    struct host *host;
+    DL_FOREACH(room->hosts, host)
+    {
+        regions[host->place] = host->info->region;
+        routes.hosts[host->place] = host;
+    }
+    topology_build(&topology, regions, room->host_count);
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        struct track *track;
+        DL_FOREACH(p->tracks, track)
+        {
+            if (track->routes_dirty) {
+                track->routes_dirty = false;
+                route(track, &routes, now_us);
+            }
+            at = MIN(at, expire_edges(track, now_us));
+        }
+    }
+    room->cascade_at_us = at;
+    arena_fini(&arena);
+}
+
+void cascade_leave_host(struct room *room, struct host *host)
+{
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        struct track *track;
+        DL_FOREACH(p->tracks, track)
+        {
+            struct edge *edge, *next;
+            DL_FOREACH_SAFE(track->edges, edge, next)
+            {
+                if (edge->from == host || edge->to == host) {
+                    remove_edge(track, edge);
+                }
+            }
+            struct copy *copy = cascade_copy(track, host);
+            if (copy != NULL) {
+                remove_copy(track, copy);
+            }
+        }
+    }
+}
+
+void cascade_forget(struct track *track)
+{
+    while (track->edges != NULL) {
+        remove_edge(track, track->edges);
+    }
+    while (track->copies != NULL) {
+        remove_copy(track, track->copies);
+    }
+}

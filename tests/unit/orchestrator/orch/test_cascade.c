@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: a room whose people are on several nodes is told to each of them so that every track gets
+ * to everybody who watches it, once to each node, in the layers that are watched there.
+ */
+#include "tests/lib/orch_world.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define MICROPHONE "bdff7259-4fed-4deb-bf36-e87d9a3f493c" /* of chromium-publish.offer */
+#define CAMERA     "b43b7cab-1f6a-433c-9307-80364c14926b"
+
+static void add_node(struct world *world, const char *id, const char *region)
+{
+    world->node_region = region;
+    world_node(world, id);
+}
+
+static void join(struct world *world, uint64_t conn, const char *identity, const char *region)
+{
+    world->region = region;
+    world_join(world, conn,
+               &(struct world_join){
+                   .room = "lobby", .identity = identity, .offer_file = "chromium-join.offer"});
+}
+
+/* alice publishes in eu, bob watches in us. */
+static void meeting(struct world *world)
+{
+    world_init(world);
+    add_node(world, "ND_a", "eu");
+    add_node(world, "ND_b", "us");
+    join(world, 1, "alice", "eu");
+    world_add_track(world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_add_track(world, 1, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    world_connected(world, 1);
+    world_offer(world, 1, "chromium-publish.offer", 2);
+    join(world, 2, "bob", "us");
+}
+
+static void move(struct world *world, const char *identity, const char *node)
+{
+    char json[128];
+    snprintf(json, sizeof(json), "{\"participant\": \"%s\", \"to\": \"%s\"}", identity, node);
+    world_admin(world, "POST", "/admin/v1/rooms/lobby/move", json);
+}
+
+static void watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality)
+{
+    char *sids[] = {world->last_sid};
+    Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
+    settings.track_sids = sids;
+    settings.n_track_sids = 1;
+    settings.quality = quality;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING;
+    request.track_setting = &settings;
+    world_signal(world, conn, &request);
+}
+
+static void nodes_live(struct world *world, uint64_t sequence)
+{
+    world_heartbeat(world, "ND_a", sequence);
+    world_heartbeat(world, "ND_b", sequence);
+    world_story(world);
+}
+
+/* Goal: each region has its node, and each track one edge between them, in the layers watched. */
+static void two_regions(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "node ND_a < spec v4 base=3 t=0 k=2 s=0 -t=0 -k=0 -s=0\n"
+                                  "node ND_a < track 1 to ND_b layers=1\n"
+                                  "node ND_a < track 2 to ND_b layers=4\n"
+                                  "node ND_b < spec v5 base=0 t=1 k=2 s=2 -t=0 -k=0 -s=0\n"
+                                  "node ND_b < track 1 from ND_a\n"
+                                  "node ND_b < track 2 from ND_a\n"));
+    world_fini(&world);
+}
+
+/* Goal: both ends of an edge are told the same: SSRCs, the addresses of the trunk, and its keys the
+ * other way round. */
+static void ends_agree(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    const Spillway__Control__RoomSpec *there = world.spec_before, *here = world.last_spec;
+    assert_int_equal(here->n_trunks, 1);
+    assert_int_equal(there->n_trunks, 1);
+    const Spillway__Control__Trunk *near = here->trunks[0], *far = there->trunks[0];
+    assert_string_equal(near->node, "ND_a");
+    assert_string_equal(far->node, "ND_b");
+    assert_int_equal(near->generation, far->generation);
+    assert_int_equal(near->keys->client_key.len, 28);
+    assert_memory_equal(near->keys->client_key.data, far->keys->server_key.data, 28);
+    assert_memory_equal(near->keys->server_key.data, far->keys->client_key.data, 28);
+    assert_memory_not_equal(near->keys->server_key.data, near->keys->client_key.data, 28);
+    assert_int_equal(near->remote->port, far->local->port);
+    assert_int_equal(there->n_edges, 2);
+    assert_int_equal(here->n_tracks, 2);
+    for (size_t i = 0; i < here->n_tracks; i++) {
+        const Spillway__Control__Upstream *upstream = here->tracks[i]->upstreams[0];
+        assert_int_equal(here->tracks[i]->transport, 0);
+        assert_int_equal(upstream->n_ssrcs, here->tracks[i]->n_layers);
+        assert_memory_equal(upstream->ssrcs, there->edges[i]->ssrcs, 4 * upstream->n_ssrcs);
+    }
+    world_fini(&world);
+}
+
+/* Goal: more is wanted at once, less after a moment in which the old want does not come back. */
+static void layers_follow_the_watchers(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    world_story(&world);
+    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
+    assert_non_null(strstr(world_story(&world), "node ND_a < track 2 to ND_b layers=5\n"));
+    world_advance(&world, TIME_MS(1000));
+    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__HIGH);
+    world_advance(&world, TIME_MS(1900));
+    nodes_live(&world, 1);
+    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
+    world_advance(&world, TIME_MS(1999));
+    assert_non_null(strstr(world_story(&world), "node ND_a < track 2 to ND_b layers=1\n"));
+    nodes_live(&world, 2);
+    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
+    world_advance(&world, TIME_MS(1999));
+    assert_non_null(strstr(world_story(&world), "node ND_a < track 2 to ND_b layers=0\n"));
+    world_fini(&world);
+}
+
+/* Goal: a second node of a region gets its media from the region's first, with the way round it
+ * told beforehand; nothing crosses between regions a second time. */
+static void hub_and_leaf(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    add_node(&world, "ND_c", "us");
+    join(&world, 3, "carol", "us");
+    world_story(&world);
+    move(&world, "carol", "ND_c");
+    assert_string_equal(world_story(&world),
+                        "front T3 route ND_c\n"
+                        "conn 3 < trickle udp\n"
+                        "conn 3 < trickle tcp\n"
+                        "reply 1 200\n"
+                        "node ND_a < spec v7 base=4 t=0 k=0 s=0 -t=0 -k=0 -s=0\n"
+                        "node ND_a < track 1 to ND_c layers=1 backup\n"
+                        "node ND_a < track 2 to ND_c layers=4 backup\n"
+                        "node ND_b < spec v8 base=6 t=0 k=0 s=0 -t=1 -k=0 -s=0\n"
+                        "node ND_b < track 1 to ND_c layers=1\n"
+                        "node ND_b < track 2 to ND_c layers=4\n"
+                        "node ND_c < spec v9 base=0 t=1 k=2 s=2 -t=0 -k=0 -s=0\n"
+                        "node ND_c < track 1 from ND_b\n"
+                        "node ND_c < track 1 from ND_a backup\n"
+                        "node ND_c < track 2 from ND_b\n"
+                        "node ND_c < track 2 from ND_a backup\n");
+    orch_disconnected(world.orch, world.now_us, 3); /* she never got as far as media: she is gone */
+    world_advance(&world, 0);
+    world_heartbeat(&world, "ND_b", 1);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "node ND_c < drop"));
+    assert_non_null(strstr(story, "node ND_b < edge"));
+    world_fini(&world);
+}
+
+/* Goal: a publisher that moves leaves its subscribers where they are: on its old node they get it
+ * over a trunk from then on, and the transport goes after the track has another origin. */
+static void publisher_moves_away(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    join(&world, 3, "dave", "eu");
+    world_story(&world);
+    move(&world, "alice", "ND_b");
+    const char *story = world_story(&world);
+    const char *relayed = strstr(story, "k=2 s=0 -t=0 -k=0 -s=0\nnode ND_a < track 1 from ND_b\n");
+    const char *removed = strstr(story, "t=0 k=0 s=0 -t=1 -k=0 -s=0\n");
+    assert_true(relayed != NULL && removed > relayed);
+    assert_non_null(strstr(story, "node ND_b < track 1 to ND_a layers=1\n"));
+    assert_null(strstr(story, "-k=2"));
+    world_fini(&world);
+}
+
+/* Goal: everybody on a node that dies goes to the one that is left, and no way leads there. */
+static void node_dies(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    world_story(&world);
+    orch_node_link_lost(world.orch, world.now_us, "ND_b");
+    world_advance(&world, 0);
+    world_heartbeat(&world, "ND_a", 1);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "front T2 route ND_a\n"));
+    assert_non_null(strstr(story, "node ND_a < edge 1 gone\nnode ND_a < edge 2 gone\n"));
+    assert_null(strstr(story, "to ND_b"));
+    world_fini(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_regions),
+        cmocka_unit_test(ends_agree),
+        cmocka_unit_test(layers_follow_the_watchers),
+        cmocka_unit_test(hub_and_leaf),
+        cmocka_unit_test(publisher_moves_away),
+        cmocka_unit_test(node_dies),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
