@@ -269,8 +269,8 @@ static bool choose_in_pool(struct choice *c, struct placement_answer *answer)
         node = held_below(c, c->limit_permille, &is_here);
         kept = node != NULL;
     }
-    bool higher = c->limit_permille > c->open_permille;
-    for (int level = REGISTRY_OPEN; node == NULL && higher && level <= (int)c->level_max; level++) {
+    bool anywhere = c->request->who == PLACEMENT_RECONNECT;
+    for (int level = REGISTRY_OPEN; node == NULL && anywhere && level < REGISTRY_OUT; level++) {
         node = draw(c, (enum registry_level)level, c->limit_permille);
     }
     if (node == NULL) {
@@ -283,13 +283,26 @@ static bool choose_in_pool(struct choice *c, struct placement_answer *answer)
     return true;
 }
 
+/* Whether a region may have somebody: for anybody but reconnects an OPEN node, or one of the
+ * room's.
+ */
 static bool has_takers(const struct choice *c, size_t region)
 {
-    size_t takers = 0;
-    for (int level = REGISTRY_OPEN; level <= (int)c->level_max; level++) {
-        takers += registry_region_size(c->registry, region, (enum registry_level)level);
+    const struct placement_request *request = c->request;
+    if (registry_region_size(c->registry, region, REGISTRY_OPEN) > 0) {
+        return true;
     }
-    return takers > 0;
+    if (request->who == PLACEMENT_RECONNECT) {
+        return registry_region_size(c->registry, region, REGISTRY_CROWDED) > 0 ||
+               registry_region_size(c->registry, region, REGISTRY_SHUT) > 0;
+    }
+    for (size_t i = 0; i < request->held_count; i++) {
+        const struct registry_node *node = registry_get(c->registry, request->held[i]);
+        if (node != NULL && registry_region_of(node) == region) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The asked region, or all of them; its distance needs no looking up. */
@@ -306,26 +319,32 @@ static void own_pool(struct choice *c)
     }
 }
 
-/* Of the others the nearest from this rank on. False: there is none. */
-static bool next_pool(struct choice *c, uint64_t rank_min)
+/* Of the others, by what rank_others() found, the nearest from this rank on. False: there is none.
+ */
+static bool next_pool(struct choice *c, const uint64_t *ranks, uint64_t rank_min)
 {
     struct pool *pool = &c->pool;
     pool->count = 0;
     for (size_t i = 0; i < registry_region_count(c->registry); i++) {
-        if (!has_takers(c, i)) {
+        if (ranks[i] < rank_min || (pool->count > 0 && ranks[i] > pool->rank)) {
             continue;
         }
-        uint64_t rank = rank_of(c->request, registry_region_name(c->registry, i));
-        if (rank < rank_min || (pool->count > 0 && rank > pool->rank)) {
-            continue;
-        }
-        if (pool->count > 0 && rank < pool->rank) {
+        if (pool->count > 0 && ranks[i] < pool->rank) {
             pool->count = 0;
         }
-        pool->rank = rank;
+        pool->rank = ranks[i];
         pool->regions[pool->count++] = i;
     }
     return pool->count > 0;
+}
+
+/* 0 for those that are out of the question. */
+static void rank_others(const struct choice *c, uint64_t *ranks)
+{
+    for (size_t i = 0; i < registry_region_count(c->registry); i++) {
+        const char *name = registry_region_name(c->registry, i);
+        ranks[i] = has_takers(c, i) ? rank_of(c->request, name) : 0;
+    }
 }
 
 /* ---- The whole ---- */
@@ -362,7 +381,9 @@ static int choose(struct choice *c, struct placement_answer *answer)
     if (c->pool.count > 0 && choose_in_pool(c, answer)) {
         return 0;
     }
-    for (uint64_t rank = 1; next_pool(c, rank); rank = c->pool.rank + 1) {
+    uint64_t ranks[REGISTRY_REGIONS_MAX];
+    rank_others(c, ranks);
+    for (uint64_t rank = 1; next_pool(c, ranks, rank); rank = c->pool.rank + 1) {
         if (choose_in_pool(c, answer)) {
             return 0;
         }
@@ -427,7 +448,7 @@ static enum placement_reason loser(const struct choice *c, const struct registry
                                    const struct placement_answer *answer)
 {
     if (answer->node == NULL) {
-        return PLACEMENT_NOT_SAMPLED;
+        return node->level == REGISTRY_OPEN ? PLACEMENT_NOT_SAMPLED : PLACEMENT_FULL;
     }
     uint64_t rank = rank_of(c->request, node->region);
     if (rank != c->pool.rank) {
@@ -452,7 +473,9 @@ int placement_explain(const struct placement_request *request, const struct regi
     int err = choose(&c, answer);
     for (size_t i = 0; i < registry_count(registry); i++) {
         const struct registry_node *node = registry_at(registry, i);
-        enum placement_reason reason = judge(&c, node, c.limit_permille);
+        bool may_go_on = request->who == PLACEMENT_RECONNECT || is_held(request, node);
+        enum placement_reason reason =
+            judge(&c, node, may_go_on ? c.limit_permille : c.open_permille);
         if (node == answer->node) {
             reasons[i] = answer->reason;
         } else {

@@ -12,8 +12,11 @@
  *     this region already its second node, before the first is full. Not the least filled of all:
  *     everybody who asks at once would be sent to it, since reports are stale (architecture.md
  *     §2.8);
- *  3. else, but not for a new room, a node that holds the room, then any other, as long as it is
- *     below the mark of who asks.
+ *  3. else a node that holds the room, as long as it is below the mark of who asks;
+ *  4. else, for a reconnect alone, any node that is.
+ *
+ * So nobody but reconnects opens a room on a node that is not OPEN: at saturation large rooms would
+ * else be scattered over every node that has a little left.
  *
  * The marks, in permille of a node's capacity with the weight added, and never below the one that
  * the registry has for new rooms (800 unless configured):

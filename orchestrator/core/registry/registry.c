@@ -22,7 +22,7 @@ struct row {
     uint32_t held;             /* promised and not reported yet */
     uint32_t expected;         /* to be carried in the end; 0: nobody said so */
     uint32_t carried;          /* of it, by the last load report after a confirmation */
-    uint32_t counted;          /* of the node's reserved: what held and expected make together */
+    uint64_t counted;          /* of the node's reserved: what held and expected make together */
     bool waits;                /* for a load report: is in entry->waiting */
     bool confirmed;            /* the next report counts what is held ... */
     uint32_t confirmed_weight; /* ... and then this is carried */
@@ -182,6 +182,11 @@ const char *registry_region_name(const struct registry *registry, size_t region)
     return registry->regions[region]->name;
 }
 
+size_t registry_region_of(const struct registry_node *node)
+{
+    return ((const struct entry *)node)->region->index; /* the entry's first member */
+}
+
 static size_t level_begin(const struct region *region, enum registry_level level)
 {
     return level == REGISTRY_OPEN ? 0 : region->ends[level - 1];
@@ -219,10 +224,11 @@ static struct row *find_row(const struct entry *entry, const char *room)
 static void recount(struct registry *registry, struct row *row)
 {
     struct registry_node *node = &row->entry->node;
-    uint32_t missing = row->expected > row->carried ? row->expected - row->carried : 0;
+    uint64_t promised = (uint64_t)row->held * MAX(registry->config.planners, 1);
+    uint64_t missing = row->expected > row->carried ? row->expected - row->carried : 0;
     assert(node->reserved >= row->counted);
     node->reserved -= row->counted;
-    row->counted = MAX(row->held, missing);
+    row->counted = MAX(promised, missing);
     node->reserved += row->counted;
     classify(registry, row->entry);
 }
@@ -325,7 +331,7 @@ int64_t registry_join_wait_us(const struct registry *registry, int64_t now_us,
 {
     const struct registry_config *config = &registry->config;
     int64_t wait = wait_us(node->joins_at_us, now_us, config->node_joins_per_s);
-    const struct entry *entry = (const struct entry *)node; /* its first member */
+    const struct entry *entry = (const struct entry *)node; /* the entry's first member */
     const struct row *row = room == NULL ? NULL : find_row(entry, room);
     if (row != NULL) {
         wait = MAX(wait, wait_us(row->joins_at_us, now_us, config->room_joins_per_s));
@@ -396,7 +402,7 @@ void registry_room_removed(struct registry *registry, const char *id, const char
 }
 
 bool registry_room_is_on(const struct registry *registry, const char *id, const char *room,
-                         uint32_t *reserved)
+                         uint64_t *reserved)
 {
     const struct row *row = find_row(find(registry, id), room);
     if (row != NULL) {

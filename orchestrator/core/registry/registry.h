@@ -110,6 +110,11 @@ struct registry_config {
     uint32_t open_permille;
     uint32_t join_permille;
     uint32_t usual_weight;
+    /* How many orchestrators place without seeing each other's reservations, this one included; 0
+     * is
+     * 1. Those a node attracts here it attracts there, so what is promised and not reported yet
+     * counts so many times. */
+    uint32_t planners;
     uint32_t node_joins_per_s; /* onto one node; 0: no limit */
     uint32_t room_joins_per_s; /* into one room on one node; 0: no limit */
 };
@@ -165,6 +170,7 @@ const char *registry_state_text(enum registry_state state);
 /* Those that have a node, gone ones included, in no particular order: index 0 .. count - 1. */
 size_t registry_region_count(const struct registry *registry);
 const char *registry_region_name(const struct registry *registry, size_t region);
+size_t registry_region_of(const struct registry_node *node);
 
 /* A region's nodes of one level: how many, and the i-th of them, in no particular order. */
 size_t registry_region_size(const struct registry *registry, size_t region,
@@ -197,7 +203,7 @@ void registry_room_removed(struct registry *registry, const char *id, const char
 /* Whether the node has the room, and the weight that is counted for it on top of the reported one.
  */
 bool registry_room_is_on(const struct registry *registry, const char *id, const char *room,
-                         uint32_t *reserved);
+                         uint64_t *reserved);
 
 /* How long until one more may join the room (NULL: a new one) on this node; 0: now. The rates are
  * token buckets, kept as the time at which they are full again (GCRA, ITU-T I.371). */

@@ -31,12 +31,30 @@ void row_room_key(char *out, size_t len, const char *name);
 /* ---- memory.c ----------------------------------------------------------------------------------
  */
 struct memory;
-struct memory *memory_new(void);
+struct memory *memory_new(const uv_loop_t *loop); /* borrowed, for its clock */
 void memory_free(struct memory *memory);
 void memory_room(struct memory *memory, const struct store_room *room);
 void memory_room_gone(struct memory *memory, const char *name);
 /* False if there is none. *out is borrowed until the next change. */
 bool memory_room_get(const struct memory *memory, const char *name, struct store_room *out);
+
+/* row: as made by row_of_node. */
+void memory_node(struct memory *memory, const char *id, const struct row *row);
+void memory_node_gone(struct memory *memory, const char *id);
+/* What place.lua does. */
+void memory_place(struct memory *memory, const char *owner, const struct store_place *place,
+                  struct store_placed *out);
+
+/* ---- place.c: the script on Redis ----
+ */
+struct redis;
+struct scripts;
+extern const char place_script[];                  /* place.lua, embedded */
+struct scripts *scripts_new(struct redis **redis); /* borrowed */
+void scripts_free(struct scripts *scripts);
+void scripts_load(struct scripts *scripts); /* connected, again perhaps */
+void scripts_place(struct scripts *scripts, const char *owner, const struct store_place *place,
+                   store_place_fn *callback, void *arg);
 
 /* ---- redis.c: one connection that is opened again and again -------------------------------------
  */

@@ -14,11 +14,13 @@ struct store {
     void *arg;
     struct redis *redis; /* one of both */
     struct memory *memory;
+    struct scripts *scripts; /* with redis */
 };
 
 static void on_up(void *arg)
 {
     struct store *store = arg;
+    scripts_load(store->scripts);
     if (store->on_up != NULL) {
         store->on_up(store->arg);
     }
@@ -31,13 +33,14 @@ struct store *store_new(const struct store_config *config)
     store->on_up = config->on_up;
     store->arg = config->arg;
     if (config->redis_host == NULL) {
-        store->memory = memory_new();
+        store->memory = memory_new(config->loop);
         store->stats.up = true;
         log_write(config->log, LOG_INFO,
                   "store_in_memory one orchestrator only, no redis is configured");
         return store;
     }
     store->stats.redis = true;
+    store->scripts = scripts_new(&store->redis);
     store->redis = redis_new(&(struct redis_config){.loop = config->loop,
                                                     .host = config->redis_host,
                                                     .port = config->redis_port,
@@ -52,6 +55,7 @@ void store_free(struct store *store)
 {
     if (store->redis != NULL) {
         redis_free(store->redis); /* answers every request that waits */
+        scripts_free(store->scripts);
     } else {
         memory_free(store->memory);
     }
@@ -84,6 +88,7 @@ void store_node(struct store *store, const char *id, const char *json)
         return;
     }
     if (store->memory != NULL) {
+        memory_node(store->memory, id, &row);
         row_fini(&row);
         return;
     }
@@ -98,6 +103,7 @@ void store_node(struct store *store, const char *id, const char *json)
 void store_node_gone(struct store *store, const char *id)
 {
     if (store->memory != NULL) {
+        memory_node_gone(store->memory, id);
         return;
     }
     char key[ROW_KEY_MAX];
@@ -188,6 +194,22 @@ void store_room_get(struct store *store, const char *name, store_room_fn *callba
     if (redis_send(store->redis, &row, on_room, lookup) != 0) {
         finish(lookup, ERR_IO, NULL);
     }
+}
+
+/* ---- Placing ---- */
+
+void store_place(struct store *store, const struct store_place *place, store_place_fn *callback,
+                 void *arg)
+{
+    assert(place->node_count > 0 && place->node_count <= STORE_CANDIDATES_MAX);
+    assert(place->hold_ms > 0 && place->epoch < (uint64_t)1 << 53);
+    if (store->memory == NULL) {
+        scripts_place(store->scripts, store->owner, place, callback, arg);
+        return;
+    }
+    struct store_placed placed;
+    memory_place(store->memory, store->owner, place, &placed);
+    callback(arg, 0, &placed);
 }
 
 const struct store_stats *store_stats(struct store *store)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The hint store: node load, and room -> (node, epoch), for other orchestrators and for tools. What
- * it holds can be rebuilt at any time, so every verb is fire and forget: nothing blocks, nothing
- * waits, and losing the store loses no room (architecture.md §2.7).
+ * it holds can be rebuilt at any time, so every verb but store_place() is fire and forget: nothing
+ * blocks, nothing waits, and losing the store loses no room (architecture.md §2.7).
  *
  * Two kinds behind one contract. With a Redis address the rows go there, pipelined, over one
  * connection that is opened again with back-off when it breaks; rows written meanwhile are dropped
@@ -10,8 +10,9 @@
  * an address they stay in this process, which is enough for a single orchestrator.
  *
  * In Redis: hash "spillway:node:<id>" with one field per load figure, hash "spillway:room:<name>"
- * with fields node, epoch and owner, set "spillway:nodes" of node ids. Both kinds of hash expire
- * when they are not written again (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
+ * with fields node, epoch, owner and request (who placed it last), set "spillway:nodes" of node
+ * ids; held, held_before and held_slot of a node are its reservations (place.lua). Both kinds
+ * expire when they are not written again (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
  */
 #ifndef ORCHESTRATOR_SHELL_STORE_STORE_H
 #define ORCHESTRATOR_SHELL_STORE_STORE_H
@@ -74,6 +75,52 @@ void store_room_gone(struct store *store, const char *name);
  * row (borrowed), ERR_NOT_FOUND, or ERR_IO when the store can not be asked. */
 typedef void store_room_fn(void *arg, int err, const struct store_room *row);
 void store_room_get(struct store *store, const char *name, store_room_fn *callback, void *arg);
+
+/* ---- Placing ----
+ * Several orchestrators place rooms at the same time, and each sees its own reservations only. So
+ * the one that decided locally (placement_choose) asks here with the node it chose and the others
+ * it drew, and goes where the answer says: one script on Redis compares what all of them reserved.
+ *
+ * How the orchestrator is to use it: for a new room, and for the first one of a region, never for a
+ * later join (its own view is good enough for those). Decide first, act on the answer. STALE: the
+ * room has a newer owner, forward the client there. FULL: choose again with these nodes excluded,
+ * once, then refuse. ERR_IO: Redis is away; go on with the local decision and registry_config's
+ * planners, which is what degraded mode is. A request that got no answer may be sent again with the
+ * same id: it does nothing twice. */
+
+#define STORE_CANDIDATES_MAX 8
+#define STORE_HOLD_MS        4000 /* load reports come once a second and replace what is held */
+
+enum store_place_status {
+    STORE_PLACED,
+    STORE_PLACED_BEFORE, /* by this very request: nothing was done again */
+    STORE_STALE,         /* a newer epoch holds the room, or another owner this one */
+    STORE_FULL,          /* no candidate takes it, or none has a row */
+};
+
+struct store_place {
+    const char *room;         /* name */
+    uint64_t epoch;           /* of the owner; below 2^53 */
+    const char *request;      /* any text that is new with each request */
+    uint32_t weight;          /* to be reserved */
+    uint32_t permille;        /* of a node's capacity that may be filled with it */
+    uint32_t hold_ms;         /* the reservation lasts once to twice so long; > 0 */
+    const char *const *nodes; /* candidates' ids */
+    size_t node_count;        /* 1 .. STORE_CANDIDATES_MAX */
+};
+
+struct store_placed { /* strings are borrowed for the call */
+    enum store_place_status status;
+    const char *node;  /* where the room is; "" if FULL */
+    const char *owner; /* whose it is */
+    uint64_t epoch;
+};
+
+/* callback runs exactly once, possibly before this returns: with err 0 and what came of it, or
+ * ERR_IO when the store can not be asked or the answer did not come; then it may have happened. */
+typedef void store_place_fn(void *arg, int err, const struct store_placed *placed);
+void store_place(struct store *store, const struct store_place *place, store_place_fn *callback,
+                 void *arg);
 
 const struct store_stats *store_stats(struct store *store);
 

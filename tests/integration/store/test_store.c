@@ -181,7 +181,7 @@ static void check_rows(struct store *store, struct seen *seen)
     assert_string_equal(ask("TTL spillway:node:ND_1"), "10");
     assert_string_equal(ask("SISMEMBER spillway:nodes ND_1"), "1");
     assert_int_equal(stats->pending, 0);
-    assert_int_equal(stats->written, 6);
+    assert_int_equal(stats->written, 7); /* with the script */
 
     store_node_gone(store, "ND_1");
     store_room_gone(store, "a room");
@@ -221,7 +221,7 @@ static void test_bad_rows_are_dropped(void **state)
     struct seen seen;
     server_start();
     struct store *store = open_store(&seen, socket_path, 0);
-    run_until(&seen.ups, 1);
+    run_until(&store_stats(store)->written, 1);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         store_node(store, "ND_1", bad[i]);
     }
@@ -251,7 +251,7 @@ static void test_outage(void **state)
     server_start();
     run_until(&seen.ups, 1);
     store_room(store, &(struct store_room){.name = "r", .node = "ND_1", .epoch = 1});
-    run_until(&stats->written, 2);
+    run_until(&stats->written, 3); /* with the script */
 
     store_room_get(store, "r", on_room, &seen);
     server_kill();
@@ -281,6 +281,7 @@ static void test_hung_redis(void **state)
     struct store *store = open_store(&seen, socket_path, 0);
     const struct store_stats *stats = store_stats(store);
     run_until(&seen.ups, 1);
+    run_until(&stats->written, 1); /* the script is loaded */
     kill(server, SIGSTOP);
     store_room_get(store, "r", on_room, &seen);
     for (size_t i = 0; i < STORE_PENDING_MAX; i++) {
@@ -341,6 +342,228 @@ static void test_memory(void **state)
     store_free(store);
 }
 
+/* ---- Placing: the same story on both kinds ----
+ */
+
+struct answer {
+    uint64_t answers;
+    int err;
+    enum store_place_status status;
+    char node[64];
+    char owner[64];
+    uint64_t epoch;
+};
+
+static void on_placed(void *arg, int err, const struct store_placed *placed)
+{
+    struct answer *answer = arg;
+    answer->answers++;
+    answer->err = err;
+    if (err == 0) {
+        answer->status = placed->status;
+        answer->epoch = placed->epoch;
+        snprintf(answer->node, sizeof(answer->node), "%s", placed->node);
+        snprintf(answer->owner, sizeof(answer->owner), "%s", placed->owner);
+    }
+}
+
+static const char *const nodes[] = {"ND_1", "ND_2"};
+
+static struct store_place place_of(const char *room, uint64_t epoch, const char *request,
+                                   uint32_t weight)
+{
+    return (struct store_place){.room = room,
+                                .epoch = epoch,
+                                .request = request,
+                                .weight = weight,
+                                .permille = 800,
+                                .hold_ms = STORE_HOLD_MS,
+                                .nodes = nodes,
+                                .node_count = ARRAY_LEN(nodes)};
+}
+
+static struct answer ask_place(struct store *store, const struct store_place *place)
+{
+    struct answer answer = {0};
+    store_place(store, place, on_placed, &answer);
+    run_until(&answer.answers, 1);
+    return answer;
+}
+
+static void check_placed(struct store *store, const char *room, uint64_t epoch, const char *request,
+                         uint32_t weight, const char *node)
+{
+    struct store_place place = place_of(room, epoch, request, weight);
+    struct answer answer = ask_place(store, &place);
+    assert_int_equal(answer.err, 0);
+    assert_int_equal(answer.status, node[0] == '\0' ? STORE_FULL : STORE_PLACED);
+    assert_string_equal(answer.node, node);
+    assert_int_equal(answer.epoch, epoch);
+    assert_string_equal(answer.owner, "OR_1");
+}
+
+static void check_placing(struct store *store)
+{
+    struct seen seen = {0};
+    check_placed(store, "a", 5, "q0", 10, ""); /* nobody knows these nodes */
+    store_node(store, "ND_1", "{\"weight\": 100, \"capacity\": 1000}");
+    store_node(store, "ND_2", "{\"weight\": 300, \"capacity\": 1000}");
+    check_placed(store, "a", 5, "q1", 10, "ND_1");
+
+    /* The same request again does nothing again; 295 + 10 are less than 300 + 10. */
+    struct store_place place = place_of("a", 5, "q1", 10);
+    struct answer answer = ask_place(store, &place);
+    assert_int_equal(answer.status, STORE_PLACED_BEFORE);
+    assert_string_equal(answer.node, "ND_1");
+    check_placed(store, "b", 5, "q2", 185, "ND_1");
+    check_placed(store, "c", 5, "q3", 10, "ND_1");
+    check_placed(store, "d", 5, "q4", 10, "ND_2");
+
+    /* An older epoch is told who holds it; a newer one takes it. */
+    place = place_of("a", 4, "q5", 10);
+    answer = ask_place(store, &place);
+    assert_int_equal(answer.status, STORE_STALE);
+    assert_string_equal(answer.node, "ND_1");
+    assert_int_equal(answer.epoch, 5);
+    check_placed(store, "a", 6, "q1", 10, "ND_1"); /* 315 against 320 */
+    store_room_get(store, "a", on_room, &seen);
+    run_until(&seen.answers, 1);
+    assert_int_equal(seen.epoch, 6);
+
+    /* Full leaves nothing behind: exactly what is left still goes. */
+    check_placed(store, "e", 5, "q6", 491, "");
+    store_room_get(store, "e", on_room, &seen);
+    run_until(&seen.answers, 2);
+    assert_int_equal(seen.err, ERR_NOT_FOUND);
+    check_placed(store, "e", 5, "q7", 490, "ND_2");
+    check_placed(store, "f", 5, "q8", 485, "ND_1");
+    check_placed(store, "g", 5, "q9", 1, "");
+
+    /* A report replaces its part of the row and nothing else. */
+    store_node(store, "ND_1", "{\"weight\": 99, \"capacity\": 1000}");
+    check_placed(store, "h", 5, "q10", 1, "ND_1");
+    check_placed(store, "i", 5, "q11", 1, "");
+    store_node_gone(store, "ND_1");
+    store_node_gone(store, "ND_2");
+    check_placed(store, "j", 5, "q12", 1, "");
+}
+
+static void wait_ms(uint64_t ms)
+{
+    uint64_t deadline = uv_hrtime() + ms * 1000000;
+    while (uv_hrtime() < deadline) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+        usleep(1000);
+    }
+}
+
+/* What nobody comes for is free again after twice the time. */
+static void check_expiry(struct store *store)
+{
+    store_node(store, "ND_1", "{\"weight\": 0, \"capacity\": 1000}");
+    struct store_place place = place_of("x", 1, "r1", 600);
+    place.hold_ms = 1000;
+    assert_int_equal(ask_place(store, &place).status, STORE_PLACED);
+    place.room = "y";
+    assert_int_equal(ask_place(store, &place).status, STORE_FULL);
+    wait_ms(2100);
+    assert_int_equal(ask_place(store, &place).status, STORE_PLACED);
+}
+
+static void test_placing_in_memory(void **state)
+{
+    (void)state;
+    struct seen seen;
+    struct store *store = open_store(&seen, NULL, 0);
+    check_placing(store);
+    check_expiry(store);
+    store_free(store);
+}
+
+static void test_placing_on_redis(void **state)
+{
+    (void)state;
+    struct seen seen, other_seen;
+    server_start();
+    struct store *store = open_store(&seen, socket_path, 0);
+    struct answer away = {0};
+    struct store_place place = place_of("a", 1, "q", 1);
+    store_place(store, &place, on_placed, &away);
+    assert_int_equal(away.answers, 1); /* at once: there is nobody to ask yet */
+    assert_int_equal(away.err, ERR_IO);
+    run_until(&seen.ups, 1);
+    check_placing(store);
+    check_expiry(store);
+
+    /* Another orchestrator sees what was reserved, and does not take a room of the same epoch. */
+    other_seen = (struct seen){0};
+    struct store *other = store_new(&(struct store_config){.loop = &loop,
+                                                           .redis_host = socket_path,
+                                                           .owner = "OR_2",
+                                                           .on_up = on_up,
+                                                           .arg = &other_seen});
+    run_until(&other_seen.ups, 1);
+    store_node(store, "ND_1", "{\"weight\": 0, \"capacity\": 1000}");
+    store_node(store, "ND_2", "{\"weight\": 0, \"capacity\": 1000}");
+    check_placed(store, "shared", 9, "s1", 300, "ND_1");
+    place = place_of("shared", 9, "s1", 300);
+    struct answer answer = ask_place(other, &place);
+    assert_int_equal(answer.status, STORE_STALE);
+    assert_string_equal(answer.owner, "OR_1");
+    place = place_of("theirs", 9, "s2", 300);
+    answer = ask_place(other, &place);
+    assert_int_equal(answer.status, STORE_PLACED);
+    assert_string_equal(answer.node, "ND_2");
+    assert_string_equal(answer.owner, "OR_2");
+
+    /* A Redis that forgot the script. */
+    assert_string_equal(ask("SCRIPT FLUSH"), "OK");
+    check_placed(store, "flushed", 9, "s3", 1, "ND_1");
+    check_placed(store, "flushed", 10, "s4", 1, "ND_2");
+    store_free(other);
+    store_place(store, &place, on_placed, &answer);
+    store_free(store);
+    assert_int_equal(answer.answers, 2);
+    assert_int_equal(answer.err, ERR_IO);
+}
+
+/* Two orchestrators race for the same few nodes with everything on the way at once: what is placed
+ * is exactly what fits. */
+static void test_placing_races(void **state)
+{
+    (void)state;
+    enum { RACERS = 2, ROOMS = 400, WEIGHT = 10 };
+    static struct answer answers[RACERS][ROOMS];
+    struct seen seen[RACERS];
+    struct store *stores[RACERS];
+    size_t placed = 0;
+    server_start();
+    for (size_t i = 0; i < RACERS; i++) {
+        stores[i] = open_store(&seen[i], socket_path, 0);
+        run_until(&seen[i].ups, 1);
+    }
+    store_node(stores[0], "ND_1", "{\"weight\": 0, \"capacity\": 1000}");
+    store_node(stores[0], "ND_2", "{\"weight\": 200, \"capacity\": 1000}");
+    run_until(&store_stats(stores[0])->written, 7);
+    for (size_t r = 0; r < ROOMS; r++) {
+        for (size_t i = 0; i < RACERS; i++) {
+            char room[32];
+            snprintf(room, sizeof(room), "race %zu/%zu", i, r);
+            struct store_place place = place_of(room, 1, room, WEIGHT);
+            store_place(stores[i], &place, on_placed, &answers[i][r]);
+        }
+    }
+    for (size_t i = 0; i < RACERS; i++) {
+        for (size_t r = 0; r < ROOMS; r++) {
+            run_until(&answers[i][r].answers, 1);
+            assert_int_equal(answers[i][r].err, 0);
+            placed += answers[i][r].status == STORE_PLACED;
+        }
+        store_free(stores[i]);
+    }
+    assert_int_equal(placed, (800 + 600) / WEIGHT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +574,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hung_redis, setup, teardown),
         cmocka_unit_test_setup_teardown(test_free_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_placing_in_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_placing_on_redis, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_placing_races, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

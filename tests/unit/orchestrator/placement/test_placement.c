@@ -250,11 +250,20 @@ static void test_a_room_outgrows_its_node(void **state)
                         "first"); /* better than opening a crowded one */
     load.weight = 945;
     assert_int_equal(registry_heard(registry, 0, "first", &load), 0);
-    assert_string_equal(choose_with(&request, registry, &answer), "second"); /* still the region */
-    load.weight = 945;
-    assert_int_equal(registry_heard(registry, 0, "second", &load), 0);
     assert_string_equal(choose_with(&request, registry, &answer), "abroad");
     assert_false(answer.spans);
+    e = explain(&request, registry);
+    assert_string_equal(reason_of(registry, &e, "first"), "full");
+    assert_string_equal(reason_of(registry, &e, "second"), "full");
+
+    /* Who comes back may have any. */
+    request.who = PLACEMENT_RECONNECT;
+    request.held_count = 0;
+    assert_string_equal(choose_with(&request, registry, &answer), "second");
+    load.weight = 980;
+    assert_int_equal(registry_heard(registry, 0, "second", &load), 0);
+    assert_string_equal(choose_with(&request, registry, &answer), "first");
+    request.who = PLACEMENT_JOIN;
 
     /* The first one of another region: the room is not there yet. */
     request.region = "us";
@@ -373,6 +382,8 @@ static void test_large_region(void **state)
     request.who = PLACEMENT_JOIN;
     assert_string_equal(chosen(&request, registry), "n500");
     assert_int_equal(registry_gone(registry, 0, "n500"), 0);
+    assert_string_equal(chosen(&request, registry), "full"); /* it is on none of them */
+    request.who = PLACEMENT_RECONNECT;
     assert_string_not_equal(choose_with(&request, registry, &answer), "full");
     assert_int_equal(answer.node->load.weight, 900);
     request.who = PLACEMENT_NEW_ROOM;

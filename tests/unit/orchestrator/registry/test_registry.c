@@ -173,7 +173,7 @@ static void test_reservations(void **state)
     registry_room_removed(registry, "ND_1", "RM_1");
     assert_int_equal(node->reserved, 0);
     assert_int_equal(node->room_count, 1);
-    uint32_t reserved;
+    uint64_t reserved;
     assert_false(registry_room_is_on(registry, "ND_1", "RM_1", &reserved));
     assert_true(registry_room_is_on(registry, "ND_1", "RM_2", &reserved));
     assert_int_equal(reserved, 0);
@@ -227,6 +227,27 @@ static void test_expected_weight(void **state)
     assert_int_equal(registry_room_placed(registry, TIME_S(103), "ND_1", "RM_2", 1), 0);
     registry_room_expected(registry, TIME_S(103), "ND_1", "RM_2", 9);
     assert_int_equal(registry_gone(registry, TIME_S(104), "ND_1"), 0);
+    assert_int_equal(node->reserved, 0);
+    registry_free(registry);
+}
+
+/* Two others who place unseen: what is promised counts for them, too, until the node reports. */
+static void test_unseen_planners(void **state)
+{
+    (void)state;
+    struct registry *registry = registry_new(&(struct registry_config){.hold_us = TIME_S(10),
+                                                                       .forget_us = TIME_S(60),
+                                                                       .expect_us = TIME_S(100),
+                                                                       .open_permille = 800,
+                                                                       .join_permille = 900,
+                                                                       .planners = 3});
+    struct registry_load load = {.weight = 20};
+    assert_int_equal(add(registry, 0, "ND_1", "a"), 0);
+    const struct registry_node *node = registry_get(registry, "ND_1");
+    assert_int_equal(registry_room_placed(registry, 0, "ND_1", "RM_1", 20), 0);
+    assert_int_equal(node->reserved, 60);
+    registry_room_confirmed(registry, "ND_1", "RM_1", 20);
+    assert_int_equal(registry_heard(registry, 0, "ND_1", &load), 0);
     assert_int_equal(node->reserved, 0);
     registry_free(registry);
 }
@@ -523,6 +544,7 @@ int main(void)
         cmocka_unit_test(test_reservations),
         cmocka_unit_test(test_expected_weight),
         cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_unseen_planners),
         cmocka_unit_test(test_join_rates),
         cmocka_unit_test(test_regions),
         cmocka_unit_test(test_against_a_model),
