@@ -180,6 +180,10 @@ static void refuse(struct subscription *subscription, struct effects *fx)
     subscription->refused = true;
     wants_changed(subscription);
     cascade_changed(subscription->track);
+    if (subscription->refused_told) {
+        return;
+    }
+    subscription->refused_told = true;
     Livekit__SubscriptionResponse refusal = LIVEKIT__SUBSCRIPTION_RESPONSE__INIT;
     refusal.track_sid = subscription->track->info->sid;
     refusal.err = LIVEKIT__SUBSCRIPTION_ERROR__SE_CODEC_UNSUPPORTED;
@@ -233,6 +237,11 @@ static void assign_subscriptions(struct participant *p, const struct sdp_offer *
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
     {
+        if (subscription->refused) { /* this offer may have what the last one lacked */
+            subscription->refused = false;
+            wants_changed(subscription);
+            cascade_changed(subscription->track);
+        }
         struct session_line *line =
             waits(subscription) ? session_free_line(&p->session, subscription->track->kind) : NULL;
         if (line == NULL) {

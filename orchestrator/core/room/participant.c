@@ -175,6 +175,7 @@ void participant_free(struct participant *p)
 {
     assert(p->tracks == NULL && p->subscriptions == NULL);
     data_track_forget(p);
+    missed_forget(p);
     session_fini(&p->session);
     for (size_t i = 0; i < p->attribute_count; i++) {
         free(p->attributes[i].name);

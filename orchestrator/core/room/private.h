@@ -104,7 +104,8 @@ struct subscription {
     struct participant *subscriber;
     bool allowed;      /* by the publisher's subscription permission */
     bool allowed_told; /* what the subscriber believes: a publication starts out allowed */
-    bool refused;      /* the subscriber has no codec for it */
+    bool refused;      /* no section of the last offer could carry it */
+    bool refused_told; /* so it was told */
     bool spec_dirty;
     bool in_spec;
     uint32_t ssrc, rtx_ssrc; /* fresh with every node */
@@ -202,7 +203,10 @@ struct participant {
     int64_t join_by_us;   /* TIME_NEVER once active */
     int64_t lost_at_us;   /* neither signalling nor media since; TIME_NEVER otherwise */
     int64_t arrive_by_us; /* moved: its media are late from then on; TIME_NEVER otherwise */
-    bool restarting;      /* was asked to restart its ICE, and has not arrived since */
+    Livekit__ParticipantInfo **missed; /* who left while it had no signalling; owned */
+    size_t missed_count;
+
+    bool restarting; /* was asked to restart its ICE, and has not arrived since */
     int64_t ping_by_us;
     int64_t refresh_at_us;
 
@@ -294,6 +298,12 @@ Livekit__ParticipantInfo *info_participant(const struct participant *p, struct a
 Livekit__Room *info_room(const struct room *room, struct arena *arena);
 void *info_clone(const ProtobufCMessage *message); /* deep; free with free_unpacked(m, NULL) */
 void info_set(char **field, const char *text);     /* of a cloned message; text is copied */
+
+/* ---- missed.c: who left while its signalling was away */
+void missed_note(struct participant *p, const Livekit__ParticipantInfo *info);
+bool missed_too_much(const struct participant *p); /* it cannot resume */
+void missed_tell(struct participant *p, struct effects *fx);
+void missed_forget(struct participant *p);
 
 /* ---- signal.c: what goes to clients */
 void signal_send(const struct participant *p, const Livekit__SignalResponse *response,

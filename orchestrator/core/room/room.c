@@ -324,7 +324,7 @@ static void drop_resumed(struct participant *p, int64_t now_us, struct effects *
 int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
 {
     struct participant *p = room_find(room, join->token->identity);
-    if (p == NULL) {
+    if (p == NULL || missed_too_much(p)) {
         return ERR_NOT_FOUND;
     }
     if (p->conn != 0 && p->conn != join->conn) {
@@ -347,6 +347,7 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
     }
     p->asked = false;
     p->asked_audio = p->asked_video = 0;
+    missed_tell(p, fx);
     send_state(p, fx);
     wants_repeat(p, fx);
     participant_refresh_token(p, now_us, fx);
@@ -642,7 +643,10 @@ static void flush_updates(struct room *room, struct effects *fx)
             update.participants[update.n_participants++] = info;
         }
     }
-    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        for (size_t i = 0; p->conn == 0 && i < room->departed_count; i++) {
+            missed_note(p, room->departed[i]);
+        }
         if (is_successor(p)) {
             send_update_to_successor(p, &update, &arena, fx);
         } else {

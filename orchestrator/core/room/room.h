@@ -26,6 +26,7 @@
 #define ROOM_SERVER_VERSION   "1.13.5" /* the LiveKit server whose feature set clients may expect */
 #define ROOM_PENDING_MAX      20       /* add_track requests not yet in an offer, per participant */
 #define ROOM_TRACKS_MAX       64       /* per participant; a node refuses a spec with more, whole */
+#define ROOM_MISSED_MAX       256      /* who left while it was away; with more, it joins anew */
 #define ROOM_NODES_MAX        256      /* media nodes a room may be on */
 #define ROOM_DATA_TRACKS_MAX  64       /* per participant */
 #define ROOM_ATTRIBUTES_BYTES (64 * 1024)

@@ -76,6 +76,7 @@ static void tell_subscribed(struct track *track, struct effects *fx)
 
 void subscribe_carried(struct subscription *subscription)
 {
+    subscription->refused_told = false;
     struct track *track = subscription->track;
     if (!track->carried && subscription->in_spec && subscription->subscriber->connected) {
         track->carried = true;

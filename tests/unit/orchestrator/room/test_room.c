@@ -545,7 +545,42 @@ static void codec_unsupported(void **state)
     assert_non_null(strstr(story, "-k=0 -s=1\n"));
     world_offer_text(&world, 2, offer, 3);
     assert_null(strstr(world_story(&world), "subscription_response")); /* once */
+    world_offer(&world, 2, "chromium-publish.offer", 4);               /* now it can */
+    assert_non_null(strstr(world_story(&world), "conn 2 < answer 4 tracks=1\n"));
     free(offer);
+    world_fini(&world);
+}
+
+/* Goal: who resumes hears who left meanwhile; who missed more than can be told joins anew. */
+static void missed(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    orch_disconnected(world.orch, world.now_us, 1);
+    orch_disconnected(world.orch, world.now_us, 2);
+    world_twirp(&world, "RemoveParticipant", "{\"room\":\"lobby\",\"identity\":\"bob\"}");
+    world_story(&world);
+    const struct world_join again = {.room = "lobby", .identity = "alice", .reconnect = true};
+    world_join(&world, 3, &again);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 3 < update bob=gone/0\n"
+                                  "conn 3 < update alice=active/1\n"));
+    orch_disconnected(world.orch, world.now_us, 3);
+    for (uint64_t i = 0; i <= ROOM_MISSED_MAX; i++) {
+        if (i % 100 == 0) { /* what was reserved for those who came is free again */
+            world_advance(&world, TIME_S(11));
+            world_heartbeat(&world, "ND_a", i + 1);
+        }
+        world_join(&world, 10 + i, &(struct world_join){.room = "lobby", .identity = "passer-by"});
+        orch_disconnected(world.orch, world.now_us, 10 + i);
+    }
+    world_story(&world);
+    world_join(&world, 4, &again);
+    assert_string_equal(world_story(&world), "webhook participant_connection_aborted\n"
+                                             "conn 4 accept\n"
+                                             "conn 4 < leave reason=6 action=2\n"
+                                             "conn 4 close 1000\n");
     world_fini(&world);
 }
 
@@ -911,6 +946,7 @@ int main(void)
         cmocka_unit_test(rewritten_track_id),
         cmocka_unit_test(section_unusable),
         cmocka_unit_test(codec_unsupported),
+        cmocka_unit_test(missed),
         cmocka_unit_test(dynacast),
         cmocka_unit_test(refresh),
         cmocka_unit_test(no_transport),
