@@ -13,6 +13,9 @@ static const char usage[] =
     "  get nodes|rooms|participants       list them (participants: --room R, else of all rooms)\n"
     "  describe node|room|participant X   everything about one (participant: --room R)\n"
     "  move --room R --to NODE            move a whole room to another node\n"
+    "  place explain ROOM [--region R]    where the next one of a room would go, and why of each "
+    "node\n"
+    "  place --dry-run [--region R]       the same for a room that is not there\n"
     "  token create --room R --identity I make a token for a client\n"
     "  keys --out DIR NAME...             make CURVE key pairs for orchestrators and nodes\n"
     "  version                            say which version this is\n"
@@ -46,7 +49,8 @@ static const struct {
     enum cli_exit (*run)(struct cli *cli, int argc, char **argv);
 } commands[] = {
     {"get", cli_cmd_get},     {"describe", cli_cmd_describe}, {"move", cli_cmd_move},
-    {"token", cli_cmd_token}, {"keys", cli_cmd_keys},         {"version", version},
+    {"token", cli_cmd_token}, {"keys", cli_cmd_keys},         {"place", cli_cmd_place},
+    {"version", version},
 };
 
 static enum cli_exit run(int argc, char **argv)

@@ -696,11 +696,11 @@ void world_admin(struct world *world, const char *verb, const char *path, const 
 {
     char authorization[2048];
     struct token_video video = {.room_create = strcmp(verb, "POST") == 0,
-                                .room_list = strcmp(verb, "GET") == 0};
+                                .room_list = strcmp(verb, "POST") != 0};
     char *token = world_token(world, "", &video);
     snprintf(authorization, sizeof(authorization), "Bearer %s", token);
     const struct orch_admin_request request = {
-        .verb = verb,
+        .verb = strcmp(verb, "ASK") == 0 ? "POST" : verb,
         .path = path,
         .authorization = authorization,
         .body = {(const uint8_t *)json, strlen(json)},

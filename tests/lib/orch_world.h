@@ -86,7 +86,7 @@ void world_add_track(struct world *world, uint64_t conn, const char *cid, Liveki
 /* DTLS of the transport with that number is through. */
 void world_connected(struct world *world, size_t transport);
 void world_twirp(struct world *world, const char *method, const char *json);
-/* With a token that grants this verb and no other. */
+/* With a token that grants this verb and no other; ASK: a POST that changes nothing. */
 void world_admin(struct world *world, const char *verb, const char *path, const char *json);
 
 /* A token for these grants, to be freed. */

@@ -387,18 +387,32 @@ static void room_call(struct admin_call *c, bool get, struct bytes body)
     }
 }
 
+static void explain(const struct admin_call *c, struct bytes body)
+{
+    json_t *asked = json_loadb((const char *)body.data, body.len, 0, NULL);
+    if (!json_is_object(asked)) {
+        fail(c, BAD, "bad_request", "a JSON object is needed");
+    } else {
+        reply(c, OK, orch_explain(c->orch, asked));
+    }
+    json_decref(asked);
+}
+
 static void dispatch(struct admin_call *c, const struct orch_admin_request *admin)
 {
     bool get = strcmp(admin->verb, "GET") == 0;
     const struct token_video *video = &c->token.video;
     const char *kind = c->segments[0];
-    if (!(get ? video->room_list : video->room_create)) {
+    bool place = strcmp(kind, "place") == 0 && c->count == 1;
+    if (place && !get && video->room_list) { /* asks, whatever its verb */
+        explain(c, admin->body);
+    } else if (!(get ? video->room_list : video->room_create)) {
         fail(c, FORBIDDEN, "forbidden",
              get ? "the token does not grant roomList" : "the token does not grant roomCreate");
     } else if (strcmp(kind, "rooms") == 0 && c->count >= 2) {
         room_call(c, get, admin->body);
     } else if (!get) {
-        fail(c, METHOD, "method_not_allowed", "only rooms/NAME/move takes POST");
+        fail(c, METHOD, "method_not_allowed", "only rooms/NAME/move and place take POST");
     } else if (strcmp(kind, "nodes") == 0 && c->count == 1) {
         get_nodes(c);
     } else if (strcmp(kind, "nodes") == 0 && c->count == 2) {

@@ -131,9 +131,9 @@ static void put_held(struct placement_request *request, const struct room_entry 
     request->room = entry->sid;
 }
 
-static struct placement_request request_join(const struct orch *orch,
-                                             const struct room_entry *entry, const char *region,
-                                             const char *identity, struct arena *arena)
+struct placement_request orch_place_request(const struct orch *orch, const struct room_entry *entry,
+                                            const char *region, const char *identity,
+                                            struct arena *arena)
 {
     struct placement_request request = request_of(orch, PLACEMENT_NEW_ROOM, region);
     request.weight = orch->config.room_weight;
@@ -152,8 +152,8 @@ static struct placement_request request_join(const struct orch *orch,
 
 /* Where placement would put nobody new, in doubt of the node or because it drains, who joins a room
  * goes where the room is. */
-static int choose_join(struct orch *orch, const struct placement_request *request,
-                       struct prng *prng, struct placement_answer *answer)
+int orch_place_choose(const struct orch *orch, const struct placement_request *request,
+                      struct prng *prng, struct placement_answer *answer)
 {
     int err = placement_choose(request, orch->registry, orch->now_us, prng, answer);
     for (size_t i = 0; i < request->held_count && err != 0; i++) {
@@ -170,10 +170,10 @@ bool orch_place_admits(struct orch *orch, const struct room_entry *entry, const 
                        const char *identity)
 {
     struct arena arena = {0};
-    struct placement_request request = request_join(orch, entry, region, identity, &arena);
+    struct placement_request request = orch_place_request(orch, entry, region, identity, &arena);
     struct prng prng = orch->prng; /* asking does not change what comes next */
     struct placement_answer answer;
-    int err = choose_join(orch, &request, &prng, &answer);
+    int err = orch_place_choose(orch, &request, &prng, &answer);
     if (err != 0) {
         orch->refusal = answer;
     }
@@ -213,8 +213,8 @@ int orch_place_join(struct orch *orch, struct room_entry *entry, const char *reg
                     const char *identity, const Spillway__Control__Register **out)
 {
     struct arena arena = {0};
-    struct placement_request request = request_join(orch, entry, region, identity, &arena);
-    int err = choose_join(orch, &request, &orch->prng, &orch->refusal);
+    struct placement_request request = orch_place_request(orch, entry, region, identity, &arena);
+    int err = orch_place_choose(orch, &request, &orch->prng, &orch->refusal);
     if (err == 0) {
         const char *id = orch->refusal.node->id;
         uint32_t weight = has_weight(entry, id) ? 0 : orch->config.room_weight;

@@ -124,6 +124,17 @@ void orch_place_follow(struct orch *orch, struct room_entry *entry);
 /* Why the last one was refused, in words; and when to try again, in seconds. */
 uint32_t orch_refusal_text(const struct orch *orch, char *out, size_t len);
 
+/* What somebody who joins asks of placement; lists are in the arena. And the answer. */
+struct placement_request orch_place_request(const struct orch *orch, const struct room_entry *entry,
+                                            const char *region, const char *identity,
+                                            struct arena *arena);
+MUST_CHECK int orch_place_choose(const struct orch *orch, const struct placement_request *request,
+                                 struct prng *prng, struct placement_answer *answer);
+
+/* ---- explain.c */
+/* The answer to POST place; asked is its body. */
+struct json_t *orch_explain(const struct orch *orch, const struct json_t *asked);
+
 /* ---- client.c */
 void orch_conn_add(struct orch *orch, uint64_t conn, struct room_entry *room, const char *identity);
 void orch_conn_remove(struct orch *orch, uint64_t conn);

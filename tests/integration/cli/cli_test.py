@@ -30,6 +30,15 @@ NODE = {"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "version": "
 ROOM = {"name": "my room", "sid": "RM_1", "node": "ND_1", "node_name": "node-a", "epoch": 7,
         "participants": 1, "publishers": 1, "weight": 3, "max_participants": 0, "metadata": "",
         "created_at": "2026-01-01T00:00:00Z"}
+PLACE = {"room": "my room", "who": "join", "region": "eu", "weight": 4, "expected_weight": 0,
+         "node": "ND_1", "node_name": "node-a", "reason": "kept",
+         "text": "the room's own node in the asked region eu", "retry_after_s": 0,
+         "distance_ms": 0,
+         "nodes": [{"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "state": "ready",
+                    "weight": 12, "reserved": 3, "capacity": 1000, "reason": "kept",
+                    "text": "chosen: holds the room already: 15 of 1000"}]}
+FULL = {**PLACE, "room": "", "who": "new_room", "node": "", "node_name": "", "reason": "full",
+        "text": "the media nodes are full, try again in 12 s", "retry_after_s": 12}
 EVIL = "Eve\x1b[2J\u009b\nGr\u00fc\u00dfe"
 PERSON = {"identity": "eve", "sid": "PA_1", "name": EVIL, "state": "active", "hidden": False,
           "metadata": "", "joined_at": "2026-01-01T00:00:00Z",
@@ -73,6 +82,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path = self.path.removeprefix("/admin/v1/")
         if path == "nodes/slow":
             time.sleep(3)
+        if path == "place":
+            asked = json.loads(body)
+            self.answers["POST place"] = (200, PLACE if asked["room"] else FULL)
         status, answer = self.answers.get(f"{self.command} {path}",
                                           (404, {"error": "not_found", "message": "no such thing"}))
         text = b"<html>" if answer is None else json.dumps(answer).encode()
@@ -173,6 +185,32 @@ class Lists(Case):
         self.assertEqual((method, json.loads(body)), ("POST", {"to": "ND_2"}))
 
 
+    def test_place(self):
+        done = self.run_it("place", "explain", "my room", "--region", "eu", "--identity", "eve")
+        self.assertIn("node-a: the room's own node in the asked region eu", done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["NODE", "REGION", "WEIGHT", "RESERVED", "CAPACITY",
+                                            "REASON", "WHY"])
+        self.assertRegex(lines[1], r"^node-a +eu +12 +3 +1000 +kept +chosen: holds the room")
+        method, path, _, body = self.admin.requests[-1]
+        self.assertEqual((method, path), ("POST", "/admin/v1/place"))
+        self.assertEqual(json.loads(body), {"room": "my room", "participants": 0,
+                                            "identity": "eve", "region": "eu"})
+        self.assertEqual(json.loads(self.run_it("place", "explain", "my room", "-o",
+                                                "json").stdout), PLACE)
+        self.assertEqual(self.run_it("place", "explain", "my room", "-o", "name").stdout,
+                         "node-a\n")
+
+    def test_place_refused(self):
+        """The answer and its reasons are data all the same."""
+        done = subprocess.run([SPILLCTL, "place", "--dry-run", "--participants", "7", "--server",
+                               self.admin.url], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, REFUSED)
+        self.assertIn("no node: the media nodes are full, try again in 12 s", done.stderr)
+        self.assertIn("node-a", done.stdout)
+        self.assertEqual(json.loads(self.admin.requests[-1][3])["participants"], 7)
+
+
 class Exits(Case):
     def test_usage(self):
         for arguments in ((), ("fly",), ("get",), ("get", "clouds"), ("get", "nodes", "rooms"),
@@ -180,6 +218,9 @@ class Exits(Case):
                           ("get", "nodes", "--room", "x"), ("get", "nodes", "--server"),
                           ("describe", "node"), ("describe", "participant", "x"),
                           ("describe", "cloud", "x"), ("move", "--room", "x"),
+                          ("place",), ("place", "explain"), ("place", "x", "y"),
+                          ("place", "explain", "x", "--dry-run"), ("place", "--dry-run", "x"),
+                          ("place", "--dry-run", "--participants", "many"),
                           ("keys", "name"), ("keys", "--out", "/nowhere"), ("token",),
                           ("token", "create", "--room", "x"), ("token", "create"),
                           ("token", "create", "--room", "x", "--identity", "y", "--ttl", "soon"),

@@ -133,6 +133,45 @@ class Get(Case):
         self.assertRegex(self.run_it("describe", "room", "described").stdout, r"name +described")
 
 
+class Place(Case):
+    ANSWER = {"room": TEXT, "who": TEXT, "region": TEXT, "weight": NUMBER,
+              "expected_weight": NUMBER, "node": TEXT, "node_name": TEXT, "reason": TEXT,
+              "text": TEXT, "retry_after_s": NUMBER, "distance_ms": NUMBER, "nodes": LIST}
+    EACH = {"id": TEXT, "name": TEXT, "region": TEXT, "zone": TEXT, "state": TEXT,
+            "weight": NUMBER, "reserved": NUMBER, "capacity": NUMBER, "reason": TEXT,
+            "text": TEXT}
+
+    def test_explain(self):
+        self.join("explained")
+        room = self.json("describe", "room", "explained")
+        answer = self.json("place", "explain", "explained")
+        self.check_shape(answer, self.ANSWER)
+        self.assertEqual((answer["room"], answer["who"], answer["reason"], answer["node"]),
+                         ("explained", "join", "kept", room["node"]))
+        for node in answer["nodes"]:
+            self.check_shape(node, self.EACH)
+        self.assertEqual({node["name"]: node["reason"] for node in answer["nodes"]},
+                         {"node-1": "not_needed", "node-2": "not_needed",
+                          room["node_name"]: "kept"})
+        again = self.json("place", "explain", "explained", "--identity", "alice")
+        self.assertEqual(again["who"], "reconnect")
+        table = self.run_it("place", "explain", "explained").stdout
+        self.assertIn("holds the room already", table)
+
+    def test_dry_run(self):
+        """Says where a room would go, and makes none."""
+        rooms = self.run_it("get", "rooms", "-o", "name").stdout
+        answer = self.json("place", "--dry-run", "--participants", "3")
+        self.check_shape(answer, self.ANSWER)
+        self.assertEqual((answer["who"], answer["expected_weight"]), ("new_room", 18))
+        self.assertEqual(sorted(node["reason"] for node in answer["nodes"]),
+                         ["chosen", "fuller"])
+        self.assertEqual(self.run_it("get", "rooms", "-o", "name").stdout, rooms)
+        far = self.json("place", "--dry-run", "--region", "mars")
+        self.assertIsNone(far["distance_ms"])
+        self.assertIn("no node in mars takes it", far["text"])
+
+
 class Token(Case):
     def test_join_with_it(self):
         made = self.json("token", "create", "--room", "made", "--identity", "bob")

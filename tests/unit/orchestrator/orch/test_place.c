@@ -4,6 +4,8 @@
  */
 #include "tests/lib/orch_world.h"
 
+#include <stdlib.h>
+
 #include <setjmp.h>
 
 #include <cmocka.h>
@@ -71,11 +73,51 @@ static void expected_size(void **state)
     world_fini(&world);
 }
 
+/* Goal: an operator is told where the next one would go and why, and nothing changes by it. */
+static void explained(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_admin(&world, "POST", "/admin/v1/place", "{}");
+    assert_int_not_equal(world.last_status, 200); /* to ask, roomList is needed */
+    world_admin(&world, "ASK", "/admin/v1/place", "[]");
+    assert_int_equal(world.last_status, 400);
+    world_admin(&world, "ASK", "/admin/v1/place", "{}");
+    assert_int_equal(world.last_status, 200);
+    assert_non_null(strstr(world.last_reply, "\"node_name\":\"\",\"reason\":\"no_nodes\""));
+    world_node(&world, "ND_a");
+    world_node(&world, "ND_b");
+    world_admin(&world, "GET", "/admin/v1/nodes", "");
+    char *before = mem_str(world.last_reply);
+    world_admin(&world, "ASK", "/admin/v1/place", "{\"region\": \"mars\", \"participants\": 3}");
+    assert_non_null(strstr(world.last_reply, "\"who\":\"new_room\",\"region\":\"mars\","
+                                             "\"weight\":16,\"expected_weight\":18,"));
+    assert_non_null(strstr(world.last_reply, "\"reason\":\"chosen\""));
+    assert_non_null(strstr(world.last_reply, "\"reason\":\"fuller\""));
+    assert_non_null(strstr(world.last_reply, "\"distance_ms\":null"));
+    world_admin(&world, "GET", "/admin/v1/nodes", "");
+    assert_string_equal(world.last_reply, before);
+    free(before);
+
+    const struct world_join alice = {
+        .room = "lobby", .identity = "alice", .offer_file = "chromium-join.offer"};
+    world_join(&world, 1, &alice);
+    world_admin(&world, "ASK", "/admin/v1/place", "{\"room\": \"lobby\"}");
+    assert_non_null(strstr(world.last_reply, "\"room\":\"lobby\",\"who\":\"join\""));
+    assert_non_null(strstr(world.last_reply, "\"reason\":\"kept\""));
+    assert_non_null(strstr(world.last_reply, "\"reason\":\"not_needed\""));
+    world_admin(&world, "ASK", "/admin/v1/place", "{\"room\": \"lobby\", \"identity\": \"alice\"}");
+    assert_non_null(strstr(world.last_reply, "\"who\":\"reconnect\""));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(admission),
         cmocka_unit_test(expected_size),
+        cmocka_unit_test(explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
