@@ -482,6 +482,8 @@ void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequenc
     beat.load = &load;
     beat.rooms = rooms;
     beat.n_rooms = count;
+    beat.trunks = &world->trunk;
+    beat.n_trunks = world->trunk != NULL;
     Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT;
     message.heartbeat = &beat;

@@ -32,12 +32,13 @@ struct world {
     char *last_reply;                         /* body of the last REPLY, owned */
     char last_rpc[ID_MAX];                    /* id of the last RpcRequest to a client */
     int last_status;
-    const char *room_config;              /* of tokens, JSON; NULL: none */
-    uint32_t node_weight;                 /* what nodes say in their heartbeats that they carry */
-    Spillway__Control__RoomVersion *held; /* by the node that registers next, NULL: no room */
-    bool nodes_full;                      /* what is sent to a node finds no place */
-    const char *region;                   /* attribute of tokens, NULL none */
-    const char *node_region;              /* of the next node, NULL r1 */
+    const char *room_config;               /* of tokens, JSON; NULL: none */
+    Spillway__Control__TrunkReport *trunk; /* in the next heartbeats; NULL none */
+    uint32_t node_weight;                  /* what nodes say in their heartbeats that they carry */
+    Spillway__Control__RoomVersion *held;  /* by the node that registers next, NULL: no room */
+    bool nodes_full;                       /* what is sent to a node finds no place */
+    const char *region;                    /* attribute of tokens, NULL none */
+    const char *node_region;               /* of the next node, NULL r1 */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
     int64_t (*cpu_us)(void); /* NULL: no bench */
     int64_t spent_us;

@@ -315,6 +315,9 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
     message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_HEARTBEAT_ACK;
     message.heartbeat_ack = &ack;
     send_to_node(orch, id, &message);
+    for (size_t i = 0; i < beat->n_trunks; i++) {
+        orch_place_measured(orch, id, beat->trunks[i]);
+    }
     resend_specs(orch, id);
     drop_strangers(orch, id, beat->rooms, beat->n_rooms);
     if (beat->sequence % BEATS_PER_STORING == 0) {

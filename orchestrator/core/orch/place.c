@@ -43,6 +43,19 @@ void orch_place_fini(struct orch *orch)
     placement_map_free(orch->map);
 }
 
+void orch_place_measured(struct orch *orch, const char *node,
+                         const Spillway__Control__TrunkReport *trunk)
+{
+    const struct registry_node *from = registry_get(orch->registry, node);
+    const struct registry_node *to = registry_get(orch->registry, trunk->node);
+    if (trunk->rtt_us == 0 || from == NULL || to == NULL || from->region[0] == '\0' ||
+        to->region[0] == '\0' || strcmp(from->region, to->region) == 0) {
+        return;
+    }
+    uint32_t ms = MIN(1 + trunk->rtt_us / 1000, PLACEMENT_FAR_MS - 1);
+    (void)!placement_map_set(orch->map, from->region, to->region, ms); /* full: as far as before */
+}
+
 static struct placement_request request_of(const struct orch *orch, enum placement_who who,
                                            const char *region)
 {

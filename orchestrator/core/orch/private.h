@@ -95,6 +95,9 @@ int64_t orch_wall_s(const struct orch *orch);
 /* ---- place.c: which nodes people are on */
 void orch_place_init(struct orch *orch);
 void orch_place_fini(struct orch *orch);
+/* What a node measured on a trunk of its tells how far regions are apart. */
+void orch_place_measured(struct orch *orch, const char *node,
+                         const Spillway__Control__TrunkReport *trunk);
 /* Whether somebody from that region may join; entry NULL: a room that is not there yet. Else see
  * refusal. */
 bool orch_place_admits(struct orch *orch, const struct room_entry *entry, const char *region,

@@ -270,6 +270,7 @@ static void open_core(struct server *server)
             .distances = distances,
             .distance_count = list->count,
             .cluster_secret = secret,
+            .loudest = (uint32_t)settings->rooms.loudest,
         },
         server_now(), wall_us());
     free(distances);

@@ -209,6 +209,38 @@ static void node_dies(void **state)
     world_fini(&world);
 }
 
+static void measure(struct world *world, const char *to, uint32_t rtt_us)
+{
+    Spillway__Control__TrunkReport trunk = SPILLWAY__CONTROL__TRUNK_REPORT__INIT;
+    trunk.node = (char *)to;
+    trunk.rtt_us = rtt_us;
+    world->trunk = &trunk;
+    world_heartbeat(world, "ND_a", 1);
+    world->trunk = NULL;
+}
+
+/* Goal: a region is as far as its trunks say: who finds their own full goes to the nearest. */
+static void distances_are_measured(void **state)
+{
+    (void)state;
+    for (unsigned near = 0; near < 2; near++) {
+        struct world world;
+        world_init(&world);
+        world.node_weight = 1000; /* full */
+        add_node(&world, "ND_a", "eu");
+        add_node(&world, "ND_b", "us");
+        add_node(&world, "ND_c", "ap");
+        measure(&world, "ND_b", near == 0 ? 80000 : 300000);
+        measure(&world, "ND_c", near == 0 ? 300000 : 80000);
+        measure(&world, "ND_c", 0); /* not known now: what was known holds */
+        measure(&world, "ND_x", 1);
+        world_story(&world);
+        join(&world, 1, "alice", "eu");
+        assert_non_null(strstr(world_story(&world), near == 0 ? "route ND_b" : "route ND_c"));
+        world_fini(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +250,7 @@ int main(void)
         cmocka_unit_test(hub_and_leaf),
         cmocka_unit_test(publisher_moves_away),
         cmocka_unit_test(node_dies),
+        cmocka_unit_test(distances_are_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
