@@ -257,6 +257,17 @@ static const struct registry_node *held_below(struct choice *c, uint32_t mark_pe
     return best;
 }
 
+static void list_candidates(const struct sample *sample, struct placement_answer *answer)
+{
+    answer->candidates[answer->candidate_count++] = answer->node;
+    for (size_t i = 0; i < sample->count && answer->reason == PLACEMENT_CHOSEN; i++) {
+        if (answer->candidate_count < PLACEMENT_CANDIDATES_MAX &&
+            sample->nodes[i] != answer->node) {
+            answer->candidates[answer->candidate_count++] = sample->nodes[i];
+        }
+    }
+}
+
 static bool choose_in_pool(struct choice *c, struct placement_answer *answer)
 {
     bool is_here = false;
@@ -280,6 +291,7 @@ static bool choose_in_pool(struct choice *c, struct placement_answer *answer)
                                         .reason = kept ? PLACEMENT_KEPT : PLACEMENT_CHOSEN,
                                         .spans = is_here && !kept,
                                         .distance_ms = distance_of(c->pool.rank)};
+    list_candidates(&c->sample, answer);
     return true;
 }
 

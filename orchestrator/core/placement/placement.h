@@ -36,6 +36,7 @@
 
 #define PLACEMENT_SAMPLES_MAX     64
 #define PLACEMENT_SAMPLES_DEFAULT 8
+#define PLACEMENT_CANDIDATES_MAX  4
 #define PLACEMENT_SPAN_PERMILLE   850
 #define PLACEMENT_FULL_RETRY_S    10 /* told to whom a full cluster refuses, and up to twice that */
 #define PLACEMENT_FAR_MS          UINT32_MAX /* a distance that nobody knows */
@@ -97,9 +98,13 @@ enum placement_reason {
 struct placement_answer {
     const struct registry_node *node; /* borrowed from the registry; NULL: refused */
     enum placement_reason reason;     /* CHOSEN, KEPT; if refused FULL, RATE, NO_NODES */
-    bool spans;                       /* the room is in this region already, on other nodes */
-    uint32_t distance_ms;             /* of the node's region from the asked one */
-    uint32_t retry_after_s;           /* if refused, with jitter; 1 or more */
+    /* The node, and others that were drawn and would do: for whoever decides between orchestrators
+     * (store_place). */
+    const struct registry_node *candidates[PLACEMENT_CANDIDATES_MAX];
+    size_t candidate_count;
+    bool spans;             /* the room is in this region already, on other nodes */
+    uint32_t distance_ms;   /* of the node's region from the asked one */
+    uint32_t retry_after_s; /* if refused, with jitter; 1 or more */
 };
 
 /* 0, or ERR_FULL; the answer is filled in either way. */

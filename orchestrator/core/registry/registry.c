@@ -643,6 +643,14 @@ const struct registry_config *registry_config(const struct registry *registry)
     return &registry->config;
 }
 
+void registry_set_planners(struct registry *registry, uint32_t planners)
+{
+    registry->config.planners = planners;
+    for (struct row *row = registry->holds; row != NULL; row = row->next) {
+        recount(registry, row);
+    }
+}
+
 void registry_free(struct registry *registry)
 {
     while (registry->count > 0) {

@@ -123,6 +123,9 @@ struct registry *registry_new(const struct registry_config *config);
 void registry_free(struct registry *registry);
 const struct registry_config *registry_config(const struct registry *registry);
 
+/* Another orchestrator came, went, or shares its reservations now: see planners above. */
+void registry_set_planners(struct registry *registry, uint32_t planners);
+
 /* Drops reservations that nobody confirmed and forgets nodes gone long enough. Call when now_us has
  * reached registry_deadline(), which is TIME_NEVER when nothing waits. */
 void registry_expire(struct registry *registry, int64_t now_us);

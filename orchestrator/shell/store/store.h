@@ -78,15 +78,16 @@ void store_room_get(struct store *store, const char *name, store_room_fn *callba
 
 /* ---- Placing ----
  * Several orchestrators place rooms at the same time, and each sees its own reservations only. So
- * the one that decided locally (placement_choose) asks here with the node it chose and the others
- * it drew, and goes where the answer says: one script on Redis compares what all of them reserved.
+ * the one that decided locally (placement_choose) asks here with the first two or more of the
+ * answer's candidates, and goes where this answer says: one script on Redis compares what all of
+ * them reserved.
  *
  * How the orchestrator is to use it: for a new room, and for the first one of a region, never for a
  * later join (its own view is good enough for those). Decide first, act on the answer. STALE: the
  * room has a newer owner, forward the client there. FULL: choose again with these nodes excluded,
  * once, then refuse. ERR_IO: Redis is away; go on with the local decision and registry_config's
  * planners, which is what degraded mode is. A request that got no answer may be sent again with the
- * same id: it does nothing twice. */
+ * same id, before any other for this room: it does nothing twice. */
 
 #define STORE_CANDIDATES_MAX 8
 #define STORE_HOLD_MS        4000 /* load reports come once a second and replace what is held */

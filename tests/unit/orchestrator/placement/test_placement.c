@@ -139,6 +139,9 @@ static void test_every_reason(void **state)
     assert_string_equal(reason_of(registry, &e, "light"), "chosen");
     assert_string_equal(reason_of(registry, &e, "heavy"), "fuller");
     assert_string_equal(reason_of(registry, &e, "far"), "other_region");
+    assert_int_equal(e.answer.candidate_count, 2);
+    assert_string_equal(e.answer.candidates[0]->id, "light");
+    assert_string_equal(e.answer.candidates[1]->id, "heavy");
     static const char *const named_after_reason[] = {"full",     "excluded", "cordoned",
                                                      "draining", "suspect",  "gone"};
     for (size_t i = 0; i < ARRAY_LEN(named_after_reason); i++) {
@@ -158,6 +161,7 @@ static void test_every_reason(void **state)
     e = explain(&request, registry);
     assert_string_equal(e.answer.node->id, "heavy");
     assert_string_equal(reason_of(registry, &e, "heavy"), "kept");
+    assert_int_equal(e.answer.candidate_count, 1);
     assert_string_equal(reason_of(registry, &e, "light"), "not_needed");
     assert_string_equal(reason_of(registry, &e, "far"), "other_region");
     registry_free(registry);

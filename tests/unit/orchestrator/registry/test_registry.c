@@ -246,6 +246,10 @@ static void test_unseen_planners(void **state)
     const struct registry_node *node = registry_get(registry, "ND_1");
     assert_int_equal(registry_room_placed(registry, 0, "ND_1", "RM_1", 20), 0);
     assert_int_equal(node->reserved, 60);
+    registry_set_planners(registry, 1);
+    assert_int_equal(node->reserved, 20);
+    registry_set_planners(registry, 3);
+    assert_int_equal(node->reserved, 60);
     registry_room_confirmed(registry, "ND_1", "RM_1", 20);
     assert_int_equal(registry_heard(registry, 0, "ND_1", &load), 0);
     assert_int_equal(node->reserved, 0);
