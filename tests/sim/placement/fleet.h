@@ -16,7 +16,7 @@ struct fleet_config {
     uint32_t nodes;
     uint32_t regions;  /* each has nodes / regions of them */
     uint32_t rooms;    /* on average, before the storm */
-    double use;        /* mean of weight per capacity, before the storm */
+    double use;        /* mean of weight per capacity, were all rooms complete */
     int64_t life_us;   /* mean of a room's, exponential */
     int64_t steady_us; /* how long it runs so, then */
     int64_t storm_us;  /* 10 times as many rooms begin, then */
