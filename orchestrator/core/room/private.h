@@ -274,6 +274,8 @@ static inline int64_t wall_ms(const struct room *room, int64_t now_us)
 /* ---- room.c */
 struct participant *room_find(const struct room *room, const char *identity);
 struct participant *room_find_transport(const struct room *room, uint64_t transport);
+
+/* ---- leave.c */
 /* Removes a participant: says leave if it has a connection, tells the others, frees it. */
 void room_leave(struct room *room, int64_t now_us, struct participant *p,
                 Livekit__DisconnectReason reason, Livekit__LeaveRequest__Action action,
@@ -282,6 +284,8 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
 /* Its permission to be seen was taken, or given: the others see it leave, or come. */
 void room_hide(struct participant *p);
 void room_reveal(struct participant *p, struct effects *fx);
+/* Everything it had in the room goes. */
+void leave_forget(struct participant *p, int64_t now_us, struct effects *fx);
 
 /* ---- participant.c */
 struct participant *participant_new(struct room *room, int64_t now_us,
