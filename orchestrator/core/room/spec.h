@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between spec.c, which knows what belongs into a message, and spec_entry.c, which writes it.
+ */
+#ifndef ORCHESTRATOR_CORE_ROOM_SPEC_H
+#define ORCHESTRATOR_CORE_ROOM_SPEC_H
+
+#include "orchestrator/core/room/private.h"
+
+#define TRUNK_KEY_MAX (2 * TOPOLOGY_KEY_LEN)
+
+/* A message under way, for one host. */
+struct building {
+    struct room *room;
+    struct host *host;
+    Spillway__Control__RoomSpec spec;
+    struct arena arena;
+    bool whole;
+    uint8_t (*keys)[TRUNK_KEY_MAX]; /* of the trunks in it, wiped afterwards */
+};
+
+/* Entries live in the arena; line is the section that carries it. */
+Spillway__Control__Transport *spec_transport_entry(struct participant *p, struct arena *arena);
+Spillway__Control__Track *spec_track_entry(struct building *b, struct track *track,
+                                           const struct session_line *line);
+Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
+                                         const struct track *track);
+Spillway__Control__Subscription *spec_subscription_entry(struct subscription *subscription,
+                                                         const struct session_line *line,
+                                                         struct arena *arena);
+
+#endif

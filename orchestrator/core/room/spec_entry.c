@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The entries of a RoomSpec: transports, tracks with their ways from other nodes, edges,
+ * subscriptions, trunks.
+ */
+#include "orchestrator/core/room/spec.h"
+
+#define PAYLOADS_MAX 16 /* of a track or subscription: a node refuses a spec with more, whole */
+
+static Spillway__Control__Endpoint *trunk_endpoint(const Spillway__Control__Register *node)
+{
+    if (node->trunk != NULL) {
+        return node->trunk;
+    }
+    for (size_t i = 0; i < node->n_endpoints; i++) {
+        if (node->endpoints[i]->protocol == SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP) {
+            return node->endpoints[i];
+        }
+    }
+    return NULL;
+}
+
+/* The trunk between the message's host and another one, if the message has not got it already. */
+static void put_trunk(struct building *b, const struct host *other)
+{
+    Spillway__Control__RoomSpec *spec = &b->spec;
+    for (size_t i = 0; i < spec->n_trunks; i++) {
+        if (strcmp(spec->trunks[i]->node, other->node) == 0) {
+            return;
+        }
+    }
+    uint8_t *in = b->keys[spec->n_trunks], *out = in + TOPOLOGY_KEY_LEN;
+    struct bytes secret = b->room->config->cluster_secret;
+    uint32_t generation = b->room->generation;
+    topology_trunk_key(in, secret, other->node, b->host->node, generation);
+    topology_trunk_key(out, secret, b->host->node, other->node, generation);
+    Spillway__Control__SrtpKeys *keys = arena_alloc(&b->arena, sizeof(*keys));
+    spillway__control__srtp_keys__init(keys);
+    keys->suite = SPILLWAY__CONTROL__SRTP_KEYS__SUITE__AES_128_GCM;
+    keys->client_key = (ProtobufCBinaryData){TOPOLOGY_KEY_LEN, in};
+    keys->server_key = (ProtobufCBinaryData){TOPOLOGY_KEY_LEN, out};
+    Spillway__Control__Trunk *trunk = arena_alloc(&b->arena, sizeof(*trunk));
+    spillway__control__trunk__init(trunk);
+    trunk->node = (char *)other->node;
+    trunk->remote = trunk_endpoint(other->info);
+    trunk->local = trunk_endpoint(b->host->info);
+    trunk->generation = generation;
+    trunk->keys = keys;
+    spec->trunks[spec->n_trunks++] = trunk;
+}
+
+/* The UDP endpoint of the node that this client was given: its checks leave from there. */
+static Spillway__Control__Endpoint *local_endpoint(struct session *session, struct arena *arena)
+{
+    for (size_t i = 0; i < session->candidate_count; i++) {
+        struct sdp_candidate *candidate = &session->candidates[i];
+        if (!candidate->tcp) {
+            Spillway__Control__Endpoint *endpoint = arena_alloc(arena, sizeof(*endpoint));
+            spillway__control__endpoint__init(endpoint);
+            endpoint->ip = candidate->ip;
+            endpoint->port = candidate->port;
+            return endpoint;
+        }
+    }
+    return NULL;
+}
+
+Spillway__Control__Transport *spec_transport_entry(struct participant *p, struct arena *arena)
+{
+    struct session *session = &p->session;
+    Spillway__Control__Transport *entry = arena_alloc(arena, sizeof(*entry));
+    spillway__control__transport__init(entry);
+    entry->id = session->transport;
+    entry->participant = p->sid;
+    entry->local_ufrag = session->local_ufrag;
+    entry->local_pwd = session->local_pwd;
+    entry->remote_ufrag = session->remote_ufrag;
+    entry->remote_pwd = session->remote_pwd;
+    entry->previous_ufrag = session->previous_ufrag;
+    entry->previous_pwd = session->previous_pwd;
+    entry->srtp = p->keys;
+    entry->orchestrator = (char *)p->front.orchestrator;
+    entry->client = p->address;
+    entry->local = local_endpoint(session, arena);
+    entry->check_priority = p->check_priority;
+    entry->extensions = arena_array(arena, SDP_EXT_COUNT, sizeof(*entry->extensions));
+    for (unsigned kind = 1; kind < SDP_EXT_COUNT; kind++) {
+        if (session->extension_ids[kind] == 0) {
+            continue;
+        }
+        Spillway__Control__Extension *extension = arena_alloc(arena, sizeof(*extension));
+        spillway__control__extension__init(extension);
+        extension->kind = (Spillway__Control__ExtensionKind)kind; /* same numbers, see sdp.h */
+        extension->id = session->extension_ids[kind];
+        entry->extensions[entry->n_extensions++] = extension;
+    }
+    return entry;
+}
+
+static size_t payload_types(const struct session_line *line, struct arena *arena,
+                            Spillway__Control__PayloadType ***out)
+{
+    Spillway__Control__PayloadType **list = arena_array(arena, line->codec_count, sizeof(*list));
+    for (size_t i = 0; i < line->codec_count; i++) {
+        const struct sdp_answer_codec *codec = &line->codecs[i];
+        Spillway__Control__PayloadType *type = arena_alloc(arena, sizeof(*type));
+        spillway__control__payload_type__init(type);
+        type->codec = (Spillway__Control__Codec)codec->id; /* same numbers, see sdp.h */
+        type->number = codec->payload_type;
+        type->rtx = codec->rtx;
+        type->clock_hz = codec->clock_hz;
+        type->nack = (codec->feedback & SDP_FB_NACK) != 0;
+        type->pli = (codec->feedback & SDP_FB_PLI) != 0;
+        type->transport_cc = (codec->feedback & SDP_FB_TRANSPORT_CC) != 0;
+        list[i] = type;
+    }
+    *out = list;
+    return line->codec_count;
+}
+
+/* The copies that arrive on a host, each over its edge. */
+static void put_upstreams(struct building *b, Spillway__Control__Track *entry,
+                          const struct track *track)
+{
+    struct edge *edge;
+    size_t count = 0;
+    DL_COUNT(track->edges, edge, count);
+    entry->upstreams = arena_array(&b->arena, count, sizeof(*entry->upstreams));
+    DL_FOREACH(track->edges, edge)
+    {
+        if (edge->to != b->host) {
+            continue;
+        }
+        Spillway__Control__Upstream *upstream = arena_alloc(&b->arena, sizeof(*upstream));
+        spillway__control__upstream__init(upstream);
+        upstream->node = edge->from->node;
+        upstream->ssrcs = edge->ssrcs;
+        upstream->n_ssrcs = MAX(track->layer_count, 1);
+        upstream->backup = edge->backup;
+        entry->upstreams[entry->n_upstreams++] = upstream;
+        put_trunk(b, edge->from);
+    }
+}
+
+Spillway__Control__Track *spec_track_entry(struct building *b, struct track *track,
+                                           const struct session_line *line)
+{
+    struct arena *arena = &b->arena;
+    const struct participant *publisher = track->publisher;
+    bool here = publisher->host == b->host;
+    Spillway__Control__Track *entry = arena_alloc(arena, sizeof(*entry));
+    spillway__control__track__init(entry);
+    entry->id = track->id;
+    entry->sid = track->info->sid;
+    entry->participant = (char *)publisher->sid;
+    entry->transport = here ? publisher->session.transport : 0;
+    entry->kind = track->kind == SDP_VIDEO ? SPILLWAY__CONTROL__TRACK__KIND__VIDEO
+                                           : SPILLWAY__CONTROL__TRACK__KIND__AUDIO;
+    entry->mid = (char *)line->mid;
+    entry->muted = track->info->muted;
+    entry->n_payload_types = payload_types(line, arena, &entry->payload_types);
+    entry->n_payload_types = MIN(entry->n_payload_types, PAYLOADS_MAX);
+    entry->layers = arena_array(arena, track->layer_count, sizeof(*entry->layers));
+    for (size_t i = 0; i < track->layer_count; i++) {
+        Spillway__Control__Layer *layer = arena_alloc(arena, sizeof(*layer));
+        spillway__control__layer__init(layer);
+        layer->rid = track->layers[i].rid;
+        layer->spatial = track->layers[i].spatial;
+        layer->ssrc = here ? track->layers[i].ssrc : 0;
+        layer->rtx_ssrc = here ? track->layers[i].rtx_ssrc : 0;
+        entry->layers[entry->n_layers++] = layer;
+    }
+    put_upstreams(b, entry, track);
+    return entry;
+}
+
+Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
+                                         const struct track *track)
+{
+    Spillway__Control__Edge *entry = arena_alloc(&b->arena, sizeof(*entry));
+    spillway__control__edge__init(entry);
+    entry->id = edge->id;
+    entry->track = track->id;
+    entry->node = edge->to->node;
+    entry->ssrcs = edge->ssrcs;
+    entry->n_ssrcs = MAX(track->layer_count, 1);
+    entry->layers = edge->layers;
+    entry->backup = edge->backup;
+    put_trunk(b, edge->to);
+    return entry;
+}
+
+uint32_t spec_fresh_ssrc(const struct room *room)
+{
+    uint32_t ssrc = 0;
+    while (ssrc == 0) {
+        room->config->random.fill(room->config->random.arg, &ssrc, sizeof(ssrc));
+    }
+    return ssrc;
+}
+
+/* fps asks for a temporal layer: each of three halves the rate of the one above it. */
+static uint32_t temporal_max(const struct subscription *subscription)
+{
+    if (subscription->fps == 0 || subscription->fps > 15) {
+        return 7;
+    }
+    return subscription->fps > 7 ? 1 : 0;
+}
+
+/* Of several variants of one codec (H264 profiles) the node takes the first: the publisher's. */
+static void put_match_first(Spillway__Control__Subscription *entry, const struct session_line *line,
+                            const struct track *track)
+{
+    const struct session_line *from = session_line_of_track(&track->publisher->session, track->id);
+    if (from == NULL || from->codec_count == 0) {
+        return;
+    }
+    const struct sdp_answer_codec *match =
+        sdp_codec_match(line->codecs, line->codec_count, &from->codecs[0]);
+    if (match != NULL) {
+        size_t at = (size_t)(match - line->codecs);
+        Spillway__Control__PayloadType *first = entry->payload_types[at];
+        entry->payload_types[at] = entry->payload_types[0];
+        entry->payload_types[0] = first;
+    }
+}
+
+Spillway__Control__Subscription *spec_subscription_entry(struct subscription *subscription,
+                                                         const struct session_line *line,
+                                                         struct arena *arena)
+{
+    const struct room *room = subscription->subscriber->room;
+    if (subscription->ssrc == 0) {
+        subscription->ssrc = spec_fresh_ssrc(room);
+        subscription->rtx_ssrc = spec_fresh_ssrc(room);
+    }
+    Spillway__Control__Subscription *entry = arena_alloc(arena, sizeof(*entry));
+    spillway__control__subscription__init(entry);
+    entry->id = subscription->id;
+    entry->track = subscription->track->id;
+    entry->transport = subscription->subscriber->session.transport;
+    entry->mid = (char *)line->mid;
+    entry->n_payload_types = payload_types(line, arena, &entry->payload_types);
+    put_match_first(entry, line, subscription->track);
+    entry->n_payload_types = MIN(entry->n_payload_types, PAYLOADS_MAX);
+    entry->ssrc = subscription->ssrc;
+    entry->rtx_ssrc = subscription->rtx_ssrc;
+    entry->paused = subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF;
+    entry->spatial_max = subscribe_spatial_max(subscription);
+    entry->temporal_max = temporal_max(subscription);
+    return entry;
+}
