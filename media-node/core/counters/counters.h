@@ -24,6 +24,14 @@
     X(rtx_sent, "RTP packets sent again on request")                                               \
     X(nacks_sent, "RTP packets asked for again")                                                   \
     X(plis_sent, "key frames asked for")                                                           \
+    X(relay_in, "RTP packets accepted from other nodes")                                           \
+    X(relay_out, "RTP packets made for other nodes")                                               \
+    X(relay_resent, "RTP packets sent to other nodes again on request")                            \
+    X(relay_spare, "RTP packets of other nodes that had come another way")                         \
+    X(relay_nacks_sent, "RTP packets asked of other nodes again")                                  \
+    X(relay_plis_sent, "key frames asked of other nodes")                                          \
+    X(relay_plis_in, "key frames other nodes asked for")                                           \
+    X(relay_admitted, "voices that began to be relayed because they turned loud")                  \
     X(moves_answered, "own STUN checks answered")                                                  \
     X(moves_unanswered, "own STUN checks given up")                                                \
     X(transports_lost, "transports without consent, or whose TCP connection closed")               \
@@ -52,6 +60,14 @@
     X(drop_send_protect, "not sent: the cipher refused")                                           \
     X(drop_outbox_full, "not sent: the outbox was full")                                           \
     X(drop_resend, "not sent again: no longer here, too often, or over budget")                    \
+    X(drop_trunk_malformed, "dropped: from another node, and does not parse")                      \
+    X(drop_trunk_ssrc, "dropped: from another node, of an unknown SSRC")                           \
+    X(drop_trunk_keys, "dropped: from another node, under keys of an unknown generation")          \
+    X(drop_trunk_auth, "dropped: from another node, and does not authenticate")                    \
+    X(drop_trunk_replay, "dropped: from another node, seen before or too old")                     \
+    X(drop_trunk_stream, "dropped: from another node, and its receiver has no use for it")         \
+    X(drop_trunk_unready, "not sent: a trunk without keys or address")                             \
+    X(drop_relay_resend, "not sent to another node again: not here, on its way, or over budget")   \
     X(drop_control_malformed, "dropped: control message that does not parse")                      \
     X(drop_control_full, "dropped: control message that found its queue full")                     \
     X(drop_events_link, "dropped: event while its link was down")                                  \

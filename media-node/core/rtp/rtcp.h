@@ -102,6 +102,9 @@ MUST_CHECK int rtcp_read_nack(const struct rtcp_packet *packet, uint16_t *seqs, 
 MUST_CHECK int rtcp_read_fir(const struct rtcp_packet *packet, unsigned i, uint32_t *ssrc,
                              uint8_t *command);
 
+/* Name and data of an APP packet (RFC 3550 §6.7); its subtype is count. ERR_TRUNCATED. */
+MUST_CHECK int rtcp_read_app(const struct rtcp_packet *packet, uint32_t *name, struct bytes *data);
+
 /* An AFB packet as REMB (draft-alvestrand-rmcat-remb-03). ERR_UNSUPPORTED: another AFB. */
 MUST_CHECK int rtcp_read_remb(const struct rtcp_packet *packet, uint64_t *bps);
 
@@ -151,6 +154,14 @@ MUST_CHECK int rtcp_write_rr(struct rtcp_writer *writer, uint32_t ssrc,
                              const struct rtcp_report *reports, size_t count);
 MUST_CHECK int rtcp_write_cname(struct rtcp_writer *writer, uint32_t ssrc, const char *cname);
 MUST_CHECK int rtcp_write_bye(struct rtcp_writer *writer, uint32_t ssrc);
+
+struct rtcp_app {
+    uint32_t ssrc;
+    uint32_t name;     /* four ASCII characters */
+    uint8_t subtype;   /* 0 .. 31 */
+    struct bytes data; /* a multiple of 4 bytes */
+};
+MUST_CHECK int rtcp_write_app(struct rtcp_writer *writer, const struct rtcp_app *app);
 
 /* Who speaks about which stream. */
 struct rtcp_feedback {

@@ -190,6 +190,16 @@ int rtcp_read_fir(const struct rtcp_packet *packet, unsigned i, uint32_t *ssrc, 
     return 0;
 }
 
+int rtcp_read_app(const struct rtcp_packet *packet, uint32_t *name, struct bytes *data)
+{
+    if (packet->body.len < 8) {
+        return ERR_TRUNCATED;
+    }
+    *name = be32_get(packet->body.data + 4);
+    *data = (struct bytes){packet->body.data + 8, packet->body.len - 8};
+    return 0;
+}
+
 int rtcp_read_remb(const struct rtcp_packet *packet, uint64_t *bps)
 {
     assert(rtcp_is(packet, RTCP_PSFB, RTCP_AFB));

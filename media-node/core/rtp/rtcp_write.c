@@ -94,6 +94,20 @@ int rtcp_write_cname(struct rtcp_writer *writer, uint32_t ssrc, const char *cnam
     return 0;
 }
 
+int rtcp_write_app(struct rtcp_writer *writer, const struct rtcp_app *app)
+{
+    uint8_t *p = append(writer, RTCP_APP, app->subtype, 8 + app->data.len);
+    if (p == NULL) {
+        return ERR_FULL;
+    }
+    be32_put(p, app->ssrc);
+    be32_put(p + 4, app->name);
+    if (app->data.len > 0) {
+        memcpy(p + 8, app->data.data, app->data.len);
+    }
+    return 0;
+}
+
 int rtcp_write_bye(struct rtcp_writer *writer, uint32_t ssrc)
 {
     uint8_t *p = append(writer, RTCP_BYE, 1, 4);

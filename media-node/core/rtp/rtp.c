@@ -179,6 +179,21 @@ void rtp_set_ssrc(uint8_t *data, uint32_t ssrc)
     be32_put(data + 8, ssrc);
 }
 
+void rtp_exts_rename(uint8_t *data, const struct rtp_view *view, const struct rtp_ext_ids *from,
+                     const struct rtp_ext_ids *to)
+{
+    struct rtp_ext_iter iter = rtp_ext_begin(view);
+    struct rtp_ext ext;
+    while (rtp_ext_next(&iter, &ext)) {
+        uint8_t id = iter.two_byte ? UINT8_MAX : EXT_ID_STOP - 1;
+        for (int kind = 0; kind < RTP_EXT_KINDS; kind++) {
+            id = from->id[kind] == ext.id && to->id[kind] != 0 ? to->id[kind] : id;
+        }
+        uint8_t *head = data + (ext.value.data - view->data) - (iter.two_byte ? 2 : 1);
+        *head = iter.two_byte ? id : (uint8_t)((unsigned)id << 4 | (*head & 0x0fu));
+    }
+}
+
 /* ---- Composing ----------------------------------------------------------------------------- */
 
 static const uint8_t zeros[3];
@@ -251,23 +266,28 @@ static int write_elements(uint8_t *out, size_t at, const struct rtp_header *head
 int rtp_header_write(uint8_t *out, const struct rtp_header *header, const struct rtp_ext_ids *ids,
                      struct rtp_header_out *where)
 {
-    assert(header->pt < 128);
-    struct rtp_header_out w = {.len = RTP_HEADER_LEN};
-    size_t body_at = RTP_HEADER_LEN + 4;
+    assert(header->pt < 128 && header->csrc_count <= RTP_HEADER_CSRCS);
+    size_t fixed = RTP_HEADER_LEN + (size_t)4 * header->csrc_count;
+    struct rtp_header_out w = {.len = (uint16_t)fixed};
+    size_t body_at = fixed + 4;
     int end = write_elements(out, body_at, header, ids, &w);
     if (end < 0) {
         return end;
     }
     bool extended = (size_t)end > body_at;
     if (extended) {
-        be16_put(out + RTP_HEADER_LEN + 2, (uint16_t)(((size_t)end - body_at) / 4));
+        be16_put(out + fixed + 2, (uint16_t)(((size_t)end - body_at) / 4));
         w.len = (uint16_t)end;
     }
-    out[0] = (uint8_t)(0x80 | (header->padding_len != 0) << 5 | extended << 4);
+    out[0] = (uint8_t)(0x80u | (unsigned)(header->padding_len != 0) << 5 | (unsigned)extended << 4 |
+                       header->csrc_count);
     out[1] = (uint8_t)(header->marker << 7 | header->pt);
     be16_put(out + 2, header->seq);
     be32_put(out + 4, header->ts);
     be32_put(out + 8, header->ssrc);
+    for (unsigned i = 0; i < header->csrc_count; i++) {
+        be32_put(out + RTP_HEADER_LEN + 4u * i, header->csrcs[i]);
+    }
     *where = w;
     return 0;
 }

@@ -12,6 +12,7 @@
 
 #define RTP_HEADER_LEN     12
 #define RTP_HEADER_OUT_MAX 256  /* no header composed here is longer */
+#define RTP_HEADER_CSRCS   2    /* nor has it more CSRCs */
 #define RTP_PACKET_MAX     1500 /* longer packets are refused */
 
 /* ---- Reading ------------------------------------------------------------------------------- */
@@ -33,6 +34,16 @@ struct rtp_view {
 /* ERR_TRUNCATED, ERR_TOO_BIG, or ERR_INVALID (version, padding longer than what follows the
  * header). CSRCs are skipped. */
 MUST_CHECK int rtp_parse(struct rtp_view *out, const uint8_t *data, size_t len);
+
+/* Contributing sources: how many, and number i < count of them. */
+static inline unsigned rtp_csrc_count(const struct rtp_view *view)
+{
+    return view->data[0] & 0x0fu;
+}
+static inline uint32_t rtp_csrc(const struct rtp_view *view, unsigned i)
+{
+    return be32_get(view->data + RTP_HEADER_LEN + (size_t)4 * i);
+}
 
 struct rtp_ext {
     uint8_t id;
@@ -102,6 +113,12 @@ void rtp_set_seq(uint8_t *data, uint16_t seq);
 void rtp_set_ts(uint8_t *data, uint32_t ts);
 void rtp_set_ssrc(uint8_t *data, uint32_t ssrc);
 
+/* Gives every extension that from knows the id that to has for its kind; all others lose their
+ * meaning (id 14, which to must not have; in the two-byte form 255). data and view are of one
+ * packet. What ids a cached packet has then no longer depends on where it came from. */
+void rtp_exts_rename(uint8_t *data, const struct rtp_view *view, const struct rtp_ext_ids *from,
+                     const struct rtp_ext_ids *to);
+
 /* ---- Composing ------------------------------------------------------------------------------
  * Forwarding replaces the whole header and copies the payload behind it. */
 
@@ -111,7 +128,9 @@ struct rtp_header {
     uint16_t seq;
     uint8_t pt;
     bool marker;
-    uint8_t padding_len;  /* only sets the P bit if not 0; the caller writes the padding */
+    uint8_t padding_len; /* only sets the P bit if not 0; the caller writes the padding */
+    uint8_t csrc_count;  /* 0 .. RTP_HEADER_CSRCS */
+    uint32_t csrcs[RTP_HEADER_CSRCS];
     struct rtp_exts exts; /* values; NULL data or id 0: not written */
 };
 

@@ -54,6 +54,7 @@ struct rtpsec {
     srtp_policy_t policy;             /* of receiver; its key points to master */
     uint8_t master[RTPSEC_KEY_MAX];   /* receiving: libsrtp2 wants it for each stream added */
     struct session_keys receive_keys; /* of RTP, to find a rollover counter with */
+    EVP_CIPHER_CTX *opener;           /* of rtpsec_open_rtp; NULL until its first packet */
     struct source *sources;           /* sorted by SSRC */
     size_t source_count;
     size_t source_cap;
@@ -80,6 +81,10 @@ int rtpsec_find_roc(const struct rtpsec *sec, const uint8_t *packet, size_t len,
 
 /* stream.c: the index of this sequence number, marked as used. Errors of rtpsec_protect_rtp. */
 int rtpsec_stream_take(struct rtpsec_stream *stream, uint16_t seq, bool again, uint64_t *index);
+int rtpsec_stream_take_at(struct rtpsec_stream *stream, uint64_t index, bool again);
+
+/* open.c */
+void rtpsec_opener_fini(struct rtpsec *sec);
 
 /* send.c */
 int rtpsec_sealer_init(struct sealer *sealer, enum rtpsec_suite suite, const uint8_t *master,

@@ -123,6 +123,19 @@ int rtpsec_protect_rtp(struct rtpsec *sec, struct rtpsec_stream *stream,
                               : cm_rtp(&sec->rtp, index, packet, out);
 }
 
+int rtpsec_seal_rtp(struct rtpsec *sec, struct rtpsec_stream *stream, uint64_t index,
+                    const struct rtpsec_packet *packet, uint8_t *out)
+{
+    assert(packet->header_len >= RTP_FIXED_LEN);
+    assert(be32_get(out + 8) == stream->ssrc && be16_get(out + 2) == (uint16_t)index);
+    int err = rtpsec_stream_take_at(stream, index, packet->again);
+    if (err != 0) {
+        return err;
+    }
+    return is_gcm(sec->suite) ? gcm_rtp(&sec->rtp, index, packet, out)
+                              : cm_rtp(&sec->rtp, index, packet, out);
+}
+
 /* ---- RTCP ---------------------------------------------------------------------------------- */
 
 /* RFC 7714 §9: header, ciphertext, tag, index word; the last is authenticated in front of the text.

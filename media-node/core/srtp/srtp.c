@@ -39,6 +39,7 @@ void rtpsec_free(struct rtpsec *sec)
     rtpsec_sealer_fini(&sec->rtp);
     rtpsec_sealer_fini(&sec->rtcp);
     rtpsec_receiver_fini(sec);
+    rtpsec_opener_fini(sec);
     OPENSSL_cleanse(sec, sizeof(*sec));
     free(sec);
 }

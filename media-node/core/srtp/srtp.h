@@ -66,6 +66,23 @@ MUST_CHECK int rtpsec_unprotect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t
 /* The source is gone for good: frees its place. Its replay window goes too. */
 void rtpsec_forget(struct rtpsec *sec, uint32_t ssrc);
 
+/* ---- Receiving where the index is told -------------------------------------------------------
+ * Between nodes the whole index of a packet travels with it, so nothing is guessed or searched, and
+ * whoever receives keeps the window of his source himself. AES-GCM only. */
+
+/* Which indices of one incoming SSRC were seen. All zero: none. */
+struct rtpsec_window {
+    uint64_t newest;
+    bool started;
+    uint64_t seen[RTPSEC_REPLAY_WINDOW / 64]; /* ring: bit (index % RTPSEC_REPLAY_WINDOW) */
+};
+
+/* Decrypts in place; *len shrinks. header_len: of the RTP header with CSRCs and extensions. The
+ * window remembers the index if the packet authenticated. ERR_REPLAY, ERR_STALE (then nothing was
+ * changed), ERR_AUTH, ERR_INVALID (too short), ERR_UNSUPPORTED (no GCM suite), ERR_CRYPTO. */
+MUST_CHECK int rtpsec_open_rtp(struct rtpsec *sec, struct rtpsec_window *window, uint64_t index,
+                               uint8_t *packet, size_t header_len, size_t *len);
+
 /* ---- Sending ------------------------------------------------------------------------------- */
 
 /* One outgoing SSRC, embedded in whoever sends it. */
@@ -106,6 +123,22 @@ struct rtpsec_packet {
  * repetition on an RTX stream is a new packet of that stream, not one of these. */
 MUST_CHECK int rtpsec_protect_rtp(struct rtpsec *sec, struct rtpsec_stream *stream,
                                   const struct rtpsec_packet *packet, uint8_t *out);
+
+/* The same for a stream whose owner places every packet himself: its index, low 16 bits of which
+ * stand in the header (asserted), instead of the one nearest to the newest. One stream must be sent
+ * by this call alone. */
+MUST_CHECK int rtpsec_seal_rtp(struct rtpsec *sec, struct rtpsec_stream *stream, uint64_t index,
+                               const struct rtpsec_packet *packet, uint8_t *out);
+
+/* Whether that index was sent and may be sent again; of one too old to tell, false. */
+bool rtpsec_stream_used(const struct rtpsec_stream *stream, uint64_t index);
+
+/* The newest index sent; the stream must have begun. */
+static inline uint64_t rtpsec_stream_newest(const struct rtpsec_stream *stream)
+{
+    assert(stream->started);
+    return (uint64_t)stream->roc << 16 | stream->seq_max;
+}
 
 /* Protects a compound packet in place; *len grows by up to RTPSEC_RTCP_OVERHEAD, for which there
  * must be room. The index counts per transport, from 0 with every rtpsec_new: so the sender SSRC of

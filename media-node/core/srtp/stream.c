@@ -32,7 +32,7 @@ static uint64_t bit_of(uint64_t index)
 /* Moves the window forward, so that index is its newest. */
 static void advance(struct rtpsec_stream *stream, uint64_t newest, uint64_t index)
 {
-    if (index - newest >= RTPSEC_SEND_WINDOW) {
+    if (!stream->started || index - newest >= RTPSEC_SEND_WINDOW) {
         memset(stream->used, 0, sizeof(stream->used));
     } else {
         for (uint64_t i = newest + 1; i <= index; i++) {
@@ -43,43 +43,51 @@ static void advance(struct rtpsec_stream *stream, uint64_t newest, uint64_t inde
     stream->seq_max = (uint16_t)index;
 }
 
-int rtpsec_stream_take(struct rtpsec_stream *stream, uint16_t seq, bool again, uint64_t *out)
+int rtpsec_stream_take_at(struct rtpsec_stream *stream, uint64_t index, bool again)
 {
-    if (!stream->started) {
-        if (again) {
-            return ERR_STALE;
-        }
-        stream->started = true;
-        stream->seq_max = seq;
-        *word_of(stream, seq) |= bit_of(seq);
-        *out = seq;
-        return 0;
+    if (index > INDEX_MAX) {
+        return ERR_STATE;
     }
     uint64_t newest = (uint64_t)stream->roc << 16 | stream->seq_max;
-    int distance = seq_diff(seq, stream->seq_max);
-    if (distance > 0) {
-        uint64_t index = newest + (uint64_t)distance;
-        if (index > INDEX_MAX) {
-            return ERR_STATE;
-        }
+    if (!stream->started || index > newest) {
         if (again) {
             return ERR_STALE;
         }
         advance(stream, newest, index);
-        *word_of(stream, index) |= bit_of(index);
-        *out = index;
-        return 0;
-    }
-    uint64_t back = (uint64_t)-distance;
-    if (back >= RTPSEC_SEND_WINDOW || back > newest) {
+        stream->started = true;
+    } else if (newest - index >= RTPSEC_SEND_WINDOW) {
         return ERR_STALE;
-    }
-    uint64_t index = newest - back;
-    bool used = (*word_of(stream, index) & bit_of(index)) != 0;
-    if (used != again) {
-        return used ? ERR_REPLAY : ERR_STALE;
+    } else {
+        bool used = (*word_of(stream, index) & bit_of(index)) != 0;
+        if (used != again) {
+            return used ? ERR_REPLAY : ERR_STALE;
+        }
     }
     *word_of(stream, index) |= bit_of(index);
-    *out = index;
     return 0;
+}
+
+bool rtpsec_stream_used(const struct rtpsec_stream *stream, uint64_t index)
+{
+    uint64_t newest = (uint64_t)stream->roc << 16 | stream->seq_max;
+    return stream->started && index <= newest && newest - index < RTPSEC_SEND_WINDOW &&
+           (stream->used[index % RTPSEC_SEND_WINDOW / 64] & bit_of(index)) != 0;
+}
+
+int rtpsec_stream_take(struct rtpsec_stream *stream, uint16_t seq, bool again, uint64_t *out)
+{
+    uint64_t index = seq;
+    if (stream->started) {
+        uint64_t newest = (uint64_t)stream->roc << 16 | stream->seq_max;
+        int distance = seq_diff(seq, stream->seq_max);
+        if (distance < 0 && (uint64_t)-distance > newest) {
+            return ERR_STALE;
+        }
+        index = newest + (uint64_t)(int64_t)distance;
+    }
+    int err = rtpsec_stream_take_at(stream, index, again);
+    if (err == 0) {
+        *out = index;
+    }
+    return err;
 }
