@@ -42,6 +42,7 @@ static const struct config_table orchestrator_table =
 static const struct config_key media_keys[] = {
     CONFIG_STRING("ip", struct settings_media, ip, "0.0.0.0"),
     CONFIG_STRINGS("advertise", struct settings_media, advertise, false),
+    CONFIG_STRING("trunk_address", struct settings_media, trunk_address, ""),
     CONFIG_INT("port_base", struct settings_media, port_base, "40000", 1, PORT_MAX),
     CONFIG_INT("ports", struct settings_media, ports, "4", 1, 16),
     CONFIG_BOOL("tcp", struct settings_media, tcp, "true"),
@@ -144,6 +145,10 @@ MUST_CHECK static int check(const struct settings *settings, const struct config
         if (net_from_text(&addr, media->advertise.items[i], 0) != 0 || is_any(&addr)) {
             return config_complain(source, "media.advertise", "not an address", error);
         }
+    }
+    if (media->trunk_address[0] != '\0' &&
+        (net_from_text(&addr, media->trunk_address, 0) != 0 || is_any(&addr))) {
+        return config_complain(source, "media.trunk_address", "not an address", error);
     }
     if (media->port_base + settings->workers * media->ports - 1 > PORT_MAX) {
         return config_complain(source, "media.port_base", "too high for workers * ports", error);

@@ -19,6 +19,7 @@ struct settings_orchestrator {
 struct settings_media {
     char *ip; /* address to listen on */
     struct config_strings advertise;
+    char *trunk_address; /* where other nodes reach it; "": the first of advertise */
     int64_t port_base;
     int64_t ports; /* of each worker */
     bool tcp;

@@ -55,6 +55,10 @@ static void fill_addresses(const struct settings *settings, size_t worker,
         config->advertise_count = 1;
     }
     config->advertise = advertise;
+    if (media->trunk_address[0] != '\0') {
+        err = net_from_text(&config->trunk, media->trunk_address, 0);
+        assert(err == 0);
+    }
 }
 
 /* "node-a", or "node-a-2" for one of several. */

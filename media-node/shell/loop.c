@@ -220,6 +220,7 @@ static void make_node(struct shell *shell)
         .endpoint_count = count,
         .advertise = config->advertise,
         .advertise_count = config->advertise_count,
+        .trunk = config->trunk,
         .link_count = config->orchestrator_count,
         .random = random,
         .log = config->log,

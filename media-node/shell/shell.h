@@ -28,6 +28,7 @@ struct shell_config {
     struct net_addr listen;    /* port: of the first endpoint */
     const struct net_addr *advertise;
     size_t advertise_count; /* 1 .. NODE_ADVERTISE_MAX */
+    struct net_addr trunk;  /* where other nodes reach it; family 0: as clients do */
     uint16_t ports;         /* each is a UDP and, with tcp, a TCP endpoint */
     bool tcp;
     const char *probes_listen;

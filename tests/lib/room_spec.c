@@ -16,6 +16,9 @@ void room_spec_init(struct room_spec *spec, const char *room, uint64_t epoch, ui
     m->transports = arena_array(&spec->arena, ROOM_SPEC_ENTRIES, sizeof(*m->transports));
     m->tracks = arena_array(&spec->arena, ROOM_SPEC_ENTRIES, sizeof(*m->tracks));
     m->subscriptions = arena_array(&spec->arena, ROOM_SPEC_ENTRIES, sizeof(*m->subscriptions));
+    m->trunks = arena_array(&spec->arena, ROOM_SPEC_ENTRIES, sizeof(*m->trunks));
+    m->edges = arena_array(&spec->arena, ROOM_SPEC_ENTRIES, sizeof(*m->edges));
+    m->removed_edges = arena_array(&spec->arena, ROOM_SPEC_ENTRIES, sizeof(*m->removed_edges));
     m->removed_transports =
         arena_array(&spec->arena, ROOM_SPEC_ENTRIES, sizeof(*m->removed_transports));
     m->removed_tracks = arena_array(&spec->arena, ROOM_SPEC_ENTRIES, sizeof(*m->removed_tracks));
@@ -114,6 +117,7 @@ static Spillway__Control__Track *add_track(struct room_spec *spec, uint32_t id, 
     track->mid = arena_str(&spec->arena, mid);
     track->payload_types = arena_array(&spec->arena, 1, sizeof(*track->payload_types));
     track->layers = arena_array(&spec->arena, STREAM_LAYERS_MAX, sizeof(*track->layers));
+    track->upstreams = arena_array(&spec->arena, 8, sizeof(*track->upstreams));
     track->n_payload_types = 1;
     assert(spec->message.n_tracks < ROOM_SPEC_ENTRIES);
     spec->message.tracks[spec->message.n_tracks++] = track;
@@ -173,6 +177,85 @@ Spillway__Control__Subscription *room_spec_subscription(struct room_spec *spec,
     assert(spec->message.n_subscriptions < ROOM_SPEC_ENTRIES);
     spec->message.subscriptions[spec->message.n_subscriptions++] = s;
     return s;
+}
+
+static Spillway__Control__Endpoint *make_node_endpoint(struct room_spec *spec, unsigned node)
+{
+    Spillway__Control__Endpoint *endpoint = arena_alloc(&spec->arena, sizeof(*endpoint));
+    spillway__control__endpoint__init(endpoint);
+    endpoint->ip = arena_printf(&spec->arena, "10.0.0.%u", node);
+    endpoint->port = 40000;
+    return endpoint;
+}
+
+/* What node "from" encrypts with towards node "to". */
+static ProtobufCBinaryData make_trunk_key(struct room_spec *spec, unsigned from, unsigned to,
+                                          uint32_t generation)
+{
+    struct prng prng;
+    size_t len = rtpsec_key_len(RTPSEC_AES_128_GCM);
+    uint8_t *key = arena_alloc(&spec->arena, len);
+    prng_seed(&prng, (uint64_t)generation << 32 | from << 16 | to);
+    prng_fill(&prng, key, len);
+    return (ProtobufCBinaryData){len, key};
+}
+
+Spillway__Control__Trunk *room_spec_trunk(struct room_spec *spec, unsigned self, unsigned other,
+                                          uint32_t generation)
+{
+    Spillway__Control__Trunk *trunk = arena_alloc(&spec->arena, sizeof(*trunk));
+    Spillway__Control__SrtpKeys *keys = arena_alloc(&spec->arena, sizeof(*keys));
+    spillway__control__trunk__init(trunk);
+    spillway__control__srtp_keys__init(keys);
+    trunk->node = arena_printf(&spec->arena, "ND_%u", other);
+    trunk->remote = make_node_endpoint(spec, other);
+    trunk->local = make_node_endpoint(spec, self);
+    trunk->generation = generation;
+    keys->suite = SPILLWAY__CONTROL__SRTP_KEYS__SUITE__AES_128_GCM;
+    keys->client_key = make_trunk_key(spec, other, self, generation);
+    keys->server_key = make_trunk_key(spec, self, other, generation);
+    trunk->keys = keys;
+    assert(spec->message.n_trunks < ROOM_SPEC_ENTRIES);
+    spec->message.trunks[spec->message.n_trunks++] = trunk;
+    return trunk;
+}
+
+static uint32_t *make_ssrcs(struct room_spec *spec, uint32_t first, size_t count)
+{
+    uint32_t *ssrcs = arena_array(&spec->arena, count, sizeof(*ssrcs));
+    for (size_t i = 0; i < count; i++) {
+        ssrcs[i] = first + (uint32_t)i;
+    }
+    return ssrcs;
+}
+
+Spillway__Control__Upstream *room_spec_upstream(struct room_spec *spec,
+                                                Spillway__Control__Track *track, unsigned node,
+                                                uint32_t first_ssrc)
+{
+    Spillway__Control__Upstream *upstream = arena_alloc(&spec->arena, sizeof(*upstream));
+    spillway__control__upstream__init(upstream);
+    upstream->node = arena_printf(&spec->arena, "ND_%u", node);
+    upstream->ssrcs = make_ssrcs(spec, first_ssrc, track->n_layers);
+    upstream->n_ssrcs = track->n_layers;
+    assert(track->n_upstreams < 8);
+    track->upstreams[track->n_upstreams++] = upstream;
+    return upstream;
+}
+
+Spillway__Control__Edge *room_spec_edge(struct room_spec *spec, const struct room_spec_edge *from)
+{
+    Spillway__Control__Edge *edge = arena_alloc(&spec->arena, sizeof(*edge));
+    spillway__control__edge__init(edge);
+    edge->id = from->id;
+    edge->track = from->track;
+    edge->node = arena_printf(&spec->arena, "ND_%u", from->node);
+    edge->ssrcs = make_ssrcs(spec, from->first_ssrc, from->layer_count);
+    edge->n_ssrcs = from->layer_count;
+    edge->layers = from->layers;
+    assert(spec->message.n_edges < ROOM_SPEC_ENTRIES);
+    spec->message.edges[spec->message.n_edges++] = edge;
+    return edge;
 }
 
 void room_spec_remove(struct room_spec *spec, uint64_t transport, uint32_t track,

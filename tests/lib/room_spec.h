@@ -45,6 +45,27 @@ struct room_spec_want {
 Spillway__Control__Subscription *room_spec_subscription(struct room_spec *spec,
                                                         const struct room_spec_want *want);
 
+/* The trunk between nodes "ND_a" and "ND_b" as this end has it: node n is at 10.0.0.n:40000. Keys
+ * follow from the two and the generation. */
+Spillway__Control__Trunk *room_spec_trunk(struct room_spec *spec, unsigned self, unsigned other,
+                                          uint32_t generation);
+
+/* Node "ND_n" as one more upstream of a track: SSRCs first, first + 1, ... for its layers. */
+Spillway__Control__Upstream *room_spec_upstream(struct room_spec *spec,
+                                                Spillway__Control__Track *track, unsigned node,
+                                                uint32_t first_ssrc);
+
+/* The other end of such an upstream. */
+struct room_spec_edge {
+    uint32_t id;
+    uint32_t track;
+    unsigned node;
+    uint32_t first_ssrc;
+    size_t layer_count;
+    uint32_t layers; /* wanted */
+};
+Spillway__Control__Edge *room_spec_edge(struct room_spec *spec, const struct room_spec_edge *edge);
+
 void room_spec_remove(struct room_spec *spec, uint64_t transport, uint32_t track,
                       uint32_t subscription);
 

@@ -5,6 +5,10 @@
  * brings it, into the outbox; what the room has to tell goes to the events list. Both are the
  * node's, given in the config: drain them after every call.
  *
+ * A room over several nodes: a track comes from a member, from other nodes (its upstreams), or from
+ * both while it moves; and it goes to other nodes over edges, one copy of each wanted layer, as its
+ * publisher sent it. Wherever a packet comes from, it has its publisher's number and is taken once.
+ *
  * What the room does on its own:
  *   - asks publishers for lost packets and for key frames (joined per layer, spaced), and only once
  *     their media arrived here: a key frame made for another node would be in vain;
@@ -19,6 +23,7 @@
 
 #include "common/base/base.h"
 #include "media-node/core/peer/peer.h"
+#include "media-node/core/relay/relay.h"
 
 #define FWD_RTCP_US   TIME_S(1) /* between sender and receiver reports of one member */
 #define FWD_LEVELS_US TIME_MS(400)
@@ -26,6 +31,11 @@
 #define FWD_REPORT_US TIME_S(5)    /* between statistics of one member */
 #define FWD_NAME_MAX  64           /* bytes of a participant's sid, NUL included */
 #define FWD_NACK_MAX  256          /* sequence numbers of one NACK packet that are looked at */
+
+#define FWD_UPSTREAMS_MAX 4            /* of one track */
+#define FWD_ALIVE_US      TIME_S(1)    /* who sent within this time can be asked for more */
+#define FWD_BACKUP_US     TIME_MS(400) /* all trunks of a track silent for so long: ask backups */
+#define FWD_ASKED_US      TIME_S(1)    /* a backup edge flows for so long after each request */
 
 struct fwd;        /* a room; opaque outside core/forward */
 struct fwd_member; /* one transport of it */
@@ -119,6 +129,7 @@ struct fwd_counts {
     size_t members;
     size_t tracks;
     size_t subscriptions;
+    size_t edges;
 };
 struct fwd_counts fwd_counts(const struct fwd *fwd);
 
@@ -145,21 +156,40 @@ struct fwd_counts fwd_member_counts(const struct fwd_member *member); /* of it a
 /* The subscription of this member that sends on that SSRC, as media or RTX; 0: none. */
 uint32_t fwd_ssrc_subscription(const struct fwd_member *member, uint32_t ssrc);
 
+/* Another node a track comes from. */
+struct fwd_upstream {
+    struct relay *relay;
+    uint32_t
+        ssrcs[STREAM_LAYERS_MAX]; /* by layer, not 0; each free on that relay, or this track's */
+    size_t ssrc_count;
+    bool backup; /* asked for only while no other upstream's trunk is heard */
+};
+
 struct fwd_track {
-    struct peer_track published; /* id, mid, layers */
+    struct peer_track published;    /* id, mid, layers */
+    char participant[FWD_NAME_MAX]; /* its publisher's sid; "": the member's */
+    struct fwd_upstream upstreams[FWD_UPSTREAMS_MAX];
+    size_t upstream_count;
     enum stream_kind kind;
     struct stream_payload payloads[STREAM_PAYLOADS_MAX];
     size_t payload_count; /* 1 .. STREAM_PAYLOADS_MAX */
     bool muted;           /* nothing is forwarded, whatever comes */
 };
 
-/* ERR_FULL: PEER_TRACKS_MAX of this member. A track never changes its member or kind. */
+/* member: its publisher's; NULL: not on this node. A track may gain a member or lose it, but never
+ * change it for another (asserted), nor its kind. Its receivers stay. ERR_FULL: PEER_TRACKS_MAX of
+ * this member. */
 MUST_CHECK int fwd_set_track(struct fwd *fwd, int64_t now_us, struct fwd_member *member,
                              const struct fwd_track *track);
-/* Its subscriptions go too. */
+/* Its subscriptions and edges go too. */
 void fwd_remove_track(struct fwd *fwd, uint32_t id);
 
-/* Where the track with that id is published; NULL: no such track. */
+/* Its publisher is no longer a member, but the track stays. */
+void fwd_release_track(struct fwd *fwd, uint32_t id);
+
+bool fwd_has_track(const struct fwd *fwd, uint32_t id);
+
+/* Where the track with that id is published; NULL: no such track, or not on this node. */
 struct fwd_member *fwd_track_member(const struct fwd *fwd, uint32_t id);
 
 /* Of a track that must exist. */
@@ -187,6 +217,34 @@ struct fwd_member *fwd_subscription_member(const struct fwd *fwd, uint32_t id);
 
 /* The track of the subscription, which must exist. */
 uint32_t fwd_subscription_track(const struct fwd *fwd, uint32_t id);
+
+/* ---- To other nodes -------------------------------------------------------------------------- */
+
+struct fwd_edge {
+    uint32_t id;
+    uint32_t track;
+    struct relay *relay;
+    uint32_t
+        ssrcs[STREAM_LAYERS_MAX]; /* by layer, not 0; each free on that relay, or this edge's */
+    size_t ssrc_count;
+    uint8_t layers; /* bit n: layer n is wanted; the next lower one that flows stands in for it */
+    bool backup;    /* nothing flows until the other end asks */
+};
+
+/* The track must be there (asserted). One whose track, relay or SSRCs change begins anew. */
+void fwd_set_edge(struct fwd *fwd, int64_t now_us, const struct fwd_edge *edge);
+void fwd_remove_edge(struct fwd *fwd, uint32_t id);
+bool fwd_has_edge(const struct fwd *fwd, uint32_t id);
+uint32_t fwd_edge_track(const struct fwd *fwd, uint32_t id); /* of one that must exist */
+void fwd_list_edges(const struct fwd *fwd, uint32_t *out);
+
+/* So many voices flow over the edges to one node at a time; 0: all. */
+void fwd_set_loudest(struct fwd *fwd, uint32_t loudest);
+
+/* Whose an SSRC of a relay is: the room, and there the track (incoming) or edge (outgoing); NULL:
+ * nobody's. */
+const struct fwd *fwd_relay_track(const struct relay *relay, uint32_t ssrc, uint32_t *track);
+const struct fwd *fwd_relay_edge(const struct relay *relay, uint32_t ssrc, uint32_t *edge);
 
 /* Numbers of everything that is there, in no order: for what a whole spec no longer names. out
  * holds as many as fwd_counts tells. */
@@ -216,6 +274,11 @@ void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *
               size_t len);
 void fwd_dtls(struct fwd_member *member, const struct ice_path *path);
 void fwd_path_closed(struct fwd_member *member, int64_t now_us, const struct ice_path *path);
+
+/* A packet of another node, and what else it said: one packet of a compound. They return the room
+ * that was reached, NULL if none. */
+struct fwd *fwd_relayed(int64_t now_us, const struct relay_rtp *rtp);
+struct fwd *fwd_relayed_rtcp(struct relay *relay, int64_t now_us, const struct rtcp_packet *packet);
 
 /* A DTLS datagram for the client. False: dropped, counted. */
 bool fwd_send_dtls(struct fwd_member *member, struct bytes datagram);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The hot path: a packet comes from a publisher and leaves for every subscriber. Here nothing is
- * allocated and nothing logged, but when an SSRC is heard for the first time.
+ * The hot path: a packet comes from a publisher and leaves for every subscriber and node. Nothing
+ * is allocated and nothing logged, but when an SSRC is heard for the first time.
  */
 #include "media-node/core/forward/room.h"
 
@@ -11,29 +11,45 @@
 
 /* ---- Requests to publishers ------------------------------------------------------------------ */
 
+static void ask_member(struct track *track, size_t layer, const struct stream_request *request)
+{
+    struct counters *counters = track->fwd->config.counters;
+    struct peer_rtcp rtcp;
+    if (!peer_rtcp_begin(track->member->peer, &rtcp, NULL, 0)) {
+        return; /* the receiver asks again in its own time */
+    }
+    struct rtcp_feedback about = {.sender_ssrc = rtcp.ssrc,
+                                  .media_ssrc = track->layers[layer].ssrc};
+    int err = 0;
+    if (request->nack_count > 0) {
+        err = rtcp_write_nack(&rtcp.writer, about, request->nack, request->nack_count);
+        counters->nacks_sent += request->nack_count;
+    }
+    if (err == 0 && request->key_frame) {
+        err = rtcp_write_pli(&rtcp.writer, about);
+        counters->plis_sent++;
+    }
+    assert(err == 0); /* a request is far smaller than a compound */
+    peer_rtcp_end(track->member->peer, &rtcp);
+}
+
 void media_ask(struct track *track, int64_t now_us, size_t layer)
 {
-    (void)now_us;
-    struct counters *counters = track->member->fwd->config.counters;
+    struct stream_receiver *receiver = track->receivers[layer];
     struct stream_request request;
-    while (stream_receiver_poll(track->receivers[layer], &request)) {
-        struct peer_rtcp rtcp;
-        if (!peer_rtcp_begin(track->member->peer, &rtcp, NULL, 0)) {
-            continue; /* the receiver asks again in its own time */
+    if (now_us < stream_receiver_deadline(receiver)) {
+        return;
+    }
+    struct origin *origin = origin_of(track, now_us);
+    if (origin != NULL && relay_rto_us(origin->spec.relay) != 0) {
+        stream_receiver_rtt(receiver, relay_rto_us(origin->spec.relay));
+    }
+    while (stream_receiver_poll(receiver, &request)) {
+        if (origin != NULL) {
+            origin_ask(origin, layer, &request);
+        } else if (track->member != NULL) {
+            ask_member(track, layer, &request);
         }
-        struct rtcp_feedback about = {.sender_ssrc = rtcp.ssrc,
-                                      .media_ssrc = track->layers[layer].ssrc};
-        int err = 0;
-        if (request.nack_count > 0) {
-            err = rtcp_write_nack(&rtcp.writer, about, request.nack, request.nack_count);
-            counters->nacks_sent += request.nack_count;
-        }
-        if (err == 0 && request.key_frame) {
-            err = rtcp_write_pli(&rtcp.writer, about);
-            counters->plis_sent++;
-        }
-        assert(err == 0); /* a request is far smaller than a compound */
-        peer_rtcp_end(track->member->peer, &rtcp);
     }
 }
 
@@ -78,6 +94,7 @@ bool media_look_at_layers(struct track *track, int64_t now_us)
             struct subscription *subscription = track->subscriptions[i];
             heed(subscription, now_us, stream_sender_layers(subscription->sender, now_us, live));
         }
+        edge_update_all(track, now_us);
     }
     return live != 0;
 }
@@ -85,10 +102,9 @@ bool media_look_at_layers(struct track *track, int64_t now_us)
 /* ---- To one subscriber ----------------------------------------------------------------------- */
 
 /* What of the source's header extensions goes on to subscribers, each under its own ids. */
-static void carry(struct rtp_exts *out, const struct track *track,
-                  const struct stream_packet *packet)
+static void carry(struct rtp_exts *out, const struct stream_packet *packet)
 {
-    rtp_exts_read(out, &packet->rtp, peer_exts(track->member->peer));
+    rtp_exts_read(out, &packet->rtp, &relay_ext_ids);
     out->value[RTP_EXT_RID] = (struct bytes){0};
     out->value[RTP_EXT_REPAIRED_RID] = (struct bytes){0};
 }
@@ -116,16 +132,16 @@ static bool send_with(struct subscription *subscription, int64_t now_us,
 void media_send(struct subscription *subscription, int64_t now_us, const struct stream_out *out)
 {
     struct rtp_exts exts;
-    carry(&exts, subscription->track, out->source);
+    carry(&exts, out->source);
     if (send_with(subscription, now_us, out, &exts)) {
         subscription->member->fwd->config.counters->rtx_sent++;
     }
 }
 
-static void fan_out(struct track *track, int64_t now_us, const struct stream_packet *packet)
+void media_fan_out(struct track *track, int64_t now_us, const struct stream_packet *packet)
 {
     struct rtp_exts exts;
-    carry(&exts, track, packet);
+    carry(&exts, packet);
     uint64_t forwarded = 0;
     for (size_t i = 0; i < track->subscription_count; i++) {
         struct subscription *subscription = track->subscriptions[i];
@@ -136,22 +152,26 @@ static void fan_out(struct track *track, int64_t now_us, const struct stream_pac
         }
         heed(subscription, now_us, flags);
     }
-    track->member->fwd->config.counters->rtp_forwarded += forwarded;
+    track->fwd->config.counters->rtp_forwarded += forwarded;
+    if (track->edge_count > 0 && track->spec.kind == STREAM_AUDIO && !packet->late) {
+        voices_hear(track, now_us, &exts);
+    }
+    for (size_t i = 0; i < track->edge_count; i++) {
+        edge_forward(track->edges[i], now_us, packet, &exts);
+    }
 }
 
 /* ---- From a publisher ------------------------------------------------------------------------ */
 
-/* The layer's receiver for this SSRC. A new SSRC takes the layer over, as when a browser makes its
- * sender anew. NULL: the packet belongs to an SSRC that was replaced. */
-static struct stream_receiver *receiver_of(struct track *track, int64_t now_us,
-                                           const struct peer_rtp *rtp)
+/* A new SSRC takes the layer over, as when a browser makes its sender anew. */
+struct stream_receiver *media_receiver(struct track *track, int64_t now_us, size_t i, uint32_t ssrc,
+                                       bool first)
 {
-    size_t i = rtp->source.layer;
     struct layer *layer = &track->layers[i];
-    if (track->receivers[i] != NULL && layer->ssrc == rtp->source.ssrc) {
+    if (track->receivers[i] != NULL && layer->ssrc == ssrc) {
         return track->receivers[i];
     }
-    if (track->receivers[i] != NULL && !rtp->first && now_us - layer->last_us < SOURCE_STALE_US) {
+    if (track->receivers[i] != NULL && !first && now_us - layer->last_us < SOURCE_STALE_US) {
         return NULL;
     }
     if (track->receivers[i] != NULL) {
@@ -159,33 +179,66 @@ static struct stream_receiver *receiver_of(struct track *track, int64_t now_us,
     }
     struct stream_receiver_config config = {
         .kind = track->spec.kind,
-        .layer = rtp->source.layer,
-        .ssrc = rtp->source.ssrc,
+        .layer = (uint8_t)i,
+        .ssrc = ssrc,
         .payloads = track->spec.payloads,
         .payload_count = track->spec.payload_count,
-        .audio_level_id = peer_exts(track->member->peer)->id[RTP_EXT_AUDIO_LEVEL],
+        .audio_level_id = relay_ext_ids.id[RTP_EXT_AUDIO_LEVEL],
     };
     track->receivers[i] = stream_receiver_new(&config, now_us);
-    layer->ssrc = rtp->source.ssrc;
+    layer->previous = layer->ssrc;
+    layer->ssrc = ssrc;
+    layer->serial = ++track->receivers_made;
+    layer->clock_known = false;
     layer->told = (struct told){0};
-    track->member->live_at_us = MIN(track->member->live_at_us, now_us);
+    if (track->member != NULL) {
+        track->member->live_at_us = MIN(track->member->live_at_us, now_us);
+    } else {
+        track->live_at_us = MIN(track->live_at_us, now_us);
+    }
     return track->receivers[i];
+}
+
+void media_follow_up(struct track *track, int64_t now_us, size_t layer)
+{
+    if (track->receivers[layer] == NULL) {
+        return;
+    }
+    if (track->layers[layer].key_frame_wanted) {
+        track->layers[layer].key_frame_wanted = false;
+        stream_receiver_want_key_frame(track->receivers[layer], now_us);
+    }
+    media_ask(track, now_us, layer);
+}
+
+void media_clock(struct track *track, int64_t now_us, size_t layer, const struct rtcp_sr *sr)
+{
+    stream_receiver_sender_report(track->receivers[layer], now_us, sr);
+    track->layers[layer].clock = *sr;
+    track->layers[layer].clock_known = true;
+    for (size_t i = 0; i < track->edge_count; i++) {
+        edge_clock(track->edges[i], (uint8_t)(1u << layer));
+    }
+    media_ask(track, now_us, layer);
 }
 
 /* Repair goes to the receiver that is there: what was lost of a replaced SSRC is not missed. */
 MUST_CHECK static int receive(struct track *track, int64_t now_us, const struct peer_rtp *rtp,
                               const struct stream_packet **packet)
 {
+    size_t layer = rtp->source.layer;
     if (rtp->source.repair) {
-        struct stream_receiver *known = track->receivers[rtp->source.layer];
+        struct stream_receiver *known = track->receivers[layer];
         return known == NULL ? ERR_NOT_FOUND
                              : stream_receiver_repair(known, now_us, &rtp->view, packet);
     }
-    struct stream_receiver *receiver = receiver_of(track, now_us, rtp);
+    struct stream_receiver *receiver =
+        media_receiver(track, now_us, layer, rtp->source.ssrc, rtp->first);
     if (receiver == NULL) {
         return ERR_STALE;
     }
-    track->layers[rtp->source.layer].last_us = now_us;
+    track->layers[layer].last_us = now_us;
+    track->local_us = now_us;
     return stream_receiver_media(receiver, now_us, &rtp->view, packet);
 }
 
@@ -207,29 +260,28 @@ static void count_refusal(struct counters *counters, bool repair, int err)
     }
 }
 
+/* What a moving track also brings another way is seen twice: nothing is wrong with it. */
 static void take_packet(struct fwd_member *member, int64_t now_us, struct track *track,
                         const struct peer_rtp *rtp)
 {
-    size_t layer = rtp->source.layer;
+    struct counters *counters = member->fwd->config.counters;
     const struct stream_packet *packet;
     int err = receive(track, now_us, rtp, &packet);
-    if (err != 0) {
-        count_refusal(member->fwd->config.counters, rtp->source.repair, err);
-    } else {
+    if (err == ERR_REPLAY && track->origin_count > 0) {
+        counters->relay_spare++;
+    } else if (err != 0) {
+        count_refusal(counters, rtp->source.repair, err);
+    }
+    if (err == 0 || (err == ERR_REPLAY && !rtp->source.repair)) {
         if (!track->arrived) {
             track->arrived = true;
             room_event(member->fwd, member, FWD_MEDIA)->track = track->id;
         }
-        fan_out(track, now_us, packet);
     }
-    if (track->receivers[layer] == NULL) {
-        return;
+    if (err == 0) {
+        media_fan_out(track, now_us, packet);
     }
-    if (track->layers[layer].key_frame_wanted) {
-        track->layers[layer].key_frame_wanted = false;
-        stream_receiver_want_key_frame(track->receivers[layer], now_us);
-    }
-    media_ask(track, now_us, layer);
+    media_follow_up(track, now_us, rtp->source.layer);
 }
 
 void fwd_rtp(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
@@ -237,6 +289,7 @@ void fwd_rtp(struct fwd_member *member, int64_t now_us, const struct ice_path *p
 {
     struct peer_rtp rtp;
     if (peer_rtp(member->peer, now_us, path, in, &rtp) == 0) {
+        rtp_exts_rename(in->data, &rtp.view, peer_exts(member->peer), &relay_ext_ids);
         for (size_t i = 0; i < member->track_count; i++) {
             struct track *track = member->tracks[i];
             if (track->id == rtp.source.track) {

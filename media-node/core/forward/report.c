@@ -29,8 +29,7 @@ static void on_sender_report(struct fwd_member *member, int64_t now_us,
         struct track *track = member->tracks[i];
         for (size_t layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
             if (track->receivers[layer] != NULL && track->layers[layer].ssrc == packet->ssrc) {
-                stream_receiver_sender_report(track->receivers[layer], now_us, &sr);
-                media_ask(track, now_us, layer);
+                media_clock(track, now_us, layer, &sr);
                 return;
             }
         }
@@ -175,6 +174,13 @@ static size_t collect_blocks(struct fwd_member *member, int64_t now_us, size_t *
     return count;
 }
 
+/* Its sid. */
+static const char *publisher_of(const struct track *track)
+{
+    bool told = track->spec.participant[0] != '\0' || track->member == NULL;
+    return told ? track->spec.participant : track->member->participant;
+}
+
 /* A sender report and the name that ties one publisher's tracks together. ERR_FULL: not here. */
 MUST_CHECK static int write_sender_report(struct subscription *subscription, int64_t now_us,
                                           struct rtcp_writer *writer)
@@ -187,7 +193,7 @@ MUST_CHECK static int write_sender_report(struct subscription *subscription, int
     uint32_t ssrc = subscription->spec.ssrc;
     int err = rtcp_write_sr(writer, ssrc, &sr, NULL, 0);
     if (err == 0) {
-        err = rtcp_write_cname(writer, ssrc, subscription->track->member->participant);
+        err = rtcp_write_cname(writer, ssrc, publisher_of(subscription->track));
     }
     if (err != 0) {
         writer->len = before;
@@ -299,7 +305,8 @@ void report_levels(struct fwd *fwd, int64_t now_us)
     size_t count = 0;
     fwd->level_list = mem_grow(fwd->level_list, HASH_COUNT(fwd->tracks), sizeof(*fwd->level_list));
     for (struct track *track = fwd->tracks; track != NULL; track = track->hh.next) {
-        if (track->spec.kind != STREAM_AUDIO || track->receivers[0] == NULL) {
+        if (track->spec.kind != STREAM_AUDIO || track->receivers[0] == NULL ||
+            track->member == NULL) { /* the publisher's node tells of it */
             continue;
         }
         struct stream_level level = stream_receiver_level(track->receivers[0], now_us);

@@ -15,7 +15,7 @@ struct fwd *fwd_new(const struct fwd_config *config, int64_t now_us)
 {
     struct fwd *fwd = mem_alloc(sizeof(*fwd));
     fwd->config = *config;
-    agenda_set(&fwd->agenda, &fwd->levels, now_us + FWD_LEVELS_US);
+    agenda_set(&fwd->agenda, &fwd->levels.entry, now_us + FWD_LEVELS_US);
     return fwd;
 }
 
@@ -24,7 +24,10 @@ void fwd_free(struct fwd *fwd)
     while (fwd->members != NULL) {
         fwd_remove_transport(fwd, fwd->members);
     }
-    assert(fwd->tracks == NULL && fwd->subscriptions == NULL);
+    while (fwd->tracks != NULL) {
+        fwd_remove_track(fwd, fwd->tracks->id);
+    }
+    assert(fwd->subscriptions == NULL && fwd->edges == NULL && fwd->bundles == NULL);
     free(fwd->level_list);
     free(fwd->layer_reports);
     free(fwd->subscription_reports);
@@ -41,7 +44,8 @@ struct fwd_counts fwd_counts(const struct fwd *fwd)
 {
     return (struct fwd_counts){.members = fwd->member_count,
                                .tracks = HASH_COUNT(fwd->tracks),
-                               .subscriptions = HASH_COUNT(fwd->subscriptions)};
+                               .subscriptions = HASH_COUNT(fwd->subscriptions),
+                               .edges = HASH_COUNT(fwd->edges)};
 }
 
 struct fwd_event *room_event(struct fwd *fwd, struct fwd_member *member, enum fwd_event_kind kind)
@@ -90,7 +94,8 @@ MUST_CHECK static int add_member(struct fwd *fwd, int64_t now_us,
         return err;
     }
     struct fwd_member *member = mem_alloc(sizeof(*member));
-    *member = (struct fwd_member){.fwd = fwd,
+    *member = (struct fwd_member){.due = {.what = DUE_MEMBER},
+                                  .fwd = fwd,
                                   .peer = peer,
                                   .id = transport->id,
                                   .rtcp_at_us = now_us + FWD_RTCP_US,
@@ -104,17 +109,13 @@ MUST_CHECK static int add_member(struct fwd *fwd, int64_t now_us,
     return 0;
 }
 
-/* Which extensions a subscription may use follows from its member's; receivers were made for theirs
- * too. */
+/* Which extensions a subscription may use follows from its member's. */
 static void set_exts(struct fwd_member *member, const struct rtp_ext_ids *exts)
 {
     if (memcmp(exts, peer_exts(member->peer), sizeof(*exts)) == 0) {
         return;
     }
     peer_set_exts(member->peer, exts);
-    for (size_t i = 0; i < member->track_count; i++) {
-        wanted_drop_receivers(member->tracks[i], 0);
-    }
     for (size_t i = 0; i < member->subscription_count; i++) {
         struct subscription *subscription = member->subscriptions[i];
         subscription->ids = *peer_exts(member->peer);
@@ -156,7 +157,7 @@ void fwd_remove_transport(struct fwd *fwd, struct fwd_member *member)
     while (member->track_count > 0) {
         fwd_remove_track(fwd, member->tracks[0]->id);
     }
-    agenda_set(&fwd->agenda, &member->entry, TIME_NEVER);
+    agenda_set(&fwd->agenda, &member->due.entry, TIME_NEVER);
     DL_DELETE(fwd->members, member);
     fwd->member_count--;
     peer_free(member->peer);
@@ -215,19 +216,37 @@ static void renew_streams(struct fwd_member *member)
     }
 }
 
+static int64_t receivers_deadline(const struct track *track)
+{
+    int64_t at = TIME_NEVER;
+    for (size_t layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
+        const struct stream_receiver *receiver = track->receivers[layer];
+        if (receiver != NULL) {
+            at = MIN(at, stream_receiver_deadline(receiver));
+        }
+    }
+    return at;
+}
+
 static int64_t deadline_of(const struct fwd_member *member)
 {
     int64_t at = MIN(peer_deadline(member->peer), member->report_at_us);
     at = MIN(at, MIN(member->rtcp_at_us, member->live_at_us));
     for (size_t i = 0; i < member->track_count; i++) {
-        for (size_t layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
-            const struct stream_receiver *receiver = member->tracks[i]->receivers[layer];
-            if (receiver != NULL) {
-                at = MIN(at, stream_receiver_deadline(receiver));
-            }
-        }
+        at = MIN(at, receivers_deadline(member->tracks[i]));
     }
     return at;
+}
+
+/* Receivers and layers of a member's tracks are on its own entry. */
+void room_settle_track(struct track *track, int64_t now_us)
+{
+    int64_t at = MIN(track->clock_at_us, track->backup_at_us);
+    if (track->member == NULL) {
+        at = MIN(at, MIN(track->live_at_us, receivers_deadline(track)));
+    }
+    at = at == TIME_NEVER ? at : MAX(at, now_us + STEP_US);
+    agenda_set(&track->fwd->agenda, &track->due.entry, at);
 }
 
 void room_settle(struct fwd_member *member, int64_t now_us)
@@ -247,7 +266,7 @@ void room_settle(struct fwd_member *member, int64_t now_us)
         }
     }
     int64_t at = MAX(deadline_of(member), now_us + STEP_US);
-    agenda_set(&member->fwd->agenda, &member->entry, at);
+    agenda_set(&member->fwd->agenda, &member->due.entry, at);
 }
 
 int fwd_set_keys(struct fwd_member *member, int64_t now_us, const struct peer_keys *keys)
@@ -332,16 +351,13 @@ bool fwd_send_dtls(struct fwd_member *member, struct bytes datagram)
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
-static void expire_receivers(struct fwd_member *member, int64_t now_us)
+static void expire_receivers(struct track *track, int64_t now_us)
 {
-    for (size_t i = 0; i < member->track_count; i++) {
-        struct track *track = member->tracks[i];
-        for (size_t layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
-            struct stream_receiver *receiver = track->receivers[layer];
-            if (receiver != NULL && stream_receiver_deadline(receiver) <= now_us) {
-                stream_receiver_expire(receiver, now_us);
-                media_ask(track, now_us, layer);
-            }
+    for (size_t layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
+        struct stream_receiver *receiver = track->receivers[layer];
+        if (receiver != NULL && stream_receiver_deadline(receiver) <= now_us) {
+            stream_receiver_expire(receiver, now_us);
+            media_ask(track, now_us, layer);
         }
     }
 }
@@ -361,7 +377,9 @@ static void expire_member(struct fwd_member *member, int64_t now_us)
     if (peer_deadline(member->peer) <= now_us) {
         peer_expire(member->peer, now_us);
     }
-    expire_receivers(member, now_us);
+    for (size_t i = 0; i < member->track_count; i++) {
+        expire_receivers(member->tracks[i], now_us);
+    }
     if (member->live_at_us <= now_us) {
         look_at_layers(member, now_us);
     }
@@ -376,20 +394,48 @@ static void expire_member(struct fwd_member *member, int64_t now_us)
     room_settle(member, now_us);
 }
 
+static void expire_track(struct track *track, int64_t now_us)
+{
+    if (track->member == NULL) {
+        expire_receivers(track, now_us);
+        if (track->live_at_us <= now_us) {
+            bool flows = media_look_at_layers(track, now_us);
+            track->live_at_us = flows ? now_us + FWD_LIVE_US : TIME_NEVER;
+        }
+    }
+    if (track->clock_at_us <= now_us) {
+        track->clock_at_us = now_us + FWD_RTCP_US;
+        for (size_t i = 0; i < track->edge_count; i++) {
+            edge_clock(track->edges[i], UINT8_MAX);
+        }
+    }
+    if (track->backup_at_us <= now_us) {
+        origin_want_backups(track, now_us);
+    }
+    room_settle_track(track, now_us);
+}
+
 void fwd_expire(struct fwd *fwd, int64_t now_us)
 {
     struct agenda_entry *entry = agenda_due(&fwd->agenda, now_us);
     if (entry == NULL) {
         return;
     }
-    if (entry == &fwd->levels) {
+    struct due *due = (struct due *)((char *)entry - offsetof(struct due, entry));
+    switch (due->what) {
+    case DUE_LEVELS:
         agenda_set(&fwd->agenda, entry, now_us + FWD_LEVELS_US);
         report_levels(fwd, now_us);
         return;
+    case DUE_MEMBER:
+        expire_member((struct fwd_member *)((char *)due - offsetof(struct fwd_member, due)),
+                      now_us);
+        return;
+    case DUE_TRACK:
+        expire_track((struct track *)((char *)due - offsetof(struct track, due)), now_us);
+        return;
     }
-    struct fwd_member *member =
-        (struct fwd_member *)((char *)entry - offsetof(struct fwd_member, entry));
-    expire_member(member, now_us);
+    unreachable();
 }
 
 int64_t fwd_deadline(const struct fwd *fwd)

@@ -14,6 +14,13 @@
 
 struct track;
 struct subscription;
+struct edge;
+
+/* An entry of the room's agenda, and what it is embedded in. */
+struct due {
+    struct agenda_entry entry;
+    enum { DUE_LEVELS, DUE_MEMBER, DUE_TRACK } what;
+};
 
 /* What a receiver or sender had told when the last report was made. */
 struct told {
@@ -25,8 +32,12 @@ struct told {
 
 /* Of one simulcast layer of a track. */
 struct layer {
-    uint32_t ssrc;         /* of the receiver; 0: none yet */
+    uint32_t ssrc;         /* the publisher's, which the receiver was made for; 0: none yet */
+    uint32_t previous;     /* the one it replaced; 0: none */
+    uint32_t serial;       /* of the receiver: another one for each made */
     int64_t last_us;       /* last packet */
+    bool clock_known;      /* clock is set */
+    struct rtcp_sr clock;  /* the publisher's last sender report */
     bool key_frame_wanted; /* before its first packet came */
     struct told told;
 };
@@ -38,12 +49,41 @@ struct retired {
     uint16_t seq;
 };
 
+/* One upstream of a track. */
+struct origin {
+    struct track *track;
+    struct fwd_upstream spec;
+    int64_t made_us;
+    struct relay_source *sources[STREAM_LAYERS_MAX];
+    int64_t heard_us; /* last packet; INT64_MIN: none yet */
+};
+
+/* How loud a voice is: rises at once, falls slowly. */
+struct voice {
+    bool known;    /* its packets carry levels */
+    int32_t score; /* 0 silent .. 127 * VOICE_UNIT loudest */
+    int64_t scored_us;
+};
+
 struct track {
     UT_hash_handle hh;
+    struct fwd *fwd;
+    struct due due; /* where there are upstreams or edges */
     uint32_t id;
     struct fwd_track spec;
-    struct fwd_member *member;
-    size_t place;                                         /* in member->tracks */
+    struct fwd_member *member;                 /* NULL: not on this node */
+    struct origin *origins[FWD_UPSTREAMS_MAX]; /* as in spec.upstreams */
+    size_t origin_count;
+    struct edge **edges;
+    size_t edge_count;
+    size_t edge_capacity;
+    struct voice voice;
+    uint32_t receivers_made;
+    int64_t local_us;     /* last packet of the member; INT64_MIN: none yet */
+    int64_t live_at_us;   /* next look at the layers, without a member */
+    int64_t clock_at_us;  /* sender reports to edges again; TIME_NEVER: no edges */
+    int64_t backup_at_us; /* next look whether backups are needed; TIME_NEVER: has none */
+    size_t place;         /* in member->tracks */
     struct stream_receiver *receivers[STREAM_LAYERS_MAX]; /* NULL before the first packet */
     struct layer layers[STREAM_LAYERS_MAX];
     uint8_t live; /* layers that flow, as last told to the senders */
@@ -69,8 +109,40 @@ struct subscription {
     struct told told;
 };
 
+/* All edges of the room over one trunk: where voices compete. */
+struct bundle {
+    struct relay *relay;
+    size_t edge_count;
+    struct edge **voices; /* edges of audio that flow now */
+    size_t voice_count;
+    size_t voice_capacity;
+    struct bundle *prev; /* list of the room's (utlist) */
+    struct bundle *next;
+};
+
+struct edge {
+    UT_hash_handle hh;
+    uint32_t id;
+    struct fwd_edge spec;
+    struct track *track;
+    struct bundle *bundle;
+    size_t track_place; /* in track->edges */
+    struct relay_stream *streams[STREAM_LAYERS_MAX];
+    struct {
+        uint32_t serial; /* of the receiver whose packets were sent last; 0: none yet */
+        uint64_t head;   /* highest number sent of it */
+        bool resumed;    /* was left out for a while */
+    } sent[STREAM_LAYERS_MAX];
+    uint8_t flowing;    /* layers */
+    bool admitted;      /* as a voice */
+    size_t voice_place; /* in bundle->voices */
+    int64_t admitted_us;
+    int64_t asked_us; /* a backup: last request; INT64_MIN: none yet */
+    int64_t credit;   /* bytes that may be sent again */
+};
+
 struct fwd_member {
-    struct agenda_entry entry; /* on the room's agenda */
+    struct due due;
     struct fwd *fwd;
     struct peer *peer;
     uint64_t id;
@@ -95,8 +167,11 @@ struct fwd_member {
 
 struct fwd {
     struct fwd_config config;
-    struct agenda agenda; /* of members, and levels */
-    struct agenda_entry levels;
+    struct agenda agenda; /* of members, tracks, and levels */
+    struct due levels;
+    uint32_t loudest; /* voices over one trunk; 0: all */
+    struct edge *edges;
+    struct bundle *bundles;
     bool loud; /* the last levels event was not empty */
     struct fwd_member *members;
     size_t member_count;
@@ -113,6 +188,9 @@ struct fwd {
  * be sent, and puts it on the agenda. */
 void room_settle(struct fwd_member *member, int64_t now_us);
 
+/* After each input of a track that has upstreams or edges: puts it on the agenda. */
+void room_settle_track(struct track *track, int64_t now_us);
+
 /* Appends an event. member may be NULL. Fill it at once. */
 struct fwd_event *room_event(struct fwd *fwd, struct fwd_member *member, enum fwd_event_kind kind);
 
@@ -126,7 +204,7 @@ void wanted_drop_receivers(struct track *track, size_t from);
 /* Asks for a key frame of a layer, now or once its media arrives. */
 void media_want_key_frame(struct track *track, int64_t now_us, int layer);
 
-/* Sends to the publisher what the layer's receiver asks for. */
+/* Sends to whom the track comes from what the layer's receiver asks for. */
 void media_ask(struct track *track, int64_t now_us, size_t layer);
 
 /* Brings what the subscription wants, its track's mute and its member's state together. */
@@ -137,6 +215,67 @@ void media_send(struct subscription *subscription, int64_t now_us, const struct 
 
 /* Looks which layers flow, and tells the senders of a change. False: none does. */
 bool media_look_at_layers(struct track *track, int64_t now_us);
+
+/* The layer's receiver for packets of that SSRC of the publisher, made if need be; NULL: it is one
+ * that was replaced. first: of this SSRC, so it takes the layer over. */
+struct stream_receiver *media_receiver(struct track *track, int64_t now_us, size_t layer,
+                                       uint32_t ssrc, bool first);
+
+/* A packet a receiver gave: to all who want it. */
+void media_fan_out(struct track *track, int64_t now_us, const struct stream_packet *packet);
+
+/* What is due after a packet of that layer came, whether it was of use or not. */
+void media_follow_up(struct track *track, int64_t now_us, size_t layer);
+
+/* The publisher's sender report, also on to other nodes. */
+void media_clock(struct track *track, int64_t now_us, size_t layer, const struct rtcp_sr *sr);
+
+/* ---- origin.c -------------------------------------------------------------------------------- */
+
+/* Makes the track's upstreams those of its spec; what stays keeps its state. */
+void origin_set_all(struct track *track, int64_t now_us);
+void origin_drop_all(struct track *track);
+
+/* Who is to be asked for what is missing; NULL: the member, if there is one. */
+struct origin *origin_of(const struct track *track, int64_t now_us);
+
+void origin_ask(struct origin *origin, size_t layer, const struct stream_request *request);
+
+/* Asks backups to send while no other trunk is heard. */
+void origin_want_backups(struct track *track, int64_t now_us);
+
+/* ---- edge.c ---------------------------------------------------------------------------------- */
+
+/* Which layers flow: after a change of what is wanted, live, or muted. */
+void edge_update(struct edge *edge, int64_t now_us);
+void edge_update_all(struct track *track, int64_t now_us);
+
+void edge_forward(struct edge *edge, int64_t now_us, const struct stream_packet *packet,
+                  const struct rtp_exts *exts);
+
+/* A number the far end misses, and a key frame it needs. */
+void edge_resend(struct edge *edge, int64_t now_us, size_t layer, uint16_t number);
+void edge_want_key_frame(struct edge *edge, int64_t now_us, size_t layer);
+
+/* Sender reports of those of these layers that flow. */
+void edge_clock(struct edge *edge, uint8_t layers);
+
+/* Sends a packet, whatever the voices say. */
+void edge_send(struct edge *edge, const struct stream_packet *packet, const struct rtp_exts *exts);
+
+/* ---- voices.c -------------------------------------------------------------------------------- */
+
+#define VOICE_UNIT 256
+
+/* Notes the level of the track's newest packet. */
+void voices_hear(struct track *track, int64_t now_us, const struct rtp_exts *exts);
+
+/* Whether the edge's voice flows now. One that begins to was preceded by what came just before this
+ * packet. */
+bool voices_admit(struct edge *edge, int64_t now_us, const struct stream_packet *packet);
+
+/* The edge is no voice of its bundle any more. */
+void voices_leave(struct edge *edge);
 
 /* ---- report.c -------------------------------------------------------------------------------- */
 

@@ -45,33 +45,48 @@ void wanted_drop_receivers(struct track *track, size_t from)
     }
 }
 
-static struct track *add_track(struct fwd_member *member, const struct fwd_track *spec)
+static struct track *add_track(struct fwd *fwd, const struct fwd_track *spec)
 {
     struct track *track = mem_alloc(sizeof(*track));
+    track->fwd = fwd;
+    track->due.what = DUE_TRACK;
     track->id = spec->published.id;
-    track->member = member;
-    track->place = member->track_count;
+    track->local_us = INT64_MIN;
+    track->live_at_us = TIME_NEVER;
+    track->clock_at_us = TIME_NEVER;
+    track->backup_at_us = TIME_NEVER;
     track->spec = *spec;
-    member->tracks = mem_grow(member->tracks, member->track_count + 1, sizeof(struct track *));
-    member->tracks[member->track_count++] = track;
-    HASH_ADD(hh, member->fwd->tracks, id, sizeof(track->id), track);
+    HASH_ADD(hh, fwd->tracks, id, sizeof(track->id), track);
     return track;
 }
 
-int fwd_set_track(struct fwd *fwd, int64_t now_us, struct fwd_member *member,
-                  const struct fwd_track *spec)
+static void join_member(struct track *track, int64_t now_us, struct fwd_member *member)
 {
-    assert(spec->payload_count >= 1 && spec->payload_count <= STREAM_PAYLOADS_MAX);
-    struct track *track = find_track(fwd, spec->published.id);
-    assert(track == NULL || (track->member == member && track->spec.kind == spec->kind));
-    int err = peer_publish(member->peer, &spec->published);
-    if (err != 0) {
-        return err;
+    track->member = member;
+    track->place = member->track_count;
+    member->tracks = mem_grow(member->tracks, member->track_count + 1, sizeof(struct track *));
+    member->tracks[member->track_count++] = track;
+    member->live_at_us = MIN(member->live_at_us, now_us);
+    room_settle(member, now_us);
+}
+
+static void leave_member(struct track *track)
+{
+    struct fwd_member *member = track->member;
+    if (member == NULL) {
+        return;
     }
-    if (track == NULL) {
-        (void)add_track(member, spec);
-        return 0;
-    }
+    struct track *last = member->tracks[--member->track_count];
+    member->tracks[track->place] = last;
+    last->place = track->place;
+    peer_unpublish(member->peer, track->id);
+    track->member = NULL;
+    track->local_us = INT64_MIN;
+}
+
+/* A new spec of a track that is there. */
+static void change_track(struct track *track, int64_t now_us, const struct fwd_track *spec)
+{
     bool same = same_payloads(track->spec.payloads, track->spec.payload_count, spec->payloads,
                               spec->payload_count);
     track->spec = *spec;
@@ -79,7 +94,42 @@ int fwd_set_track(struct fwd *fwd, int64_t now_us, struct fwd_member *member,
     for (size_t i = 0; i < track->subscription_count; i++) {
         media_apply_want(track->subscriptions[i], now_us);
     }
+    edge_update_all(track, now_us);
+}
+
+int fwd_set_track(struct fwd *fwd, int64_t now_us, struct fwd_member *member,
+                  const struct fwd_track *spec)
+{
+    assert(spec->payload_count >= 1 && spec->payload_count <= STREAM_PAYLOADS_MAX);
+    struct track *track = find_track(fwd, spec->published.id);
+    assert(track == NULL || track->spec.kind == spec->kind);
+    assert(track == NULL || member == NULL || track->member == NULL || track->member == member);
+    int err = member == NULL ? 0 : peer_publish(member->peer, &spec->published);
+    if (err != 0) {
+        return err;
+    }
+    if (track == NULL) {
+        track = add_track(fwd, spec);
+    } else {
+        change_track(track, now_us, spec);
+    }
+    if (member == NULL) {
+        leave_member(track);
+        track->live_at_us = now_us;
+    } else if (track->member == NULL) {
+        join_member(track, now_us, member);
+    }
+    origin_set_all(track, now_us);
+    room_settle_track(track, now_us);
     return 0;
+}
+
+void fwd_release_track(struct fwd *fwd, uint32_t id)
+{
+    struct track *track = find_track(fwd, id);
+    if (track != NULL) {
+        leave_member(track);
+    }
 }
 
 void fwd_remove_track(struct fwd *fwd, uint32_t id)
@@ -91,15 +141,22 @@ void fwd_remove_track(struct fwd *fwd, uint32_t id)
     while (track->subscription_count > 0) {
         fwd_remove_subscription(fwd, track->subscriptions[0]->id);
     }
-    struct fwd_member *member = track->member;
-    struct track *last = member->tracks[--member->track_count];
-    member->tracks[track->place] = last;
-    last->place = track->place;
-    peer_unpublish(member->peer, id);
+    while (track->edge_count > 0) {
+        fwd_remove_edge(fwd, track->edges[0]->id);
+    }
+    origin_drop_all(track);
+    leave_member(track);
     wanted_drop_receivers(track, 0);
+    agenda_set(&fwd->agenda, &track->due.entry, TIME_NEVER);
     HASH_DEL(fwd->tracks, track);
     free(track->subscriptions);
+    free(track->edges);
     free(track);
+}
+
+bool fwd_has_track(const struct fwd *fwd, uint32_t id)
+{
+    return find_track(fwd, id) != NULL;
 }
 
 struct fwd_member *fwd_track_member(const struct fwd *fwd, uint32_t id)

@@ -2,7 +2,8 @@
  *
  * From a room as it is to the room as it should be. First the fence and the versions, then
  * whether the spec fits what is here (nothing changes until all of it does), then the change:
- * removals, transports, tracks, subscriptions, in this order, so that nothing ever dangles.
+ * trunks, removals, transports, tracks, subscriptions, edges, in this order, so that nothing ever
+ * dangles.
  */
 #include "media-node/core/node/parts.h"
 
@@ -34,11 +35,50 @@ static bool transport_stays(const struct application *app, uint64_t id)
     return !spec_whole(app->spec) && !spec_removes_transport(app->spec, id);
 }
 
+/* The publisher goes, but the track is to stay. */
+static bool is_released(const struct application *app, uint32_t id)
+{
+    for (size_t i = 0; i < app->spec->message->n_tracks; i++) {
+        const struct spec_track *track = &app->spec->tracks[i];
+        if (track->forward.published.id == id) {
+            return track->transport == 0 && fwd_track_kind(app->fwd, id) == track->forward.kind;
+        }
+    }
+    return false;
+}
+
 static bool track_stays(const struct application *app, uint32_t id)
 {
-    const struct fwd_member *member = app->fwd == NULL ? NULL : fwd_track_member(app->fwd, id);
-    return member != NULL && !spec_whole(app->spec) && !spec_removes_track(app->spec, id) &&
-           transport_stays(app, fwd_member_id(member));
+    if (app->fwd == NULL || !fwd_has_track(app->fwd, id) || spec_whole(app->spec) ||
+        spec_removes_track(app->spec, id)) {
+        return false;
+    }
+    const struct fwd_member *member = fwd_track_member(app->fwd, id);
+    return member == NULL || transport_stays(app, fwd_member_id(member)) || is_released(app, id);
+}
+
+/* The transport of a track that is here; 0: its publisher is not. */
+static uint64_t transport_of(const struct application *app, uint32_t id)
+{
+    const struct fwd_member *member = fwd_track_member(app->fwd, id);
+    return member == NULL ? 0 : fwd_member_id(member);
+}
+
+/* Whether a track that is here can become what the spec says without being made anew. */
+static bool can_become(const struct application *app, const struct spec_track *track)
+{
+    uint32_t id = track->forward.published.id;
+    uint64_t before = transport_of(app, id);
+    return fwd_track_kind(app->fwd, id) == track->forward.kind &&
+           (before == track->transport || before == 0 || track->transport == 0);
+}
+
+static bool edge_stays(const struct application *app, uint32_t id)
+{
+    return app->fwd != NULL && fwd_has_edge(app->fwd, id) && !spec_whole(app->spec) &&
+           !spec_removes_edge(app->spec, id) &&
+           (track_stays(app, fwd_edge_track(app->fwd, id)) ||
+            spec_names_track(app->spec, fwd_edge_track(app->fwd, id)));
 }
 
 static bool subscription_stays(const struct application *app, uint32_t id)
@@ -141,20 +181,98 @@ MUST_CHECK static int check_ufrags(struct application *app, struct arena *arena)
     return 0;
 }
 
+/* ---- ... trunks and what goes over them ---- */
+
+MUST_CHECK static int check_trunks(struct application *app)
+{
+    size_t added = 0;
+    for (size_t i = 0; i < app->spec->message->n_trunks; i++) {
+        const struct spec_trunk *trunk = &app->spec->trunks[i];
+        uint16_t endpoint;
+        if (trunks_endpoint(app->node, trunk->local.port, &endpoint) != 0) {
+            return refuse(app, "trunk", i, "local is no UDP endpoint of this node");
+        }
+        if (strcmp(trunk->node, app->node->config.id) == 0) {
+            return refuse(app, "trunk", i, "it leads to this node itself");
+        }
+        added += trunks_find(app->node, trunk->node) == NULL;
+    }
+    if (!trunks_have_room(app->node, added)) {
+        return refuse(app, "trunk", NODE_TRUNKS_MAX, "too many");
+    }
+    return 0;
+}
+
+/* Known and awake, or named here. */
+static bool trunk_will_be(const struct application *app, const char *node)
+{
+    const struct trunk *trunk = trunks_find(app->node, node);
+    return (trunk != NULL && trunk->path != NULL) || spec_names_trunk(app->spec, node);
+}
+
+MUST_CHECK static int check_upstreams(struct application *app, const struct spec_track *track)
+{
+    uint32_t id = track->forward.published.id;
+    for (size_t i = 0; i < track->forward.upstream_count; i++) {
+        if (!trunk_will_be(app, track->nodes[i])) {
+            return refuse(app, "track", id, "upstream over an unknown trunk");
+        }
+        const struct trunk *trunk = trunks_find(app->node, track->nodes[i]);
+        const struct fwd_upstream *upstream = &track->forward.upstreams[i];
+        for (size_t s = 0; trunk != NULL && s < upstream->ssrc_count; s++) {
+            uint32_t holder = 0;
+            const struct fwd *fwd = fwd_relay_track(trunk->relay, upstream->ssrcs[s], &holder);
+            bool there =
+                fwd != app->fwd || spec_names_track(app->spec, holder) || track_stays(app, holder);
+            if (fwd != NULL && there && (fwd != app->fwd || holder != id)) {
+                return refuse(app, "track", id, "ssrc of another track on that trunk");
+            }
+        }
+        if (trunk != NULL &&
+            relay_ports(trunk->relay) + STREAM_LAYERS_MAX > (size_t)2 * RELAY_PORTS_MAX) {
+            return refuse(app, "track", id, "too many tracks on that trunk");
+        }
+    }
+    return 0;
+}
+
+MUST_CHECK static int check_edge(struct application *app, const struct spec_edge *edge)
+{
+    uint32_t id = edge->forward.id;
+    if (!spec_names_track(app->spec, edge->forward.track) &&
+        !track_stays(app, edge->forward.track)) {
+        return refuse(app, "edge", id, "unknown track");
+    }
+    if (!trunk_will_be(app, edge->node)) {
+        return refuse(app, "edge", id, "over an unknown trunk");
+    }
+    const struct trunk *trunk = trunks_find(app->node, edge->node);
+    for (size_t s = 0; trunk != NULL && s < edge->forward.ssrc_count; s++) {
+        uint32_t holder = 0;
+        const struct fwd *fwd = fwd_relay_edge(trunk->relay, edge->forward.ssrcs[s], &holder);
+        bool there =
+            fwd != app->fwd || spec_names_edge(app->spec, holder) || edge_stays(app, holder);
+        if (fwd != NULL && there && (fwd != app->fwd || holder != id)) {
+            return refuse(app, "edge", id, "ssrc of another edge on that trunk");
+        }
+    }
+    if (trunk != NULL &&
+        relay_ports(trunk->relay) + STREAM_LAYERS_MAX > (size_t)2 * RELAY_PORTS_MAX) {
+        return refuse(app, "edge", id, "too many tracks on that trunk");
+    }
+    return 0;
+}
+
 MUST_CHECK static int check_track(struct application *app, const struct spec_track *track)
 {
     uint32_t id = track->forward.published.id;
-    if (!transport_will_be(app, track->transport)) {
+    if (track->transport != 0 && !transport_will_be(app, track->transport)) {
         return refuse(app, "track", id, "unknown transport");
     }
-    if (!track_stays(app, id)) {
-        return 0;
-    }
-    if (fwd_member_id(fwd_track_member(app->fwd, id)) != track->transport ||
-        fwd_track_kind(app->fwd, id) != track->forward.kind) {
+    if (track_stays(app, id) && !can_become(app, track)) {
         return refuse(app, "track", id, "id used before for another transport or kind");
     }
-    return 0;
+    return check_upstreams(app, track);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -171,8 +289,11 @@ MUST_CHECK static int check_track_counts(struct application *app, struct arena *
     uint64_t *owners = arena_array(arena, spec->message->n_tracks, sizeof(*owners));
     size_t count = 0;
     for (size_t i = 0; i < spec->message->n_tracks; i++) {
-        if (!track_stays(app, spec->tracks[i].forward.published.id)) {
-            owners[count++] = spec->tracks[i].transport;
+        const struct spec_track *track = &spec->tracks[i];
+        uint32_t id = track->forward.published.id;
+        bool has = track_stays(app, id) && transport_of(app, id) == track->transport;
+        if (!has && track->transport != 0) {
+            owners[count++] = track->transport;
         }
     }
     qsort(owners, count, sizeof(*owners), compare_ids);
@@ -217,6 +338,9 @@ MUST_CHECK static int check(struct application *app, struct arena *arena)
 {
     const struct spec *spec = app->spec;
     int err = check_ufrags(app, arena);
+    if (err == 0) {
+        err = check_trunks(app);
+    }
     for (size_t i = 0; err == 0 && i < spec->message->n_transports; i++) {
         err = check_transport(app, &spec->transports[i]);
     }
@@ -228,6 +352,9 @@ MUST_CHECK static int check(struct application *app, struct arena *arena)
     }
     for (size_t i = 0; err == 0 && i < spec->message->n_subscriptions; i++) {
         err = check_subscription(app, &spec->subscriptions[i]);
+    }
+    for (size_t i = 0; err == 0 && i < spec->message->n_edges; i++) {
+        err = check_edge(app, &spec->edges[i]);
     }
     return err;
 }
@@ -256,6 +383,13 @@ static void remove_unnamed(struct application *app, struct arena *arena)
             fwd_remove_subscription(app->fwd, ids[i]);
         }
     }
+    ids = arena_array(arena, counts.edges, sizeof(*ids));
+    fwd_list_edges(app->fwd, ids);
+    for (size_t i = 0; i < counts.edges; i++) {
+        if (!spec_names_edge(app->spec, ids[i])) {
+            fwd_remove_edge(app->fwd, ids[i]);
+        }
+    }
     ids = arena_array(arena, counts.tracks, sizeof(*ids));
     fwd_list_tracks(app->fwd, ids);
     for (size_t i = 0; i < counts.tracks; i++) {
@@ -279,6 +413,9 @@ static void remove_named(struct application *app)
     for (size_t i = 0; i < message->n_removed_subscriptions; i++) {
         fwd_remove_subscription(app->fwd, message->removed_subscriptions[i]);
     }
+    for (size_t i = 0; i < message->n_removed_edges; i++) {
+        fwd_remove_edge(app->fwd, message->removed_edges[i]);
+    }
     for (size_t i = 0; i < message->n_removed_tracks; i++) {
         fwd_remove_track(app->fwd, message->removed_tracks[i]);
     }
@@ -291,16 +428,20 @@ static void remove_named(struct application *app)
     }
 }
 
-/* A track id that comes back for something else in a whole spec is a new track. */
-static void remove_changed_tracks(struct application *app)
+/* A track id that comes back for something else in a whole spec is a new track. One whose publisher
+ * is not here any more stays, whatever becomes of the transport. */
+static void prepare_tracks(struct application *app)
 {
     for (size_t i = 0; i < app->spec->message->n_tracks; i++) {
         const struct spec_track *track = &app->spec->tracks[i];
         uint32_t id = track->forward.published.id;
-        const struct fwd_member *member = fwd_track_member(app->fwd, id);
-        if (member != NULL && (fwd_member_id(member) != track->transport ||
-                               fwd_track_kind(app->fwd, id) != track->forward.kind)) {
+        if (!fwd_has_track(app->fwd, id)) {
+            continue;
+        }
+        if (!can_become(app, track)) {
             fwd_remove_track(app->fwd, id);
+        } else if (track->transport == 0) {
+            fwd_release_track(app->fwd, id);
         }
     }
 }
@@ -343,28 +484,53 @@ static void set_transport(struct application *app, const struct spec_transport *
     send_checks(app, transport, spec);
 }
 
+static void set_track(struct application *app, const struct spec_track *spec)
+{
+    struct fwd_track track = spec->forward;
+    for (size_t i = 0; i < track.upstream_count; i++) {
+        track.upstreams[i].relay = trunks_find(app->node, spec->nodes[i])->relay;
+    }
+    const struct transport *transport = node_find_transport(app->node, spec->transport);
+    struct fwd_member *member = transport == NULL ? NULL : transport->member;
+    int err = fwd_set_track(app->fwd, app->now_us, member, &track);
+    assert(err == 0);
+}
+
+static void set_edges(struct application *app)
+{
+    for (size_t i = 0; i < app->spec->message->n_edges; i++) {
+        const struct spec_edge *spec = &app->spec->edges[i];
+        struct fwd_edge edge = spec->forward;
+        edge.relay = trunks_find(app->node, spec->node)->relay;
+        fwd_set_edge(app->fwd, app->now_us, &edge);
+    }
+}
+
 static void change(struct application *app, struct arena *arena)
 {
     const struct spec *spec = app->spec;
+    for (size_t i = 0; i < spec->message->n_trunks; i++) {
+        trunks_set(app->node, app->now_us, &spec->trunks[i]);
+    }
+    prepare_tracks(app);
     if (spec_whole(spec)) {
         remove_unnamed(app, arena);
-        remove_changed_tracks(app);
     } else {
         remove_named(app);
     }
+    fwd_set_loudest(app->fwd, spec->message->loudest);
     for (size_t i = 0; i < spec->message->n_transports; i++) {
         set_transport(app, &spec->transports[i]);
     }
     for (size_t i = 0; i < spec->message->n_tracks; i++) {
-        struct transport *transport = node_find_transport(app->node, spec->tracks[i].transport);
-        int err = fwd_set_track(app->fwd, app->now_us, transport->member, &spec->tracks[i].forward);
-        assert(err == 0);
+        set_track(app, &spec->tracks[i]);
     }
     for (size_t i = 0; i < spec->message->n_subscriptions; i++) {
         const struct spec_subscription *subscription = &spec->subscriptions[i];
         struct transport *transport = node_find_transport(app->node, subscription->transport);
         fwd_set_subscription(app->fwd, app->now_us, transport->member, &subscription->forward);
     }
+    set_edges(app);
 }
 
 static void tell_all(struct application *app, struct arena *arena)

@@ -65,6 +65,7 @@ struct node *node_new(const struct node_config *config, int64_t now_us)
 void node_free(struct node *node)
 {
     apply_free_all(node);
+    trunks_free_all(node);
     for (size_t i = 0; i < node->control_count; i++) {
         free(node->control[(node->control_first + i) % CONTROL_MAX].data);
     }
@@ -73,6 +74,7 @@ void node_free(struct node *node)
     free(node->tunnel);
     outbox_free(node->outbox);
     agenda_fini(&node->agenda);
+    agenda_fini(&node->trunk_agenda);
     free_config(&node->config);
     free(node);
 }
@@ -292,6 +294,19 @@ static void take_stun(struct node *node, int64_t now_us, const struct ice_path *
     node_settle(node, transport->room);
 }
 
+/* Media and its control are all that nodes say to each other. */
+static void take_of_trunk(struct node *node, int64_t now_us, struct trunk *trunk,
+                          enum packet_kind kind, const struct node_datagram *in)
+{
+    if (kind == PACKET_RTP) {
+        trunks_rtp(node, now_us, trunk, in);
+    } else if (kind == PACKET_RTCP) {
+        trunks_rtcp(node, now_us, trunk, in);
+    } else {
+        node->counters.drop_trunk_malformed++;
+    }
+}
+
 static void take_datagram(struct node *node, int64_t now_us, const struct node_datagram *in)
 {
     assert(in->endpoint < node->config.endpoint_count && in->waited_us >= 0);
@@ -310,12 +325,16 @@ static void take_datagram(struct node *node, int64_t now_us, const struct node_d
         node->counters.drop_kind++;
         return;
     }
-    bool known;
-    struct transport *transport = paths_find(node, &path, &known);
-    if (!known) {
+    const struct path *found = paths_get(node, &path);
+    if (found != NULL && found->trunk != NULL) {
+        take_of_trunk(node, now_us, found->trunk, kind, in);
+        return;
+    }
+    if (found == NULL || !found->known) {
         node->counters.drop_path++;
         return;
     }
+    struct transport *transport = found->transport;
     if (kind == PACKET_RTP) {
         const struct peer_datagram datagram = {
             .data = in->data, .len = in->len, .arrival_us = now_us - in->waited_us};
@@ -376,6 +395,7 @@ void node_expire(struct node *node, int64_t now_us)
 {
     advance(node, now_us);
     expire_links(node, now_us);
+    trunks_expire(node, now_us);
     struct agenda_entry *entry;
     while ((entry = agenda_due(&node->agenda, now_us)) != NULL) {
         if (outbox_waiting(node->outbox) >= node->outbox_high) {
@@ -393,7 +413,7 @@ void node_expire(struct node *node, int64_t now_us)
 
 int64_t node_deadline(const struct node *node)
 {
-    int64_t at = agenda_deadline(&node->agenda);
+    int64_t at = MIN(agenda_deadline(&node->agenda), agenda_deadline(&node->trunk_agenda));
     for (size_t i = 0; i < node->config.link_count; i++) {
         at = MIN(at, node->links[i].due_us);
     }

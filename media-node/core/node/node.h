@@ -19,7 +19,10 @@
  *     subscriptions; whatever else would dangle is INVALID;
  *   - a version the node has already applied in this epoch is acknowledged with APPLIED and
  *     changes nothing, but for a whole spec of the current version: what was learned is told again;
- *   - the epoch of a dropped room stays a fence for NODE_FENCE_US.
+ *   - the epoch of a dropped room stays a fence for NODE_FENCE_US;
+ *   - removing a track removes its edges; a track named with another transport than before keeps
+ *     its receivers if one of the two is 0;
+ *   - an SSRC means one thing on a trunk in each direction, whatever rooms there are.
  *
  * Bad input never disturbs another participant: it is dropped and counted by reason.
  */
@@ -38,6 +41,9 @@
 #define NODE_MESSAGE_MAX   (16 << 20) /* bytes of a control message, either way */
 #define NODE_OUTBOX_SLOTS  8192
 #define NODE_FENCE_US      TIME_S(60)
+#define NODE_TRUNKS_MAX    1024             /* other nodes, those that rest included */
+#define NODE_TRUNK_IDLE_US TIME_S(30)       /* without any use a trunk rests: nothing is sent */
+#define NODE_TRUNK_KEPT_US TIME_S(4 * 3600) /* ... and may be forgotten, for its keys are old */
 
 enum node_protocol { NODE_UDP, NODE_TCP };
 
@@ -59,8 +65,10 @@ struct node_config {
     size_t endpoint_count;                 /* 1 .. NODE_ENDPOINTS_MAX */
     const struct net_addr *advertise;      /* addresses of each endpoint, the port is ignored */
     size_t advertise_count;                /* 1 .. NODE_ADVERTISE_MAX */
-    size_t link_count;                     /* 1 .. NODE_LINKS_MAX */
-    size_t outbox_slots;                   /* packets between two drains; 0: NODE_OUTBOX_SLOTS */
+    struct net_addr trunk; /* where other nodes reach its first UDP endpoint, the port is ignored;
+                              family 0: as clients do, at the first of advertise */
+    size_t link_count;     /* 1 .. NODE_LINKS_MAX */
+    size_t outbox_slots;   /* packets between two drains; 0: NODE_OUTBOX_SLOTS */
 
     struct random_source random; /* for SSRCs and ICE transactions; used after node_new too */
     const struct log_sink *log;  /* may be NULL; must outlive the node */

@@ -21,6 +21,7 @@
 #define FENCES_MAX       4096         /* dropped rooms remembered at a time */
 
 struct transport;
+struct trunk;
 
 /* A ufrag of ours, by which the first STUN message of a client finds its transport. */
 struct ufrag {
@@ -33,8 +34,9 @@ struct ufrag {
 struct path {
     UT_hash_handle hh;
     struct ice_path key;
-    struct transport *transport;
-    struct path *prev; /* of the transport's (utlist) */
+    struct transport *transport; /* NULL: a trunk's */
+    struct trunk *trunk;         /* NULL: a transport's */
+    struct path *prev;           /* of the transport's (utlist) */
     struct path *next;
     bool known;
 };
@@ -51,6 +53,17 @@ struct transport {
     uint8_t *sealed;                          /* stored unread */
     size_t sealed_len;
     uint32_t checked_priority; /* of the last checks of our own */
+};
+
+/* To one other node. */
+struct trunk {
+    UT_hash_handle hh;
+    char node[SPEC_NODE_MAX];
+    struct relay *relay;
+    struct agenda_entry entry;
+    struct path *path;          /* NULL: it rests, or another node has its address now */
+    int64_t idle_us;            /* since then nothing uses it; TIME_NEVER: in use */
+    struct relay_report report; /* of the last second */
 };
 
 /* A room, or the fence a dropped one left. */
@@ -70,6 +83,7 @@ struct link {
     int64_t heartbeat_us;
     int64_t due_us; /* the next heartbeat or try to register; TIME_NEVER while down */
     uint64_t sequence;
+    int64_t trunks_at_us; /* next heartbeat with reports of trunks */
 };
 
 struct control_message {
@@ -91,6 +105,9 @@ struct node {
     size_t outbox_high; /* packets waiting: enough for now, take no more input */
     struct fwd_events events;
     struct agenda agenda; /* of rooms */
+    struct agenda trunk_agenda;
+    struct trunk *trunks;
+    int64_t trunks_at_us; /* next look at their reports */
     struct room *rooms;
     size_t room_count; /* without fences */
     size_t fence_count;
@@ -128,6 +145,13 @@ void apply_free_all(struct node *node);
 
 /* ---- paths.c --------------------------------------------------------------------------------- */
 
+/* The entry of a path; NULL: nobody's. */
+const struct path *paths_get(const struct node *node, const struct ice_path *path);
+
+/* A trunk takes the place of whoever has it: it was told, not claimed. */
+void paths_add_trunk(struct node *node, const struct ice_path *path, struct trunk *trunk);
+void paths_remove_trunk(struct node *node, struct trunk *trunk);
+
 struct transport *paths_find(const struct node *node, const struct ice_path *path, bool *known);
 void paths_add(struct node *node, const struct ice_path *path, struct transport *transport,
                bool known);
@@ -138,6 +162,30 @@ void paths_remove_all(struct node *node, struct transport *transport);
 struct transport *paths_find_ufrag(const struct node *node, struct bytes text);
 void paths_set_ufrag(struct node *node, struct ufrag *ufrag, const char *text,
                      struct transport *transport);
+
+/* ---- trunks.c -------------------------------------------------------------------------------- */
+
+/* NULL: unknown. */
+struct trunk *trunks_find(const struct node *node, const char *id);
+
+/* The endpoint whose port that is. ERR_NOT_FOUND. */
+MUST_CHECK int trunks_endpoint(const struct node *node, uint16_t port, uint16_t *endpoint);
+
+/* Whether one more may be known. */
+bool trunks_have_room(const struct node *node, size_t more);
+
+/* Makes the trunk as told, or awake again; its local endpoint must be one. */
+void trunks_set(struct node *node, int64_t now_us, const struct spec_trunk *spec);
+
+void trunks_rtp(struct node *node, int64_t now_us, struct trunk *trunk,
+                const struct node_datagram *in);
+void trunks_rtcp(struct node *node, int64_t now_us, struct trunk *trunk,
+                 const struct node_datagram *in);
+void trunks_expire(struct node *node, int64_t now_us);
+void trunks_free_all(struct node *node);
+
+/* Brings the reports up to date, at most once a second. */
+void trunks_report(struct node *node, int64_t now_us);
 
 /* ---- tell.c: messages to orchestrators ------------------------------------------------------- */
 

@@ -36,11 +36,44 @@ struct transport *paths_find(const struct node *node, const struct ice_path *pat
     return found == NULL ? NULL : found->transport;
 }
 
+const struct path *paths_get(const struct node *node, const struct ice_path *path)
+{
+    return find(node, path);
+}
+
 static void drop(struct node *node, struct path *path)
 {
     HASH_DEL(node->paths, path);
-    DL_DELETE(path->transport->paths, path);
+    if (path->trunk != NULL) {
+        path->trunk->path = NULL;
+    } else {
+        DL_DELETE(path->transport->paths, path);
+    }
     free(path);
+}
+
+void paths_add_trunk(struct node *node, const struct ice_path *path, struct trunk *trunk)
+{
+    struct path *found = find(node, path);
+    if (found != NULL && found->trunk == trunk) {
+        return;
+    }
+    paths_remove_trunk(node, trunk);
+    if (found != NULL) {
+        drop(node, found);
+    }
+    struct path *added = mem_alloc(sizeof(*added));
+    added->key = key_of(path);
+    added->trunk = trunk;
+    HASH_ADD(hh, node->paths, key, sizeof(added->key), added);
+    trunk->path = added;
+}
+
+void paths_remove_trunk(struct node *node, struct trunk *trunk)
+{
+    if (trunk->path != NULL) {
+        drop(node, trunk->path);
+    }
 }
 
 /* A path that authenticated takes the place of any other owner: the address has changed hands. One
@@ -50,6 +83,9 @@ void paths_add(struct node *node, const struct ice_path *path, struct transport 
 {
     struct path *found = find(node, path);
     if (found != NULL) {
+        if (found->trunk != NULL) {
+            return; /* no client has the address of another node */
+        }
         if (found->transport == transport || !known) {
             found->known = found->known || (known && found->transport == transport);
             return;

@@ -82,6 +82,26 @@ bool spec_removes_subscription(const struct spec *spec, uint32_t id)
     return has_id(spec->removed_subscriptions, spec->message->n_removed_subscriptions, id);
 }
 
+bool spec_names_edge(const struct spec *spec, uint32_t id)
+{
+    return has_id(spec->edge_ids, spec->message->n_edges, id);
+}
+
+bool spec_removes_edge(const struct spec *spec, uint32_t id)
+{
+    return has_id(spec->removed_edges, spec->message->n_removed_edges, id);
+}
+
+bool spec_names_trunk(const struct spec *spec, const char *node)
+{
+    for (size_t i = 0; i < spec->message->n_trunks; i++) {
+        if (strcmp(spec->trunks[i].node, node) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static uint64_t *sorted_copy(struct arena *arena, const uint32_t *ids, size_t count)
 {
     uint64_t *copy = arena_array(arena, count, sizeof(*copy));
@@ -106,6 +126,12 @@ static void collect_ids(struct spec *out, struct arena *arena, const room_spec_m
     for (size_t i = 0; i < message->n_subscriptions; i++) {
         out->subscription_ids[i] = message->subscriptions[i]->id;
     }
+    out->edge_ids = arena_array(arena, message->n_edges, sizeof(uint64_t));
+    for (size_t i = 0; i < message->n_edges; i++) {
+        out->edge_ids[i] = message->edges[i]->id;
+    }
+    sort_ids(out->edge_ids, message->n_edges);
+    out->removed_edges = sorted_copy(arena, message->removed_edges, message->n_removed_edges);
     sort_ids(out->transport_ids, message->n_transports);
     sort_ids(out->track_ids, message->n_tracks);
     sort_ids(out->subscription_ids, message->n_subscriptions);
@@ -130,6 +156,9 @@ MUST_CHECK static int check_ids(const struct spec *spec, char reason[SPEC_REASON
     }
     if (find_bad_id(spec->subscription_ids, spec->message->n_subscriptions, &bad)) {
         return refuse(reason, "subscription", bad, "id is 0 or comes twice");
+    }
+    if (find_bad_id(spec->edge_ids, spec->message->n_edges, &bad)) {
+        return refuse(reason, "edge", bad, "id is 0 or comes twice");
     }
     return 0;
 }
@@ -351,6 +380,43 @@ static const char *read_layers(struct peer_track *out, const track_message *mess
     return NULL;
 }
 
+/* SSRCs on a trunk, by layer. */
+static const char *read_ssrcs(uint32_t out[STREAM_LAYERS_MAX], size_t *count, const uint32_t *ssrcs,
+                              size_t ssrc_count)
+{
+    if (ssrc_count < 1 || ssrc_count > STREAM_LAYERS_MAX) {
+        return "no ssrcs on the trunk, or more than 4";
+    }
+    for (size_t i = 0; i < ssrc_count; i++) {
+        if (ssrcs[i] == 0) {
+            return "an ssrc on the trunk is 0";
+        }
+        out[i] = ssrcs[i];
+    }
+    *count = ssrc_count;
+    return NULL;
+}
+
+static const char *read_upstreams(struct spec_track *out, const track_message *message)
+{
+    if (message->n_upstreams > FWD_UPSTREAMS_MAX) {
+        return "more than 4 upstreams";
+    }
+    for (size_t i = 0; i < message->n_upstreams; i++) {
+        const Spillway__Control__Upstream *upstream = message->upstreams[i];
+        struct fwd_upstream *to = &out->forward.upstreams[i];
+        const char *ails =
+            read_ssrcs(to->ssrcs, &to->ssrc_count, upstream->ssrcs, upstream->n_ssrcs);
+        if (ails != NULL) {
+            return ails;
+        }
+        to->backup = upstream->backup;
+        out->nodes[i] = upstream->node;
+    }
+    out->forward.upstream_count = message->n_upstreams;
+    return NULL;
+}
+
 static const char *read_track(struct spec_track *out, const track_message *message)
 {
     struct fwd_track *track = &out->forward;
@@ -366,6 +432,10 @@ static const char *read_track(struct spec_track *out, const track_message *messa
         return "mid too long";
     }
     memcpy(track->published.mid, message->mid, strlen(message->mid));
+    if (!fits(message->participant, 0, FWD_NAME_MAX - 1)) {
+        return "participant sid too long";
+    }
+    memcpy(track->participant, message->participant, strlen(message->participant));
     const char *ails = read_payloads(track->payloads, &track->payload_count, message->payload_types,
                                      message->n_payload_types);
     for (size_t i = 0; ails == NULL && i < track->payload_count; i++) {
@@ -373,7 +443,8 @@ static const char *read_track(struct spec_track *out, const track_message *messa
             track->published.rtx_pts[track->published.rtx_pt_count++] = track->payloads[i].rtx;
         }
     }
-    return ails != NULL ? ails : read_layers(&track->published, message);
+    ails = ails != NULL ? ails : read_layers(&track->published, message);
+    return ails != NULL ? ails : read_upstreams(out, message);
 }
 
 static const char *read_subscription(struct spec_subscription *out,
@@ -403,6 +474,68 @@ static const char *read_subscription(struct spec_subscription *out,
     }
     return read_payloads(subscription->payloads, &subscription->payload_count,
                          message->payload_types, message->n_payload_types);
+}
+
+/* ---- Trunks and edges ------------------------------------------------------------------------ */
+
+static const char *read_trunk(struct spec_trunk *out, const Spillway__Control__Trunk *message)
+{
+    struct peer_keys keys;
+    *out = (struct spec_trunk){.node = message->node, .generation = message->generation};
+    if (!fits(message->node, 1, SPEC_NODE_MAX - 1)) {
+        return "node id missing or too long";
+    }
+    if (message->remote == NULL || read_endpoint(&out->remote, message->remote) != 0 ||
+        message->local == NULL || read_endpoint(&out->local, message->local) != 0) {
+        return "remote or local is no address";
+    }
+    if (message->remote->protocol != SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP ||
+        message->local->protocol != SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP) {
+        return "remote or local is not UDP";
+    }
+    bool gcm = spec_keys(&keys, message->keys) == 0 &&
+               (keys.suite == RTPSEC_AES_128_GCM || keys.suite == RTPSEC_AES_256_GCM);
+    out->keys.suite = keys.suite;
+    memcpy(out->keys.receive, keys.client, sizeof(keys.client));
+    memcpy(out->keys.send, keys.server, sizeof(keys.server));
+    explicit_bzero(&keys, sizeof(keys));
+    return !gcm || message->generation == 0 ? "no AES-GCM keys, or generation 0" : NULL;
+}
+
+static const char *read_edge(struct spec_edge *out, const Spillway__Control__Edge *message)
+{
+    *out = (struct spec_edge){.node = message->node,
+                              .forward = {.id = message->id,
+                                          .track = message->track,
+                                          .layers = (uint8_t)(message->layers & 0xf),
+                                          .backup = message->backup}};
+    return read_ssrcs(out->forward.ssrcs, &out->forward.ssrc_count, message->ssrcs,
+                      message->n_ssrcs);
+}
+
+MUST_CHECK static int read_cascade(struct spec *out, struct arena *arena,
+                                   char reason[SPEC_REASON_MAX])
+{
+    const room_spec_message *message = out->message;
+    out->trunks = arena_array(arena, message->n_trunks, sizeof(*out->trunks));
+    out->edges = arena_array(arena, message->n_edges, sizeof(*out->edges));
+    for (size_t i = 0; i < message->n_trunks; i++) {
+        const char *ails = read_trunk(&out->trunks[i], message->trunks[i]);
+        for (size_t other = 0; ails == NULL && other < i; other++) {
+            bool twice = strcmp(out->trunks[other].node, out->trunks[i].node) == 0;
+            ails = twice ? "its node comes twice" : NULL;
+        }
+        if (ails != NULL) {
+            return refuse(reason, "trunk", i, ails);
+        }
+    }
+    for (size_t i = 0; i < message->n_edges; i++) {
+        const char *ails = read_edge(&out->edges[i], message->edges[i]);
+        if (ails != NULL) {
+            return refuse(reason, "edge", message->edges[i]->id, ails);
+        }
+    }
+    return 0;
 }
 
 /* ---- SSRCs ----------------------------------------------------------------------------------- */
@@ -447,7 +580,7 @@ MUST_CHECK static int check_ssrcs(const struct spec *spec, struct arena *arena,
     for (size_t i = 0; i < message->n_tracks; i++) {
         const struct spec_track *track = &spec->tracks[i];
         const struct peer_track *published = &track->forward.published;
-        for (size_t l = 0; l < published->layer_count * 2; l++) {
+        for (size_t l = 0; l < published->layer_count * 2 && track->transport != 0; l++) {
             const struct peer_layer *layer = &published->layers[l / 2];
             uint32_t ssrc = l % 2 == 0 ? layer->ssrc : layer->rtx_ssrc;
             if (ssrc != 0) {
@@ -468,6 +601,57 @@ MUST_CHECK static int check_ssrcs(const struct spec *spec, struct arena *arena,
     }
     return find_clash(claims, count, &id)
                ? refuse(reason, "subscription", id, "its ssrc comes twice")
+               : 0;
+}
+
+/* On one trunk, too. There a node stands where a transport does: by the place of its first
+ * mention. */
+static uint64_t number_of(const char **nodes, size_t *count, const char *node)
+{
+    for (size_t i = 0; i < *count; i++) {
+        if (strcmp(nodes[i], node) == 0) {
+            return i;
+        }
+    }
+    nodes[(*count)++] = node;
+    return *count - 1;
+}
+
+MUST_CHECK static int check_trunk_ssrcs(const struct spec *spec, struct arena *arena,
+                                        char reason[SPEC_REASON_MAX])
+{
+    const room_spec_message *message = spec->message;
+    size_t most = MAX(message->n_tracks * FWD_UPSTREAMS_MAX, message->n_edges);
+    struct claim *claims = arena_array(arena, most * STREAM_LAYERS_MAX, sizeof(*claims));
+    const char **nodes = arena_array(arena, most, sizeof(*nodes));
+    size_t node_count = 0;
+    size_t count = 0;
+    uint32_t id;
+    for (size_t i = 0; i < message->n_tracks; i++) {
+        const struct spec_track *track = &spec->tracks[i];
+        for (size_t u = 0; u < track->forward.upstream_count; u++) {
+            const struct fwd_upstream *upstream = &track->forward.upstreams[u];
+            uint64_t node = number_of(nodes, &node_count, track->nodes[u]);
+            for (size_t l = 0; l < upstream->ssrc_count; l++) {
+                claims[count++] =
+                    (struct claim){node, upstream->ssrcs[l], track->forward.published.id};
+            }
+        }
+    }
+    if (find_clash(claims, count, &id)) {
+        return refuse(reason, "track", id, "its ssrc on a trunk comes twice");
+    }
+    node_count = 0;
+    count = 0;
+    for (size_t i = 0; i < message->n_edges; i++) {
+        const struct spec_edge *edge = &spec->edges[i];
+        uint64_t node = number_of(nodes, &node_count, edge->node);
+        for (size_t l = 0; l < edge->forward.ssrc_count; l++) {
+            claims[count++] = (struct claim){node, edge->forward.ssrcs[l], edge->forward.id};
+        }
+    }
+    return find_clash(claims, count, &id)
+               ? refuse(reason, "edge", id, "its ssrc on a trunk comes twice")
                : 0;
 }
 
@@ -515,7 +699,11 @@ MUST_CHECK static int read_entries(struct spec *out, struct arena *arena,
             return refuse(reason, "subscription", message->subscriptions[i]->id, ails);
         }
     }
-    return check_ssrcs(out, arena, reason);
+    int err = read_cascade(out, arena, reason);
+    if (err == 0) {
+        err = check_ssrcs(out, arena, reason);
+    }
+    return err == 0 ? check_trunk_ssrcs(out, arena, reason) : err;
 }
 
 int spec_read(struct spec *out, struct arena *arena, const room_spec_message *message,

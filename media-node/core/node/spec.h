@@ -13,6 +13,7 @@
 #define SPEC_ORCHESTRATOR_MAX 64        /* bytes of an orchestrator's id, NUL included */
 #define SPEC_SEALED_MAX       (1 << 16) /* bytes of a sealed session */
 #define SPEC_REASON_MAX       160       /* bytes, NUL included */
+#define SPEC_NODE_MAX         64        /* bytes of a node's id, NUL included */
 
 typedef Spillway__Control__RoomSpec room_spec_message; /* generated names are long */
 
@@ -27,8 +28,22 @@ struct spec_transport {
 };
 
 struct spec_track {
-    uint64_t transport;
-    struct fwd_track forward;
+    uint64_t transport;       /* 0: the publisher is not on this node */
+    struct fwd_track forward; /* its upstreams without their relays, which follow from nodes */
+    const char *nodes[FWD_UPSTREAMS_MAX]; /* the message's */
+};
+
+struct spec_trunk {
+    const char *node; /* the message's */
+    struct net_addr remote;
+    struct net_addr local;
+    uint32_t generation;
+    struct relay_keys keys;
+};
+
+struct spec_edge {
+    const char *node;        /* the message's */
+    struct fwd_edge forward; /* without its relay */
 };
 
 struct spec_subscription {
@@ -41,12 +56,16 @@ struct spec {
     struct spec_transport *transports;
     struct spec_track *tracks;
     struct spec_subscription *subscriptions;
+    struct spec_trunk *trunks;
+    struct spec_edge *edges;
     uint64_t *transport_ids; /* sorted, for spec_names_* */
     uint64_t *track_ids;
     uint64_t *subscription_ids;
+    uint64_t *edge_ids;
     uint64_t *removed_transports; /* sorted */
     uint64_t *removed_tracks;
     uint64_t *removed_subscriptions;
+    uint64_t *removed_edges;
 };
 
 /* Converts and checks. All memory is arena's; message is borrowed for the life of out. ERR_INVALID
@@ -58,9 +77,12 @@ bool spec_whole(const struct spec *spec);
 bool spec_names_transport(const struct spec *spec, uint64_t id);
 bool spec_names_track(const struct spec *spec, uint32_t id);
 bool spec_names_subscription(const struct spec *spec, uint32_t id);
+bool spec_names_edge(const struct spec *spec, uint32_t id);
 bool spec_removes_transport(const struct spec *spec, uint64_t id);
 bool spec_removes_track(const struct spec *spec, uint32_t id);
 bool spec_removes_subscription(const struct spec *spec, uint32_t id);
+bool spec_removes_edge(const struct spec *spec, uint32_t id);
+bool spec_names_trunk(const struct spec *spec, const char *node);
 
 /* SRTP keys as protobuf has them. 0 with out->suite RTPSEC_NONE if there are none; ERR_INVALID. */
 MUST_CHECK int spec_keys(struct peer_keys *out, const Spillway__Control__SrtpKeys *keys);

@@ -66,6 +66,20 @@ static Spillway__Control__RoomVersion **room_versions(struct node *node, struct 
     return list;
 }
 
+/* NULL: this node has no UDP. */
+static endpoint_message *trunk_endpoint(const struct node *node, struct arena *arena)
+{
+    const struct node_config *config = &node->config;
+    const struct net_addr *addr =
+        config->trunk.family != 0 ? &config->trunk : &config->advertise[0];
+    for (size_t i = 0; i < config->endpoint_count; i++) {
+        if (config->endpoints[i].protocol == NODE_UDP) {
+            return make_endpoint(arena, addr, NODE_UDP, config->endpoints[i].port);
+        }
+    }
+    return NULL;
+}
+
 void tell_register(struct node *node, size_t link)
 {
     struct arena arena = {0};
@@ -92,6 +106,7 @@ void tell_register(struct node *node, size_t link)
         }
     }
     reg.rooms = room_versions(node, &arena, link, true, &reg.n_rooms);
+    reg.trunk = trunk_endpoint(node, &arena);
     queue(node, link, &message);
     arena_fini(&arena);
 }
@@ -145,6 +160,31 @@ static void roll_rates(struct node *node, int64_t now_us)
     node->rates_from = *now;
 }
 
+static Spillway__Control__TrunkReport **trunk_reports(struct node *node, struct arena *arena,
+                                                      size_t *count)
+{
+    Spillway__Control__TrunkReport **list =
+        arena_array(arena, HASH_COUNT(node->trunks), sizeof(Spillway__Control__TrunkReport *));
+    *count = 0;
+    for (struct trunk *trunk = node->trunks; trunk != NULL; trunk = trunk->hh.next) {
+        if (trunk->path == NULL) {
+            continue;
+        }
+        Spillway__Control__TrunkReport *report = arena_alloc(arena, sizeof(*report));
+        spillway__control__trunk_report__init(report);
+        report->node = trunk->node;
+        report->rtt_us = trunk->report.rtt_us;
+        report->lost_permille = trunk->report.lost_permille;
+        report->bytes_in = trunk->report.bytes_in;
+        report->bytes_out = trunk->report.bytes_out;
+        report->packets_in = trunk->report.packets_in;
+        report->packets_out = trunk->report.packets_out;
+        report->silent = trunk->report.silent;
+        list[(*count)++] = report;
+    }
+    return list;
+}
+
 void tell_heartbeat(struct node *node, int64_t now_us, size_t link)
 {
     struct arena arena = {0};
@@ -160,6 +200,11 @@ void tell_heartbeat(struct node *node, int64_t now_us, size_t link)
     heartbeat.sequence = ++to->sequence;
     if (to->sequence % HEARTBEAT_ROOMS == 0) {
         heartbeat.rooms = room_versions(node, &arena, link, false, &heartbeat.n_rooms);
+    }
+    trunks_report(node, now_us);
+    if (now_us >= to->trunks_at_us) {
+        to->trunks_at_us = now_us + TIME_S(1);
+        heartbeat.trunks = trunk_reports(node, &arena, &heartbeat.n_trunks);
     }
     queue(node, link, &message);
     arena_fini(&arena);

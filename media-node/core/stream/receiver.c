@@ -30,6 +30,8 @@ struct stream_receiver {
     uint8_t audio_level_id;
     bool nack_wanted;
     bool pli_wanted;
+    bool leap; /* see stream_receiver_leap */
+    bool leap_certain;
     uint32_t ssrc;
     struct stream_payload payloads[STREAM_PAYLOADS_MAX];
     size_t payload_count;
@@ -344,6 +346,23 @@ static void restart(struct stream_receiver *receiver)
     stream_nack_forget(&receiver->nack, receiver->sequence.base);
 }
 
+void stream_receiver_leap(struct stream_receiver *receiver, bool certain)
+{
+    receiver->leap = true;
+    receiver->leap_certain = certain;
+}
+
+static enum stream_verdict place(struct stream_receiver *receiver, uint16_t number, uint64_t *seq)
+{
+    struct stream_sequence *sequence = &receiver->sequence;
+    int ahead = seq_diff(number, (uint16_t)sequence->highest);
+    bool leap =
+        receiver->leap && sequence->started && ahead != 1 && (ahead > 1 || receiver->leap_certain);
+    receiver->leap = false;
+    return leap ? stream_sequence_restart(sequence, number, seq)
+                : stream_sequence_add(sequence, number, seq);
+}
+
 int stream_receiver_media(struct stream_receiver *receiver, int64_t now_us,
                           const struct rtp_view *in, const struct stream_packet **out)
 {
@@ -351,7 +370,7 @@ int stream_receiver_media(struct stream_receiver *receiver, int64_t now_us,
     bool first = !receiver->sequence.started;
     uint64_t before = receiver->sequence.highest;
     uint64_t seq = 0;
-    enum stream_verdict verdict = stream_sequence_add(&receiver->sequence, in->seq, &seq);
+    enum stream_verdict verdict = place(receiver, in->seq, &seq);
     if (verdict == SEQUENCE_LATE &&
         receiver->sequence.highest - seq >= receiver->cache.shape.slots) {
         verdict = SEQUENCE_OLD;

@@ -41,6 +41,10 @@ enum stream_verdict stream_sequence_add(struct stream_sequence *sequence, uint16
 enum stream_verdict stream_sequence_repair(struct stream_sequence *sequence, uint16_t number,
                                            uint64_t *ext);
 
+/* Takes the number as the first of a new run, however near it is. */
+enum stream_verdict stream_sequence_restart(struct stream_sequence *sequence, uint16_t number,
+                                            uint64_t *ext);
+
 /* Numbers the source has used, as far as we know (RFC 3550 appendix A.3). */
 uint64_t stream_sequence_expected(const struct stream_sequence *sequence);
 

@@ -64,6 +64,18 @@ static enum stream_verdict place_behind(struct stream_sequence *sequence, uint64
     return SEQUENCE_LATE;
 }
 
+enum stream_verdict stream_sequence_restart(struct stream_sequence *sequence, uint16_t number,
+                                            uint64_t *ext)
+{
+    assert(sequence->started);
+    sequence->suspicious = false;
+    sequence->expected_before += sequence->highest - sequence->base + 1;
+    /* Two cycles on: so far above all earlier numbers that nobody takes it for loss. */
+    begin(sequence, (sequence->highest / CYCLE + 2) * CYCLE + number);
+    *ext = sequence->highest;
+    return SEQUENCE_RESTART;
+}
+
 static enum stream_verdict suspect(struct stream_sequence *sequence, uint16_t number, uint64_t *ext)
 {
     if (!sequence->suspicious || sequence->suspect_next != number) {
@@ -71,12 +83,7 @@ static enum stream_verdict suspect(struct stream_sequence *sequence, uint16_t nu
         sequence->suspect_next = (uint16_t)(number + 1);
         return SEQUENCE_SUSPECT;
     }
-    sequence->suspicious = false;
-    sequence->expected_before += sequence->highest - sequence->base + 1;
-    /* Two cycles on: so far above all earlier numbers that nobody takes it for loss. */
-    begin(sequence, (sequence->highest / CYCLE + 2) * CYCLE + number);
-    *ext = sequence->highest;
-    return SEQUENCE_RESTART;
+    return stream_sequence_restart(sequence, number, ext);
 }
 
 enum stream_verdict stream_sequence_add(struct stream_sequence *sequence, uint16_t number,

@@ -96,6 +96,11 @@ void stream_receiver_rtt(struct stream_receiver *receiver, int64_t rtt_us);
 MUST_CHECK int stream_receiver_media(struct stream_receiver *receiver, int64_t now_us,
                                      const struct rtp_view *in, const struct stream_packet **out);
 
+/* What comes between the newest packet and the next one to come by _media is not missing: its
+ * sender left it out on purpose. certain: even if the next number seems to be one of the last ones
+ * seen. */
+void stream_receiver_leap(struct stream_receiver *receiver, bool certain);
+
 /* A packet of the RTX SSRC that belongs to this receiver: gives the original packet back (RFC 4588
  * §4). Results as above; ERR_TRUNCATED for one that carries nothing (a bandwidth probe),
  * ERR_UNSUPPORTED for a payload type that is no RTX type of the config. */

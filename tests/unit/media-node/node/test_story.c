@@ -524,8 +524,9 @@ static void test_extensions_change(void **state)
     room_spec_transport(&spec, 11, w.clients[0].client, true);
     world_spec(&w, &spec);
     world_run(&w, 900);
+    /* the packet of 1600 ms still came without a level */
     world_expect(&w, " 1600 ack RM_1 1.3 applied\n"
-                     " 2000 levels 2:-20/1000\n"
+                     " 2000 levels 2:-20/950\n"
                      " 2400 levels 2:-20/1000\n");
     assert_int_equal(media_client_incoming(w.clients[1].client, "6")->level, 20);
     assert_int_equal(media_client_incoming(w.clients[1].client, "6")->gaps, 0);

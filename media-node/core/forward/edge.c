@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A track on its way to one other node. Which layers flow follows from which are wanted behind it
+ * and which are live; a layer that begins to flow asks for a key frame, one that is not wanted any
+ * more stops at once.
+ */
+#include "media-node/core/forward/room.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#define CREDIT_START 65536 /* bytes that may be sent again before anything was sent */
+#define CREDIT_MAX   262144
+#define LEAP         0x8000 /* numbers; so far on went only a source that began anew */
+
+static struct edge *find_edge(const struct fwd *fwd, uint32_t id)
+{
+    struct edge *edge;
+    HASH_FIND(hh, fwd->edges, &id, sizeof(id), edge);
+    return edge;
+}
+
+/* ---- Which layers flow ----------------------------------------------------------------------- */
+
+static uint8_t layers_wanted(const struct edge *edge, int64_t now_us)
+{
+    const struct track *track = edge->track;
+    bool asked = edge->asked_us != INT64_MIN && now_us - edge->asked_us < FWD_ASKED_US;
+    if (track->spec.muted || (edge->spec.backup && !asked)) {
+        return 0;
+    }
+    size_t count = MIN(track->spec.published.layer_count, edge->spec.ssrc_count);
+    return edge->spec.layers & (uint8_t)((1u << count) - 1);
+}
+
+/* Each wanted layer, or the next lower one that is live. Before any was looked at, all may be. */
+static uint8_t layers_to_send(const struct edge *edge, int64_t now_us)
+{
+    uint8_t wanted = layers_wanted(edge, now_us);
+    uint8_t live = edge->track->live;
+    if (edge->track->spec.published.layer_count < 2 || live == 0) {
+        return wanted;
+    }
+    unsigned out = 0;
+    for (int layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
+        int best = (wanted >> layer & 1) != 0 ? layer : -1;
+        while (best >= 0 && (live >> best & 1) == 0) {
+            best--;
+        }
+        out |= best >= 0 ? 1u << best : 0;
+    }
+    return (uint8_t)out;
+}
+
+void edge_update(struct edge *edge, int64_t now_us)
+{
+    uint8_t before = edge->flowing;
+    edge->flowing = layers_to_send(edge, now_us);
+    if (edge->flowing == 0) {
+        voices_leave(edge);
+    }
+    for (int layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
+        bool was = (before >> layer & 1) != 0;
+        bool is = (edge->flowing >> layer & 1) != 0;
+        if (is && !was) {
+            edge->sent[layer].resumed = true;
+            if (edge->track->spec.kind == STREAM_VIDEO) {
+                media_want_key_frame(edge->track, now_us, layer);
+            }
+        }
+    }
+}
+
+void edge_update_all(struct track *track, int64_t now_us)
+{
+    for (size_t i = 0; i < track->edge_count; i++) {
+        edge_update(track->edges[i], now_us);
+    }
+}
+
+/* ---- Edges as they should be ----------------------------------------------------------------- */
+
+static struct bundle *join_bundle(struct fwd *fwd, struct relay *relay)
+{
+    struct bundle *bundle;
+    DL_FOREACH(fwd->bundles, bundle)
+    {
+        if (bundle->relay == relay) {
+            bundle->edge_count++;
+            return bundle;
+        }
+    }
+    bundle = mem_alloc(sizeof(*bundle));
+    bundle->relay = relay;
+    bundle->edge_count = 1;
+    DL_APPEND(fwd->bundles, bundle);
+    return bundle;
+}
+
+static void leave_bundle(struct fwd *fwd, struct bundle *bundle)
+{
+    if (--bundle->edge_count > 0) {
+        return;
+    }
+    assert(bundle->voice_count == 0);
+    DL_DELETE(fwd->bundles, bundle);
+    free(bundle->voices);
+    free(bundle);
+}
+
+static struct edge *add_edge(struct fwd *fwd, int64_t now_us, struct track *track,
+                             const struct fwd_edge *spec)
+{
+    struct edge *edge = mem_alloc(sizeof(*edge));
+    *edge = (struct edge){.id = spec->id,
+                          .spec = *spec,
+                          .track = track,
+                          .asked_us = INT64_MIN,
+                          .credit = CREDIT_START};
+    for (size_t i = 0; i < spec->ssrc_count; i++) {
+        edge->streams[i] = relay_open(spec->relay, spec->ssrcs[i], edge, (uint8_t)i);
+    }
+    if (track->edge_count == track->edge_capacity) {
+        track->edge_capacity = MAX(4, track->edge_capacity * 2);
+        track->edges = mem_grow(track->edges, track->edge_capacity, sizeof(struct edge *));
+    }
+    edge->track_place = track->edge_count++;
+    track->edges[edge->track_place] = edge;
+    edge->bundle = join_bundle(fwd, spec->relay);
+    HASH_ADD(hh, fwd->edges, id, sizeof(edge->id), edge);
+    track->clock_at_us = MIN(track->clock_at_us, now_us);
+    return edge;
+}
+
+static bool same_edge(const struct fwd_edge *a, const struct fwd_edge *b)
+{
+    return a->track == b->track && a->relay == b->relay && a->ssrc_count == b->ssrc_count &&
+           memcmp(a->ssrcs, b->ssrcs, a->ssrc_count * sizeof(a->ssrcs[0])) == 0;
+}
+
+void fwd_set_edge(struct fwd *fwd, int64_t now_us, const struct fwd_edge *spec)
+{
+    struct track *track;
+    HASH_FIND(hh, fwd->tracks, &spec->track, sizeof(spec->track), track);
+    assert(track != NULL && spec->ssrc_count >= 1 && spec->ssrc_count <= STREAM_LAYERS_MAX);
+    struct edge *edge = find_edge(fwd, spec->id);
+    if (edge != NULL && !same_edge(&edge->spec, spec)) {
+        fwd_remove_edge(fwd, spec->id);
+        edge = NULL;
+    }
+    if (edge == NULL) {
+        edge = add_edge(fwd, now_us, track, spec);
+    }
+    edge->spec = *spec;
+    edge_update(edge, now_us);
+    room_settle_track(track, now_us);
+}
+
+void fwd_remove_edge(struct fwd *fwd, uint32_t id)
+{
+    struct edge *edge = find_edge(fwd, id);
+    if (edge == NULL) {
+        return;
+    }
+    struct track *track = edge->track;
+    voices_leave(edge);
+    for (size_t i = 0; i < edge->spec.ssrc_count; i++) {
+        relay_close(edge->streams[i]);
+    }
+    struct edge *last = track->edges[--track->edge_count];
+    track->edges[edge->track_place] = last;
+    last->track_place = edge->track_place;
+    if (track->edge_count == 0) {
+        track->clock_at_us = TIME_NEVER;
+    }
+    leave_bundle(fwd, edge->bundle);
+    HASH_DEL(fwd->edges, edge);
+    free(edge);
+}
+
+bool fwd_has_edge(const struct fwd *fwd, uint32_t id)
+{
+    return find_edge(fwd, id) != NULL;
+}
+
+uint32_t fwd_edge_track(const struct fwd *fwd, uint32_t id)
+{
+    const struct edge *edge = find_edge(fwd, id);
+    assert(edge != NULL);
+    return edge->track->id;
+}
+
+void fwd_list_edges(const struct fwd *fwd, uint32_t *out)
+{
+    for (struct edge *edge = fwd->edges; edge != NULL; edge = edge->hh.next) {
+        *out++ = edge->id;
+    }
+}
+
+const struct fwd *fwd_relay_edge(const struct relay *relay, uint32_t ssrc, uint32_t *id)
+{
+    const struct relay_owner *from = relay_speaker(relay, ssrc);
+    if (from == NULL) {
+        return NULL;
+    }
+    const struct edge *edge = from->owner;
+    *id = edge->id;
+    return edge->track->fwd;
+}
+
+/* ---- Packets --------------------------------------------------------------------------------- */
+
+static struct relay_packet packet_of(const struct edge *edge, const struct stream_packet *packet,
+                                     const struct rtp_exts *exts)
+{
+    return (struct relay_packet){.seq = packet->seq,
+                                 .source = edge->track->layers[packet->layer].ssrc,
+                                 .ts = packet->rtp.ts,
+                                 .pt = packet->rtp.pt,
+                                 .marker = packet->rtp.marker,
+                                 .exts = exts,
+                                 .payload = packet->rtp.payload};
+}
+
+/* False: late, of before an interruption. Otherwise the next packet of the layer, or one kept up
+ * behind; numbers that were left out on purpose begin a run. */
+static bool note_sent(struct edge *edge, const struct stream_packet *packet)
+{
+    size_t layer = packet->layer;
+    uint32_t serial = edge->track->layers[layer].serial;
+    bool anew = edge->sent[layer].serial != serial;
+    uint64_t head = edge->sent[layer].head;
+    bool resumed = edge->sent[layer].resumed;
+    if (!anew && packet->seq <= head) {
+        return !resumed;
+    }
+    if (anew || (resumed && packet->seq != head + 1) || packet->seq - head > LEAP) {
+        relay_cut(edge->streams[layer]);
+    }
+    edge->sent[layer].serial = serial;
+    edge->sent[layer].head = packet->seq;
+    edge->sent[layer].resumed = false;
+    return true;
+}
+
+void edge_send(struct edge *edge, const struct stream_packet *packet, const struct rtp_exts *exts)
+{
+    if (!note_sent(edge, packet)) {
+        return;
+    }
+    const struct relay_packet out = packet_of(edge, packet, exts);
+    if (relay_send(edge->streams[packet->layer], &out, false)) {
+        edge->track->fwd->config.counters->relay_out++;
+        edge->credit = MIN(edge->credit + (int64_t)out.payload.len / 2, CREDIT_MAX);
+    }
+}
+
+void edge_forward(struct edge *edge, int64_t now_us, const struct stream_packet *packet,
+                  const struct rtp_exts *exts)
+{
+    if (edge->spec.backup && edge->flowing != 0) {
+        edge_update(edge, now_us); /* nobody asks any more? */
+    }
+    if ((edge->flowing >> packet->layer & 1) == 0) {
+        return;
+    }
+    if (edge->track->spec.kind == STREAM_VIDEO || voices_admit(edge, now_us, packet)) {
+        edge_send(edge, packet, exts);
+    }
+}
+
+/* ---- Requests of the far end ----------------------------------------------------------------- */
+
+/* A packet that came here less than a round trip ago, itself repaired, is on its way: who asks for
+ * it could not have seen it yet. */
+static bool on_its_way(const struct edge *edge, int64_t now_us, const struct stream_packet *packet)
+{
+    return now_us - packet->arrival_us < relay_rtt_us(edge->spec.relay) * 3 / 4;
+}
+
+void edge_resend(struct edge *edge, int64_t now_us, size_t layer, uint16_t number)
+{
+    struct track *track = edge->track;
+    struct counters *counters = track->fwd->config.counters;
+    const struct stream_receiver *receiver = track->receivers[layer];
+    const struct stream_packet *packet = NULL;
+    uint64_t seq;
+    bool same = receiver != NULL && edge->sent[layer].serial == track->layers[layer].serial;
+    if (same && relay_seq(edge->streams[layer], number, &seq)) {
+        packet = stream_receiver_find(receiver, seq);
+    }
+    if (packet == NULL || on_its_way(edge, now_us, packet) ||
+        edge->credit < (int64_t)packet->rtp.payload.len) {
+        counters->drop_relay_resend++;
+        return;
+    }
+    struct rtp_exts exts;
+    rtp_exts_read(&exts, &packet->rtp, &relay_ext_ids);
+    const struct relay_packet out = packet_of(edge, packet, &exts);
+    if (relay_send(edge->streams[layer], &out, true)) {
+        counters->relay_resent++;
+        edge->credit -= (int64_t)packet->rtp.payload.len;
+    }
+}
+
+void edge_want_key_frame(struct edge *edge, int64_t now_us, size_t layer)
+{
+    edge->track->fwd->config.counters->relay_plis_in++;
+    if ((edge->flowing >> layer & 1) != 0 && edge->track->spec.kind == STREAM_VIDEO) {
+        media_want_key_frame(edge->track, now_us, (int)layer);
+    }
+}
+
+/* The publisher's own clock, so that it means the same behind any number of nodes. */
+void edge_clock(struct edge *edge, uint8_t layers)
+{
+    struct rtcp_writer writer;
+    uint32_t ssrc;
+    uint8_t due = 0;
+    for (size_t i = 0; i < edge->spec.ssrc_count; i++) {
+        bool known = edge->track->layers[i].clock_known;
+        due = (uint8_t)(due | (known ? edge->flowing & layers & 1u << i : 0u));
+    }
+    if (due == 0 || !relay_rtcp_begin(edge->spec.relay, &writer, &ssrc)) {
+        return;
+    }
+    for (size_t i = 0; i < edge->spec.ssrc_count; i++) {
+        if ((due >> i & 1) != 0) {
+            int err =
+                rtcp_write_sr(&writer, edge->spec.ssrcs[i], &edge->track->layers[i].clock, NULL, 0);
+            assert(err == 0);
+        }
+    }
+    relay_rtcp_end(edge->spec.relay, &writer);
+}

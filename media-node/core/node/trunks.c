@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Trunks to other nodes, shared by all rooms.
+ *
+ *   in use   some room names it: it pings, and is listened to at its 5-tuple
+ *   idle     nobody does; after NODE_TRUNK_IDLE_US it
+ *   rests    silent, off the path table, but remembering which SSRCs it used under its keys: for
+ *            with the same keys they must not be used again. A spec that names it wakes it. Only
+ *            after NODE_TRUNK_KEPT_US, when there are newer keys for sure, it may be forgotten to
+ *            make room.
+ */
+#include "media-node/core/node/parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct trunk *trunks_find(const struct node *node, const char *id)
+{
+    struct trunk *trunk;
+    HASH_FIND_STR(node->trunks, id, trunk);
+    return trunk;
+}
+
+int trunks_endpoint(const struct node *node, uint16_t port, uint16_t *out)
+{
+    for (uint16_t i = 0; i < node->config.endpoint_count; i++) {
+        const struct node_endpoint *endpoint = &node->config.endpoints[i];
+        if (endpoint->protocol == NODE_UDP && endpoint->port == port) {
+            *out = i;
+            return 0;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+static bool forgettable(const struct trunk *trunk, int64_t now_us)
+{
+    return relay_ports(trunk->relay) == 0 && trunk->idle_us != TIME_NEVER &&
+           now_us - trunk->idle_us >= NODE_TRUNK_KEPT_US;
+}
+
+static void free_trunk(struct node *node, struct trunk *trunk)
+{
+    paths_remove_trunk(node, trunk);
+    agenda_set(&node->trunk_agenda, &trunk->entry, TIME_NEVER);
+    relay_free(trunk->relay);
+    HASH_DEL(node->trunks, trunk);
+    free(trunk);
+}
+
+void trunks_free_all(struct node *node)
+{
+    while (node->trunks != NULL) {
+        free_trunk(node, node->trunks);
+    }
+}
+
+bool trunks_have_room(const struct node *node, size_t more)
+{
+    size_t kept = 0;
+    for (const struct trunk *trunk = node->trunks; trunk != NULL; trunk = trunk->hh.next) {
+        kept += !forgettable(trunk, node->now_us);
+    }
+    return kept + more <= NODE_TRUNKS_MAX;
+}
+
+static void make_room(struct node *node)
+{
+    struct trunk *trunk = node->trunks;
+    while (trunk != NULL && HASH_COUNT(node->trunks) >= NODE_TRUNKS_MAX) {
+        struct trunk *next = trunk->hh.next;
+        if (forgettable(trunk, node->now_us)) {
+            free_trunk(node, trunk);
+        }
+        trunk = next;
+    }
+}
+
+static struct trunk *add_trunk(struct node *node, int64_t now_us, const char *id)
+{
+    make_room(node);
+    struct trunk *trunk = mem_alloc(sizeof(*trunk));
+    snprintf(trunk->node, sizeof(trunk->node), "%s", id);
+    const struct relay_config config = {
+        .random = node->config.random, .outbox = node->outbox, .counters = &node->counters};
+    trunk->relay = relay_new(&config, now_us);
+    HASH_ADD_STR(node->trunks, node, trunk);
+    return trunk;
+}
+
+void trunks_set(struct node *node, int64_t now_us, const struct spec_trunk *spec)
+{
+    struct trunk *trunk = trunks_find(node, spec->node);
+    if (trunk == NULL) {
+        trunk = add_trunk(node, now_us, spec->node);
+        log_write(node->config.log, LOG_INFO, "trunk_made node=%s", trunk->node);
+    }
+    struct ice_path path = {.remote = spec->remote, .protocol = ICE_UDP};
+    int err = trunks_endpoint(node, spec->local.port, &path.endpoint);
+    assert(err == 0); /* checked with the spec */
+    err = relay_set_keys(trunk->relay, now_us, spec->generation, &spec->keys);
+    assert(err == 0);
+    const struct path *other = paths_get(node, &path);
+    if (other != NULL && other->trunk != NULL && other->trunk != trunk) {
+        relay_set_path(other->trunk->relay, now_us, NULL); /* that node is another one now */
+    }
+    paths_add_trunk(node, &path, trunk);
+    relay_set_path(trunk->relay, now_us, &path);
+    trunk->idle_us = TIME_NEVER;
+    agenda_set(&node->trunk_agenda, &trunk->entry, now_us);
+}
+
+/* ---- Datagrams ------------------------------------------------------------------------------- */
+
+void trunks_rtp(struct node *node, int64_t now_us, struct trunk *trunk,
+                const struct node_datagram *in)
+{
+    struct relay_rtp rtp;
+    if (relay_rtp(trunk->relay, now_us, in->data, in->len, &rtp) == 0) {
+        node_settle(node, fwd_owner(fwd_relayed(now_us, &rtp)));
+    }
+}
+
+void trunks_rtcp(struct node *node, int64_t now_us, struct trunk *trunk,
+                 const struct node_datagram *in)
+{
+    struct rtcp_iter iter;
+    struct rtcp_packet packet;
+    if (relay_rtcp(trunk->relay, now_us, in->data, in->len, &iter) != 0) {
+        return;
+    }
+    while (rtcp_next(&iter, &packet)) {
+        struct fwd *fwd = fwd_relayed_rtcp(trunk->relay, now_us, &packet);
+        if (fwd != NULL) {
+            node_settle(node, fwd_owner(fwd));
+        }
+    }
+}
+
+/* ---- Time ------------------------------------------------------------------------------------ */
+
+static void rest(struct node *node, int64_t now_us, struct trunk *trunk)
+{
+    relay_set_path(trunk->relay, now_us, NULL);
+    paths_remove_trunk(node, trunk);
+    log_write(node->config.log, LOG_INFO, "trunk_rests node=%s", trunk->node);
+}
+
+static void expire_trunk(struct node *node, int64_t now_us, struct trunk *trunk)
+{
+    if (relay_ports(trunk->relay) > 0) {
+        trunk->idle_us = TIME_NEVER;
+    } else if (trunk->idle_us == TIME_NEVER) {
+        trunk->idle_us = now_us;
+    } else if (now_us - trunk->idle_us >= NODE_TRUNK_IDLE_US) {
+        rest(node, now_us, trunk);
+    }
+    relay_expire(trunk->relay, now_us);
+    agenda_set(&node->trunk_agenda, &trunk->entry, relay_deadline(trunk->relay));
+}
+
+void trunks_expire(struct node *node, int64_t now_us)
+{
+    struct agenda_entry *entry;
+    while ((entry = agenda_due(&node->trunk_agenda, now_us)) != NULL) {
+        if (outbox_waiting(node->outbox) >= node->outbox_high) {
+            return; /* still due: after the drain */
+        }
+        expire_trunk(node, now_us, (struct trunk *)((char *)entry - offsetof(struct trunk, entry)));
+    }
+}
+
+void trunks_report(struct node *node, int64_t now_us)
+{
+    if (now_us < node->trunks_at_us) {
+        return;
+    }
+    node->trunks_at_us = now_us + TIME_S(1);
+    for (struct trunk *trunk = node->trunks; trunk != NULL; trunk = trunk->hh.next) {
+        trunk->report = relay_report(trunk->relay, now_us);
+    }
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Several nodes with a network in between that delays, loses and counts, and clients right at their
+ * nodes; under virtual time, millisecond by millisecond. Node n (from 1) is "ND_n" at
+ * 10.0.0.n:40000; client c (from 0) has transport id 11 + c wherever it is.
+ */
+#ifndef TESTS_UNIT_MEDIA_NODE_NODE_CASCADE_H
+#define TESTS_UNIT_MEDIA_NODE_NODE_CASCADE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "media-node/core/node/node.h"
+#include "tests/lib/media_client.h"
+#include "tests/lib/room_spec.h"
+
+#define CASCADE_NODES   4
+#define CASCADE_CLIENTS 6
+#define CASCADE_AIR     1024
+#define CASCADE_WIRES   64
+#define CASCADE_FLOWS   8
+
+/* RTP of one SSRC from one node to another. */
+struct cascade_wire {
+    unsigned from;
+    unsigned to;
+    uint32_t ssrc;
+    unsigned packets;
+    unsigned lost;
+};
+
+/* What a client got under one SSRC. */
+struct cascade_flow {
+    uint32_t ssrc;
+    uint64_t first; /* extended numbers */
+    uint64_t newest;
+    unsigned distinct;
+    unsigned keys;     /* key frames begun */
+    int64_t newest_us; /* when the newest came */
+    int64_t pause_us;  /* longest time between two */
+    uint8_t seen[65536 / 8];
+};
+
+struct cascade_client {
+    struct media_client *client;
+    unsigned node; /* 0: nowhere */
+    int64_t rtcp_at_us;
+    int64_t check_at_us;
+    bool sends_clock; /* sender reports of all it sends, each second, the same instant for all */
+    int64_t clock_at_us;
+    struct cascade_flow flows[CASCADE_FLOWS];
+    size_t flow_count;
+};
+
+struct cascade_datagram {
+    int64_t at_us;
+    unsigned from;
+    unsigned to;
+    size_t len; /* 0: free */
+    uint8_t data[OUTBOX_PACKET_MAX];
+};
+
+struct cascade {
+    int64_t now_us;
+    struct prng prng;
+    struct node *nodes[CASCADE_NODES + 1];
+    uint64_t versions[CASCADE_NODES + 1]; /* of the room there */
+    char ack_reasons[CASCADE_NODES + 1][160];
+    int ack_results[CASCADE_NODES + 1];
+    unsigned arrived[CASCADE_NODES + 1]; /* MediaArrived events */
+    unsigned levels[CASCADE_NODES + 1];  /* Levels events that name a track */
+    Spillway__Control__Heartbeat *heartbeats[CASCADE_NODES + 1]; /* last one with trunks */
+    struct cascade_client clients[CASCADE_CLIENTS];
+    size_t client_count;
+    struct cascade_datagram air[CASCADE_AIR];
+    struct cascade_wire wires[CASCADE_WIRES];
+    size_t wire_count;
+    int64_t delay_us;                               /* each way between nodes */
+    int64_t jitter_us;                              /* on top, evenly spread */
+    uint32_t loss;                                  /* of 1000 */
+    bool cut[CASCADE_NODES + 1][CASCADE_NODES + 1]; /* nothing passes from one to the other */
+};
+
+int cascade_setup(void **state);
+
+struct cascade *cascade_new(unsigned nodes);
+void cascade_free(struct cascade *c);
+
+/* The next client, at that node. */
+struct cascade_client *cascade_join(struct cascade *c, unsigned node);
+
+/* Begins the next spec of room "RM_1" for a node: whole if it is the first. */
+void cascade_spec(struct cascade *c, struct room_spec *spec, unsigned node);
+
+/* Sends it; it must be applied. */
+void cascade_apply(struct cascade *c, struct room_spec *spec, unsigned node);
+
+/* Sends it; it must be refused as invalid. Returns the reason. */
+const char *cascade_refuse(struct cascade *c, struct room_spec *spec, unsigned node);
+
+void cascade_run(struct cascade *c, int64_t ms);
+
+/* A datagram out of nowhere, as if from one node to another. */
+void cascade_inject(struct cascade *c, unsigned from, unsigned to, const uint8_t *data, size_t len);
+
+const struct counters *cascade_counters(const struct cascade *c, unsigned node);
+
+/* Packets of an SSRC from a node to another so far. */
+unsigned cascade_crossed(const struct cascade *c, unsigned from, unsigned to, uint32_t ssrc);
+unsigned cascade_lost(const struct cascade *c, unsigned from, unsigned to, uint32_t ssrc);
+
+/* What a client got under an SSRC; NULL: nothing. */
+struct cascade_flow *cascade_flow(struct cascade_client *client, uint32_t ssrc);
+
+/* Numbers between the first and the newest that did not come. */
+unsigned cascade_missing(const struct cascade_flow *flow);
+
+#endif
