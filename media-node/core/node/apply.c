@@ -556,6 +556,7 @@ static void free_room(struct node *node, struct room *room)
 {
     agenda_set(&node->agenda, &room->entry, TIME_NEVER);
     HASH_DEL(node->rooms, room);
+    free(room->name);
     free(room);
 }
 
@@ -667,6 +668,10 @@ static void take_version(struct room *room, size_t link, const room_spec_message
     room->epoch = message->epoch;
     room->version = message->version;
     room->link = link;
+    if (message->name[0] != '\0') {
+        free(room->name);
+        room->name = mem_str(message->name);
+    }
 }
 
 MUST_CHECK static int apply(struct application *app, size_t link, struct arena *arena)

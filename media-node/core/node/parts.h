@@ -70,6 +70,7 @@ struct trunk {
 struct room {
     UT_hash_handle hh;
     char id[SPEC_ROOM_MAX];
+    char *name; /* owned */
     uint64_t epoch;
     uint64_t version;
     size_t link;

@@ -46,6 +46,8 @@ static endpoint_message *make_endpoint(struct arena *arena, const struct net_add
     return out;
 }
 
+/* What this link's orchestrator told; and what others told that are not connected now, which may be
+ * dead and replaced by this one. all: the others', too. */
 static Spillway__Control__RoomVersion **room_versions(struct node *node, struct arena *arena,
                                                       size_t link, bool all, size_t *count)
 {
@@ -53,7 +55,8 @@ static Spillway__Control__RoomVersion **room_versions(struct node *node, struct 
         arena_array(arena, node->room_count, sizeof(Spillway__Control__RoomVersion *));
     *count = 0;
     for (struct room *room = node->rooms; room != NULL; room = room->hh.next) {
-        if (room->fwd == NULL || (!all && room->link != link)) {
+        bool foreign = room->link != link;
+        if (room->fwd == NULL || (foreign && !all && node->links[room->link].registered)) {
             continue;
         }
         Spillway__Control__RoomVersion *version = arena_alloc(arena, sizeof(*version));
@@ -61,6 +64,8 @@ static Spillway__Control__RoomVersion **room_versions(struct node *node, struct 
         version->room = room->id;
         version->epoch = room->epoch;
         version->version = room->version;
+        version->name = room->name == NULL ? version->name : room->name;
+        version->foreign = foreign;
         list[(*count)++] = version;
     }
     return list;

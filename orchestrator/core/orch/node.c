@@ -157,12 +157,26 @@ static void refuse(struct orch *orch, const char *id, const struct refusal *refu
 }
 
 /* Rooms that a node holds and should not: they moved away while it did not listen. */
+static bool is_stranger(const struct orch *orch, const char *id,
+                        const Spillway__Control__RoomVersion *held)
+{
+    const struct room_entry *entry = orch_room_by_sid(orch, held->room);
+    if (entry != NULL) {
+        return !room_on_node(entry->room, id);
+    }
+    if (!held->foreign) {
+        return true;
+    }
+    /* Another orchestrator's. If that one died, whoever claimed the room's name made it anew. */
+    const struct room_entry *successor = orch_room(orch, held->name);
+    return successor != NULL && room_epoch(successor->room) > held->epoch;
+}
+
 static void drop_strangers(struct orch *orch, const char *id,
                            Spillway__Control__RoomVersion *const *rooms, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct room_entry *entry = orch_room_by_sid(orch, rooms[i]->room);
-        if (entry == NULL || !room_on_node(entry->room, id)) {
+        if (is_stranger(orch, id, rooms[i])) {
             send_drop(orch, id, rooms[i]);
         }
     }
