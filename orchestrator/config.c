@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/config.h"
 
+#include "common/bus/bus.h"
 #include "common/net/net.h"
 
 #include <stdio.h>
@@ -48,6 +49,13 @@ static const struct config_key bus_keys[] = {
     CONFIG_STRING_REQUIRED("nodes_dir", struct settings_bus, nodes_dir),
 };
 static const struct config_table bus_table = CONFIG_TABLE(bus_keys, struct settings_bus);
+
+static const struct config_key peer_keys[] = {
+    CONFIG_STRING_REQUIRED("endpoint", struct settings_peer, endpoint),
+    CONFIG_STRING("key", struct settings_peer, key, ""),
+    CONFIG_STRING("key_file", struct settings_peer, key_file, ""),
+};
+static const struct config_table peer_table = CONFIG_TABLE(peer_keys, struct settings_peer);
 
 static const struct config_key redis_keys[] = {
     CONFIG_STRING("host", struct settings_redis, host, ""),
@@ -109,6 +117,8 @@ static const struct config_key keys[] = {
     CONFIG_MAP("keys", struct settings, keys, true),
     CONFIG_GROUP("listen", struct settings, listen, &listen_table),
     CONFIG_GROUP("bus", struct settings, bus, &bus_table),
+    CONFIG_STRING("peer_listen", struct settings, peer_listen, "tcp://0.0.0.0:7883"),
+    CONFIG_LIST("peers", struct settings, peers, &peer_table, false),
     CONFIG_GROUP("redis", struct settings, redis, &redis_table),
     CONFIG_GROUP("rooms", struct settings, rooms, &rooms_table),
     CONFIG_GROUP("placement", struct settings, placement, &placement_table),
@@ -141,6 +151,31 @@ static int check_places(const struct settings *settings, const struct config_sou
     }
     if (settings->placement.join_percent < settings->placement.fill_percent) {
         return config_complain(source, "placement.join_percent", "less than fill_percent", error);
+    }
+    return 0;
+}
+
+static int check_peers(const struct settings *settings, const struct config_source *source,
+                       char error[CONFIG_ERROR_MAX])
+{
+    const struct settings_peer *items = settings->peers.items;
+    if (settings->peers.count > 0 && settings->redis.host[0] == '\0') {
+        return config_complain(source, "peers", "several orchestrators need a redis.host", error);
+    }
+    if (settings->peers.count > 0 && settings->cluster_secret[0] == '\0') {
+        return config_complain(source, "peers", "several orchestrators need a cluster_secret",
+                               error);
+    }
+    for (size_t i = 0; i < settings->peers.count; i++) {
+        char key[64];
+        bool has_key = items[i].key[0] != '\0', has_file = items[i].key_file[0] != '\0';
+        snprintf(key, sizeof(key), "peers.%zu%s", i, has_key && !has_file ? ".key" : "");
+        if (has_key == has_file) {
+            return config_complain(source, key, "needs a key or a key_file", error);
+        }
+        if (has_key && !bus_key_valid(items[i].key)) {
+            return config_complain(source, key, "not a public key (Z85)", error);
+        }
     }
     return 0;
 }
@@ -178,7 +213,8 @@ static int check(const struct settings *settings, const struct config_source *so
             return config_complain(source, key, "the secret is empty", error);
         }
     }
-    return check_places(settings, source, error);
+    int err = check_peers(settings, source, error);
+    return err != 0 ? err : check_places(settings, source, error);
 }
 
 static int load(struct settings *out, const struct config_arguments *arguments,

@@ -23,6 +23,13 @@ struct settings_bus {
     char *nodes_dir;   /* NAME.pub of every node that may connect */
 };
 
+/* Another orchestrator: its peer_listen as seen from here, and its public key. */
+struct settings_peer {
+    char *endpoint;
+    char *key;      /* Z85; either this */
+    char *key_file; /* or this */
+};
+
 struct settings_redis {
     char *host; /* "": the store is kept in memory */
     int64_t port;
@@ -71,6 +78,8 @@ struct settings {
     struct config_map keys; /* API key -> secret */
     struct settings_listen listen;
     struct settings_bus bus;
+    char *peer_listen;        /* "tcp://0.0.0.0:7883" */
+    struct config_list peers; /* of struct settings_peer */
     struct settings_redis redis;
     struct settings_rooms rooms;
     struct settings_placement placement;

@@ -80,7 +80,8 @@ int bus_allow_dir(struct bus *bus, enum bus_role role, const char *dir,
 /* ---- Sockets -------------------------------------------------------------------------------- */
 enum bus_profile {
     BUS_CONTROL, /* high-water mark 1000 messages a peer, up to 16 MiB each: a full queue is news */
-    BUS_TUNNEL,  /* high-water mark 200, up to 64 KiB each: a full queue drops, DTLS/SCTP repair */
+    BUS_PEER,   /* high-water mark 20000: one message for each client or room, and bursts of them */
+    BUS_TUNNEL, /* high-water mark 200, up to 64 KiB each: a full queue drops, DTLS/SCTP repair */
 };
 
 struct bus_peer {

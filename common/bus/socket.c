@@ -51,8 +51,16 @@ static int set_options(void *zmq, const struct option *options, size_t count)
 
 static int set_profile(void *zmq, enum bus_profile profile)
 {
-    int hwm = profile == BUS_CONTROL ? 1000 : 200;
-    int64_t size_max = profile == BUS_CONTROL ? 16 << 20 : 64 << 10;
+    static const struct {
+        int hwm;
+        int64_t size_max; /* bytes */
+    } profiles[] = {
+        [BUS_CONTROL] = {1000, 16 << 20},
+        [BUS_PEER] = {20000, 16 << 20},
+        [BUS_TUNNEL] = {200, 64 << 10},
+    };
+    int hwm = profiles[profile].hwm;
+    int64_t size_max = profiles[profile].size_max;
     const struct option options[] = {{ZMQ_SNDHWM, hwm}, {ZMQ_RCVHWM, hwm}};
     int err = set_options(zmq, options, ARRAY_LEN(options));
     if (err == 0 && zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &size_max, sizeof(size_max)) != 0) {

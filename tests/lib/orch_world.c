@@ -16,15 +16,13 @@ static void fill(void *arg, void *out, size_t len)
     prng_fill(arg, out, len);
 }
 
-void world_init(struct world *world)
+static struct orch *new_orch(struct world *world, const char *id, const char *region)
 {
     static const uint8_t secret[32] = {7};
-    *world = (struct world){.key = {"key", "secret"}, .story = mem_str(""), .now_us = TIME_S(1)};
-    prng_seed(&world->prng, 1);
-    world->orch = orch_new(
+    return orch_new(
         &(struct orch_config){
-            .id = "OR_test",
-            .region = "",
+            .id = id,
+            .region = region,
             .zone = "",
             .keys = {&world->key, 1},
             .demo_api_key = "",
@@ -39,9 +37,36 @@ void world_init(struct world *world)
         world->now_us, WALL_START_US);
 }
 
+void world_init_site(struct world *world, const struct world_site *site)
+{
+    *world = (struct world){.key = {"key", "secret"}, .story = mem_str(""), .now_us = TIME_S(1)};
+    prng_seed(&world->prng, site->number);
+    world->orch = new_orch(world, site->id, site->region);
+    world->cluster = cluster_new(&(struct cluster_config){.name = site->id,
+                                                          .front = {.orchestrator = site->id,
+                                                                    .fingerprint = "sha-256 AA:BB",
+                                                                    .region = site->region,
+                                                                    .number = site->number},
+                                                          .keys = {&world->key, 1},
+                                                          .peer_count = site->peer_count,
+                                                          .random = {fill, &world->prng}},
+                                 world->orch, world->now_us, WALL_START_US);
+}
+
+void world_init(struct world *world)
+{
+    *world = (struct world){.key = {"key", "secret"}, .story = mem_str(""), .now_us = TIME_S(1)};
+    prng_seed(&world->prng, 1);
+    world->orch = new_orch(world, "OR_test", "");
+}
+
 void world_fini(struct world *world)
 {
-    orch_free(world->orch);
+    if (world->cluster != NULL) {
+        cluster_free(world->cluster);
+    } else {
+        orch_free(world->orch);
+    }
     free(world->story);
     free(world->told);
     free(world->last_answer);
@@ -375,6 +400,14 @@ static void tell_effect(struct world *world, const struct effect *effect)
     case EFFECT_WEBHOOK:
         tell_webhook(world, effect);
         break;
+    case EFFECT_PEER_SEND:
+    case EFFECT_STORE_CLAIM:
+    case EFFECT_STORE_ROOM:
+    case EFFECT_STORE_ROOM_GONE:
+        if (world->elsewhere != NULL) {
+            world->elsewhere(world, effect);
+        }
+        break;
     default: /* the store: hints */
         break;
     }
@@ -385,10 +418,30 @@ static int64_t start(const struct world *world)
     return world->cpu_us == NULL ? 0 : world->cpu_us();
 }
 
+static bool poll(struct world *world, struct effect *effect)
+{
+    return world->cluster != NULL ? cluster_poll(world->cluster, effect)
+                                  : orch_poll(world->orch, effect);
+}
+
+static int64_t deadline(const struct world *world)
+{
+    return world->cluster != NULL ? cluster_deadline(world->cluster) : orch_deadline(world->orch);
+}
+
+static void expire(struct world *world)
+{
+    if (world->cluster != NULL) {
+        cluster_expire(world->cluster, world->now_us);
+    } else {
+        orch_expire(world->orch, world->now_us);
+    }
+}
+
 static void drain(struct world *world, int64_t started_us)
 {
     struct effect effect;
-    while (orch_poll(world->orch, &effect)) {
+    while (poll(world, &effect)) {
         if (world->cpu_us == NULL) {
             tell_effect(world, &effect);
         }
@@ -399,13 +452,18 @@ static void drain(struct world *world, int64_t started_us)
     }
 }
 
+void world_drain(struct world *world)
+{
+    drain(world, start(world));
+}
+
 void world_advance(struct world *world, int64_t us)
 {
     int64_t until = world->now_us + us;
-    while (orch_deadline(world->orch) <= until) {
-        world->now_us = MAX(world->now_us, orch_deadline(world->orch));
+    while (deadline(world) <= until) {
+        world->now_us = MAX(world->now_us, deadline(world));
         int64_t started_us = start(world);
-        orch_expire(world->orch, world->now_us);
+        expire(world);
         drain(world, started_us);
     }
     world->now_us = until;
@@ -601,7 +659,11 @@ static void enter(struct world *world, uint64_t conn, const struct world_join *j
                   .region = join->front == NULL ? "" : "r2",
                   .number = join->front == NULL ? 0 : 7}};
     int64_t started_us = start(world);
-    if (conn == 0) {
+    if (world->cluster != NULL && conn == 0) {
+        cluster_validate(world->cluster, world->now_us, world->request, &client.request);
+    } else if (world->cluster != NULL) {
+        cluster_connect(world->cluster, world->now_us, conn, &client.request, client.address);
+    } else if (conn == 0) {
         orch_validate(world->orch, world->now_us, 1, &client.request);
     } else {
         orch_connect(world->orch, world->now_us, conn, &client);
@@ -629,7 +691,11 @@ void world_signal(struct world *world, uint64_t conn, const Livekit__SignalReque
     size_t len;
     uint8_t *packed = wire_pack(&request->base, &len);
     int64_t started_us = start(world);
-    orch_signal(world->orch, world->now_us, conn, (struct bytes){packed, len});
+    if (world->cluster != NULL) {
+        cluster_signal(world->cluster, world->now_us, conn, (struct bytes){packed, len});
+    } else {
+        orch_signal(world->orch, world->now_us, conn, (struct bytes){packed, len});
+    }
     drain(world, started_us);
     free(packed);
 }
@@ -673,7 +739,12 @@ void world_connected(struct world *world, size_t transport)
     keys.suite = SPILLWAY__CONTROL__SRTP_KEYS__SUITE__AES_128_GCM;
     keys.client_key = keys.server_key = (ProtobufCBinaryData){sizeof(key), key};
     int64_t started_us = start(world);
-    orch_front_connected(world->orch, world->now_us, world->transports[transport - 1], &keys);
+    uint64_t id = world->transports[transport - 1];
+    if (world->cluster != NULL) {
+        cluster_front_connected(world->cluster, world->now_us, id, &keys);
+    } else {
+        orch_front_connected(world->orch, world->now_us, id, &keys);
+    }
     drain(world, started_us);
 }
 
@@ -687,11 +758,26 @@ void world_twirp(struct world *world, const char *method, const char *json)
     snprintf(authorization, sizeof(authorization), "Bearer %s", token);
     struct twirp_head head = {.verb = "POST", .path = path, .content_type = "application/json"};
     int64_t started_us = start(world);
-    orch_twirp(world->orch, world->now_us, 1, &head, authorization,
-               (struct bytes){(const uint8_t *)json, strlen(json)});
+    struct bytes body = {(const uint8_t *)json, strlen(json)};
+    if (world->cluster != NULL) {
+        cluster_twirp(world->cluster, world->now_us, world->request, &head, authorization, body);
+    } else {
+        orch_twirp(world->orch, world->now_us, 1, &head, authorization, body);
+    }
     drain(world, started_us);
 
     free(token);
+}
+
+static void admin(struct world *world, const struct orch_admin_request *request)
+{
+    int64_t started_us = start(world);
+    if (world->cluster != NULL) {
+        cluster_admin(world->cluster, world->now_us, world->request, request);
+    } else {
+        orch_admin(world->orch, world->now_us, 1, request);
+    }
+    drain(world, started_us);
 }
 
 void world_admin(struct world *world, const char *verb, const char *path, const char *json)
@@ -707,8 +793,6 @@ void world_admin(struct world *world, const char *verb, const char *path, const 
         .authorization = authorization,
         .body = {(const uint8_t *)json, strlen(json)},
     };
-    int64_t started_us = start(world);
-    orch_admin(world->orch, world->now_us, 1, &request);
-    drain(world, started_us);
+    admin(world, &request);
     free(token);
 }

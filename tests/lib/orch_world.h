@@ -11,10 +11,17 @@
 #ifndef TESTS_LIB_ORCH_WORLD_H
 #define TESTS_LIB_ORCH_WORLD_H
 
-#include "orchestrator/core/orch/orch.h"
+#include "orchestrator/core/cluster/cluster.h"
 
 struct world {
     struct orch *orch;
+    /* One of several (cluster_world.h): what it is asked goes through here. NULL: the orch alone.
+     */
+    struct cluster *cluster;
+    void (*elsewhere)(struct world *world,
+                      const struct effect *effect); /* PEER_SEND, STORE_CLAIM */
+    void *arg;
+    uint64_t request; /* number of what its APIs are asked */
     struct prng prng;
     struct token_key key;
     int64_t now_us;
@@ -45,7 +52,16 @@ struct world {
 };
 
 void world_init(struct world *world);
+struct world_site {
+    const char *id, *region;
+    uint64_t number; /* as of a front, see effect.h */
+    size_t peer_count;
+};
+void world_init_site(struct world *world, const struct world_site *site);
 void world_fini(struct world *world);
+
+/* Carries out what is left to do; every function here does so at its end. */
+void world_drain(struct world *world);
 
 /* Lets time pass, deadline by deadline. */
 void world_advance(struct world *world, int64_t us);

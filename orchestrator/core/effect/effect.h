@@ -48,7 +48,13 @@ enum effect_type {
     EFFECT_STORE_NODE,      /* name: node, data: JSON with its load */
     EFFECT_STORE_NODE_GONE, /* name: node */
     EFFECT_STORE_ROOM,      /* name: room name, text: node, epoch */
-    EFFECT_STORE_ROOM_GONE, /* name: room name */
+    EFFECT_STORE_ROOM_GONE, /* name: room name, epoch */
+
+    /* Other orchestrators (cluster/). */
+    EFFECT_STORE_CLAIM, /* name: room name, epoch: at least this one; status 1: only look. Answered
+                           by cluster_claimed() */
+    EFFECT_PEER_SEND,   /* id: index of the peer, data: one PeerMessage; status 1: may be lost. If
+                           there is no place for another: cluster_peer_link(false) */
 };
 
 struct effect {

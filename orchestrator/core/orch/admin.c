@@ -349,6 +349,34 @@ static bool split(struct admin_call *c, const char *path)
     return true;
 }
 
+static bool room_of_body(struct bytes body, char *out, size_t len)
+{
+    json_t *json = json_loadb((const char *)body.data, body.len, 0, NULL);
+    const char *room = json_string_value(json_object_get(json, "room"));
+    bool fits = room != NULL && room[0] != '\0' && strlen(room) < len;
+    if (fits) {
+        snprintf(out, len, "%s", room);
+    }
+    json_decref(json);
+    return fits;
+}
+
+bool orch_admin_room(const struct orch_admin_request *admin, char *out, size_t len)
+{
+    struct admin_call c = {0};
+    if (!split(&c, admin->path)) {
+        return false;
+    }
+    if (c.count == 1 && strcmp(c.segments[0], "place") == 0) {
+        return room_of_body(admin->body, out, len);
+    }
+    if (c.count < 2 || strcmp(c.segments[0], "rooms") != 0 || strlen(c.segments[1]) >= len) {
+        return false;
+    }
+    snprintf(out, len, "%s", c.segments[1]);
+    return true;
+}
+
 static bool authenticate(struct admin_call *c, const char *authorization)
 {
     char reason[TOKEN_REASON_MAX];

@@ -187,6 +187,30 @@ static const char *region_of(const struct token *token, const char *front_region
     return front_region;
 }
 
+void orch_refuse(struct orch *orch, int64_t now_us, uint64_t conn, int status, const char *reason)
+{
+    orch_tick(orch, now_us);
+    orch->stats.refused[status == HTTP_UNAUTHORIZED ? ORCH_REFUSED_TOKEN : ORCH_REFUSED_REQUEST]++;
+    effect_refuse(&orch->fx, conn, status, reason);
+}
+
+void orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct orch_client *client,
+                const struct entry *entry)
+{
+    orch_tick(orch, now_us);
+    struct room_join args = {.conn = conn,
+                             .front = client->front,
+                             .region = region_of(&entry->token, client->front.region),
+                             .token = &entry->token,
+                             .request = entry->request,
+                             .address = client->address};
+    if (entry->request->reconnect) {
+        resume(orch, &args, entry->room);
+    } else {
+        join(orch, &args, entry->room);
+    }
+}
+
 void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
                   const struct orch_client *client)
 {
@@ -196,22 +220,10 @@ void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
     int status =
         entry_check(&entry, &client->request, &orch->config.keys, orch_wall_s(orch), reason);
     if (status != 0) {
-        orch->stats
-            .refused[status == HTTP_UNAUTHORIZED ? ORCH_REFUSED_TOKEN : ORCH_REFUSED_REQUEST]++;
-        effect_refuse(&orch->fx, conn, status, reason);
+        orch_refuse(orch, now_us, conn, status, reason);
         return;
     }
-    struct room_join args = {.conn = conn,
-                             .front = client->front,
-                             .region = region_of(&entry.token, client->front.region),
-                             .token = &entry.token,
-                             .request = entry.request,
-                             .address = client->address};
-    if (entry.request->reconnect) {
-        resume(orch, &args, entry.room);
-    } else {
-        join(orch, &args, entry.room);
-    }
+    orch_enter(orch, now_us, conn, client, &entry);
     entry_fini(&entry);
 }
 

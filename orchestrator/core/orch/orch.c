@@ -172,9 +172,12 @@ struct room_entry *orch_room_by_sid(const struct orch *orch, const char *sid)
     return entry;
 }
 
-/* Epochs come from the clock until ownership is claimed in Redis: they rise over restarts. */
+/* As claimed, else of the clock: they rise over restarts. */
 static uint64_t next_epoch(struct orch *orch)
 {
+    if (orch->claimed_epoch != 0) {
+        return orch->claimed_epoch;
+    }
     uint64_t wall_us = (uint64_t)(orch->now_us + orch->wall_offset_us);
     orch->last_epoch = MAX(orch->last_epoch + 1, wall_us);
     return orch->last_epoch;
@@ -214,6 +217,45 @@ void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__Disco
 {
     room_close(entry->room, orch->now_us, reason, &orch->fx);
     orch_settle(orch, entry);
+}
+
+void orch_claimed(struct orch *orch, uint64_t epoch)
+{
+    orch->claimed_epoch = epoch;
+}
+
+bool orch_has_room(const struct orch *orch, const char *name)
+{
+    return orch_room(orch, name) != NULL;
+}
+
+void orch_yield(struct orch *orch, int64_t now_us, const char *name)
+{
+    orch_tick(orch, now_us);
+    struct room_entry *entry = orch_room(orch, name);
+    if (entry != NULL) {
+        room_yield(entry->room, now_us, &orch->fx);
+        orch_settle(orch, entry);
+    }
+}
+
+void orch_front_lost(struct orch *orch, int64_t now_us, uint64_t number)
+{
+    orch_tick(orch, now_us);
+    struct conn_entry *conn, *next_conn;
+    HASH_ITER(hh, orch->conns, conn, next_conn)
+    {
+        if (conn->conn >> EFFECT_FRONT_SHIFT == number) {
+            room_disconnected(conn->room->room, now_us, conn->identity, conn->conn, &orch->fx);
+            orch_conn_remove(orch, conn->conn);
+        }
+    }
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        room_front_lost(entry->room, now_us, number, &orch->fx);
+        orch_settle(orch, entry);
+    }
 }
 
 void orch_store_up(struct orch *orch, int64_t now_us)

@@ -68,6 +68,10 @@ struct orch_client {
 /* A WebSocket is asked for. Among the effects is an ACCEPT or a REFUSE of conn, at once. */
 void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
                   const struct orch_client *client);
+/* The same, of a client whose token and request were looked at already; or whose were refused. */
+void orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct orch_client *client,
+                const struct entry *entry);
+void orch_refuse(struct orch *orch, int64_t now_us, uint64_t conn, int status, const char *reason);
 /* The validate paths: a REPLY of request. */
 void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
                    const struct entry_request *entry);
@@ -87,6 +91,15 @@ void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node);
  * after the node's next heartbeat, which shows that it reads again. */
 void orch_node_unsent(struct orch *orch, int64_t now_us, const char *node, const char *room);
 
+/* ---- Other orchestrators (cluster/) -------------------------------------------------------- */
+
+/* The room that is made next has this epoch; 0: of the clock. */
+void orch_claimed(struct orch *orch, uint64_t epoch);
+bool orch_has_room(const struct orch *orch, const char *name);
+/* The room is somebody else's now: its clients start over, and find it there. */
+void orch_yield(struct orch *orch, int64_t now_us, const char *name);
+/* The front with this number is gone, with all connections and transports that ended there. */
+void orch_front_lost(struct orch *orch, int64_t now_us, uint64_t number);
 /* ---- Store --------------------------------------------------------------------------------- */
 
 /* The hint store is reachable, again perhaps and empty: a STORE_ROOM for every room. Nodes' rows
@@ -118,6 +131,9 @@ struct orch_admin_request {
 };
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin);
+
+/* The room that it is about; false: none, or it makes no sense. */
+bool orch_admin_room(const struct orch_admin_request *admin, char *out, size_t len);
 
 /* The meeting page of a demo asks for a token: a REPLY with {"token": ...}, or 404 where no key is
  * set aside for it, or 400. */

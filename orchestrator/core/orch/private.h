@@ -61,6 +61,7 @@ struct orch {
     int64_t now_us; /* of the last input: time never goes back */
     int64_t wall_offset_us;
     uint64_t last_epoch;
+    uint64_t claimed_epoch; /* of the next room, 0: the clock's */
     struct prng prng;
     struct effects fx;
     size_t scanned; /* effects before this index are known to the tables */

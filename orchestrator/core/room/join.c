@@ -173,7 +173,7 @@ static void drop_resumed(struct participant *p, int64_t now_us, struct effects *
 int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
 {
     struct participant *p = room_find(room, join->token->identity);
-    if (p == NULL || missed_too_much(p)) {
+    if (p == NULL || p->front_lost || missed_too_much(p)) {
         return ERR_NOT_FOUND;
     }
     if (p->conn != 0 && p->conn != join->conn) {

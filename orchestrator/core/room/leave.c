@@ -129,6 +129,19 @@ void room_expel(struct room *room, int64_t now_us, const char *identity, const c
                LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, false, fx);
 }
 
+void room_yield(struct room *room, int64_t now_us, struct effects *fx)
+{
+    struct participant *p, *next;
+    HASH_ITER(hh, room->participants, p, next)
+    {
+        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MIGRATION,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
+    }
+    host_flush(room, fx);
+    effect_room_gone(fx, room->name);
+    room->closed = true;
+}
+
 void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason reason,
                 struct effects *fx)
 {

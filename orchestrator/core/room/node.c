@@ -49,6 +49,22 @@ void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, co
                LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
 }
 
+void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx)
+{
+    struct participant *p, *next;
+    HASH_ITER(hh, room->participants, p, next)
+    {
+        if (p->front.number != number) {
+            continue;
+        }
+        p->front_lost = true;
+        if (p->conn != 0) {
+            room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
+                       LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
+        }
+    }
+}
+
 static void path_selected(struct participant *p, const Spillway__Control__PathSelected *path)
 {
     if (path->client == NULL) {

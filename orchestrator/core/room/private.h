@@ -172,6 +172,7 @@ struct participant {
     int resumes_to_drop;   /* simulate scenario 8 */
 
     struct room_front front; /* strings owned */
+    bool front_lost;
     char *region;
     struct host *host;
     struct session session;

@@ -122,6 +122,9 @@ int64_t room_deadline(const struct room *room);
 void room_flush(struct room *room, int64_t now_us, struct effects *fx);
 bool room_over(const struct room *room); /* nobody is left and its time is up, or it was deleted */
 
+/* Somebody else owns the room now: everybody starts over, and it ends without being said so. */
+void room_yield(struct room *room, int64_t now_us, struct effects *fx);
+
 /* Room ended: everybody is told, the node drops it, webhook. The caller frees it then. */
 void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason reason,
                 struct effects *fx);
@@ -186,6 +189,9 @@ void room_keys(struct room *room, int64_t now_us, uint64_t transport,
                const Spillway__Control__SrtpKeys *keys, struct effects *fx);
 void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, const char *why,
                        struct effects *fx);
+/* The front with this number is gone (effect.h). Whose DTLS ended there starts over: at once if its
+ * WebSocket is elsewhere, else when it comes back. */
+void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx);
 void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, uint16_t stream,
                          const char *label, struct effects *fx);
 void room_channel_closed(struct room *room, uint64_t transport, uint16_t stream);

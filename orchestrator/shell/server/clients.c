@@ -53,13 +53,8 @@ static void on_connect(void *arg, const struct http_request *request, struct htt
     conn->ws = ws;
     HASH_ADD(hh, server->conns, id, sizeof(conn->id), conn);
     http_ws_set_user(ws, conn);
-    struct orch_client client = {.request = entry_of(request),
-                                 .address = request->client_address,
-                                 .front = {.orchestrator = server->id,
-                                           .fingerprint = server->fingerprint,
-                                           .region = server->settings->region,
-                                           .number = server->number}};
-    orch_connect(server->orch, server_now(), conn->id, &client);
+    struct entry_request entry = entry_of(request);
+    cluster_connect(server->cluster, server_now(), conn->id, &entry, request->client_address);
     server_drain(server);
 }
 
@@ -86,13 +81,13 @@ static void on_message(void *arg, struct http_ws *ws, bool text, struct bytes me
     if (text) {
         conn->text = true;
         if (!from_json(message, &packed, &len)) {
-            orch_signal_malformed(server->orch, server_now(), conn->id);
+            cluster_signal_malformed(server->cluster, server_now(), conn->id);
             server_drain(server);
             return;
         }
         message = (struct bytes){packed, len};
     }
-    orch_signal(server->orch, server_now(), conn->id, message);
+    cluster_signal(server->cluster, server_now(), conn->id, message);
     free(packed);
     server_drain(server);
 }
@@ -104,7 +99,7 @@ static void on_closed(void *arg, struct http_ws *ws, unsigned code)
     uint64_t id = conn->id;
     log_write(server->log, LOG_DEBUG, "websocket_closed code=%u", code);
     forget_conn(server, conn);
-    orch_disconnected(server->orch, server_now(), id);
+    cluster_disconnected(server->cluster, server_now(), id);
     server_drain(server);
 }
 
@@ -124,7 +119,9 @@ static void send_json(struct server_conn *conn, const struct effect *effect)
 {
     ProtobufCMessage *message = protobuf_c_message_unpack(&livekit__signal_response__descriptor,
                                                           NULL, effect->len, effect->data);
-    assert(message != NULL); /* the core packed it */
+    if (message == NULL) { /* of another orchestrator's making: ours packs no such thing */
+        return;
+    }
     size_t len;
     char *text = protojson_print(message, &(struct protojson_options){0}, &len);
     protobuf_c_message_free_unpacked(message, NULL);
@@ -185,7 +182,7 @@ static void on_validate(void *arg, const struct http_request *request, struct ht
 {
     struct server *server = arg;
     struct entry_request entry = entry_of(request);
-    orch_validate(server->orch, server_now(), new_request(server, call), &entry);
+    cluster_validate(server->cluster, server_now(), new_request(server, call), &entry);
     server_drain(server);
 }
 
@@ -195,8 +192,8 @@ static void on_twirp(void *arg, const struct http_request *request, struct http_
     struct twirp_head head = {.verb = verb(request->method),
                               .path = request->path,
                               .content_type = request->content_type};
-    orch_twirp(server->orch, server_now(), new_request(server, call), &head, request->authorization,
-               request->body);
+    cluster_twirp(server->cluster, server_now(), new_request(server, call), &head,
+                  request->authorization, request->body);
     server_drain(server);
 }
 
@@ -207,7 +204,7 @@ static void on_admin(void *arg, const struct http_request *request, struct http_
                                        .path = request->path,
                                        .authorization = request->authorization,
                                        .body = request->body};
-    orch_admin(server->orch, server_now(), new_request(server, call), &admin);
+    cluster_admin(server->cluster, server_now(), new_request(server, call), &admin);
     server_drain(server);
 }
 

@@ -6,7 +6,7 @@
 #define ORCHESTRATOR_SHELL_SERVER_INTERNAL_H
 
 #include "common/bus/bus.h"
-#include "orchestrator/core/orch/orch.h"
+#include "orchestrator/core/cluster/cluster.h"
 #include "orchestrator/shell/front/front.h"
 #include "orchestrator/shell/http/http.h"
 #include "orchestrator/shell/server/server.h"
@@ -38,6 +38,16 @@ struct server_route {
     UT_hash_handle hh;
 };
 
+/* Another orchestrator. */
+struct server_peer {
+    struct server *server;
+    size_t index;
+    const char *endpoint;
+    char key[BUS_KEY_LEN]; /* public */
+    struct bus_socket *dealer;
+    bool broken; /* its queue was full: to be connected anew */
+};
+
 struct server {
     const struct settings *settings;
     const struct log_sink *log;
@@ -51,11 +61,17 @@ struct server {
     struct random_source random;
     uint8_t cluster_secret[32]; /* where the settings have none */
     struct token_key *keys;
-    struct orch *orch;
+    struct cluster *cluster;
+    struct orch *orch; /* inside it, for what is no cluster's business */
+    bool draining;
     struct front *front;
     struct orch_http *http;
     struct bus *bus;
     struct bus_socket *control, *tunnel;
+    struct bus_keys bus_keys;
+    struct bus_socket *peer_router; /* NULL: no peers */
+    struct server_peer peers[CLUSTER_PEERS_MAX];
+    size_t peer_count;
     struct store *store;
     struct webhooks *webhooks;
     struct probes probes;
@@ -63,8 +79,10 @@ struct server {
     struct server_conn *conns;
     struct server_request *requests;
     struct server_route *routes;
-    uint64_t tunnel_malformed; /* frames */
-    uint64_t channels_full;    /* clients that did not read their data channel */
+    uint64_t tunnel_malformed;    /* frames */
+    uint64_t peers_lossy_dropped; /* messages that may be lost, for want of a place */
+    uint64_t peers_full;          /* links given up for want of a place */
+    uint64_t channels_full;       /* clients that did not read their data channel */
 };
 
 int64_t server_now(void);
@@ -82,6 +100,13 @@ void clients_reply(struct server *server, const struct effect *effect);
 /* ---- nodes.c: the bus */
 MUST_CHECK int nodes_open(struct server *server);
 void nodes_send(struct server *server, const struct effect *effect);
+
+/* ---- peers.c: other orchestrators */
+MUST_CHECK int peers_read(struct server *server); /* keys, ours included */
+MUST_CHECK int peers_open(struct server *server);
+void peers_send(struct server *server, const struct effect *effect);
+bool peers_broken(const struct server *server);
+void peers_reconnect(struct server *server);
 
 /* ---- transports.c: the front and its tunnel */
 void transports_open(struct server *server, const struct effect *effect);

@@ -105,6 +105,41 @@ static void add_http(struct list *list, const struct http_counters *http)
         (double)http->ws_too_big, "");
 }
 
+static void add_cluster(struct list *list, const struct server *server)
+{
+    struct cluster_stats stats;
+    cluster_stats(server->cluster, &stats);
+    add(list, PROBES_GAUGE, "peers_up", NULL, (double)stats.peers_up,
+        "Other orchestrators that are there.");
+    add(list, PROBES_GAUGE, "conns_elsewhere", NULL, (double)stats.conns_elsewhere,
+        "WebSockets of this front whose room another orchestrator owns.");
+    add(list, PROBES_GAUGE, "asks_waiting", NULL, (double)stats.asks,
+        "Joins and calls that wait for the owner of their room.");
+    add(list, PROBES_COUNTER, "claims_total", NULL, (double)stats.claims,
+        "Rooms asked of the store.");
+    add(list, PROBES_COUNTER, "claims_failed_total", NULL, (double)stats.claims_failed,
+        "Of these, while the store was away.");
+    add(list, PROBES_COUNTER, "redirects_total", NULL, (double)stats.redirects,
+        "Joins and calls that another orchestrator sent on to the owner.");
+    add(list, PROBES_COUNTER, "asks_refused_total", "reason=\"full\"", (double)stats.asks_full,
+        "Joins and calls given up because no owner was found.");
+    add(list, PROBES_COUNTER, "asks_refused_total", "reason=\"late\"", (double)stats.asks_late, "");
+    add(list, PROBES_COUNTER, "rooms_yielded_total", NULL, (double)stats.yields,
+        "Rooms given up to an owner with a later claim.");
+    add(list, PROBES_COUNTER, "peers_lost_total", NULL, (double)stats.peers_lost,
+        "Links to other orchestrators that were lost.");
+    add(list, PROBES_COUNTER, "peer_messages_dropped_total", "reason=\"lossy\"",
+        (double)server->peers_lossy_dropped, "Messages from and to other orchestrators dropped.");
+    add(list, PROBES_COUNTER, "peer_messages_dropped_total", "reason=\"malformed\"",
+        (double)stats.malformed, "");
+    add(list, PROBES_COUNTER, "peer_messages_dropped_total", "reason=\"stale\"",
+        (double)stats.stale, "");
+    add(list, PROBES_COUNTER, "peer_messages_dropped_total", "reason=\"nobody\"",
+        (double)stats.undeliverable, "");
+    add(list, PROBES_COUNTER, "lists_incomplete_total", NULL, (double)stats.unanswered,
+        "Lists without the part of an orchestrator that did not answer.");
+}
+
 static void add_shells(struct list *list, const struct server *server)
 {
     const struct bus_stats *control = bus_stats(server->control);
@@ -143,6 +178,7 @@ size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
     struct server *server = arg;
     struct list list = {.out = out, .max = max};
     add_core(&list, server->orch);
+    add_cluster(&list, server);
     add_front(&list, server->front);
     add_http(&list, http_counters(orch_http_server(server->http)));
     add_shells(&list, server);

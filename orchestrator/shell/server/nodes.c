@@ -52,14 +52,10 @@ int nodes_open(struct server *server)
 {
     const struct settings_bus *settings = &server->settings->bus;
     char error[BUS_ERROR_MAX] = "ZeroMQ does not start";
-    struct bus_keys keys;
-    int err = bus_keys_load(&keys, settings->secret_file, error);
-    if (err != 0) {
-        return complain(server, err, error);
-    }
-    err = bus_new(&server->bus,
-                  &(struct bus_config){
-                      .loop = &server->loop, .keys = keys, .io_threads = 1, .log = server->log});
+    int err = bus_new(&server->bus, &(struct bus_config){.loop = &server->loop,
+                                                         .keys = server->bus_keys,
+                                                         .io_threads = 1,
+                                                         .log = server->log});
     if (err != 0) {
         return complain(server, err, error);
     }

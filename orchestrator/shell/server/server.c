@@ -5,8 +5,8 @@
  *
  * Failure modes: a port that is taken or a key that cannot be read stops the start. Redis away: the
  * store drops hints and is refilled later. A node's queue full: the core's spec is lost, and sent
- * whole after the node's next heartbeat. A client that does not read: its WebSocket or its
- * transport is closed.
+ * whole after the node's next heartbeat. A peer's queue full: its link is made anew. A client that
+ * does not read: its WebSocket or its transport is closed.
  */
 #include "common/base/openssl.h" /* before base.h */
 
@@ -53,6 +53,23 @@ static uint64_t new_number(void)
 }
 
 /* ---- Effects ------------------------------------------------------------------------------- */
+
+static void on_claimed(void *arg, const char *room, int err, const char *owner, uint64_t epoch)
+{
+    struct server *server = arg;
+    cluster_claimed(server->cluster, server_now(), room, err, owner, epoch);
+    if (!server->draining) {
+        server_drain(server);
+    }
+}
+
+static void store_claim_effect(struct server *server, const struct effect *effect)
+{
+    store_claim(server->store,
+                &(struct store_claim){
+                    .room = effect->name, .epoch_min = effect->epoch, .look = effect->status != 0},
+                on_claimed, server);
+}
 
 static void store_room_effect(struct server *server, const struct effect *effect)
 {
@@ -108,8 +125,14 @@ static void carry_out(struct server *server, const struct effect *effect)
     case EFFECT_STORE_ROOM:
         store_room_effect(server, effect);
         break;
+    case EFFECT_STORE_CLAIM:
+        store_claim_effect(server, effect);
+        break;
+    case EFFECT_PEER_SEND:
+        peers_send(server, effect);
+        break;
     case EFFECT_STORE_ROOM_GONE:
-        store_room_gone(server->store, effect->name);
+        store_room_gone(server->store, effect->name, effect->epoch);
         break;
     }
 }
@@ -119,15 +142,17 @@ static void on_timer(uv_timer_t *timer)
     struct server *server = timer->data;
     int64_t now_us = server_now();
     front_expire(server->front, now_us);
-    if (now_us >= orch_deadline(server->orch)) {
-        orch_expire(server->orch, now_us);
+    peers_reconnect(server);
+    if (now_us >= cluster_deadline(server->cluster)) {
+        cluster_expire(server->cluster, now_us);
     }
     server_drain(server);
 }
 
 static void arm_timer(struct server *server)
 {
-    int64_t at = MIN(orch_deadline(server->orch), front_deadline(server->front));
+    int64_t at = MIN(cluster_deadline(server->cluster), front_deadline(server->front));
+    at = peers_broken(server) ? 0 : at;
     if (at == TIME_NEVER) {
         uv_timer_stop(&server->timer);
         return;
@@ -139,12 +164,14 @@ static void arm_timer(struct server *server)
 void server_drain(struct server *server)
 {
     struct effect effect;
+    server->draining = true;
     do {
-        while (orch_poll(server->orch, &effect)) {
+        while (cluster_poll(server->cluster, &effect)) {
             carry_out(server, &effect);
             effect_fini(&effect);
         }
     } while (transports_poll(server));
+    server->draining = false;
     uv_update_time(&server->loop);
     arm_timer(server);
 }
@@ -185,7 +212,21 @@ static void on_signal(uv_signal_t *handle, int signum)
 static void on_store_up(void *arg)
 {
     struct server *server = arg;
-    orch_store_up(server->orch, server_now());
+    cluster_store_up(server->cluster, server_now());
+    server_drain(server);
+}
+
+/* May be told while a command is being sent. */
+static void on_store_down(void *arg)
+{
+    struct server *server = arg;
+    cluster_store_down(server->cluster, server_now());
+}
+
+static void on_store_lost(void *arg, const char *room)
+{
+    struct server *server = arg;
+    cluster_lost(server->cluster, server_now(), room);
     server_drain(server);
 }
 
@@ -200,6 +241,8 @@ static void open_store(struct server *server)
         .owner = server->id,
         .log = server->log,
         .on_up = on_store_up,
+        .on_down = on_store_down,
+        .on_lost = on_store_lost,
         .arg = server,
     });
 }
@@ -274,6 +317,17 @@ static void open_core(struct server *server)
         },
         server_now(), wall_us());
     free(distances);
+    server->cluster =
+        cluster_new(&(struct cluster_config){.name = settings->name,
+                                             .front = {.orchestrator = server->id,
+                                                       .fingerprint = server->fingerprint,
+                                                       .region = settings->region,
+                                                       .number = server->number},
+                                             .keys = {server->keys, settings->keys.count},
+                                             .peer_count = server->peer_count,
+                                             .random = server->random,
+                                             .log = server->log},
+                    server->orch, server_now(), wall_us());
 }
 
 static void open_loop(struct server *server)
@@ -300,12 +354,14 @@ int server_new(struct server **out, const struct settings *settings, const struc
     server->last_id = server->number << EFFECT_FRONT_SHIFT;
     open_loop(server);
     int err = open_front(server);
+    err = err == 0 ? peers_read(server) : err;
     if (err == 0) {
         open_core(server);
         open_store(server);
     }
     err = err == 0 ? open_webhooks(server) : err;
     err = err == 0 ? nodes_open(server) : err;
+    err = err == 0 ? peers_open(server) : err;
     err = err == 0 ? clients_open(server) : err;
     if (err != 0) {
         server_free(server);
@@ -367,8 +423,8 @@ void server_free(struct server *server)
     uv_close((uv_handle_t *)&server->sigterm, NULL);
     uv_close((uv_handle_t *)&server->sigint, NULL);
     uv_run(&server->loop, UV_RUN_DEFAULT);
-    if (server->orch != NULL) {
-        orch_free(server->orch);
+    if (server->cluster != NULL) {
+        cluster_free(server->cluster);
     }
     if (server->front != NULL) {
         front_free(server->front);

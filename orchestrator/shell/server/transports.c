@@ -29,7 +29,7 @@ void transports_open(struct server *server, const struct effect *effect)
     struct front_fingerprint fingerprint = {.hash = hash, .value = value + 1};
     int err = front_open(server->front, effect->id, &fingerprint);
     if (err != 0) {
-        orch_front_failed(server->orch, server_now(), effect->id, err_text(err));
+        cluster_front_failed(server->cluster, server_now(), effect->id, err_text(err));
     }
 }
 
@@ -62,7 +62,7 @@ void transports_send(struct server *server, const struct effect *effect)
     if (err == ERR_FULL &&
         effect->status == 0) { /* reliable: give up a client that does not read */
         server->channels_full++;
-        orch_front_failed(server->orch, server_now(), effect->id, "data channel not read");
+        cluster_front_failed(server->cluster, server_now(), effect->id, "data channel not read");
     }
 }
 
@@ -133,23 +133,24 @@ bool transports_poll(struct server *server)
         break;
     case FRONT_CONNECTED:
         fill_keys(&keys, out.keys);
-        orch_front_connected(server->orch, now_us, out.transport, &keys);
+        cluster_front_connected(server->cluster, now_us, out.transport, &keys);
         break;
     case FRONT_CHANNEL_OPEN:
-        orch_channel_opened(server->orch, now_us, out.transport, out.channel.stream,
-                            out.channel.label);
+        cluster_channel_opened(server->cluster, now_us, out.transport, out.channel.stream,
+                               out.channel.label);
         break;
     case FRONT_MESSAGE:
-        orch_channel_message(server->orch, now_us, out.transport, out.channel.stream,
-                             out.message.data);
+        cluster_channel_message(server->cluster, now_us, out.transport, out.channel.stream,
+                                out.message.data);
         break;
     case FRONT_CHANNEL_CLOSED:
-        orch_channel_closed(server->orch, now_us, out.transport, out.channel.stream);
+        cluster_channel_closed(server->cluster, now_us, out.transport, out.channel.stream);
         break;
     case FRONT_DRAINED: /* who fills a reliable channel is given up at once */
         break;
     case FRONT_FAILED:
-        orch_front_failed(server->orch, now_us, out.transport, front_failure_text(out.failure));
+        cluster_front_failed(server->cluster, now_us, out.transport,
+                             front_failure_text(out.failure));
         break;
     }
     return true;

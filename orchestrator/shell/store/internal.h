@@ -20,12 +20,12 @@ struct row {
 /* "HSET spillway:node:<id> field value ...". ERR_INVALID: json is no object of at most
  * ROW_FIELDS_MAX numbers and strings, or empty. */
 int row_of_node(struct row *out, const char *id, const char *json);
-void row_of_room(struct row *out, const struct store_room *room);
 void row_of_words(struct row *out, size_t count, const char *const *words);
 void row_fini(struct row *row);
 
 void row_node_key(char *out, size_t len, const char *id);
 void row_room_key(char *out, size_t len, const char *name);
+void row_presence_key(char *out, size_t len, const char *id); /* id "": their common start */
 #define ROW_KEY_MAX 320 /* longer names are cut, which can only make two rooms share a hint */
 
 /* ---- memory.c ----------------------------------------------------------------------------------
@@ -56,6 +56,13 @@ void scripts_load(struct scripts *scripts); /* connected, again perhaps */
 void scripts_place(struct scripts *scripts, const char *owner, const struct store_place *place,
                    store_place_fn *callback, void *arg);
 
+/* ---- claims.c: ownership, each verb one script -------------------------------------------------
+ */
+void row_of_claim(struct row *out, const char *owner, const struct store_claim *claim);
+void row_of_look(struct row *out, const char *room);
+void row_of_renewal(struct row *out, const struct store_room *room);
+void row_of_release(struct row *out, const char *owner, const char *room, uint64_t epoch);
+
 /* ---- redis.c: one connection that is opened again and again -------------------------------------
  */
 struct redis;
@@ -71,6 +78,7 @@ struct redis_config {
     const struct log_sink *log;
     struct store_stats *stats; /* kept up to date; outlives the connection */
     void (*on_up)(void *arg);
+    void (*on_down)(void *arg);
     void *arg;
 };
 

@@ -171,6 +171,9 @@ static void lost(struct redis *redis, const char *why)
     if (redis->freed) {
         return;
     }
+    if (was_up) {
+        redis->config.on_down(redis->config.arg);
+    }
     if (was_up || redis->attempts == 1) {
         log_write(redis->config.log, LOG_WARN, "store_down host=%s port=%u reason=\"%s\"",
                   redis->host, redis->config.port, why);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/shell/store/internal.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +27,11 @@ void row_node_key(char *out, size_t len, const char *id)
 void row_room_key(char *out, size_t len, const char *name)
 {
     snprintf(out, len, "spillway:room:%s", name);
+}
+
+void row_presence_key(char *out, size_t len, const char *id)
+{
+    snprintf(out, len, "spillway:orchestrator:%s", id);
 }
 
 void row_of_words(struct row *out, size_t count, const char *const *words)
@@ -85,15 +89,4 @@ int row_of_node(struct row *out, const char *id, const char *json)
         return ERR_INVALID;
     }
     return 0;
-}
-
-void row_of_room(struct row *out, const struct store_room *room)
-{
-    char key[ROW_KEY_MAX];
-    char epoch[24];
-    row_room_key(key, sizeof(key), room->name);
-    snprintf(epoch, sizeof(epoch), "%" PRIu64, room->epoch);
-    const char *const words[] = {"HSET",  key,   "node",  room->node,
-                                 "epoch", epoch, "owner", room->owner};
-    row_of_words(out, ARRAY_LEN(words), words);
 }

@@ -11,16 +11,56 @@ struct store {
     struct store_stats stats;
     char *owner;
     void (*on_up)(void *arg);
+    void (*on_down)(void *arg);
+    void (*on_lost)(void *arg, const char *room);
     void *arg;
-    struct redis *redis; /* one of both */
+    uv_timer_t *presence; /* outlives the store until libuv has let go of it */
+    struct redis *redis;  /* one of both */
     struct memory *memory;
     struct scripts *scripts; /* with redis */
 };
+
+static void send_words(struct store *store, size_t count, const char *const *words)
+{
+    struct row row;
+    row_of_words(&row, count, words);
+    (void)redis_send(store->redis, &row, NULL, NULL);
+}
+
+static void renew_presence(struct store *store)
+{
+    char key[ROW_KEY_MAX], text[16];
+    row_presence_key(key, sizeof(key), store->owner);
+    snprintf(text, sizeof(text), "%d", STORE_PRESENCE_MS);
+    send_words(store, 5, (const char *const[]){"SET", key, "1", "PX", text});
+}
+
+static void on_presence(uv_timer_t *timer)
+{
+    struct store *store = timer->data;
+    if (store->stats.up) {
+        renew_presence(store);
+    }
+}
+
+static void on_presence_closed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_down(void *arg)
+{
+    struct store *store = arg;
+    if (store->on_down != NULL) {
+        store->on_down(store->arg);
+    }
+}
 
 static void on_up(void *arg)
 {
     struct store *store = arg;
     scripts_load(store->scripts);
+    renew_presence(store);
     if (store->on_up != NULL) {
         store->on_up(store->arg);
     }
@@ -31,6 +71,8 @@ struct store *store_new(const struct store_config *config)
     struct store *store = mem_alloc(sizeof(*store));
     store->owner = mem_str(config->owner);
     store->on_up = config->on_up;
+    store->on_down = config->on_down;
+    store->on_lost = config->on_lost;
     store->arg = config->arg;
     if (config->redis_host == NULL) {
         store->memory = memory_new(config->loop);
@@ -47,7 +89,12 @@ struct store *store_new(const struct store_config *config)
                                                     .log = config->log,
                                                     .stats = &store->stats,
                                                     .on_up = on_up,
+                                                    .on_down = on_down,
                                                     .arg = store});
+    store->presence = mem_alloc(sizeof(*store->presence));
+    uv_timer_init(config->loop, store->presence);
+    store->presence->data = store;
+    uv_timer_start(store->presence, on_presence, STORE_PRESENCE_MS / 4, STORE_PRESENCE_MS / 4);
     return store;
 }
 
@@ -56,6 +103,7 @@ void store_free(struct store *store)
     if (store->redis != NULL) {
         redis_free(store->redis); /* answers every request that waits */
         scripts_free(store->scripts);
+        uv_close((uv_handle_t *)store->presence, on_presence_closed);
     } else {
         memory_free(store->memory);
     }
@@ -65,13 +113,6 @@ void store_free(struct store *store)
 
 /* ---- Writing: fire and forget, redis_send() counts what is dropped
  * ------------------------------- */
-
-static void send_words(struct store *store, size_t count, const char *const *words)
-{
-    struct row row;
-    row_of_words(&row, count, words);
-    (void)redis_send(store->redis, &row, NULL, NULL);
-}
 
 static void send_expire(struct store *store, const char *key, int seconds)
 {
@@ -112,6 +153,39 @@ void store_node_gone(struct store *store, const char *id)
     send_words(store, 3, (const char *const[]){"SREM", "spillway:nodes", id});
 }
 
+/* A script that was sent for a room. */
+struct waiting {
+    struct store *store;
+    char *name;
+    store_claim_fn *callback;
+    void *arg;
+};
+
+static struct waiting *waiting_new(struct store *store, const char *name)
+{
+    struct waiting *waiting = mem_alloc(sizeof(*waiting));
+    waiting->store = store;
+    waiting->name = mem_str(name);
+    return waiting;
+}
+
+static void waiting_free(struct waiting *waiting)
+{
+    free(waiting->name);
+    free(waiting);
+}
+
+static void on_renewed(void *arg, const struct redisReply *reply)
+{
+    struct waiting *renewal = arg;
+    struct store *store = renewal->store;
+    if (reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer == 0 &&
+        store->on_lost != NULL) {
+        store->on_lost(store->arg, renewal->name);
+    }
+    waiting_free(renewal);
+}
+
 void store_room(struct store *store, const struct store_room *row)
 {
     struct store_room owned = *row;
@@ -121,23 +195,76 @@ void store_room(struct store *store, const struct store_room *row)
         return;
     }
     struct row words;
-    char key[ROW_KEY_MAX];
-    row_room_key(key, sizeof(key), row->name);
-    row_of_room(&words, &owned);
-    if (redis_send(store->redis, &words, NULL, NULL) == 0) {
-        send_expire(store, key, STORE_ROOM_TTL_S);
+    struct waiting *renewal = waiting_new(store, row->name);
+    row_of_renewal(&words, &owned);
+    if (redis_send(store->redis, &words, on_renewed, renewal) != 0) {
+        waiting_free(renewal);
     }
 }
 
-void store_room_gone(struct store *store, const char *name)
+void store_room_gone(struct store *store, const char *name, uint64_t epoch)
 {
     if (store->memory != NULL) {
         memory_room_gone(store->memory, name);
         return;
     }
-    char key[ROW_KEY_MAX];
-    row_room_key(key, sizeof(key), name);
-    send_words(store, 2, (const char *const[]){"DEL", key});
+    struct row words;
+    row_of_release(&words, store->owner, name, epoch);
+    (void)redis_send(store->redis, &words, NULL, NULL);
+}
+
+/* ---- Claims -------------------------------------------------------------------------------- */
+
+/* A script answers with the owner and its epoch as text. */
+static void on_claimed(void *arg, const struct redisReply *reply)
+{
+    struct waiting *claim = arg;
+    bool pair = reply != NULL && reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
+                reply->element[0]->type == REDIS_REPLY_STRING &&
+                reply->element[1]->type == REDIS_REPLY_STRING;
+    if (pair) {
+        claim->callback(claim->arg, claim->name, 0, reply->element[0]->str,
+                        strtoull(reply->element[1]->str, NULL, 10));
+    } else {
+        claim->callback(claim->arg, claim->name, ERR_IO, "", 0);
+    }
+    waiting_free(claim);
+}
+
+static void claim_in_memory(struct store *store, const struct store_claim *claim,
+                            store_claim_fn *callback, void *arg)
+{
+    struct store_room row = {
+        .name = claim->room, .node = "", .owner = store->owner, .epoch = claim->epoch_min};
+    if (!memory_room_get(store->memory, claim->room, &row)) {
+        if (claim->look) {
+            row = (struct store_room){.owner = ""};
+        } else {
+            memory_room(store->memory, &row);
+        }
+    }
+    callback(arg, claim->room, 0, row.owner, row.epoch);
+}
+
+void store_claim(struct store *store, const struct store_claim *claim, store_claim_fn *callback,
+                 void *arg)
+{
+    struct row words;
+    if (store->memory != NULL) {
+        claim_in_memory(store, claim, callback, arg);
+        return;
+    }
+    struct waiting *waiting = waiting_new(store, claim->room);
+    waiting->callback = callback;
+    waiting->arg = arg;
+    if (claim->look) {
+        row_of_look(&words, claim->room);
+    } else {
+        row_of_claim(&words, store->owner, claim);
+    }
+    if (redis_send(store->redis, &words, on_claimed, waiting) != 0) {
+        on_claimed(waiting, NULL);
+    }
 }
 
 /* ---- Reading

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The hint store: node load, and room -> (node, epoch), for other orchestrators and for tools. What
- * it holds can be rebuilt at any time, so every verb but store_place() is fire and forget: nothing
+ * The hint store: node load, and room -> (owner, epoch, node), for other orchestrators and for
+ * tools. What it holds can be rebuilt at any time, so most verbs are fire and forget: nothing
  * blocks, nothing waits, and losing the store loses no room (architecture.md §2.7).
+ *
+ * Who owns a room is decided here while it can be asked: a claim, a renewal and a release are one
+ * Lua script each, so of two that claim a room at the same time both hear the same owner. An owner
+ * counts while its presence is there, which expires STORE_PRESENCE_MS after it was last renewed;
+ * every owner of a room has a higher epoch than those before it.
  *
  * Two kinds behind one contract. With a Redis address the rows go there, pipelined, over one
  * connection that is opened again with back-off when it breaks; rows written meanwhile are dropped
@@ -11,8 +16,9 @@
  *
  * In Redis: hash "spillway:node:<id>" with one field per load figure, hash "spillway:room:<name>"
  * with fields node, epoch, owner and request (who placed it last), set "spillway:nodes" of node
- * ids; held, held_before and held_slot of a node are its reservations (place.lua). Both kinds
- * expire when they are not written again (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
+ * ids, string "spillway:orchestrator:<id>" of each that is present; held, held_before and held_slot
+ * of a node are its reservations (place.lua). Hashes expire when they are not written again
+ * (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
  */
 #ifndef ORCHESTRATOR_SHELL_STORE_STORE_H
 #define ORCHESTRATOR_SHELL_STORE_STORE_H
@@ -23,6 +29,7 @@
 
 #define STORE_NODE_TTL_S  10
 #define STORE_ROOM_TTL_S  86400
+#define STORE_PRESENCE_MS 2000  /* renewed four times in it */
 #define STORE_PENDING_MAX 10000 /* commands without a reply; further ones are dropped */
 
 struct store;
@@ -34,6 +41,10 @@ struct store_config {
     const char *owner;          /* this orchestrator's id */
     const struct log_sink *log; /* may be NULL; outlives the store */
     void (*on_up)(void *arg);   /* connected: write every row again; may be NULL */
+    void (*on_down)(void *arg); /* not any more; may be NULL */
+    /* A room that was written is owned by another orchestrator, since a higher epoch. May be NULL.
+     */
+    void (*on_lost)(void *arg, const char *room);
     void *arg;
 };
 
@@ -67,9 +78,24 @@ void store_free(struct store *store);
 void store_node(struct store *store, const char *id, const char *json);
 void store_node_gone(struct store *store, const char *id);
 
-/* row->owner is ignored: it is this orchestrator. */
+/* row->owner is ignored: it is this orchestrator. Renews the claim, or on_lost follows. */
 void store_room(struct store *store, const struct store_room *row);
-void store_room_gone(struct store *store, const char *name);
+/* Gives it up, if it is still ours since that epoch. */
+void store_room_gone(struct store *store, const char *name, uint64_t epoch);
+
+/* Claims the room for this orchestrator unless somebody who is present has it; look: only says who
+ * has it. callback runs exactly once, possibly before this returns: with err 0, the owner ("" from
+ * a look: nobody) and its epoch, at least epoch_min where it is a new one, or ERR_IO when the store
+ * cannot be asked. */
+struct store_claim {
+    const char *room;
+    uint64_t epoch_min;
+    bool look;
+};
+typedef void store_claim_fn(void *arg, const char *room, int err, const char *owner,
+                            uint64_t epoch);
+void store_claim(struct store *store, const struct store_claim *claim, store_claim_fn *callback,
+                 void *arg);
 
 /* Reads a room's row. callback runs exactly once, possibly before this returns: with err 0 and the
  * row (borrowed), ERR_NOT_FOUND, or ERR_IO when the store can not be asked. */

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From what is asked to the owner of its room.
+ *
+ *   ours         done at once
+ *   a peer's     asked here: sent there, and kept until its first word. Asked by a peer: redirect
+ *   nobody's     what makes the room: sent to the preferred owner, once; claimed by whoever got it.
+ *                Anything else: the store is looked at, since its owner may not have told us yet
+ *
+ * What waits is kept in `asks`, and routed anew when the claim of its room is answered.
+ */
+#include "orchestrator/core/cluster/private.h"
+
+#include <stdlib.h>
+
+enum { HTTP_UNAVAILABLE = 503 };
+
+static void route(struct cluster *c, struct ask *ask);
+
+/* ---- What waits ---------------------------------------------------------------------------- */
+
+struct ask *ask_find(const struct cluster *c, uint64_t id)
+{
+    struct ask *ask;
+    HASH_FIND(hh, c->asks, &id, sizeof(id), ask);
+    return ask;
+}
+
+void ask_forget(struct cluster *c, struct ask *ask)
+{
+    HASH_DEL(c->asks, ask);
+    spillway__bus__ask__free_unpacked(ask->message, NULL);
+    free(ask);
+}
+
+static void claim_free(struct cluster *c, struct claim *claim)
+{
+    HASH_DEL(c->claims, claim);
+    free(claim->room);
+    free(claim);
+}
+
+void ask_free_all(struct cluster *c)
+{
+    while (c->asks != NULL) {
+        ask_forget(c, c->asks);
+    }
+    while (c->claims != NULL) {
+        claim_free(c, c->claims);
+    }
+}
+
+static bool is_connect(const Spillway__Bus__Ask *message)
+{
+    return message->ask_case == SPILLWAY__BUS__ASK__ASK_CONNECT;
+}
+
+/* In the voice of whoever would have answered. */
+static void refuse(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message,
+                   const char *text)
+{
+    struct effect effect = {.id = message->id,
+                            .status = HTTP_UNAVAILABLE,
+                            .retry_after_s = 1,
+                            .text = (char *)(uintptr_t)text,
+                            .name = "text/plain; charset=utf-8",
+                            .data = (uint8_t *)(uintptr_t)text,
+                            .len = strlen(text)};
+    effect.type = is_connect(message) ? EFFECT_REFUSE : EFFECT_REPLY;
+    if (origin != OWNERSHIP_SELF) {
+        peer_send_effect(c, origin, &effect);
+    } else if (is_connect(message)) {
+        front_refuse(c, message->id, HTTP_UNAVAILABLE, text);
+    } else {
+        effect_reply(&c->fx, message->id, HTTP_UNAVAILABLE, effect.name, text);
+    }
+}
+
+static void give_up(struct cluster *c, struct ask *ask, const char *text)
+{
+    refuse(c, ask->origin, ask->message, text);
+    ask_forget(c, ask);
+}
+
+/* ---- The owner's part ---------------------------------------------------------------------- */
+
+static struct entry_request entry_of(const Spillway__Bus__Entry *entry)
+{
+    return (struct entry_request){
+        .path = entry->path,
+        .authorization = entry->authorization,
+        .access_token = entry->access_token,
+        .join_request = entry->join_request,
+        .protocol = entry->protocol,
+        .room = entry->room,
+    };
+}
+
+static struct room_front front_at(const struct cluster *c, size_t origin,
+                                  const Spillway__Bus__Connect *connect)
+{
+    if (origin == OWNERSHIP_SELF) {
+        return c->config.front;
+    }
+    const struct peer *peer = &c->peers[origin];
+    return (struct room_front){.orchestrator = peer->id,
+                               .fingerprint = connect->fingerprint,
+                               .region = peer->region,
+                               .number = peer->number};
+}
+
+/* The epoch under which we own it, 0 if it is nobody's: orch's clock says then. */
+static uint64_t own_epoch(const struct cluster *c, const char *room)
+{
+    uint64_t epoch;
+    return ownership_owner(c->ownership, room, &epoch) == OWNERSHIP_SELF ? epoch : 0;
+}
+
+static void perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message)
+{
+    struct entry_request entry;
+    orch_claimed(c->orch, own_epoch(c, message->room));
+    switch (message->ask_case) {
+    case SPILLWAY__BUS__ASK__ASK_CONNECT:
+        orch_connect(c->orch, c->now_us, message->id,
+                     &(struct orch_client){.request = entry_of(message->connect->entry),
+                                           .address = message->connect->address,
+                                           .front = front_at(c, origin, message->connect)});
+        break;
+    case SPILLWAY__BUS__ASK__ASK_VALIDATE:
+        entry = entry_of(message->validate);
+        orch_validate(c->orch, c->now_us, message->id, &entry);
+        break;
+    case SPILLWAY__BUS__ASK__ASK_TWIRP:
+        orch_twirp(c->orch, c->now_us, message->id,
+                   &(struct twirp_head){.verb = message->twirp->verb,
+                                        .path = message->twirp->path,
+                                        .content_type = message->twirp->content_type},
+                   message->twirp->authorization,
+                   (struct bytes){message->twirp->body.data, message->twirp->body.len});
+        break;
+    case SPILLWAY__BUS__ASK__ASK_ADMIN:
+        orch_admin(c->orch, c->now_us, message->id,
+                   &(struct orch_admin_request){
+                       .verb = message->admin->verb,
+                       .path = message->admin->path,
+                       .authorization = message->admin->authorization,
+                       .body = {message->admin->body.data, message->admin->body.len}});
+        break;
+    default:
+        unreachable(); /* was looked at when it came */
+    }
+    orch_claimed(c->orch, 0);
+    cluster_disown(c, message->room);
+}
+
+static void do_it(struct cluster *c, struct ask *ask)
+{
+    struct conn *conn = ask->origin == OWNERSHIP_SELF ? front_conn(c, ask->id) : NULL;
+    perform(c, ask->origin, ask->message);
+    ask_forget(c, ask);
+    if (conn != NULL) {
+        front_conn_owned(c, conn, OWNERSHIP_SELF);
+    }
+}
+
+/* ---- Finding the owner --------------------------------------------------------------------- */
+
+size_t ask_owner(const struct cluster *c, const char *room)
+{
+    uint64_t epoch;
+    if (c->config.peer_count == 0 || room[0] == '\0') { /* "": about none in particular */
+        return OWNERSHIP_SELF;
+    }
+    return ownership_owner(c->ownership, room, &epoch);
+}
+
+static void send_on(struct cluster *c, struct ask *ask, size_t member)
+{
+    Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    ask->at = member;
+    ask->message->hops++;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_ASK;
+    message.ask = ask->message;
+    c->stats.sent_on++;
+    peer_send(c, member, &message, false);
+}
+
+static void redirect(struct cluster *c, struct ask *ask, size_t owner)
+{
+    uint64_t epoch = 0;
+    Spillway__Bus__Redirect redirect = SPILLWAY__BUS__REDIRECT__INIT;
+    Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    (void)ownership_owner(c->ownership, ask->message->room, &epoch);
+    redirect.id = ask->id;
+    redirect.room = ask->message->room;
+    redirect.owner = c->peers[owner].id;
+    redirect.epoch = epoch;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_REDIRECT;
+    message.redirect = &redirect;
+    size_t origin = ask->origin;
+    peer_send(c, origin, &message, false);
+    ask_forget(c, ask);
+}
+
+static void ask_store(struct cluster *c, struct claim *claim)
+{
+    claim->again_us = TIME_NEVER;
+    effects_take(&c->fx, (struct effect){.type = EFFECT_STORE_CLAIM,
+                                         .name = mem_str(claim->room),
+                                         .epoch = (uint64_t)(c->now_us + c->wall_offset_us),
+                                         .status = claim->look});
+}
+
+static struct claim *find_claim(const struct cluster *c, const char *room)
+{
+    struct claim *claim;
+    HASH_FIND_STR(c->claims, room, claim);
+    return claim;
+}
+
+static void wait_for_claim(struct cluster *c, struct ask *ask)
+{
+    ask->at = OWNERSHIP_NOBODY;
+    if (find_claim(c, ask->message->room) != NULL) {
+        return; /* it is looked at again after that one's answer */
+    }
+    struct claim *claim = mem_alloc(sizeof(*claim));
+    claim->room = mem_str(ask->message->room);
+    claim->look = !ask->message->creates;
+    HASH_ADD_KEYPTR(hh, c->claims, claim->room, strlen(claim->room), claim);
+    c->stats.claims += !claim->look;
+    ask_store(c, claim);
+}
+
+static void route_unowned(struct cluster *c, struct ask *ask)
+{
+    if (ask->message->creates && ask->message->hops == 0) {
+        size_t member = ownership_preferred(c->ownership, ask->message->room, OWNERSHIP_REGION);
+        if (member != OWNERSHIP_SELF) {
+            send_on(c, ask, member);
+            return;
+        }
+    }
+    wait_for_claim(c, ask);
+}
+
+/* May forget the ask. */
+static void route(struct cluster *c, struct ask *ask)
+{
+    size_t owner = ask_owner(c, ask->message->room);
+    if (owner == OWNERSHIP_SELF) {
+        do_it(c, ask);
+    } else if (ask->message->hops > CLUSTER_HOPS_MAX) {
+        give_up(c, ask, "the room's owner changes all the time");
+    } else if (owner == OWNERSHIP_NOBODY) {
+        route_unowned(c, ask);
+    } else if (ask->origin == OWNERSHIP_SELF) {
+        send_on(c, ask, owner);
+    } else {
+        redirect(c, ask, owner);
+    }
+}
+
+void ask_new(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message)
+{
+    if (ask_owner(c, message->room) == OWNERSHIP_SELF) { /* the usual way, without a copy */
+        perform(c, origin, message);
+        return;
+    }
+    if (ask_find(c, message->id) != NULL) {
+        c->stats.malformed++; /* a peer's: ours are new */
+        return;
+    }
+    if (HASH_COUNT(c->asks) >= CLUSTER_ASKS_MAX) {
+        c->stats.asks_full++;
+        refuse(c, origin, message, "too many clients wait for their rooms to be found");
+        return;
+    }
+    struct ask *ask = mem_alloc(sizeof(*ask));
+    *ask = (struct ask){.id = message->id,
+                        .origin = origin,
+                        .at = OWNERSHIP_NOBODY,
+                        .until_us = c->now_us + CLUSTER_ASK_US,
+                        .message = (Spillway__Bus__Ask *)cluster_clone(&message->base)};
+    HASH_ADD(hh, c->asks, id, sizeof(ask->id), ask);
+    route(c, ask);
+}
+
+/* ---- Answers of the store ------------------------------------------------------------------ */
+
+static bool waits_for(const struct ask *ask, const char *room)
+{
+    return ask->at == OWNERSHIP_NOBODY && strcmp(ask->message->room, room) == 0;
+}
+
+static void route_all(struct cluster *c, const char *room)
+{
+    struct ask *ask, *next;
+    HASH_ITER(hh, c->asks, ask, next)
+    {
+        if (waits_for(ask, room)) {
+            route(c, ask);
+        }
+    }
+}
+
+/* There is no such room: what does not make it is answered here, the rest claims it. */
+static void not_there(struct cluster *c, const char *room)
+{
+    struct ask *ask, *next;
+    HASH_ITER(hh, c->asks, ask, next)
+    {
+        if (waits_for(ask, room) && !ask->message->creates) {
+            do_it(c, ask);
+        }
+    }
+    route_all(c, room);
+}
+
+/* The store is away: the preferred one of all owns it, by its clock. */
+static void without_store(struct cluster *c, const char *room)
+{
+    size_t member = ownership_preferred(c->ownership, room, OWNERSHIP_ANYWHERE);
+    struct ask *ask, *next;
+    HASH_ITER(hh, c->asks, ask, next)
+    {
+        if (!waits_for(ask, room)) {
+            continue;
+        }
+        if (!ask->message->creates) {
+            do_it(c, ask);
+        } else if (member != OWNERSHIP_SELF && ask->origin == OWNERSHIP_SELF &&
+                   ask->message->hops < CLUSTER_HOPS_MAX) {
+            send_on(c, ask, member);
+        } else {
+            cluster_own(c, room, (uint64_t)(c->now_us + c->wall_offset_us));
+            route_all(c, room);
+            return;
+        }
+    }
+}
+
+void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int err,
+                     const char *owner, uint64_t epoch)
+{
+    cluster_tick(c, now_us);
+    struct claim *claim = find_claim(c, room);
+    if (claim == NULL) {
+        return;
+    }
+    bool look = claim->look;
+    bool mine = err == 0 && strcmp(owner, c->config.front.orchestrator) == 0;
+    size_t member = err == 0 ? ownership_member_of(c->ownership, owner) : OWNERSHIP_NOBODY;
+    if (err == 0 && !look && !mine && member == OWNERSHIP_NOBODY) {
+        /* An owner that we cannot reach: dead, which the store finds out in a moment, or cut off
+         * from us. */
+        claim->again_us = now_us + CLUSTER_CLAIM_US;
+        return;
+    }
+    claim_free(c, claim);
+    char *name = mem_str(room); /* may be an ask's */
+    if (err != 0) {
+        c->stats.claims_failed++;
+        without_store(c, name);
+    } else if (look && (mine || member == OWNERSHIP_NOBODY)) {
+        not_there(c, name);
+    } else {
+        c->stats.claims_lost += !mine;
+        if (mine) {
+            cluster_own(c, name, epoch);
+        } else {
+            (void)ownership_take(c->ownership, member, name, epoch);
+        }
+        route_all(c, name);
+        cluster_disown(c, name); /* whoever asked for it has gone */
+    }
+    free(name);
+}
+
+/* ---- Peers' answers and ends --------------------------------------------------------------- */
+
+void ask_redirected(struct cluster *c, size_t from, const Spillway__Bus__Redirect *redirect)
+{
+    struct ask *ask = ask_find(c, redirect->id);
+    if (ask == NULL || ask->at != from || strcmp(ask->message->room, redirect->room) != 0) {
+        return; /* it went away */
+    }
+    c->stats.redirects++;
+    size_t member = ownership_member_of(c->ownership, redirect->owner);
+    uint64_t epoch;
+    if (ownership_owner(c->ownership, redirect->room, &epoch) == from) {
+        ownership_release(c->ownership, from, redirect->room, epoch);
+    }
+    if (member != OWNERSHIP_NOBODY && member != OWNERSHIP_SELF && member != from) {
+        (void)ownership_take(c->ownership, member, redirect->room, redirect->epoch);
+    }
+    ask->at = OWNERSHIP_NOBODY;
+    route(c, ask);
+}
+
+void ask_peer_gone(struct cluster *c, size_t member)
+{
+    struct ask *ask, *next;
+    HASH_ITER(hh, c->asks, ask, next)
+    {
+        if (ask->origin == member) {
+            ask_forget(c, ask);
+        } else if (ask->at == member && is_connect(ask->message)) {
+            ask->at = OWNERSHIP_NOBODY;
+            route(c, ask);
+        } else if (ask->at == member) { /* it may have been done: not twice */
+            give_up(c, ask, "the orchestrator that has the room does not answer");
+        }
+    }
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
+void ask_expire(struct cluster *c)
+{
+    struct ask *ask, *next;
+    HASH_ITER(hh, c->asks, ask, next)
+    {
+        if (ask->until_us <= c->now_us) {
+            c->stats.asks_late++;
+            give_up(c, ask, "the room's owner was not found in time");
+        }
+    }
+    struct claim *claim, *next_claim;
+    HASH_ITER(hh, c->claims, claim, next_claim)
+    {
+        if (claim->again_us > c->now_us) {
+            continue;
+        }
+        bool wanted = false;
+        HASH_ITER(hh, c->asks, ask, next)
+        {
+            wanted |= waits_for(ask, claim->room);
+        }
+        if (wanted) {
+            ask_store(c, claim);
+        } else {
+            claim_free(c, claim);
+        }
+    }
+}
+
+int64_t ask_deadline(const struct cluster *c)
+{
+    int64_t at = TIME_NEVER;
+    for (const struct ask *ask = c->asks; ask != NULL; ask = ask->hh.next) {
+        at = MIN(at, ask->until_us);
+    }
+    for (const struct claim *claim = c->claims; claim != NULL; claim = claim->hh.next) {
+        at = MIN(at, claim->again_us);
+    }
+    return at;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Composes: the effects of the orch inside go to the fronts they are for, and its rooms are owned.
+ */
+#include "orchestrator/core/cluster/private.h"
+#include "proto/wire/wire.h"
+
+#include <stdlib.h>
+
+struct cluster *cluster_new(const struct cluster_config *config, struct orch *take_orch,
+                            int64_t now_us, int64_t wall_us)
+{
+    assert(config->peer_count <= CLUSTER_PEERS_MAX && config->front.number != 0);
+    struct cluster *c = mem_alloc(sizeof(*c));
+    c->config = *config;
+    c->orch = take_orch;
+    c->now_us = now_us;
+    c->wall_offset_us = wall_us - now_us;
+    c->renew_us = now_us + CLUSTER_RENEW_US;
+    c->member_count = config->peer_count + 1;
+    c->ownership = ownership_new(config->front.orchestrator, config->front.region);
+    return c;
+}
+
+void cluster_free(struct cluster *c)
+{
+    peer_free_all(c);
+    ask_free_all(c);
+    front_free_all(c);
+    gather_free_all(c);
+    ownership_free(c->ownership);
+    effects_fini(&c->fx);
+    orch_free(c->orch);
+    free(c);
+}
+
+void cluster_tick(struct cluster *c, int64_t now_us)
+{
+    assert(now_us >= c->now_us);
+    c->now_us = now_us;
+}
+
+size_t cluster_front_of(const struct cluster *c, uint64_t id)
+{
+    uint64_t number = id >> EFFECT_FRONT_SHIFT;
+    if (number == c->config.front.number) {
+        return OWNERSHIP_SELF;
+    }
+    for (size_t member = 1; member < c->member_count; member++) {
+        if (c->peers[member].met && c->peers[member].number == number) {
+            return member;
+        }
+    }
+    return OWNERSHIP_NOBODY;
+}
+
+ProtobufCMessage *cluster_clone(const ProtobufCMessage *message)
+{
+    size_t len;
+    uint8_t *packed = wire_pack(message, &len);
+    ProtobufCMessage *copy = protobuf_c_message_unpack(message->descriptor, NULL, len, packed);
+    assert(copy != NULL);
+    free(packed);
+    return copy;
+}
+
+/* ---- Rooms of ours ------------------------------------------------------------------------- */
+
+void cluster_own(struct cluster *c, const char *room, uint64_t epoch)
+{
+    uint64_t known;
+    if (ownership_owner(c->ownership, room, &known) == OWNERSHIP_SELF && known == epoch) {
+        return;
+    }
+    if (ownership_take(c->ownership, OWNERSHIP_SELF, room, epoch) != OWNERSHIP_STALE) {
+        peer_tell_room(c, room, epoch, true);
+    }
+}
+
+static void let_go(struct cluster *c, const char *room)
+{
+    uint64_t epoch;
+    if (ownership_owner(c->ownership, room, &epoch) != OWNERSHIP_SELF) {
+        return;
+    }
+    effects_take(
+        &c->fx,
+        (struct effect){.type = EFFECT_STORE_ROOM_GONE, .name = mem_str(room), .epoch = epoch});
+    peer_tell_room(c, room, epoch, false);
+    ownership_release(c->ownership, OWNERSHIP_SELF, room, epoch);
+}
+
+void cluster_disown(struct cluster *c, const char *room)
+{
+    if (!orch_has_room(c->orch, room)) {
+        let_go(c, room);
+    }
+}
+
+void cluster_lost(struct cluster *c, int64_t now_us, const char *room)
+{
+    uint64_t epoch;
+    cluster_tick(c, now_us);
+    if (ownership_owner(c->ownership, room, &epoch) == OWNERSHIP_SELF) {
+        c->stats.yields++;
+        orch_yield(c->orch, now_us, room);
+        let_go(c, room);
+    }
+}
+
+static void renew(struct cluster *c)
+{
+    c->renew_us = c->now_us + CLUSTER_RENEW_US;
+    orch_store_up(c->orch, c->now_us);
+}
+
+void cluster_store_up(struct cluster *c, int64_t now_us)
+{
+    cluster_tick(c, now_us);
+    c->store_up = true;
+    ownership_member_claims(c->ownership, OWNERSHIP_SELF, true);
+    renew(c);
+}
+
+void cluster_store_down(struct cluster *c, int64_t now_us)
+{
+    cluster_tick(c, now_us);
+    c->store_up = false;
+    ownership_member_claims(c->ownership, OWNERSHIP_SELF, false);
+}
+
+/* ---- Effects of the orch ------------------------------------------------------------------- */
+
+static bool is_for_front(enum effect_type type)
+{
+    switch (type) {
+    case EFFECT_ACCEPT:
+    case EFFECT_REFUSE:
+    case EFFECT_SEND:
+    case EFFECT_CLOSE:
+    case EFFECT_FRONT_OPEN:
+    case EFFECT_FRONT_CLOSE:
+    case EFFECT_FRONT_ROUTE:
+    case EFFECT_CHANNEL_SEND:
+    case EFFECT_REPLY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What orch wants done for a client of ours. False: it was done. */
+static bool local_effect(struct cluster *c, const struct effect *effect)
+{
+    struct conn *conn;
+    switch (effect->type) {
+    case EFFECT_ACCEPT:
+        return front_conn(c, effect->id) == NULL; /* else it is open already */
+    case EFFECT_REFUSE:
+        conn = front_conn(c, effect->id);
+        if (conn != NULL) {
+            front_refuse(c, effect->id, effect->status, effect->text);
+        }
+        return conn == NULL;
+    case EFFECT_CLOSE:
+        conn = front_conn(c, effect->id);
+        if (conn != NULL) {
+            front_conn_forget(c, conn);
+        }
+        return true;
+    case EFFECT_REPLY:
+        return !gather_part(c, OWNERSHIP_SELF, effect->id, effect->status,
+                            (struct bytes){effect->data, effect->len});
+    default:
+        return true;
+    }
+}
+
+/* Whether the caller is to have it. */
+static bool sort_out(struct cluster *c, struct effect *effect)
+{
+    uint64_t epoch;
+    if (is_for_front(effect->type)) {
+        size_t member =
+            c->config.peer_count == 0 ? OWNERSHIP_SELF : cluster_front_of(c, effect->id);
+        if (member == OWNERSHIP_SELF) {
+            return local_effect(c, effect);
+        }
+        if (member == OWNERSHIP_NOBODY) {
+            c->stats.undeliverable++;
+        } else {
+            peer_send_effect(c, member, effect);
+        }
+        return false;
+    }
+    if (effect->type == EFFECT_STORE_ROOM) {
+        cluster_own(c, effect->name, effect->epoch);
+    } else if (effect->type == EFFECT_STORE_ROOM_GONE) {
+        if (ownership_owner(c->ownership, effect->name, &epoch) == OWNERSHIP_SELF) {
+            let_go(c, effect->name);
+        }
+        return false;
+    }
+    return true;
+}
+
+bool cluster_poll(struct cluster *c, struct effect *out)
+{
+    for (;;) {
+        if (effects_poll(&c->fx, out)) {
+            return true;
+        }
+        if (!orch_poll(c->orch, out)) {
+            peer_flush(c);
+            return effects_poll(&c->fx, out);
+        }
+        /* What it led to comes after it. */
+        if (sort_out(c, out)) {
+            return true;
+        }
+        effect_fini(out);
+    }
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
+void cluster_expire(struct cluster *c, int64_t now_us)
+{
+    cluster_tick(c, now_us);
+    peer_expire(c);
+    ask_expire(c);
+    gather_expire(c);
+    if (c->renew_us <= now_us) {
+        renew(c);
+    }
+    if (orch_deadline(c->orch) <= now_us) {
+        orch_expire(c->orch, now_us);
+    }
+}
+
+int64_t cluster_deadline(const struct cluster *c)
+{
+    int64_t at = MIN(peer_deadline(c), ask_deadline(c));
+    at = MIN(at, gather_deadline(c));
+    at = MIN(at, c->renew_us);
+    return MIN(at, orch_deadline(c->orch));
+}
+
+void cluster_stats(const struct cluster *c, struct cluster_stats *out)
+{
+    *out = c->stats;
+    for (size_t member = 1; member < c->member_count; member++) {
+        out->peers_up += c->peers[member].up;
+        out->rooms_known += ownership_count(c->ownership, member);
+    }
+    out->asks = HASH_COUNT(c->asks);
+    for (const struct conn *conn = c->conns; conn != NULL; conn = conn->hh.next) {
+        out->conns_elsewhere += conn->owner != OWNERSHIP_SELF;
+    }
+    out->transports_elsewhere = HASH_COUNT(c->transports);
+}

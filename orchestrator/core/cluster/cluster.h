@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One orchestrator among others: any of them serves any client, each room is decided by one. What
+ * comes from a client goes to the owner of the room it is about, which is this process (orch/) or
+ * another, in messages of proto/bus.proto; what an owner wants done for a client goes to the
+ * client's front, this process or another. A room that nobody owns is claimed.
+ *
+ * One input, then cluster_poll() until it returns false, then sleep until cluster_deadline(); both
+ * cover the orch inside, whose inputs without a place here (nodes, pages) may be called directly
+ * instead. Without peers nothing is asked of anybody: each input is orch's, and what it causes.
+ *
+ * Who owns a room (architecture.md §2.5). Every orchestrator tells the others which rooms it owns.
+ * A join into a room nobody is known to own goes to the preferred owner (ownership.h), which claims
+ * it: STORE_CLAIM, answered by cluster_claimed(). One that lost the race sends a redirect to the
+ * front, which asks the winner; after CLUSTER_HOPS_MAX the client is refused. Meanwhile what was
+ * asked waits, at most CLUSTER_ASK_US, and at most CLUSTER_ASKS_MAX of it; its WebSocket is open by
+ * then, so a refusal is a leave message and a close frame with the reason. Without a store the
+ * preferred owner of all members owns the room with an epoch of its clock. Whoever hears of a
+ * higher epoch for a room of its own gives it up: its clients start over, at the other owner.
+ *
+ * A link to a peer counts as lost when either connection breaks, when nothing was heard for
+ * CLUSTER_SILENT_US, or when its queue is full. Then nothing on its way is relied on: clients whose
+ * room's owner was there lose their WebSocket and DTLS, clients whose front was there count as
+ * disconnected, what they asked is asked again, and rooms owned there may be claimed anew.
+ */
+#ifndef ORCHESTRATOR_CORE_CLUSTER_CLUSTER_H
+#define ORCHESTRATOR_CORE_CLUSTER_CLUSTER_H
+
+#include "orchestrator/core/orch/orch.h"
+
+#define CLUSTER_PEERS_MAX   7
+#define CLUSTER_BEAT_US     TIME_MS(250)
+#define CLUSTER_SILENT_US   TIME_S(2)
+#define CLUSTER_HOPS_MAX    4
+#define CLUSTER_ASKS_MAX    4096
+#define CLUSTER_ASK_US      TIME_S(5)    /* for an owner to be found and to answer */
+#define CLUSTER_CLAIM_US    TIME_MS(200) /* until a claim that led nowhere is made again */
+#define CLUSTER_GATHER_US   TIME_S(2)    /* for peers to say their part of a list */
+#define CLUSTER_RENEW_US    TIME_S(3600) /* between two writings of every room to the store */
+#define CLUSTER_EARLY_MAX   8            /* messages of a client whose room's owner is not found */
+#define CLUSTER_MESSAGE_MAX (16 << 20)   /* bytes, to and from a peer */
+
+struct cluster;
+
+struct cluster_config {
+    const char *name;        /* the operator's, for peers' logs */
+    struct room_front front; /* this process as a front; number is not 0. Borrowed, as the rest */
+    struct token_keys keys;  /* of orch */
+    size_t peer_count;       /* 0 .. CLUSTER_PEERS_MAX; peers are known by index */
+    struct random_source random;
+    const struct log_sink *log;
+};
+
+/* Takes orch, which goes with it. wall_us as for orch_new. */
+struct cluster *cluster_new(const struct cluster_config *config, struct orch *take_orch,
+                            int64_t now_us, int64_t wall_us);
+void cluster_free(struct cluster *cluster);
+
+bool cluster_poll(struct cluster *cluster, struct effect *out);
+void cluster_expire(struct cluster *cluster, int64_t now_us);
+int64_t cluster_deadline(const struct cluster *cluster);
+
+/* ---- Clients and their transports: as the functions of orch.h with these names ----------------
+ */
+
+/* Among the effects is an ACCEPT or a REFUSE of conn, at once. */
+void cluster_connect(struct cluster *cluster, int64_t now_us, uint64_t conn,
+                     const struct entry_request *request, const char *address);
+void cluster_validate(struct cluster *cluster, int64_t now_us, uint64_t request,
+                      const struct entry_request *entry);
+void cluster_signal(struct cluster *cluster, int64_t now_us, uint64_t conn, struct bytes message);
+void cluster_signal_malformed(struct cluster *cluster, int64_t now_us, uint64_t conn);
+void cluster_disconnected(struct cluster *cluster, int64_t now_us, uint64_t conn);
+
+void cluster_front_connected(struct cluster *cluster, int64_t now_us, uint64_t transport,
+                             const Spillway__Control__SrtpKeys *keys);
+void cluster_front_failed(struct cluster *cluster, int64_t now_us, uint64_t transport,
+                          const char *why);
+void cluster_channel_opened(struct cluster *cluster, int64_t now_us, uint64_t transport,
+                            uint16_t stream, const char *label);
+void cluster_channel_closed(struct cluster *cluster, int64_t now_us, uint64_t transport,
+                            uint16_t stream);
+void cluster_channel_message(struct cluster *cluster, int64_t now_us, uint64_t transport,
+                             uint16_t stream, struct bytes message);
+
+/* ---- HTTP APIs: each answered by a REPLY of request ------------------------------------------
+ * A call that names a room is answered by its owner, a list by all who live: from those that say
+ * nothing within CLUSTER_GATHER_US it has nothing, which an admin answer tells in "unanswered". */
+void cluster_twirp(struct cluster *cluster, int64_t now_us, uint64_t request,
+                   const struct twirp_head *head, const char *authorization, struct bytes body);
+void cluster_admin(struct cluster *cluster, int64_t now_us, uint64_t request,
+                   const struct orch_admin_request *admin);
+
+/* ---- Store --------------------------------------------------------------------------------- */
+
+/* It can be reached, again perhaps and empty: a STORE_ROOM for every room of ours. */
+void cluster_store_up(struct cluster *cluster, int64_t now_us);
+void cluster_store_down(struct cluster *cluster, int64_t now_us);
+
+/* The answer to a STORE_CLAIM: the owner and its epoch; "" from a mere look where there is none.
+ * Not 0: the store could not be asked. */
+void cluster_claimed(struct cluster *cluster, int64_t now_us, const char *room, int err,
+                     const char *owner, uint64_t epoch);
+/* A STORE_ROOM was refused: somebody claimed the room with a higher epoch. */
+void cluster_lost(struct cluster *cluster, int64_t now_us, const char *room);
+
+/* ---- Peers --------------------------------------------------------------------------------- */
+
+/* Our connection to the peer stands, or not any more: also when a PEER_SEND found its queue full,
+ * unless it may be lost. */
+void cluster_peer_link(struct cluster *cluster, int64_t now_us, size_t peer, bool up);
+/* The peer's connection to us broke. */
+void cluster_peer_lost(struct cluster *cluster, int64_t now_us, size_t peer);
+/* A PeerMessage. Malformed ones are counted. */
+void cluster_peer_message(struct cluster *cluster, int64_t now_us, size_t peer,
+                          struct bytes message);
+
+/* ---- Watching ------------------------------------------------------------------------------ */
+
+struct cluster_stats {
+    uint64_t peers_up, asks, conns_elsewhere, transports_elsewhere; /* gauges */
+    uint64_t rooms_known;                                           /* gauge: of peers */
+    uint64_t claims, claims_lost, claims_failed;                    /* the rest are counters */
+    uint64_t redirects;                                             /* received */
+    uint64_t sent_on; /* what clients and callers asked, to an owner elsewhere */
+    uint64_t asks_full, asks_late;
+    uint64_t yields; /* rooms given up for a higher epoch */
+    uint64_t peers_lost;
+    uint64_t malformed;     /* messages of peers: no PeerMessage, or about what is not theirs */
+    uint64_t stale;         /* of a session that is over */
+    uint64_t undeliverable; /* effects for a front that is gone */
+    uint64_t unanswered;    /* parts of lists */
+};
+void cluster_stats(const struct cluster *cluster, struct cluster_stats *out);
+
+#endif

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * This orchestrator as a front: clients' messages on their way to owners, owners' words on their
+ * way to clients. A connection has an entry here once its room is not ours at the first glance; one
+ * without an entry is orch's.
+ */
+#include "orchestrator/core/cluster/private.h"
+#include "proto/gen/client.pb-c.h"
+#include "proto/wire/wire.h"
+
+#include <stdlib.h>
+
+enum { HTTP_UNAVAILABLE = 503 };
+enum { CLOSE_GOING_AWAY = 1001, CLOSE_POLICY = 1008, CLOSE_TRY_AGAIN = 1013 }; /* RFC 6455 */
+
+/* ---- Connections --------------------------------------------------------------------------- */
+
+struct conn *front_conn(const struct cluster *c, uint64_t id)
+{
+    struct conn *conn;
+    HASH_FIND(hh, c->conns, &id, sizeof(id), conn);
+    return conn;
+}
+
+void front_conn_add(struct cluster *c, uint64_t id)
+{
+    struct conn *conn = mem_alloc(sizeof(*conn));
+    conn->id = id;
+    conn->owner = OWNERSHIP_NOBODY;
+    HASH_ADD(hh, c->conns, id, sizeof(conn->id), conn);
+}
+
+void front_conn_forget(struct cluster *c, struct conn *conn)
+{
+    for (size_t i = 0; i < conn->early_count; i++) {
+        free(conn->early[i].data);
+    }
+    HASH_DEL(c->conns, conn);
+    free(conn);
+}
+
+/* Its client hears why, as far as it listens. */
+void front_refuse(struct cluster *c, uint64_t id, int status, const char *text)
+{
+    Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
+    leave.reason = LIVEKIT__DISCONNECT_REASON__JOIN_FAILURE;
+    leave.action = LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE;
+    response.leave = &leave;
+    size_t len;
+    uint8_t *data = wire_pack(&response.base, &len);
+    effects_take(&c->fx, (struct effect){.type = EFFECT_SEND, .id = id, .data = data, .len = len});
+    effects_take(&c->fx, (struct effect){.type = EFFECT_CLOSE,
+                                         .id = id,
+                                         .status = status == HTTP_UNAVAILABLE ? CLOSE_TRY_AGAIN
+                                                                              : CLOSE_POLICY,
+                                         .text = mem_str(text)});
+    struct conn *conn = front_conn(c, id);
+    if (conn != NULL) {
+        front_conn_forget(c, conn);
+    }
+}
+
+static void send_signal(struct cluster *c, const struct conn *conn, struct bytes message,
+                        bool malformed)
+{
+    if (conn->owner == OWNERSHIP_SELF && malformed) {
+        orch_signal_malformed(c->orch, c->now_us, conn->id);
+    } else if (conn->owner == OWNERSHIP_SELF) {
+        orch_signal(c->orch, c->now_us, conn->id, message);
+    } else {
+        Spillway__Bus__Signal signal = SPILLWAY__BUS__SIGNAL__INIT;
+        Spillway__Bus__PeerMessage out = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+        signal.conn = conn->id;
+        signal.message = (ProtobufCBinaryData){message.len, (uint8_t *)(uintptr_t)message.data};
+        signal.malformed = malformed;
+        out.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL;
+        out.signal = &signal;
+        peer_send(c, conn->owner, &out, false);
+    }
+}
+
+void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner)
+{
+    conn->owner = owner;
+    for (size_t i = 0; i < conn->early_count; i++) {
+        const struct early *early = &conn->early[i];
+        send_signal(c, conn, (struct bytes){early->data, early->len}, early->malformed);
+        free(early->data);
+    }
+    conn->early_count = 0;
+}
+
+static void signal(struct cluster *c, uint64_t id, struct bytes message, bool malformed)
+{
+    struct conn *conn = front_conn(c, id);
+    if (conn == NULL) {
+        const struct conn local = {.id = id, .owner = OWNERSHIP_SELF};
+        send_signal(c, &local, message, malformed);
+    } else if (conn->owner != OWNERSHIP_NOBODY) {
+        send_signal(c, conn, message, malformed);
+    } else if (conn->early_count < CLUSTER_EARLY_MAX) { /* clients wait for the join response */
+        conn->early[conn->early_count++] = (struct early){
+            .data = mem_copy(message.data, message.len), .len = message.len, malformed};
+    } else {
+        struct ask *ask = ask_find(c, id);
+        if (ask != NULL) {
+            ask_forget(c, ask);
+        }
+        front_refuse(c, id, 0, "too many messages before the room was found");
+    }
+}
+
+void cluster_signal(struct cluster *c, int64_t now_us, uint64_t conn, struct bytes message)
+{
+    cluster_tick(c, now_us);
+    signal(c, conn, message, false);
+}
+
+void cluster_signal_malformed(struct cluster *c, int64_t now_us, uint64_t conn)
+{
+    cluster_tick(c, now_us);
+    signal(c, conn, (struct bytes){0}, true);
+}
+
+static void tell_disconnected(struct cluster *c, size_t member, uint64_t id)
+{
+    Spillway__Bus__Disconnected disconnected = SPILLWAY__BUS__DISCONNECTED__INIT;
+    Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    disconnected.conn = id;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_DISCONNECTED;
+    message.disconnected = &disconnected;
+    peer_send(c, member, &message, false);
+}
+
+void cluster_disconnected(struct cluster *c, int64_t now_us, uint64_t id)
+{
+    cluster_tick(c, now_us);
+    struct conn *conn = front_conn(c, id);
+    struct ask *ask = ask_find(c, id);
+    size_t owner = conn == NULL ? OWNERSHIP_SELF : conn->owner;
+    if (ask != NULL) {
+        owner = ask->at; /* may have got as far as that */
+        ask_forget(c, ask);
+    }
+    if (conn != NULL) {
+        front_conn_forget(c, conn);
+    }
+    if (owner == OWNERSHIP_SELF) {
+        orch_disconnected(c->orch, now_us, id);
+    } else if (owner != OWNERSHIP_NOBODY) {
+        tell_disconnected(c, owner, id);
+    }
+}
+
+/* ---- What clients ask ---------------------------------------------------------------------- */
+
+static Spillway__Bus__Entry entry_message(const struct entry_request *request)
+{
+    Spillway__Bus__Entry entry = SPILLWAY__BUS__ENTRY__INIT;
+    entry.path = (char *)(uintptr_t)request->path;
+    entry.authorization = (char *)(uintptr_t)request->authorization;
+    entry.access_token = (char *)(uintptr_t)request->access_token;
+    entry.join_request = (char *)(uintptr_t)request->join_request;
+    entry.protocol = (char *)(uintptr_t)request->protocol;
+    entry.room = (char *)(uintptr_t)request->room;
+    return entry;
+}
+
+static Spillway__Bus__Ask ask_of(uint64_t id, const char *room, bool creates)
+{
+    Spillway__Bus__Ask ask = SPILLWAY__BUS__ASK__INIT;
+    ask.id = id;
+    ask.room = (char *)(uintptr_t)room;
+    ask.creates = creates;
+    return ask;
+}
+
+static void connect_elsewhere(struct cluster *c, uint64_t id, const struct orch_client *client,
+                              const struct entry *entry)
+{
+    Spillway__Bus__Entry entry_text = entry_message(&client->request);
+    Spillway__Bus__Connect connect = SPILLWAY__BUS__CONNECT__INIT;
+    Spillway__Bus__Ask ask = ask_of(id, entry->room, !entry->request->reconnect);
+    connect.entry = &entry_text;
+    connect.address = (char *)(uintptr_t)client->address;
+    connect.fingerprint = (char *)(uintptr_t)client->front.fingerprint;
+    ask.ask_case = SPILLWAY__BUS__ASK__ASK_CONNECT;
+    ask.connect = &connect;
+    front_conn_add(c, id);
+    effect_accept(&c->fx, id);
+    ask_new(c, OWNERSHIP_SELF, &ask);
+}
+
+static int64_t wall_s(const struct cluster *c)
+{
+    return (c->now_us + c->wall_offset_us) / 1000000;
+}
+
+void cluster_connect(struct cluster *c, int64_t now_us, uint64_t conn,
+                     const struct entry_request *request, const char *address)
+{
+    struct entry entry;
+    char reason[ENTRY_REASON_MAX];
+    cluster_tick(c, now_us);
+    struct orch_client client = {.request = *request, .address = address, .front = c->config.front};
+    int status = entry_check(&entry, request, &c->config.keys, wall_s(c), reason);
+    if (status != 0) {
+        orch_refuse(c->orch, now_us, conn, status, reason);
+        return;
+    }
+    if (ask_owner(c, entry.room) == OWNERSHIP_SELF) {
+        orch_enter(c->orch, now_us, conn, &client, &entry);
+        cluster_disown(c, entry.room);
+    } else {
+        connect_elsewhere(c, conn, &client, &entry);
+    }
+    entry_fini(&entry);
+}
+
+void cluster_validate(struct cluster *c, int64_t now_us, uint64_t request,
+                      const struct entry_request *what)
+{
+    struct entry entry;
+    char reason[ENTRY_REASON_MAX];
+    cluster_tick(c, now_us);
+    if (entry_check(&entry, what, &c->config.keys, wall_s(c), reason) != 0) {
+        orch_validate(c->orch, now_us, request, what); /* says so */
+        return;
+    }
+    Spillway__Bus__Entry text = entry_message(what);
+    Spillway__Bus__Ask ask = ask_of(request, entry.room, false);
+    ask.ask_case = SPILLWAY__BUS__ASK__ASK_VALIDATE;
+    ask.validate = &text;
+    ask_new(c, OWNERSHIP_SELF, &ask);
+    entry_fini(&entry);
+}
+
+static void ask_twirp(struct cluster *c, uint64_t request, const struct twirp_head *head,
+                      const char *authorization, struct bytes body, const struct twirp_call *call)
+{
+    Spillway__Bus__Twirp twirp = SPILLWAY__BUS__TWIRP__INIT;
+    Spillway__Bus__Ask ask =
+        ask_of(request, twirp_room(call), call->method->id == TWIRP_CREATE_ROOM);
+    twirp.verb = (char *)(uintptr_t)head->verb;
+    twirp.path = (char *)(uintptr_t)head->path;
+    twirp.content_type = (char *)(uintptr_t)head->content_type;
+    twirp.authorization = (char *)(uintptr_t)authorization;
+    twirp.body = (ProtobufCBinaryData){body.len, (uint8_t *)(uintptr_t)body.data};
+    ask.ask_case = SPILLWAY__BUS__ASK__ASK_TWIRP;
+    ask.twirp = &twirp;
+    ask_new(c, OWNERSHIP_SELF, &ask);
+}
+
+void cluster_twirp(struct cluster *c, int64_t now_us, uint64_t request,
+                   const struct twirp_head *head, const char *authorization, struct bytes body)
+{
+    struct twirp_call call = {0};
+    struct twirp_error error;
+    cluster_tick(c, now_us);
+    bool whole = c->config.peer_count > 0 && twirp_route(&call, head, &error) == 0 &&
+                 twirp_decode(&call, body, &error) == 0;
+    if (!whole || twirp_room(&call)[0] == '\0') { /* wrong, which orch says, or a list */
+        if (!whole || !gather_twirp(c, request, head, authorization, body)) {
+            orch_twirp(c->orch, now_us, request, head, authorization, body);
+        }
+    } else {
+        ask_twirp(c, request, head, authorization, body, &call);
+    }
+    twirp_call_fini(&call);
+}
+
+void cluster_admin(struct cluster *c, int64_t now_us, uint64_t request,
+                   const struct orch_admin_request *admin)
+{
+    char room[ENTRY_NAME_MAX + 1];
+    cluster_tick(c, now_us);
+    if (c->config.peer_count == 0 || !orch_admin_room(admin, room, sizeof(room))) {
+        if (c->config.peer_count == 0 || !gather_admin(c, request, admin)) {
+            orch_admin(c->orch, now_us, request, admin);
+        }
+        return;
+    }
+    Spillway__Bus__Admin message = SPILLWAY__BUS__ADMIN__INIT;
+    Spillway__Bus__Ask ask = ask_of(request, room, false);
+    message.verb = (char *)(uintptr_t)admin->verb;
+    message.path = (char *)(uintptr_t)admin->path;
+    message.authorization = (char *)(uintptr_t)admin->authorization;
+    message.body = (ProtobufCBinaryData){admin->body.len, (uint8_t *)(uintptr_t)admin->body.data};
+    ask.ask_case = SPILLWAY__BUS__ASK__ASK_ADMIN;
+    ask.admin = &message;
+    ask_new(c, OWNERSHIP_SELF, &ask);
+}
+
+/* ---- Transports ---------------------------------------------------------------------------- */
+
+static struct transport *find_transport(const struct cluster *c, uint64_t id)
+{
+    struct transport *transport;
+    HASH_FIND(hh, c->transports, &id, sizeof(id), transport);
+    return transport;
+}
+
+static void transport_forget(struct cluster *c, struct transport *transport)
+{
+    HASH_DEL(c->transports, transport);
+    free(transport);
+}
+
+typedef Spillway__Bus__TransportEvent transport_event;
+
+static transport_event event_of(uint64_t id, Spillway__Bus__TransportEvent__Kind kind)
+{
+    transport_event event = SPILLWAY__BUS__TRANSPORT_EVENT__INIT;
+    event.transport = id;
+    event.kind = kind;
+    return event;
+}
+
+/* To the owner, if that is a peer. */
+static bool tell_owner(struct cluster *c, int64_t now_us, transport_event *event)
+{
+    cluster_tick(c, now_us);
+    const struct transport *transport = find_transport(c, event->transport);
+    if (transport == NULL) {
+        return false;
+    }
+    Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT;
+    message.transport_event = event;
+    peer_send(c, transport->owner, &message, false);
+    return true;
+}
+
+void cluster_front_connected(struct cluster *c, int64_t now_us, uint64_t transport,
+                             const Spillway__Control__SrtpKeys *keys)
+{
+    transport_event event = event_of(transport, SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CONNECTED);
+    event.suite = (uint32_t)keys->suite;
+    event.client_key = keys->client_key;
+    event.server_key = keys->server_key;
+    if (!tell_owner(c, now_us, &event)) {
+        orch_front_connected(c->orch, now_us, transport, keys);
+    }
+}
+
+void cluster_front_failed(struct cluster *c, int64_t now_us, uint64_t transport, const char *why)
+{
+    transport_event event = event_of(transport, SPILLWAY__BUS__TRANSPORT_EVENT__KIND__FAILED);
+    event.text = (char *)(uintptr_t)why;
+    if (!tell_owner(c, now_us, &event)) {
+        orch_front_failed(c->orch, now_us, transport, why);
+    }
+}
+
+void cluster_channel_opened(struct cluster *c, int64_t now_us, uint64_t transport, uint16_t stream,
+                            const char *label)
+{
+    transport_event event =
+        event_of(transport, SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_OPENED);
+    event.stream = stream;
+    event.text = (char *)(uintptr_t)label;
+    if (!tell_owner(c, now_us, &event)) {
+        orch_channel_opened(c->orch, now_us, transport, stream, label);
+    }
+}
+
+void cluster_channel_closed(struct cluster *c, int64_t now_us, uint64_t transport, uint16_t stream)
+{
+    transport_event event =
+        event_of(transport, SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_CLOSED);
+    event.stream = stream;
+    if (!tell_owner(c, now_us, &event)) {
+        orch_channel_closed(c->orch, now_us, transport, stream);
+    }
+}
+
+void cluster_channel_message(struct cluster *c, int64_t now_us, uint64_t transport, uint16_t stream,
+                             struct bytes message)
+{
+    transport_event event =
+        event_of(transport, SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_MESSAGE);
+    event.stream = stream;
+    event.data = (ProtobufCBinaryData){message.len, (uint8_t *)(uintptr_t)message.data};
+    if (!tell_owner(c, now_us, &event)) {
+        orch_channel_message(c->orch, now_us, transport, stream, message);
+    }
+}
+
+/* ---- Owners' words ------------------------------------------------------------------------- */
+
+static struct effect effect_of(enum effect_type type, const Spillway__Bus__Effect *from)
+{
+    return (struct effect){.type = type,
+                           .id = from->id,
+                           .status = from->status,
+                           .retry_after_s = from->retry_after_s,
+                           .name = mem_str(from->name),
+                           .text = from->has_text ? mem_str(from->text) : NULL,
+                           .data = mem_copy(from->data.data, from->data.len),
+                           .len = from->data.len};
+}
+
+/* The connection, if that member may speak of it: its owner, or where its ask is. */
+static struct conn *conn_of(struct cluster *c, size_t member, uint64_t id)
+{
+    struct conn *conn = front_conn(c, id);
+    if (conn == NULL || conn->owner == member) {
+        return conn;
+    }
+    struct ask *ask = ask_find(c, id);
+    if (ask == NULL || ask->at != member) {
+        return NULL;
+    }
+    ask_forget(c, ask);
+    front_conn_owned(c, conn, member);
+    return conn;
+}
+
+static void conn_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)
+{
+    struct conn *conn = conn_of(c, member, effect->id);
+    if (conn == NULL) {
+        return; /* it closed while this was on its way */
+    }
+    switch (effect->type) {
+    case SPILLWAY__BUS__EFFECT__TYPE__REFUSE:
+        front_refuse(c, conn->id, effect->status, effect->text);
+        break;
+    case SPILLWAY__BUS__EFFECT__TYPE__SEND:
+        effects_take(&c->fx, effect_of(EFFECT_SEND, effect));
+        break;
+    case SPILLWAY__BUS__EFFECT__TYPE__CLOSE:
+        if (effect->status < 1000 || effect->status > 4999) {
+            c->stats.malformed++;
+            break;
+        }
+        effects_take(&c->fx, effect_of(EFFECT_CLOSE, effect));
+        front_conn_forget(c, conn);
+        break;
+    default: /* ACCEPT: it is open already */
+        break;
+    }
+}
+
+static void transport_open(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)
+{
+    if (cluster_front_of(c, effect->id) != OWNERSHIP_SELF ||
+        find_transport(c, effect->id) != NULL || strchr(effect->text, ' ') == NULL) {
+        c->stats.malformed++;
+        return;
+    }
+    struct transport *transport = mem_alloc(sizeof(*transport));
+    transport->id = effect->id;
+    transport->owner = member;
+    HASH_ADD(hh, c->transports, id, sizeof(transport->id), transport);
+    effects_take(&c->fx, effect_of(EFFECT_FRONT_OPEN, effect));
+}
+
+static void transport_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)
+{
+    struct transport *transport = find_transport(c, effect->id);
+    if (effect->type == SPILLWAY__BUS__EFFECT__TYPE__FRONT_OPEN) {
+        transport_open(c, member, effect);
+    } else if (transport == NULL || transport->owner != member) {
+        c->stats.malformed++;
+    } else if (effect->type == SPILLWAY__BUS__EFFECT__TYPE__FRONT_CLOSE) {
+        transport_forget(c, transport);
+        effects_take(&c->fx, effect_of(EFFECT_FRONT_CLOSE, effect));
+    } else {
+        effects_take(&c->fx, effect_of(EFFECT_FRONT_ROUTE, effect));
+    }
+}
+
+static void reply_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)
+{
+    struct bytes body = {effect->data.data, effect->data.len};
+    if (gather_part(c, member, effect->id, effect->status, body)) {
+        return;
+    }
+    struct ask *ask = ask_find(c, effect->id);
+    if (ask != NULL && ask->at == member && ask->origin == OWNERSHIP_SELF) {
+        ask_forget(c, ask);
+        effects_take(&c->fx, effect_of(EFFECT_REPLY, effect));
+    }
+}
+
+void front_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)
+{
+    switch (effect->type) {
+    case SPILLWAY__BUS__EFFECT__TYPE__ACCEPT:
+    case SPILLWAY__BUS__EFFECT__TYPE__REFUSE:
+    case SPILLWAY__BUS__EFFECT__TYPE__SEND:
+    case SPILLWAY__BUS__EFFECT__TYPE__CLOSE:
+        conn_effect(c, member, effect);
+        break;
+    case SPILLWAY__BUS__EFFECT__TYPE__FRONT_OPEN:
+    case SPILLWAY__BUS__EFFECT__TYPE__FRONT_CLOSE:
+    case SPILLWAY__BUS__EFFECT__TYPE__FRONT_ROUTE:
+        transport_effect(c, member, effect);
+        break;
+    case SPILLWAY__BUS__EFFECT__TYPE__REPLY:
+        reply_effect(c, member, effect);
+        break;
+    default: /* newer than this program */
+        c->stats.malformed++;
+        break;
+    }
+}
+
+void front_channel_send(struct cluster *c, size_t member, const Spillway__Bus__ChannelSend *send)
+{
+    if (send->n_transports != send->n_streams) {
+        c->stats.malformed++;
+        return;
+    }
+    struct bytes data = {send->data.data, send->data.len};
+    for (size_t i = 0; i < send->n_transports; i++) {
+        const struct transport *transport = find_transport(c, send->transports[i]);
+        if (transport != NULL && transport->owner == member) { /* else it was closed meanwhile */
+            effect_channel_send(&c->fx, transport->id, (uint16_t)send->streams[i], send->lossy,
+                                data);
+        }
+    }
+}
+
+/* ---- Ends ---------------------------------------------------------------------------------- */
+
+void front_peer_gone(struct cluster *c, size_t member)
+{
+    struct conn *conn, *next;
+    HASH_ITER(hh, c->conns, conn, next)
+    {
+        if (conn->owner == member) { /* its client resumes, and finds the new owner */
+            effect_close(&c->fx, conn->id, CLOSE_GOING_AWAY);
+            front_conn_forget(c, conn);
+        }
+    }
+    struct transport *transport, *next_transport;
+    HASH_ITER(hh, c->transports, transport, next_transport)
+    {
+        if (transport->owner == member) {
+            effect_front_close(&c->fx, transport->id);
+            transport_forget(c, transport);
+        }
+    }
+}
+
+void front_free_all(struct cluster *c)
+{
+    while (c->conns != NULL) {
+        front_conn_forget(c, c->conns);
+    }
+    while (c->transports != NULL) {
+        transport_forget(c, c->transports);
+    }
+}

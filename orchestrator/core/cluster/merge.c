@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One list out of every orchestrator's. Rooms are each in one of them. Nodes are in all, each with
+ * the rooms and reservations of that orchestrator alone, which add up. Lists are sorted, so that
+ * whoever is asked says the same.
+ */
+#include "orchestrator/core/cluster/private.h"
+#include "proto/gen/api.pb-c.h"
+#include "proto/wire/wire.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+enum { HTTP_OK = 200 };
+
+/* ---- The admin API ------------------------------------------------------------------------- */
+
+static const char *text_of(const json_t *item, const char *key)
+{
+    const char *text = json_string_value(json_object_get(item, key));
+    return text == NULL ? "" : text;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
+    int order = strcmp(text_of(x, "name"), text_of(y, "name"));
+    return order != 0 ? order : strcmp(text_of(x, "id"), text_of(y, "id"));
+}
+
+static json_t *sorted(json_t *list)
+{
+    size_t count = json_array_size(list);
+    json_t **items = mem_array(count, sizeof(json_t *));
+    for (size_t i = 0; i < count; i++) {
+        items[i] = json_array_get(list, i);
+    }
+    qsort(items, count, sizeof(json_t *), by_name);
+    json_t *out = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append(out, items[i]);
+    }
+    free(items);
+    json_decref(list);
+    return out;
+}
+
+static void add_number(json_t *to, const json_t *from, const char *key)
+{
+    json_int_t sum = json_integer_value(json_object_get(to, key)) +
+                     json_integer_value(json_object_get(from, key));
+    json_object_set_new(to, key, json_integer(sum));
+}
+
+/* What one orchestrator says of a node, into what another one said. */
+static void merge_node(json_t *to, const json_t *from)
+{
+    add_number(to, from, "rooms");
+    add_number(to, from, "reserved");
+    json_t *names = json_object_get(to, "room_names");
+    if (names != NULL) {
+        json_array_extend(names, json_object_get(from, "room_names"));
+    }
+}
+
+static json_t *find_node(const json_t *list, const char *id)
+{
+    size_t i;
+    json_t *node;
+    json_array_foreach(list, i, node)
+    {
+        if (strcmp(text_of(node, "id"), id) == 0) {
+            return node;
+        }
+    }
+    return NULL;
+}
+
+static void add_nodes(json_t *list, const json_t *from)
+{
+    size_t i;
+    json_t *node;
+    json_array_foreach(from, i, node)
+    {
+        json_t *known = find_node(list, text_of(node, "id"));
+        if (known != NULL) {
+            merge_node(known, node);
+        } else {
+            json_array_append(list, node);
+        }
+    }
+}
+
+static json_t *parse(const struct merge_part *part)
+{
+    return part->done && part->status == HTTP_OK
+               ? json_loadb((const char *)part->body, part->len, 0, NULL)
+               : NULL;
+}
+
+static json_t *merge_lists(const char *kind, const struct merge_part *parts, size_t count)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *part = parse(&parts[i]);
+        const json_t *items = json_object_get(part, kind);
+        if (strcmp(kind, "nodes") == 0) {
+            add_nodes(list, items);
+        } else {
+            json_array_extend(list, (json_t *)(uintptr_t)items);
+        }
+        json_decref(part);
+    }
+    json_t *out = json_object();
+    json_object_set_new(out, kind, sorted(list));
+    return out;
+}
+
+static json_t *sorted_texts(const json_t *list)
+{
+    json_t *objects = json_array(), *out = json_array();
+    size_t i;
+    json_t *text;
+    json_array_foreach(list, i, text)
+    {
+        json_array_append_new(objects, json_pack("{s:O}", "name", text));
+    }
+    objects = sorted(objects);
+    json_array_foreach(objects, i, text)
+    {
+        json_array_append(out, json_object_get(text, "name"));
+    }
+    json_decref(objects);
+    return out;
+}
+
+/* NULL: nobody knows the node. */
+static json_t *merge_one(const struct merge_part *parts, size_t count)
+{
+    json_t *out = NULL;
+    for (size_t i = 0; i < count; i++) {
+        json_t *part = parse(&parts[i]);
+        if (out == NULL) {
+            out = part;
+        } else if (part != NULL) {
+            merge_node(out, part);
+            json_decref(part);
+        }
+    }
+    if (out != NULL) {
+        json_object_set_new(out, "room_names", sorted_texts(json_object_get(out, "room_names")));
+    }
+    return out;
+}
+
+char *merge_admin(const char *kind, const struct merge_part *parts, size_t count, int *status,
+                  const char *const *unanswered, size_t unanswered_count)
+{
+    const struct merge_part *ours = &parts[OWNERSHIP_SELF];
+    bool one = strcmp(kind, "node") == 0;
+    json_t *json = NULL;
+    if (one) {
+        json = merge_one(parts, count);
+    } else if (ours->status == HTTP_OK) {
+        json = merge_lists(kind, parts, count);
+    }
+    if (json == NULL) { /* the token is not good for it, or there is no such node */
+        *status = ours->status;
+        return mem_copy(ours->body, ours->len);
+    }
+    if (unanswered_count > 0) {
+        json_t *names = json_array();
+        for (size_t i = 0; i < unanswered_count; i++) {
+            json_array_append_new(names, json_string(unanswered[i]));
+        }
+        json_object_set_new(json, "unanswered", names);
+    }
+    *status = HTTP_OK;
+    char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    json_decref(json);
+    assert(text != NULL);
+    return text;
+}
+
+/* ---- ListRooms ----------------------------------------------------------------------------- */
+
+static int by_room_name(const void *a, const void *b)
+{
+    const Livekit__Room *x = *(Livekit__Room *const *)a, *y = *(Livekit__Room *const *)b;
+    return strcmp(x->name, y->name);
+}
+
+struct twirp_answer merge_rooms(const struct twirp_call *call, const struct merge_part *parts,
+                                size_t count)
+{
+    Livekit__ListRoomsResponse all = LIVEKIT__LIST_ROOMS_RESPONSE__INIT;
+    ProtobufCMessage *unpacked[MEMBERS_MAX] = {NULL};
+    for (size_t i = 0; i < count; i++) {
+        struct bytes body = {parts[i].body, parts[i].len};
+        if (!parts[i].done || parts[i].status != HTTP_OK ||
+            wire_unpack(&livekit__list_rooms_response__descriptor, body, &unpacked[i]) != 0) {
+            continue;
+        }
+        const Livekit__ListRoomsResponse *part = (const Livekit__ListRoomsResponse *)unpacked[i];
+        all.rooms = mem_grow(all.rooms, all.n_rooms + part->n_rooms + 1, sizeof(*all.rooms));
+        if (part->n_rooms > 0) {
+            memcpy(all.rooms + all.n_rooms, part->rooms, part->n_rooms * sizeof(*all.rooms));
+        }
+        all.n_rooms += part->n_rooms;
+    }
+    qsort(all.rooms, all.n_rooms, sizeof(*all.rooms), by_room_name);
+    struct twirp_answer answer = twirp_reply(call, &all.base);
+    free(all.rooms);
+    for (size_t i = 0; i < count; i++) {
+        if (unpacked[i] != NULL) {
+            protobuf_c_message_free_unpacked(unpacked[i], NULL);
+        }
+    }
+    return answer;
+}

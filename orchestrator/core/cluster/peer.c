@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The link to each peer.
+ *
+ *   lost   nothing of theirs counts but a Hello, which is kept       -> up: our connection stands,
+ *          our Hello is on it, and theirs has come
+ *   up     everything goes both ways, a beat each way four a second  -> lost: a connection broke,
+ *          silence, or a Hello of a session that we do not know: they lost us, or died and came
+ * back
+ *
+ * Each time it is lost, what we send gets a new session, and a Hello begins it: so a peer that did
+ * not notice does then, and both start with nothing in common. A Hello says which of ours it knows;
+ * if that is not the present one, ours is said again.
+ */
+#include "orchestrator/core/cluster/private.h"
+#include "proto/gen/control.pb-c.h"
+#include "proto/wire/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROTOCOL       1
+#define ROOMS_PER_TELL 1000 /* in one message */
+#define BATCH_MAX      1024 /* transports in one ChannelSend */
+
+typedef Spillway__Bus__PeerMessage peer_message;
+
+/* ---- Sending ------------------------------------------------------------------------------- */
+
+static void send_now(struct cluster *c, size_t member, peer_message *message, bool lossy)
+{
+    size_t len;
+    message->session = c->peers[member].session;
+    uint8_t *data = wire_pack(&message->base, &len);
+    effects_take(
+        &c->fx,
+        (struct effect){
+            .type = EFFECT_PEER_SEND, .id = member - 1, .data = data, .len = len, .status = lossy});
+}
+
+static void flush(struct cluster *c, size_t member)
+{
+    struct batch *batch = &c->peers[member].batch;
+    if (batch->data == NULL) {
+        return;
+    }
+    Spillway__Bus__ChannelSend send = SPILLWAY__BUS__CHANNEL_SEND__INIT;
+    peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    send.n_transports = send.n_streams = batch->count;
+    send.transports = batch->transports;
+    send.streams = batch->streams;
+    send.lossy = batch->lossy;
+    send.data = (ProtobufCBinaryData){batch->len, batch->data};
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_CHANNEL_SEND;
+    message.channel_send = &send;
+    send_now(c, member, &message, batch->lossy);
+    free(batch->data);
+    batch->data = NULL;
+    batch->count = 0;
+}
+
+void peer_flush(struct cluster *c)
+{
+    for (size_t member = 1; member < c->member_count; member++) {
+        flush(c, member);
+    }
+}
+
+void peer_send(struct cluster *c, size_t member, peer_message *message, bool lossy)
+{
+    assert(member != OWNERSHIP_SELF && member < c->member_count);
+    flush(c, member); /* it was first */
+    if (c->peers[member].up) {
+        send_now(c, member, message, lossy);
+    } else {
+        c->stats.undeliverable++;
+    }
+}
+
+/* A broadcast makes one effect for each receiver, with the same bytes, in a row: a front gets them
+ * once. */
+static void channel_send(struct cluster *c, size_t member, const struct effect *effect)
+{
+    struct batch *batch = &c->peers[member].batch;
+    bool lossy = effect->status != 0;
+    if (batch->data == NULL || batch->lossy != lossy || batch->len != effect->len ||
+        batch->count == BATCH_MAX || memcmp(batch->data, effect->data, effect->len) != 0) {
+        flush(c, member);
+        batch->data = mem_copy(effect->data, effect->len);
+        batch->len = effect->len;
+        batch->lossy = lossy;
+    }
+    if (batch->count == batch->capacity) {
+        batch->capacity = batch->capacity == 0 ? 16 : batch->capacity * 2;
+        batch->transports =
+            mem_grow(batch->transports, batch->capacity, sizeof(*batch->transports));
+        batch->streams = mem_grow(batch->streams, batch->capacity, sizeof(*batch->streams));
+    }
+    batch->transports[batch->count] = effect->id;
+    batch->streams[batch->count++] = effect->stream;
+}
+
+static Spillway__Bus__Effect__Type type_of(enum effect_type type)
+{
+    switch (type) {
+    case EFFECT_ACCEPT:
+        return SPILLWAY__BUS__EFFECT__TYPE__ACCEPT;
+    case EFFECT_REFUSE:
+        return SPILLWAY__BUS__EFFECT__TYPE__REFUSE;
+    case EFFECT_SEND:
+        return SPILLWAY__BUS__EFFECT__TYPE__SEND;
+    case EFFECT_CLOSE:
+        return SPILLWAY__BUS__EFFECT__TYPE__CLOSE;
+    case EFFECT_FRONT_OPEN:
+        return SPILLWAY__BUS__EFFECT__TYPE__FRONT_OPEN;
+    case EFFECT_FRONT_CLOSE:
+        return SPILLWAY__BUS__EFFECT__TYPE__FRONT_CLOSE;
+    case EFFECT_FRONT_ROUTE:
+        return SPILLWAY__BUS__EFFECT__TYPE__FRONT_ROUTE;
+    case EFFECT_REPLY:
+        return SPILLWAY__BUS__EFFECT__TYPE__REPLY;
+    default:
+        unreachable();
+    }
+}
+
+void peer_send_effect(struct cluster *c, size_t member, const struct effect *effect)
+{
+    if (effect->type == EFFECT_CHANNEL_SEND) {
+        channel_send(c, member, effect);
+        return;
+    }
+    Spillway__Bus__Effect out = SPILLWAY__BUS__EFFECT__INIT;
+    peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    out.type = type_of(effect->type);
+    out.id = effect->id;
+    out.status = effect->status;
+    out.retry_after_s = effect->retry_after_s;
+    out.name = effect->name == NULL ? out.name : effect->name;
+    out.has_text = effect->text != NULL;
+    out.text = effect->text == NULL ? out.text : effect->text;
+    out.data = (ProtobufCBinaryData){effect->len, effect->data};
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_EFFECT;
+    message.effect = &out;
+    peer_send(c, member, &message, false);
+}
+
+/* ---- Rooms --------------------------------------------------------------------------------- */
+
+static void send_rooms(struct cluster *c, size_t member, Spillway__Bus__Rooms *rooms, bool owned)
+{
+    peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    if (owned) {
+        message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_OWNED;
+        message.owned = rooms;
+    } else {
+        message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_RELEASED;
+        message.released = rooms;
+    }
+    peer_send(c, member, &message, false);
+}
+
+void peer_tell_room(struct cluster *c, const char *name, uint64_t epoch, bool owned)
+{
+    Spillway__Bus__Room room = SPILLWAY__BUS__ROOM__INIT, *list[] = {&room};
+    Spillway__Bus__Rooms rooms = SPILLWAY__BUS__ROOMS__INIT;
+    room.name = (char *)(uintptr_t)name;
+    room.epoch = epoch;
+    rooms.rooms = list;
+    rooms.n_rooms = 1;
+    for (size_t member = 1; member < c->member_count; member++) {
+        if (c->peers[member].up) {
+            send_rooms(c, member, &rooms, owned);
+        }
+    }
+}
+
+static void tell_all_rooms(struct cluster *c, size_t member)
+{
+    struct arena arena = {0};
+    Spillway__Bus__Rooms rooms = SPILLWAY__BUS__ROOMS__INIT;
+    rooms.rooms = arena_array(&arena, ROOMS_PER_TELL, sizeof(*rooms.rooms));
+    const struct ownership_room *next = NULL;
+    while ((next = ownership_next(c->ownership, OWNERSHIP_SELF, next)) != NULL) {
+        Spillway__Bus__Room *room = arena_alloc(&arena, sizeof(*room));
+        spillway__bus__room__init(room);
+        room->name = (char *)(uintptr_t)next->name;
+        room->epoch = next->epoch;
+        rooms.rooms[rooms.n_rooms++] = room;
+        if (rooms.n_rooms == ROOMS_PER_TELL) {
+            send_rooms(c, member, &rooms, true);
+            rooms.n_rooms = 0;
+        }
+    }
+    if (rooms.n_rooms > 0) {
+        send_rooms(c, member, &rooms, true);
+    }
+    arena_fini(&arena);
+}
+
+static void rooms_owned(struct cluster *c, size_t member, const Spillway__Bus__Rooms *rooms)
+{
+    for (size_t i = 0; i < rooms->n_rooms; i++) {
+        const Spillway__Bus__Room *room = rooms->rooms[i];
+        if (strlen(room->name) > ENTRY_NAME_MAX) {
+            c->stats.malformed++;
+            continue;
+        }
+        if (ownership_take(c->ownership, member, room->name, room->epoch) == OWNERSHIP_LOST) {
+            log_write(c->config.log, LOG_WARN, "room_yielded to=%s", c->peers[member].id);
+            c->stats.yields++;
+            orch_yield(c->orch, c->now_us, room->name);
+        }
+    }
+}
+
+static void rooms_released(struct cluster *c, size_t member, const Spillway__Bus__Rooms *rooms)
+{
+    for (size_t i = 0; i < rooms->n_rooms; i++) {
+        ownership_release(c->ownership, member, rooms->rooms[i]->name, rooms->rooms[i]->epoch);
+    }
+}
+
+/* ---- Links --------------------------------------------------------------------------------- */
+
+static void say_hello(struct cluster *c, size_t member)
+{
+    struct peer *peer = &c->peers[member];
+    Spillway__Bus__Hello hello = SPILLWAY__BUS__HELLO__INIT;
+    peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    hello.id = (char *)(uintptr_t)c->config.front.orchestrator;
+    hello.number = (uint32_t)c->config.front.number;
+    hello.name = (char *)(uintptr_t)c->config.name;
+    hello.region = (char *)(uintptr_t)c->config.front.region;
+    hello.protocol = PROTOCOL;
+    hello.answers = peer->met ? peer->session_in : 0;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO;
+    message.hello = &hello;
+    send_now(c, member, &message, false);
+}
+
+static void begin_session(struct cluster *c, size_t member)
+{
+    struct peer *peer = &c->peers[member];
+    do {
+        c->config.random.fill(c->config.random.arg, &peer->session, sizeof(peer->session));
+    } while (peer->session == 0);
+    say_hello(c, member);
+}
+
+static void beat(struct cluster *c, size_t member)
+{
+    Spillway__Bus__Beat beat = SPILLWAY__BUS__BEAT__INIT;
+    peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    beat.store_up = c->store_up;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT;
+    message.beat = &beat;
+    c->peers[member].beat_us = c->now_us + CLUSTER_BEAT_US;
+    peer_send(c, member, &message, false);
+}
+
+static void rise(struct cluster *c, size_t member)
+{
+    struct peer *peer = &c->peers[member];
+    if (!peer->link || !peer->met || peer->up) {
+        return;
+    }
+    peer->up = true;
+    peer->heard_us = c->now_us;
+    ownership_member(c->ownership, member, peer->id, peer->region);
+    log_write(c->config.log, LOG_INFO, "peer_up peer=%s name=%s region=%s", peer->id, peer->name,
+              peer->region);
+    beat(c, member);
+    tell_all_rooms(c, member);
+}
+
+static void forget(struct peer *peer)
+{
+    free(peer->batch.data);
+    peer->batch.data = NULL;
+    peer->batch.count = 0;
+    free(peer->name);
+    free(peer->region);
+    peer->name = peer->region = NULL;
+    peer->met = peer->up = false;
+}
+
+/* Everything in common is over. */
+static void fall(struct cluster *c, size_t member, const char *why)
+{
+    struct peer *peer = &c->peers[member];
+    bool was_up = peer->up;
+    uint64_t number = peer->number;
+    if (was_up) {
+        log_write(c->config.log, LOG_WARN, "peer_lost peer=%s name=%s why=\"%s\"", peer->id,
+                  peer->name, why);
+    }
+    forget(peer);
+    if (was_up) {
+        c->stats.peers_lost++;
+        ownership_member_gone(c->ownership, member);
+        orch_front_lost(c->orch, c->now_us, number);
+        front_peer_gone(c, member);
+        ask_peer_gone(c, member);
+        gather_peer_gone(c, member);
+    }
+    if (peer->link) {
+        begin_session(c, member);
+    }
+}
+
+void cluster_peer_link(struct cluster *c, int64_t now_us, size_t index, bool up)
+{
+    size_t member = index + 1;
+    assert(member < c->member_count);
+    cluster_tick(c, now_us);
+    struct peer *peer = &c->peers[member];
+    if (!up) {
+        peer->link = false;
+        fall(c, member, "our connection broke");
+    } else if (!peer->link) {
+        peer->link = true;
+        begin_session(c, member);
+        rise(c, member);
+    }
+}
+
+void cluster_peer_lost(struct cluster *c, int64_t now_us, size_t index)
+{
+    assert(index + 1 < c->member_count);
+    cluster_tick(c, now_us);
+    if (c->peers[index + 1].met) {
+        fall(c, index + 1, "its connection broke");
+    }
+}
+
+static bool number_taken(const struct cluster *c, size_t member, uint64_t number)
+{
+    bool taken = number == c->config.front.number;
+    for (size_t other = 1; other < c->member_count; other++) {
+        taken |= other != member && c->peers[other].met && c->peers[other].number == number;
+    }
+    return taken;
+}
+
+static const char *what_ails(const struct cluster *c, size_t member,
+                             const Spillway__Bus__Hello *hello)
+{
+    if (hello->protocol != PROTOCOL) {
+        return "it speaks another protocol";
+    }
+    if (hello->id[0] == '\0' || strlen(hello->id) >= ID_MAX ||
+        strcmp(hello->id, c->config.front.orchestrator) == 0 || hello->number == 0 ||
+        hello->number >> (64 - EFFECT_FRONT_SHIFT) != 0) {
+        return "its id or number makes no sense";
+    }
+    if (number_taken(c, member, hello->number)) {
+        return "its number is taken: start it again";
+    }
+    return NULL;
+}
+
+static void meet(struct cluster *c, size_t member, uint64_t session,
+                 const Spillway__Bus__Hello *hello)
+{
+    struct peer *peer = &c->peers[member];
+    const char *ails = what_ails(c, member, hello);
+    if (peer->up) {
+        fall(c, member, "it starts anew");
+    }
+    if (ails != NULL) {
+        c->stats.malformed++;
+        log_write(c->config.log, LOG_ERROR, "peer_refused peer=%s why=\"%s\"", hello->id, ails);
+        return;
+    }
+    forget(peer);
+    peer->met = true;
+    peer->session_in = session;
+    peer->number = hello->number;
+    peer->name = mem_str(hello->name);
+    peer->region = mem_str(hello->region);
+    snprintf(peer->id, sizeof(peer->id), "%s", hello->id);
+}
+
+static void greeted(struct cluster *c, size_t member, uint64_t session,
+                    const Spillway__Bus__Hello *hello)
+{
+    struct peer *peer = &c->peers[member];
+    if (!peer->met || peer->session_in != session) {
+        meet(c, member, session, hello);
+    }
+    if (peer->met && peer->link && hello->answers != peer->session) {
+        say_hello(c, member);
+    }
+    rise(c, member);
+}
+
+/* ---- Messages ------------------------------------------------------------------------------ */
+
+static bool is_complete(const Spillway__Bus__Ask *ask)
+{
+    if (strlen(ask->room) > ENTRY_NAME_MAX) {
+        return false;
+    }
+    switch (ask->ask_case) {
+    case SPILLWAY__BUS__ASK__ASK_CONNECT:
+        return ask->connect->entry != NULL && strchr(ask->connect->fingerprint, ' ') != NULL;
+    case SPILLWAY__BUS__ASK__ASK_VALIDATE:
+    case SPILLWAY__BUS__ASK__ASK_TWIRP:
+    case SPILLWAY__BUS__ASK__ASK_ADMIN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A peer may speak for its own front only. */
+static bool is_theirs(struct cluster *c, size_t member, uint64_t id)
+{
+    bool theirs = cluster_front_of(c, id) == member;
+    c->stats.malformed += !theirs;
+    return theirs;
+}
+
+static void asked(struct cluster *c, size_t member, const Spillway__Bus__Ask *ask)
+{
+    if (!is_theirs(c, member, ask->id)) {
+        return;
+    }
+    if (!is_complete(ask)) {
+        c->stats.malformed++;
+        return;
+    }
+    ask_new(c, member, ask);
+}
+
+static void signalled(struct cluster *c, size_t member, const Spillway__Bus__Signal *signal)
+{
+    if (!is_theirs(c, member, signal->conn)) {
+        return;
+    }
+    if (signal->malformed) {
+        orch_signal_malformed(c->orch, c->now_us, signal->conn);
+    } else {
+        orch_signal(c->orch, c->now_us, signal->conn,
+                    (struct bytes){signal->message.data, signal->message.len});
+    }
+}
+
+static void disconnected(struct cluster *c, size_t member, uint64_t conn)
+{
+    if (!is_theirs(c, member, conn)) {
+        return;
+    }
+    struct ask *ask = ask_find(c, conn);
+    if (ask != NULL) {
+        ask_forget(c, ask);
+    }
+    orch_disconnected(c->orch, c->now_us, conn);
+}
+
+static void transport_event(struct cluster *c, size_t member,
+                            const Spillway__Bus__TransportEvent *event)
+{
+    Spillway__Control__SrtpKeys keys = SPILLWAY__CONTROL__SRTP_KEYS__INIT;
+    uint64_t transport = event->transport;
+    uint16_t stream = (uint16_t)event->stream;
+    if (!is_theirs(c, member, transport)) {
+        return;
+    }
+    switch (event->kind) {
+    case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CONNECTED:
+        keys.suite = (Spillway__Control__SrtpKeys__Suite)event->suite;
+        keys.client_key = event->client_key;
+        keys.server_key = event->server_key;
+        orch_front_connected(c->orch, c->now_us, transport, &keys);
+        break;
+    case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__FAILED:
+        orch_front_failed(c->orch, c->now_us, transport, event->text);
+        break;
+    case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_OPENED:
+        orch_channel_opened(c->orch, c->now_us, transport, stream, event->text);
+        break;
+    case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_CLOSED:
+        orch_channel_closed(c->orch, c->now_us, transport, stream);
+        break;
+    case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_MESSAGE:
+        orch_channel_message(c->orch, c->now_us, transport, stream,
+                             (struct bytes){event->data.data, event->data.len});
+        break;
+    default:
+        c->stats.malformed++;
+        break;
+    }
+}
+
+static void dispatch(struct cluster *c, size_t member, const peer_message *m)
+{
+    switch (m->message_case) {
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT:
+        ownership_member_claims(c->ownership, member, m->beat->store_up);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_OWNED:
+        rooms_owned(c, member, m->owned);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_RELEASED:
+        rooms_released(c, member, m->released);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_ASK:
+        asked(c, member, m->ask);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL:
+        signalled(c, member, m->signal);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_DISCONNECTED:
+        disconnected(c, member, m->disconnected->conn);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT:
+        transport_event(c, member, m->transport_event);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_EFFECT:
+        front_effect(c, member, m->effect);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_CHANNEL_SEND:
+        front_channel_send(c, member, m->channel_send);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_REDIRECT:
+        ask_redirected(c, member, m->redirect);
+        break;
+    default: /* newer than this program */
+        c->stats.malformed++;
+        break;
+    }
+}
+
+void cluster_peer_message(struct cluster *c, int64_t now_us, size_t index, struct bytes bytes)
+{
+    size_t member = index + 1;
+    ProtobufCMessage *unpacked;
+    assert(member < c->member_count);
+    cluster_tick(c, now_us);
+    struct peer *peer = &c->peers[member];
+    if (wire_unpack(&spillway__bus__peer_message__descriptor, bytes, &unpacked) != 0) {
+        c->stats.malformed++;
+        return;
+    }
+    const peer_message *m = (const peer_message *)unpacked;
+    if (m->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO) {
+        greeted(c, member, m->session, m->hello);
+    } else if (!peer->up || m->session != peer->session_in) {
+        c->stats.stale++;
+    } else {
+        peer->heard_us = now_us;
+        dispatch(c, member, m);
+    }
+    protobuf_c_message_free_unpacked(unpacked, NULL);
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
+void peer_expire(struct cluster *c)
+{
+    for (size_t member = 1; member < c->member_count; member++) {
+        struct peer *peer = &c->peers[member];
+        if (peer->up && peer->heard_us + CLUSTER_SILENT_US <= c->now_us) {
+            fall(c, member, "silent");
+        } else if (peer->up && peer->beat_us <= c->now_us) {
+            beat(c, member);
+        }
+    }
+}
+
+int64_t peer_deadline(const struct cluster *c)
+{
+    int64_t at = TIME_NEVER;
+    for (size_t member = 1; member < c->member_count; member++) {
+        const struct peer *peer = &c->peers[member];
+        if (peer->up) {
+            at = MIN(at, MIN(peer->beat_us, peer->heard_us + CLUSTER_SILENT_US));
+        }
+    }
+    return at;
+}
+
+void peer_free_all(struct cluster *c)
+{
+    for (size_t member = 1; member < c->member_count; member++) {
+        struct peer *peer = &c->peers[member];
+        forget(peer);
+        free(peer->batch.transports);
+        free(peer->batch.streams);
+    }
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside the cluster: its tables, and the prototypes shared by its files. Members are numbered as
+ * in ownership.h: OWNERSHIP_SELF, then peer index + 1.
+ */
+#ifndef ORCHESTRATOR_CORE_CLUSTER_PRIVATE_H
+#define ORCHESTRATOR_CORE_CLUSTER_PRIVATE_H
+
+#include "orchestrator/core/cluster/cluster.h"
+#include "orchestrator/core/ownership/ownership.h"
+#include "proto/gen/bus.pb-c.h"
+
+#include <uthash.h>
+
+#define MEMBERS_MAX (CLUSTER_PEERS_MAX + 1)
+
+/* Messages of one ChannelSend that is being put together: the same bytes for many transports. */
+struct batch {
+    uint64_t *transports; /* owned */
+    uint32_t *streams;    /* owned */
+    size_t count, capacity;
+    uint8_t *data; /* owned, NULL: no batch */
+    size_t len;
+    bool lossy;
+};
+
+/* down: not usable. up: our connection stands, our Hello was sent on it and theirs has come. */
+struct peer {
+    bool link; /* our connection to it stands */
+    bool met;  /* its Hello has come since it was last lost */
+    bool up;
+    uint64_t session;    /* of what we send */
+    uint64_t session_in; /* of what it sends, once met */
+    char id[ID_MAX];
+    uint64_t number;
+    char *name, *region; /* owned once met */
+    int64_t heard_us;
+    int64_t beat_us; /* when the next one is due */
+    struct batch batch;
+};
+
+struct early {
+    uint8_t *data; /* owned */
+    size_t len;
+    bool malformed;
+};
+
+/* A WebSocket here that is, or was when it came, another orchestrator's matter. */
+struct conn {
+    uint64_t id;
+    size_t owner; /* OWNERSHIP_NOBODY: not found yet */
+    struct early early[CLUSTER_EARLY_MAX];
+    size_t early_count;
+    UT_hash_handle hh;
+};
+
+/* A peer connection whose DTLS ends here and whose room is a peer's. */
+struct transport {
+    uint64_t id;
+    size_t owner;
+    UT_hash_handle hh;
+};
+
+/* What waits for an owner to be found, or for that owner's first word. */
+struct ask {
+    uint64_t id;   /* of a connection or request */
+    size_t origin; /* SELF, or the peer that asked */
+    size_t at;     /* the peer it was sent to; NOBODY: here, for a claim */
+    int64_t until_us;
+    Spillway__Bus__Ask *message; /* owned */
+    UT_hash_handle hh;
+};
+
+/* A room whose owner the store was asked for. */
+struct claim {
+    char *room;       /* owned */
+    bool look;        /* only: nothing is claimed */
+    int64_t again_us; /* TIME_NEVER while the store is asked */
+    UT_hash_handle hh;
+};
+
+struct gather;
+
+struct cluster {
+    struct cluster_config config;
+    struct orch *orch;
+    int64_t now_us;
+    int64_t wall_offset_us;
+    int64_t renew_us;
+    bool store_up;
+    struct effects fx;
+    struct ownership *ownership;
+    struct peer peers[MEMBERS_MAX]; /* by member; SELF is not used */
+    size_t member_count;
+    struct conn *conns;
+    struct transport *transports;
+    struct ask *asks;
+    struct claim *claims;
+    struct gather *gathers;
+    struct cluster_stats stats;
+};
+
+/* ---- cluster.c */
+void cluster_tick(struct cluster *c, int64_t now_us);
+/* The member whose front this number of a connection, transport or request is of, or NOBODY. */
+size_t cluster_front_of(const struct cluster *c, uint64_t id);
+ProtobufCMessage *cluster_clone(const ProtobufCMessage *message);
+/* This orchestrator is the owner since this epoch: it and the others know. */
+void cluster_own(struct cluster *c, const char *room, uint64_t epoch);
+/* If it owns the room for nothing, since none was made. */
+void cluster_disown(struct cluster *c, const char *room);
+
+/* ---- ask.c: finding owners */
+/* Who decides this room now; NOBODY: has to be found. Without peers it is always this one. */
+size_t ask_owner(const struct cluster *c, const char *room);
+/* Asks it of the owner. message is copied; until then the caller's. */
+void ask_new(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message);
+struct ask *ask_find(const struct cluster *c, uint64_t id);
+void ask_forget(struct cluster *c, struct ask *ask);
+void ask_redirected(struct cluster *c, size_t from, const Spillway__Bus__Redirect *redirect);
+void ask_peer_gone(struct cluster *c, size_t member);
+void ask_expire(struct cluster *c);
+int64_t ask_deadline(const struct cluster *c);
+void ask_free_all(struct cluster *c);
+
+/* ---- front.c: clients whose room is elsewhere */
+struct conn *front_conn(const struct cluster *c, uint64_t id);
+void front_conn_add(struct cluster *c, uint64_t id);
+void front_conn_forget(struct cluster *c, struct conn *conn);
+/* The owner said its first word about it, or is this process: early messages go there. */
+void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner);
+void front_refuse(struct cluster *c, uint64_t conn, int status, const char *text);
+/* An owner's words. */
+void front_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect);
+void front_channel_send(struct cluster *c, size_t member, const Spillway__Bus__ChannelSend *send);
+void front_peer_gone(struct cluster *c, size_t member);
+void front_free_all(struct cluster *c);
+
+/* ---- peer.c: links */
+void peer_send(struct cluster *c, size_t member, Spillway__Bus__PeerMessage *message, bool lossy);
+void peer_send_effect(struct cluster *c, size_t member, const struct effect *effect);
+void peer_flush(struct cluster *c); /* batches */
+void peer_tell_room(struct cluster *c, const char *room, uint64_t epoch, bool owned);
+void peer_expire(struct cluster *c);
+int64_t peer_deadline(const struct cluster *c);
+void peer_free_all(struct cluster *c);
+
+/* ---- gather.c: lists of everybody's */
+bool gather_twirp(struct cluster *c, uint64_t request, const struct twirp_head *head,
+                  const char *authorization, struct bytes body);
+bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_request *admin);
+/* A part of one, from SELF or a peer. False: the reply is to something else. */
+bool gather_part(struct cluster *c, size_t member, uint64_t request, int status, struct bytes body);
+void gather_peer_gone(struct cluster *c, size_t member);
+void gather_expire(struct cluster *c);
+int64_t gather_deadline(const struct cluster *c);
+void gather_free_all(struct cluster *c);
+
+/* ---- merge.c: one answer out of many */
+struct merge_part {
+    bool done;
+    int status;
+    uint8_t *body; /* owned; a zero byte follows */
+    size_t len;
+};
+/* JSON text of an admin list; kind "rooms", "nodes", or "node" for a single one. Parts by member,
+ * SELF first. Free it. */
+char *merge_admin(const char *kind, const struct merge_part *parts, size_t count, int *status,
+                  const char *const *unanswered, size_t unanswered_count);
+/* A ListRoomsResponse out of protobuf ones. */
+struct twirp_answer merge_rooms(const struct twirp_call *call, const struct merge_part *parts,
+                                size_t count);
+
+#endif

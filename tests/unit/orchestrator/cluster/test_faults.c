@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Orchestrators that die, links that break, a store that is away, queues that are full.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "proto/gen/bus.pb-c.h"
+#include "proto/wire/wire.h"
+#include "tests/lib/cluster_world.h"
+
+static const char *const one_region[SITES] = {"", "", ""};
+static const char *const three_regions[SITES] = {"r1", "r2", "r3"};
+
+static struct cluster_stats stats_of(const struct cluster_world *w, size_t site)
+{
+    struct cluster_stats stats;
+    cluster_stats(w->sites[site].cluster, &stats);
+    return stats;
+}
+
+/* alice through site 0, which owns the room, bob through site 1; both active. */
+static void meet(struct cluster_world *w)
+{
+    cluster_world_init(w, three_regions);
+    for (size_t site = 0; site < 2; site++) {
+        cluster_world_join(w, site, 1, "lobby", site == 0 ? "alice" : "bob", false);
+        cluster_world_settle(w);
+        world_connected(&w->sites[site], 1);
+        cluster_world_settle(w);
+    }
+    assert_int_equal(cluster_world_owner(w, "lobby"), 0);
+    (void)cluster_world_story(w, 0);
+    (void)cluster_world_story(w, 1);
+}
+
+/* Goal: the owner dies: its clients elsewhere lose their WebSocket at once and resume; the room is
+ * claimed with the next epoch and they start over in it, together. */
+static void owner_dies(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    uint64_t epoch = w.last_epoch;
+    cluster_world_kill(&w, 0);
+    assert_string_equal(cluster_world_story(&w, 1), "conn 1 close 1001\n"
+                                                    "front T1 close\n");
+    cluster_world_disconnect(&w, 1, 1);
+    cluster_world_join(&w, 1, 2, "lobby", "bob", true);
+    cluster_world_settle(&w);
+    assert_string_equal(cluster_world_story(&w, 1), "conn 2 accept\n"
+                                                    "conn 2 < leave reason=6 action=2\n"
+                                                    "conn 2 close 1000\n");
+    cluster_world_join(&w, 1, 3, "lobby", "bob", false);
+    cluster_world_settle(&w);
+    cluster_world_join(&w, 2, 1, "lobby", "alice", false);
+    cluster_world_settle(&w);
+    assert_int_equal(cluster_world_owner(&w, "lobby"), 1);
+    assert_true(w.last_epoch > epoch);
+    assert_non_null(strstr(cluster_world_story(&w, 2), "conn 1 < join alice others=1"));
+    cluster_world_fini(&w);
+}
+
+/* Goal: a front dies: those whose WebSocket and DTLS ended there may resume as long as their media
+ * live, and are told to start over; whoever resumed elsewhere before is told so at once. */
+static void front_dies(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    cluster_world_join(&w, 1, 2, "lobby", "carol", false);
+    cluster_world_settle(&w);
+    world_connected(&w.sites[1], 2);
+    cluster_world_settle(&w);
+    cluster_world_join(&w, 2, 1, "lobby", "carol", true); /* her DTLS stays at site 1 */
+    cluster_world_settle(&w);
+    (void)cluster_world_story(&w, 0);
+    (void)cluster_world_story(&w, 2);
+    cluster_world_kill(&w, 1);
+    cluster_world_settle(&w);
+    assert_non_null(strstr(cluster_world_story(&w, 2), "conn 1 < leave reason=15 action=2"));
+    const char *told = cluster_world_story(&w, 0);
+    assert_non_null(strstr(told, "update carol=gone"));
+    assert_null(strstr(told, "bob")); /* still there */
+    cluster_world_join(&w, 2, 2, "lobby", "bob", true);
+    cluster_world_settle(&w);
+    assert_non_null(strstr(cluster_world_story(&w, 2), "conn 2 < leave reason=6 action=2"));
+    cluster_world_join(&w, 2, 3, "lobby", "bob", false);
+    cluster_world_settle(&w);
+    assert_non_null(strstr(cluster_world_story(&w, 2), "conn 3 < join bob others=1"));
+    assert_int_equal(cluster_world_owner(&w, "lobby"), 0);
+    cluster_world_fini(&w);
+}
+
+/* Goal: a join on its way to an owner that dies is asked again, and is answered. */
+static void dies_while_asked(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    cluster_world_join(&w, 1, 2, "lobby", "carol", false); /* not delivered */
+    cluster_world_kill(&w, 0);
+    cluster_world_settle(&w);
+    assert_non_null(strstr(cluster_world_story(&w, 1), "conn 2 < join carol others=0"));
+    assert_int_equal(cluster_world_owner(&w, "lobby"), 1);
+    world_twirp(&w.sites[1], "ListParticipants", "{\"room\":\"lobby\"}");
+    assert_int_equal(w.sites[1].last_status, 200);
+    cluster_world_fini(&w);
+}
+
+/* Goal: a call on its way to an owner that dies gets an answer, and is not made twice. */
+static void dies_while_called(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    world_twirp(&w.sites[1], "ListParticipants", "{\"room\":\"lobby\"}");
+    cluster_world_kill(&w, 0);
+    assert_int_equal(w.sites[1].last_status, 503);
+    cluster_world_fini(&w);
+}
+
+/* Goal: a link that breaks and comes back: both ends forget what they had in common, whichever
+ * connection it was, and then work together again. */
+static void link_breaks(void **state)
+{
+    (void)state;
+    for (size_t from = 0; from < 2; from++) {
+        struct cluster_world w;
+        meet(&w);
+        cluster_world_link(&w, from, 1 - from, false);
+        cluster_world_settle(&w);
+        assert_non_null(strstr(cluster_world_story(&w, 1), "conn 1 close 1001"));
+        cluster_world_disconnect(&w, 1, 1);
+        cluster_world_link(&w, from, 1 - from, true);
+        cluster_world_settle(&w);
+        for (size_t site = 0; site < SITES; site++) {
+            assert_int_equal(stats_of(&w, site).peers_up, 2);
+        }
+        cluster_world_join(&w, 1, 2, "lobby", "bob", false);
+        cluster_world_settle(&w);
+        assert_non_null(strstr(cluster_world_story(&w, 1), "conn 2 < join bob others=1"));
+        cluster_world_advance(&w, TIME_S(5)); /* and stay so */
+        for (size_t site = 0; site < SITES; site++) {
+            assert_int_equal(stats_of(&w, site).peers_up, 2);
+        }
+        cluster_world_fini(&w);
+    }
+}
+
+/* Goal: a peer that says nothing for 2 s is lost, though its connections stand; when it speaks
+ * again both start anew. */
+static void silence(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    for (int64_t us = 0; us < TIME_MS(2100); us += TIME_MS(50)) { /* site 0 is stopped */
+        world_advance(&w.sites[1], TIME_MS(50));
+        world_advance(&w.sites[2], TIME_MS(50));
+        cluster_world_deliver_link(&w, 1, 2);
+        cluster_world_deliver_link(&w, 2, 1);
+    }
+    assert_int_equal(stats_of(&w, 1).peers_up, 1);
+    assert_non_null(strstr(cluster_world_story(&w, 1), "conn 1 close 1001"));
+    w.sites[0].now_us = w.sites[1].now_us;
+    cluster_world_advance(&w, TIME_S(1));
+    for (size_t site = 0; site < SITES; site++) {
+        assert_int_equal(stats_of(&w, site).peers_up, 2);
+    }
+    cluster_world_fini(&w);
+}
+
+/* Goal: of two parts that each made the room while they were apart, one gives it up when they meet
+ * again: its people start over, at the other. */
+static void parted(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    cluster_world_init(&w, one_region);
+    cluster_world_store_up(&w, false);
+    cluster_world_settle(&w);
+    for (size_t site = 0; site < 2; site++) {
+        for (size_t other = 0; other < SITES; other++) {
+            if (other != site) {
+                cluster_world_link(&w, site, other, false);
+                cluster_world_link(&w, other, site, false);
+            }
+        }
+    }
+    for (size_t site = 0; site < 2; site++) {
+        cluster_world_join(&w, site, 1, "lobby", site == 0 ? "alice" : "bob", false);
+        cluster_world_settle(&w);
+        assert_true(orch_has_room(w.sites[site].orch, "lobby"));
+    }
+    (void)cluster_world_story(&w, 0);
+    (void)cluster_world_story(&w, 1);
+    cluster_world_link(&w, 0, 1, true);
+    cluster_world_link(&w, 1, 0, true);
+    cluster_world_settle(&w);
+    assert_int_equal(cluster_world_owner(&w, "lobby"), 1); /* equal clocks: the greater id */
+    assert_non_null(strstr(cluster_world_story(&w, 0), "conn 1 < leave reason=8 action=2"));
+    assert_string_equal(cluster_world_story(&w, 1), "");
+    cluster_world_join(&w, 0, 2, "lobby", "alice", false);
+    cluster_world_settle(&w);
+    assert_non_null(strstr(cluster_world_story(&w, 0), "conn 2 < join alice others=1"));
+    cluster_world_fini(&w);
+}
+
+/* Goal: without a store everybody names the same owner; when it is back, rooms stay where they are.
+ */
+static void without_store(void **state)
+{
+    (void)state;
+    for (char room[] = "a"; room[0] < 'h'; room[0]++) {
+        struct cluster_world w;
+        cluster_world_init(&w, three_regions);
+        cluster_world_store_up(&w, false);
+        cluster_world_advance(&w, TIME_S(1));
+        for (size_t site = 0; site < SITES; site++) {
+            cluster_world_join(&w, site, 1, room, site == 0 ? "a" : site == 1 ? "b" : "c", false);
+        }
+        cluster_world_settle(&w);
+        size_t owner = cluster_world_owner(&w, room); /* one alone */
+        struct orch_stats stats;
+        orch_stats(w.sites[owner].orch, &stats);
+        assert_int_equal(stats.participants, 3);
+        cluster_world_store_up(&w, true);
+        cluster_world_advance(&w, TIME_S(1));
+        assert_int_equal(cluster_world_owner(&w, room), owner);
+        cluster_world_fini(&w);
+    }
+}
+
+/* Goal: a store that says that another one has the room makes its owner give it up. */
+static void lost_in_store(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    cluster_lost(w.sites[0].cluster, w.sites[0].now_us, "lobby");
+    world_drain(&w.sites[0]);
+    cluster_world_settle(&w);
+    assert_non_null(strstr(cluster_world_story(&w, 0), "conn 1 < leave reason=8 action=2"));
+    assert_non_null(strstr(cluster_world_story(&w, 1), "conn 1 < leave reason=8 action=2"));
+    assert_int_equal(cluster_world_owner(&w, "lobby"), SITES);
+    cluster_world_fini(&w);
+}
+
+/* Goal: a store that does not answer lets nobody wait for ever. */
+static void late(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    cluster_world_init(&w, three_regions);
+    cluster_world_join(&w, 0, 1, "lobby", "alice", false);
+    world_advance(&w.sites[0], CLUSTER_ASK_US);
+    assert_non_null(strstr(cluster_world_story(&w, 0),
+                           "conn 1 < leave reason=7 action=0\n"
+                           "conn 1 close 1013 the room's owner was not found in time\n"));
+    assert_int_equal(stats_of(&w, 0).asks_late, 1);
+    cluster_world_fini(&w);
+}
+
+/* Goal: the queue of waiting joins is bounded, and those beyond it are refused with a reason. */
+static void full(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    char identity[32];
+    cluster_world_init(&w, three_regions);
+    for (size_t i = 0; i <= CLUSTER_ASKS_MAX; i++) {
+        snprintf(identity, sizeof(identity), "p%zu", i);
+        (void)cluster_world_story(&w, 0);
+        world_join(&w.sites[0], CLUSTER_ID(0, i + 1),
+                   &(struct world_join){.room = "lobby", .identity = identity});
+    }
+    assert_non_null(strstr(cluster_world_story(&w, 0), "close 1013 too many clients wait"));
+    assert_int_equal(stats_of(&w, 0).asks, CLUSTER_ASKS_MAX);
+    assert_int_equal(stats_of(&w, 0).asks_full, 1);
+    cluster_world_fini(&w);
+}
+
+/* Goal: a list says who did not answer, after 2 s and no later. */
+static void unanswered(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    w.sites[1].last_status = 0;
+    world_admin(&w.sites[1], "GET", "/admin/v1/rooms", "");
+    cluster_world_deliver(&w, 0); /* site 0 is asked, and its answer lost with its link */
+    assert_int_equal(w.sites[1].last_status, 0);
+    cluster_world_kill(&w, 0);
+    world_advance(&w.sites[1], 0);
+    cluster_world_settle(&w);
+    world_advance(&w.sites[1], 0);
+    assert_int_equal(w.sites[1].last_status, 200);
+    assert_non_null(strstr(w.sites[1].last_reply, "\"unanswered\":["));
+
+    world_twirp(&w.sites[1], "ListRooms", "{}");
+    w.sites[1].last_status = 0;
+    world_advance(&w.sites[1], CLUSTER_GATHER_US - 1000);
+    assert_int_equal(w.sites[1].last_status, 0);
+    world_advance(&w.sites[1], 1000);
+    assert_int_equal(w.sites[1].last_status, 200);
+    cluster_world_fini(&w);
+}
+
+/* Goal: a room whose owner changed while a message was on its way: the old one redirects. */
+static void redirected(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    cluster_world_join(&w, 1, 2, "lobby", "carol", false); /* to site 0, not delivered */
+    world_twirp(&w.sites[0], "DeleteRoom", "{\"room\":\"lobby\"}");
+    cluster_world_deliver_link(&w, 0, 2); /* site 2 hears of it, and makes the room its own */
+    cluster_world_join(&w, 2, 1, "lobby", "dave", false);
+    cluster_world_deliver_store(&w, 2);
+    assert_int_equal(cluster_world_owner(&w, "lobby"), 2);
+    cluster_world_settle(&w);
+    assert_non_null(strstr(cluster_world_story(&w, 1), "conn 2 < join carol others=1"));
+    cluster_world_fini(&w);
+}
+
+/* Goal: a peer speaks for its own front and rooms only; anything else is dropped and counted. */
+static void strangers(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    Spillway__Bus__Signal signal = SPILLWAY__BUS__SIGNAL__INIT;
+    struct world *owner = &w.sites[0];
+    size_t len;
+    signal.conn = CLUSTER_ID(1, 1); /* bob's, said by site 2 */
+    signal.malformed = true;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL;
+    message.signal = &signal;
+    w.sites[2].now_us = MAX(w.sites[2].now_us, owner->now_us);
+
+    /* The session that site 2 uses is in whatever it says next. */
+    world_advance(&w.sites[2], CLUSTER_BEAT_US);
+    assert_non_null(w.links[2][0]);
+    ProtobufCMessage *beat;
+    assert_int_equal(wire_unpack(&spillway__bus__peer_message__descriptor,
+                                 (struct bytes){w.links[2][0]->data, w.links[2][0]->len}, &beat),
+                     0);
+    message.session = ((Spillway__Bus__PeerMessage *)beat)->session;
+    protobuf_c_message_free_unpacked(beat, NULL);
+
+    uint8_t *packed = wire_pack(&message.base, &len);
+    cluster_peer_message(owner->cluster, owner->now_us, 1, (struct bytes){packed, len});
+    world_drain(owner);
+    free(packed);
+    assert_int_equal(stats_of(&w, 0).malformed, 1);
+    cluster_peer_message(owner->cluster, owner->now_us, 1,
+                         (struct bytes){(const uint8_t *)"\xff\xff", 2});
+    assert_int_equal(stats_of(&w, 0).malformed, 2);
+    message.session++; /* of a connection that is over */
+    packed = wire_pack(&message.base, &len);
+    cluster_peer_message(owner->cluster, owner->now_us, 1, (struct bytes){packed, len});
+    free(packed);
+    assert_int_equal(stats_of(&w, 0).stale, 1);
+    assert_string_equal(cluster_world_story(&w, 0), "");
+    cluster_world_settle(&w);
+    assert_string_equal(cluster_world_story(&w, 1), "");
+    cluster_world_fini(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(owner_dies),
+        cmocka_unit_test(front_dies),
+        cmocka_unit_test(dies_while_asked),
+        cmocka_unit_test(dies_while_called),
+        cmocka_unit_test(link_breaks),
+        cmocka_unit_test(silence),
+        cmocka_unit_test(parted),
+        cmocka_unit_test(without_store),
+        cmocka_unit_test(lost_in_store),
+        cmocka_unit_test(late),
+        cmocka_unit_test(full),
+        cmocka_unit_test(unanswered),
+        cmocka_unit_test(redirected),
+        cmocka_unit_test(strangers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
