@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a small cluster on this machine until it is told to stop.
 
-Starts a Redis of its own, one orchestrator and some media nodes, from programs that are built
-already; deploy/up builds them first. Everything it writes is below one directory: keys,
+Starts a Redis of its own, orchestrators and some media nodes in each region, from programs that are
+built already; deploy/up builds them first. Everything it writes is below one directory: keys,
 configurations, logs, and cluster.json, which says what runs once it serves. SIGINT or SIGTERM stops
 what was started, in reverse order. A process that dies is reported and not started again: a cluster
 lives on without it, which is what one may want to see.
@@ -13,6 +13,7 @@ import argparse
 import ctypes
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,7 +24,6 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REGION = "local"
 MEDIA_PORTS = 4  # of each node
 READY_S = 20
 STOP_S = 3  # for each of: asked, asked again, killed
@@ -31,7 +31,13 @@ STOP_S = 3  # for each of: asked, asked again, killed
 
 def arguments():
     parser = argparse.ArgumentParser(description="Runs a Spillway cluster on this machine.")
-    parser.add_argument("--nodes", type=int, default=2, help="media nodes to run (default 2)")
+    parser.add_argument("--nodes", type=int, default=2,
+                        help="media nodes to run in each region (default 2)")
+    parser.add_argument("--regions", type=int, default=1,
+                        help="regions, named r1, r2, ...; a single one is named local (default 1)")
+    parser.add_argument("--orchestrators", type=int, default=1,
+                        help="orchestrators to run, spread over the regions, each with its own "
+                             "port from --port on (default 1)")
     parser.add_argument("--port", type=int, default=7880,
                         help="for signalling, API and pages; the cluster's own connections use the "
                              "ports around it (default 7880)")
@@ -53,8 +59,12 @@ def arguments():
     parser.add_argument("--run", type=Path, default=ROOT / "run",
                         help="where keys, configurations and logs go (default run)")
     options = parser.parse_args()
-    if not 1 <= options.nodes <= 64:
-        parser.error("--nodes: 1 to 64")
+    if options.regions < 1 or not 1 <= options.nodes * options.regions <= 64:
+        parser.error("--nodes: 1 to 64 in all regions together")
+    if not 1 <= options.orchestrators <= 8:
+        parser.error("--orchestrators: 1 to 8")
+    if options.orchestrators > 1 and options.no_redis:
+        parser.error("--no-redis: several orchestrators need one")
     if options.media_address is None:
         options.media_address = options.address
     return options
@@ -67,11 +77,40 @@ class Failed(Exception):
 # ---- Keys and configurations -------------------------------------------------------------------
 
 
-def make_keys(options, names):
-    """A key pair for the orchestrator and for each node, unless they are there from before."""
+class Place:
+    """A program to be, and where it stands."""
+
+    def __init__(self, options, index, name):
+        self.index = index
+        self.name = name
+        region = index % options.regions
+        self.region = "local" if options.regions == 1 else f"r{region + 1}"
+        self.zone = "ab"[index // options.regions % 2]
+
+
+def orchestrator_places(options):
+    names = ["orchestrator"] if options.orchestrators == 1 else [
+        f"orchestrator-{index + 1}" for index in range(options.orchestrators)]
+    return [Place(options, index, name) for index, name in enumerate(names)]
+
+
+def node_places(options):
+    return [Place(options, index, f"node-{index + 1}")
+            for index in range(options.nodes * options.regions)]
+
+
+def bus_ports(options, index):
+    """Of an orchestrator: control, tunnel, peers. Several have their clients' ports in a row."""
+    first = options.port + (1 if options.orchestrators == 1 else 100 + 3 * index)
+    return first, first + 1, first + 2
+
+
+def make_keys(options, orchestrators, nodes):
+    """A key pair for each orchestrator and each node, unless they are there from before."""
     keys = options.run / "keys"
     keys.mkdir(mode=0o700, exist_ok=True)
-    for directory, owners in ((keys, ["orchestrator"]), (keys / "nodes", names)):
+    for directory, places in ((keys, orchestrators), (keys / "nodes", nodes)):
+        owners = [place.name for place in places]
         missing = [name for name in owners if not (directory / f"{name}.key").exists()]
         if missing:
             done = subprocess.run([options.build / "orchestrator/cli/spillctl", "keys", "--out",
@@ -81,52 +120,76 @@ def make_keys(options, names):
                 raise Failed(f"spillctl keys: {done.stderr.strip()}")
 
 
-def orchestrator_config(options):
+def cluster_secret(options):
+    """From before, or a new one: nodes that know the old one may still run."""
+    path = options.run / "keys/cluster.secret"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
+    return path.read_text()
+
+
+def peers_config(options, places):
+    if len(places) == 1:
+        return ""
+    return "peers:\n" + "".join(
+        f"""  - endpoint: tcp://127.0.0.1:{bus_ports(options, place.index)[2]}
+    key_file: {options.run}/keys/{place.name}.pub
+""" for place in places)
+
+
+def orchestrator_config(options, place, places):
+    control, tunnel, peers = bus_ports(options, place.index)
     redis = "" if options.no_redis else f"""
 redis:
   host: 127.0.0.1
   port: {options.port - 1}
 """
     return f"""# Written by deploy/cluster.py.
-name: orchestrator
-region: {REGION}
-zone: a
+name: {place.name}
+region: {place.region}
+zone: {place.zone}
+cluster_secret: {cluster_secret(options)}
 keys:
   devkey: secret # known to everybody: for demos only
 listen:
   address: {options.address}
-  port: {options.port}
+  port: {options.port + place.index}
 bus:
-  control: tcp://127.0.0.1:{options.port + 1}
-  tunnel: tcp://127.0.0.1:{options.port + 2}
-  secret_file: {options.run}/keys/orchestrator.key
+  control: tcp://127.0.0.1:{control}
+  tunnel: tcp://127.0.0.1:{tunnel}
+  secret_file: {options.run}/keys/{place.name}.key
   nodes_dir: {options.run}/keys/nodes
-{redis}
+peer_listen: tcp://127.0.0.1:{peers}
+{peers_config(options, places)}{redis}
 pages:
   dir: {options.pages.resolve()}
   demo_api_key: devkey
 """
 
 
-def node_config(options, index, name):
+def node_config(options, place, orchestrators):
+    links = "".join(
+        f"""  - control: tcp://127.0.0.1:{control}
+    tunnel: tcp://127.0.0.1:{tunnel}
+    key_file: {options.run}/keys/{orchestrator.name}.pub
+""" for orchestrator, (control, tunnel, _) in
+        ((each, bus_ports(options, each.index)) for each in orchestrators))
     return f"""# Written by deploy/cluster.py.
-name: {name}
-region: {REGION}
-zone: {"ab"[index % 2]}
+name: {place.name}
+region: {place.region}
+zone: {place.zone}
 drain_grace: 1s
 curve:
-  secret_file: {options.run}/keys/nodes/{name}.key
+  secret_file: {options.run}/keys/nodes/{place.name}.key
 orchestrators:
-  - control: tcp://127.0.0.1:{options.port + 1}
-    tunnel: tcp://127.0.0.1:{options.port + 2}
-    key_file: {options.run}/keys/orchestrator.pub
-media:
+{links}media:
   ip: {options.media_address}
-  port_base: {options.media_port + index * MEDIA_PORTS}
+  port_base: {options.media_port + place.index * MEDIA_PORTS}
   ports: {MEDIA_PORTS}
 probes:
   listen: 127.0.0.1
-  port: {options.port + 10 + index}
+  port: {options.port + 10 + place.index}
 """
 
 
@@ -136,11 +199,11 @@ probes:
 class Process:
     """One program of the cluster and its row in cluster.json."""
 
-    def __init__(self, role, name, command, zone, url, ready_url=None):
+    def __init__(self, role, place, command, url, ready_url=None):
         self.role = role
-        self.name = name
+        self.place = place
+        self.name = place.name
         self.command = [str(word) for word in command]
-        self.zone = zone
         self.url = url
         self.ready_url = ready_url
         self.popen = None
@@ -155,8 +218,8 @@ class Process:
                                           preexec_fn=die_with_parent)
 
     def row(self):
-        return {"role": self.role, "pid": self.popen.pid, "region": REGION, "zone": self.zone,
-                "url": self.url}
+        return {"role": self.role, "pid": self.popen.pid, "region": self.place.region,
+                "zone": self.place.zone, "url": self.url}
 
     def ended(self):
         """How it ended, in words; None while it runs."""
@@ -193,29 +256,30 @@ def can_connect(host, port):
         return False
 
 
-def plan(options, names):
+def plan(options, orchestrators, nodes):
     """Everything to start, in order."""
     run = options.run
     processes = []
     if not options.no_redis:
         port = options.port - 1
         processes.append(Process(
-            "redis", "redis",
+            "redis", Place(options, 0, "redis"),
             ["redis-server", "--port", port, "--bind", "127.0.0.1", "--dir", run, "--save", "",
              "--appendonly", "no"],
-            "a", f"redis://127.0.0.1:{port}"))
-    processes.append(Process(
-        "orchestrator", "orchestrator",
-        [options.build / "orchestrator/spillway-orchestrator", "--config",
-         run / "orchestrator.yaml"],
-        "a", f"ws://{options.address}:{options.port}",
-        f"http://{options.address}:{options.port}/readyz"))
-    for index, name in enumerate(names):
-        probes = f"http://127.0.0.1:{options.port + 10 + index}"
+            f"redis://127.0.0.1:{port}"))
+    for place in orchestrators:
+        served = f"{options.address}:{options.port + place.index}"
         processes.append(Process(
-            "node", name,
-            [options.build / "media-node/spillway-node", "--config", run / f"{name}.yaml"],
-            "ab"[index % 2], probes, f"{probes}/readyz"))
+            "orchestrator", place,
+            [options.build / "orchestrator/spillway-orchestrator", "--config",
+             run / f"{place.name}.yaml"],
+            f"ws://{served}", f"http://{served}/readyz"))
+    for place in nodes:
+        probes = f"http://127.0.0.1:{options.port + 10 + place.index}"
+        processes.append(Process(
+            "node", place,
+            [options.build / "media-node/spillway-node", "--config", run / f"{place.name}.yaml"],
+            probes, f"{probes}/readyz"))
     return processes
 
 
@@ -279,13 +343,15 @@ def run_cluster(options, stop):
     if can_connect(options.address, options.port):
         raise Failed(f"something serves on {options.address}:{options.port} already; another "
                      "deploy/up? --port chooses another port")
-    names = [f"node-{index + 1}" for index in range(options.nodes)]
-    make_keys(options, names)
-    (options.run / "orchestrator.yaml").write_text(orchestrator_config(options))
-    for index, name in enumerate(names):
-        (options.run / f"{name}.yaml").write_text(node_config(options, index, name))
+    orchestrators, nodes = orchestrator_places(options), node_places(options)
+    make_keys(options, orchestrators, nodes)
+    for place in orchestrators:
+        (options.run / f"{place.name}.yaml").write_text(
+            orchestrator_config(options, place, orchestrators))
+    for place in nodes:
+        (options.run / f"{place.name}.yaml").write_text(node_config(options, place, orchestrators))
 
-    processes = plan(options, names)
+    processes = plan(options, orchestrators, nodes)
     try:
         for process in processes:
             process.start(options.run)
@@ -293,7 +359,9 @@ def run_cluster(options, stop):
         if not stop:
             write_rows(rows, processes)
             host = "localhost" if options.address == "127.0.0.1" else options.address
-            print(f"Meet at http://{host}:{options.port}/\n"
+            pages = " or ".join(f"http://{host}:{options.port + place.index}/"
+                                for place in orchestrators)
+            print(f"Meet at {pages}\n"
                   f"API key devkey, secret \"secret\". Logs: {options.run}. Ctrl-C stops it all.",
                   flush=True)
             if options.media_address.startswith("127."):
