@@ -7,7 +7,8 @@
  *
  * Every client authenticates by a STUN check; each subscriber repeats it and sends a receiver
  * report every 0.7 seconds, or it would count as gone. Frames come in bursts, as pacers of clients
- * let them out, and the size of a burst decides what can be saved: several are run.
+ * let them out, and the size of a burst decides what can be saved: several are run. Then the same
+ * sockets stand for 200 other nodes, and the stream is relayed to each over a trunk.
  */
 #include "tests/bench/bench.h"
 #include "tests/bench/limit.h"
@@ -52,6 +53,7 @@ struct fanout {
     uint64_t sent;
     size_t next_alive; /* subscriber that keeps itself alive next */
     int64_t alive_due_us;
+    bool relaying; /* to nodes, which need no signs of life */
 };
 
 /* ---- Clients --------------------------------------------------------------------------------- */
@@ -142,6 +144,52 @@ static void meet(struct fanout *fanout)
     }
 }
 
+static Spillway__Control__Endpoint *make_endpoint(struct room_spec *spec,
+                                                  const struct sockaddr_in *addr)
+{
+    Spillway__Control__Endpoint *endpoint = arena_alloc(&spec->arena, sizeof(*endpoint));
+    spillway__control__endpoint__init(endpoint);
+    endpoint->ip = arena_str(&spec->arena, "127.0.0.1");
+    endpoint->port = ntohs(addr->sin_port);
+    return endpoint;
+}
+
+static void add_nodes(struct room_spec *spec, struct fanout *fanout, size_t first)
+{
+    for (size_t i = first; i < first + SPEC_CLIENTS; i++) {
+        unsigned node = (unsigned)i + 2;
+        struct sockaddr_in remote = sink_addr(fanout->sink, i);
+        struct sockaddr_in local = node_run_addr(fanout->run, i % NODE_RUN_PORTS);
+        const struct room_spec_edge edge = {.id = (uint32_t)i + 1,
+                                            .track = TRACK,
+                                            .node = node,
+                                            .first_ssrc = 10000,
+                                            .layer_count = 1,
+                                            .layers = 1};
+        Spillway__Control__Trunk *trunk = room_spec_trunk(spec, 1, node, 1);
+        trunk->remote = make_endpoint(spec, &remote);
+        trunk->local = make_endpoint(spec, &local);
+        room_spec_edge(spec, &edge);
+    }
+}
+
+/* The room without its subscribers, on its way to other nodes. */
+static void spread(struct fanout *fanout)
+{
+    struct room_spec spec;
+    uint64_t version = 100;
+    room_spec_init(&spec, "RM_bench", 1, 0, version);
+    room_spec_transport(&spec, PUBLISHER, fanout->publisher.media, true);
+    room_spec_video(&spec, TRACK, PUBLISHER, "1", NULL);
+    node_run_spec(fanout->run, &spec);
+    for (size_t i = 0; i < SUBSCRIBERS; i += SPEC_CLIENTS, version++) {
+        room_spec_init(&spec, "RM_bench", 1, version, version + 1);
+        add_nodes(&spec, fanout, i);
+        node_run_spec(fanout->run, &spec);
+    }
+    fanout->relaying = true;
+}
+
 /* ---- Media ----------------------------------------------------------------------------------- */
 
 /* One packet of a VP8 frame: so many bytes that it has LIMIT_PLAIN with its header. */
@@ -210,6 +258,11 @@ static void keep_alive(struct fanout *fanout)
         if (fanout->next_alive == 0) {
             struct client *publisher = &fanout->publisher;
             client_send(publisher, data, media_client_check(publisher->media, true, data));
+        }
+        if (fanout->relaying) {
+            fanout->next_alive = (fanout->next_alive + 1) % SUBSCRIBERS;
+            fanout->alive_due_us += KEEP_ALIVE_US;
+            continue;
         }
         struct client *client = &fanout->subscribers[fanout->next_alive];
         client_send(client, data, media_client_check(client->media, true, data));
@@ -300,6 +353,18 @@ static void end(struct fanout *fanout)
     node_run_stop(fanout->run);
 }
 
+static void measure_all(struct fanout *fanout, const struct limit *limit)
+{
+    printf("  %-18s %12s %10s %7s %8s %7s\n", "packets a frame", "us/packet", "limit", "ratio",
+           "core", "lost");
+    for (size_t i = 0; i < ARRAY_LEN(bursts); i++) {
+        struct result result = measure(fanout, bursts[i]);
+        double least = limit_of_burst(limit, bursts[i]);
+        printf("  %-18u %12.2f %10.2f %7.2f %6.0f %% %5.1f %%\n", bursts[i], result.us, least,
+               result.us / least, 100 * result.busy, 100 * result.lost);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct fanout fanout;
@@ -314,14 +379,10 @@ int main(int argc, char **argv)
     begin(&fanout, argv[1]);
     printf("spillway-node: one VP8 stream, %d packets/s of %d bytes, to %d subscribers\n", RATE,
            LIMIT_PLAIN, SUBSCRIBERS);
-    printf("  %-18s %12s %10s %7s %8s %7s\n", "packets a frame", "us/packet", "limit", "ratio",
-           "core", "lost");
-    for (size_t i = 0; i < ARRAY_LEN(bursts); i++) {
-        struct result result = measure(&fanout, bursts[i]);
-        double least = limit_of_burst(&limit, bursts[i]);
-        printf("  %-18u %12.2f %10.2f %7.2f %6.0f %% %5.1f %%\n", bursts[i], result.us, least,
-               result.us / least, 100 * result.busy, 100 * result.lost);
-    }
+    measure_all(&fanout, &limit);
+    spread(&fanout);
+    printf("the same relayed to %d other nodes\n", SUBSCRIBERS);
+    measure_all(&fanout, &limit);
     end(&fanout);
     return 0;
 }

@@ -112,6 +112,40 @@ static void test_loudest_are_so_many(void **state)
     cascade_free(c);
 }
 
+/* What was left out of a voice is no loss to those who listen. */
+static void test_short_pauses(void **state)
+{
+    (void)state;
+    struct cascade *c = voices(2, 1);
+    set_level(c, 0, 20);
+    cascade_run(c, 2000);
+    for (size_t turn = 0; turn < 10; turn++) {
+        set_level(c, turn % 2, 127);
+        cascade_run(c, 300);
+        set_level(c, 1 - turn % 2, 20);
+        cascade_run(c, 500);
+    }
+    assert_int_equal(cascade_counters(c, 1)->relay_admitted, 10);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(cascade_missing(cascade_flow(&c->clients[2], 8000 + i)), 0);
+    }
+    cascade_free(c);
+}
+
+/* Two who interrupt each other ten times a second do not get the place in turns. */
+static void test_no_flapping(void **state)
+{
+    (void)state;
+    struct cascade *c = voices(2, 1);
+    for (size_t turn = 0; turn < 50; turn++) {
+        set_level(c, turn % 2, 60);
+        set_level(c, 1 - turn % 2, 10);
+        cascade_run(c, 100);
+    }
+    assert_in_range(cascade_counters(c, 1)->relay_admitted, 1, 10);
+    cascade_free(c);
+}
+
 static void test_all_flow_without_a_limit(void **state)
 {
     (void)state;
@@ -354,6 +388,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_clipped_syllable),
         cmocka_unit_test(test_loudest_are_so_many),
+        cmocka_unit_test(test_short_pauses),
+        cmocka_unit_test(test_no_flapping),
         cmocka_unit_test(test_all_flow_without_a_limit),
         cmocka_unit_test(test_backup),
         cmocka_unit_test(test_reports),
