@@ -295,6 +295,26 @@ static void tell_cascade(struct world *world, const char *node,
     }
 }
 
+/* What of a spec is about people who move. */
+static void tell_moves(struct world *world, const char *node,
+                       const Spillway__Control__RoomSpec *spec)
+{
+    for (size_t i = 0; i < spec->n_transports; i++) {
+        const Spillway__Control__Transport *transport = spec->transports[i];
+        if (transport->standby || transport->hand_over) {
+            tell(world, "node %s < T%zu %s", node, transport_number(world, transport->id),
+                 transport->standby ? "stands by" : "hands over");
+        }
+    }
+    for (size_t i = 0; i < spec->n_subscriptions; i++) {
+        const Spillway__Control__Subscription *subscription = spec->subscriptions[i];
+        if (subscription->resume != NULL) {
+            tell(world, "node %s < subscription %u resumes at %llu", node, subscription->id,
+                 (unsigned long long)subscription->resume->next_index);
+        }
+    }
+}
+
 static void tell_node(struct world *world, const struct effect *effect)
 {
     ProtobufCMessage *unpacked;
@@ -309,6 +329,7 @@ static void tell_node(struct world *world, const struct effect *effect)
              (unsigned long long)s->base_version, s->n_transports, s->n_tracks, s->n_subscriptions,
              s->n_removed_transports, s->n_removed_tracks, s->n_removed_subscriptions);
         tell_cascade(world, effect->name, s);
+        tell_moves(world, effect->name, s);
         snprintf(world->last_room, sizeof(world->last_room), "%s", s->room);
         world->last_epoch = s->epoch;
         if (world->spec_before != NULL) {
@@ -514,6 +535,7 @@ void world_register(struct world *world, const char *id, Spillway__Control__Endp
     hello.region = (char *)(world->node_region == NULL ? "r1" : world->node_region);
     hello.version = "0";
     hello.protocol = 1;
+    hello.hands_over = !world->no_hand_over;
     hello.capacity = 1000;
     hello.endpoints = endpoints;
     hello.n_endpoints = count;
@@ -546,6 +568,37 @@ void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequenc
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT;
     message.heartbeat = &beat;
     node_says(world, id, &message);
+}
+
+void world_arrive(struct world *world, const char *node, size_t transport)
+{
+    Spillway__Control__Endpoint client = SPILLWAY__CONTROL__ENDPOINT__INIT;
+    client.ip = "192.0.2.7";
+    client.port = 5000;
+    Spillway__Control__PathSelected path = SPILLWAY__CONTROL__PATH_SELECTED__INIT;
+    path.transport = world->transports[transport - 1];
+    path.client = &client;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED;
+    event.path_selected = &path;
+    world_event(world, node, &event);
+}
+
+void world_hand_over(struct world *world, const char *node, size_t transport, uint32_t subscription)
+{
+    Spillway__Control__SenderState state = SPILLWAY__CONTROL__SENDER_STATE__INIT,
+                                   *list[] = {&state};
+    state.subscription = subscription;
+    state.next_index = 77;
+    state.started = true;
+    Spillway__Control__HandedOver over = SPILLWAY__CONTROL__HANDED_OVER__INIT;
+    over.transport = world->transports[transport - 1];
+    over.senders = list;
+    over.n_senders = subscription != 0;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_HANDED_OVER;
+    event.handed_over = &over;
+    world_event(world, node, &event);
 }
 
 /* About the last spec's room. */

@@ -45,6 +45,7 @@ struct world {
     Spillway__Control__RoomVersion *held;  /* by the node that registers next, NULL: no room */
     bool nodes_full;                       /* what is sent to a node finds no place */
     const char *region;                    /* attribute of tokens, NULL none */
+    bool no_hand_over;                     /* the next node cannot */
     const char *node_region;               /* of the next node, NULL r1 */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
     int64_t (*cpu_us)(void); /* NULL: no bench */
@@ -80,6 +81,11 @@ void world_heartbeat(struct world *world, const char *id, uint64_t sequence);
 void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequence,
                            Spillway__Control__RoomVersion **rooms, size_t count);
 void world_ack(struct world *world, const char *id, Spillway__Control__SpecAck *ack);
+/* The client of that transport has its path at the node; and: the node has stopped serving it, and
+ * says where (of one subscription; 0: of none). */
+void world_arrive(struct world *world, const char *node, size_t transport);
+void world_hand_over(struct world *world, const char *node, size_t transport,
+                     uint32_t subscription);
 void world_event(struct world *world, const char *id, Spillway__Control__Event *event);
 
 struct world_join {

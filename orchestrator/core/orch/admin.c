@@ -220,7 +220,9 @@ static void move_people(const struct admin_call *c, struct room_entry *entry, st
         note_origin(entry, identity, node->id, from);
         err = identity == NULL ? move_all(c->orch, entry, node->id, &moved)
                                : move_one(c->orch, entry, identity, node->id, &moved);
-        if (err != 0) {
+        if (err == ERR_AGAIN) {
+            fail(c, CONFLICT, "conflict", "is on the way to a node already");
+        } else if (err != 0) {
             fail(c, UNAVAILABLE, "unavailable", "the node does not take them");
         } else if (moved == 0) {
             fail(c, CONFLICT, "conflict", "nobody is anywhere else");

@@ -259,6 +259,12 @@ int orch_place_move(struct orch *orch, struct room_entry *entry, const char *ide
     return err;
 }
 
+static bool is_gone(const struct orch *orch, const char *id)
+{
+    const struct registry_node *node = registry_get(orch->registry, id);
+    return node == NULL || node->state == REGISTRY_GONE;
+}
+
 /* Everybody moves together: to a node that takes them all, and is let in before new ones. */
 static int choose_for_all(struct orch *orch, const struct room_entry *entry, const char *from,
                           uint32_t weight)
@@ -296,7 +302,10 @@ int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char 
         return err;
     }
     orch->stats.moves += room_node_people(entry->room, from);
-    room_evacuate(entry->room, orch->now_us, from, info->info, &orch->fx);
+    room_evacuate(
+        entry->room, orch->now_us,
+        &(struct room_evacuation){.from = from, .to = info->info, .dead = is_gone(orch, from)},
+        &orch->fx);
     return 0;
 }
 
@@ -324,12 +333,6 @@ void orch_place_leave(struct orch *orch, const char *node)
             keep_elsewhere(orch, entry);
         }
     }
-}
-
-static bool is_gone(const struct orch *orch, const char *id)
-{
-    const struct registry_node *node = registry_get(orch->registry, id);
-    return node == NULL || node->state == REGISTRY_GONE;
 }
 
 static void leave_the_dead(struct orch *orch, struct room_entry *entry)

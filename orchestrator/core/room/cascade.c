@@ -50,9 +50,10 @@ struct copy *cascade_copy(const struct track *track, const struct host *host)
 struct routes {
     const struct topology *topology;
     struct host **hosts;
-    size_t root;                         /* TOPOLOGY_NONE: nowhere */
-    bool needed[TOPOLOGY_NODES_MAX];     /* a copy belongs there */
-    uint32_t layers[TOPOLOGY_NODES_MAX]; /* wanted there and behind it */
+    size_t roots[PLACES];                        /* where its publisher is; while it moves, both */
+    size_t root_count;                           /* 0: nowhere */
+    bool needed[TOPOLOGY_NODES_MAX];             /* a copy belongs there */
+    uint32_t layers[PLACES][TOPOLOGY_NODES_MAX]; /* by root: wanted there and behind it */
 };
 
 static uint32_t layers_wanted(const struct subscription *subscription)
@@ -63,29 +64,55 @@ static uint32_t layers_wanted(const struct subscription *subscription)
     return 1u << subscribe_spatial_max(subscription);
 }
 
+/* That host and all on its way to each of the roots. */
+static void need_at(struct routes *routes, const struct host *host, uint32_t layers)
+{
+    for (size_t i = 0; i < routes->root_count; i++) {
+        for (size_t at = host->place; at != TOPOLOGY_NONE;
+             at = topology_parent(routes->topology, routes->roots[i], at)) {
+            routes->needed[at] = true;
+            routes->layers[i][at] |= layers;
+        }
+    }
+}
+
 static void need(struct routes *routes, const struct subscription *subscription)
 {
-    const struct host *host = subscription->subscriber->host;
+    const struct participant *p = subscription->subscriber;
     if (!subscription->allowed || subscription->refused) {
         return;
     }
-    uint32_t layers = layers_wanted(subscription);
-    for (size_t at = host->place; at != TOPOLOGY_NONE;
-         at = topology_parent(routes->topology, routes->root, at)) {
-        routes->needed[at] = true;
-        routes->layers[at] |= layers;
+    need_at(routes, p->host, layers_wanted(subscription));
+    if (p->next != NULL) {
+        need_at(routes, p->next, layers_wanted(subscription));
     }
+}
+
+static bool is_root(const struct routes *routes, size_t place)
+{
+    bool found = false;
+    for (size_t i = 0; i < routes->root_count; i++) {
+        found = found || routes->roots[i] == place;
+    }
+    return found;
 }
 
 static void find_routes(struct routes *routes, const struct track *track)
 {
-    routes->root = track->published ? track->publisher->host->place : TOPOLOGY_NONE;
+    const struct participant *publisher = track->publisher;
+    routes->root_count = 0;
     memset(routes->needed, 0, sizeof(routes->needed));
     memset(routes->layers, 0, sizeof(routes->layers));
     if (!track->published) {
         return;
     }
-    routes->needed[routes->root] = true;
+    routes->roots[routes->root_count++] = publisher->host->place;
+    if (publisher->next != NULL) {
+        routes->roots[routes->root_count++] = publisher->next->place;
+    }
+    for (size_t i = 0; i < routes->root_count; i++) {
+        routes->needed[routes->roots[i]] = true;
+    }
     const struct subscription *subscription;
     DL_FOREACH2(track->subscriptions, subscription, track_next)
     {
@@ -119,7 +146,7 @@ static struct edge *find_edge(const struct track *track, const struct host *from
     return NULL;
 }
 
-static struct edge *add_edge(struct track *track, struct host *from, struct host *to, bool backup)
+static void add_edge(struct track *track, struct host *from, struct host *to, bool backup)
 {
     struct room *room = track->publisher->room;
     struct edge *edge = mem_alloc(sizeof(*edge));
@@ -136,7 +163,6 @@ static struct edge *add_edge(struct track *track, struct host *from, struct host
     DL_APPEND(track->edges, edge);
     spec_edge_changed(edge);
     spec_copy_changed(cascade_copy(track, to));
-    return edge;
 }
 
 /* Up at once, down later: a want that comes back in time costs no key frame. */
@@ -154,15 +180,21 @@ static void want(struct edge *edge, uint32_t layers, int64_t now_us)
     }
 }
 
+static bool leads_from(const struct routes *routes, size_t root, const struct edge *edge)
+{
+    size_t at = routes->roots[root], to = edge->to->place;
+    size_t from = edge->backup ? topology_backup(routes->topology, at, to)
+                               : topology_parent(routes->topology, at, to);
+    return from == edge->from->place;
+}
+
 static bool is_wanted(const struct routes *routes, const struct edge *edge)
 {
-    size_t to = edge->to->place;
-    if (routes->root == TOPOLOGY_NONE || !routes->needed[to]) {
-        return false;
+    bool wanted = false;
+    for (size_t r = 0; r < routes->root_count && routes->needed[edge->to->place]; r++) {
+        wanted = wanted || leads_from(routes, r, edge);
     }
-    size_t from = edge->backup ? topology_backup(routes->topology, routes->root, to)
-                               : topology_parent(routes->topology, routes->root, to);
-    return from == edge->from->place;
+    return wanted;
 }
 
 /* One that another replaces lives on for a moment, if its source does. */
@@ -173,9 +205,8 @@ static void retire_edges(struct track *track, const struct routes *routes, int64
     {
         if (is_wanted(routes, edge)) {
             edge->gone_at_us = TIME_NEVER;
-        } else if (edge->backup || routes->root == TOPOLOGY_NONE ||
-                   !routes->needed[edge->from->place] || !routes->needed[edge->to->place] ||
-                   edge->to->place == routes->root) {
+        } else if (edge->backup || !routes->needed[edge->from->place] ||
+                   !routes->needed[edge->to->place] || is_root(routes, edge->to->place)) {
             remove_edge(track, edge);
         } else if (edge->gone_at_us == TIME_NEVER) {
             edge->gone_at_us = now_us + OVERLAP_US;
@@ -184,17 +215,47 @@ static void retire_edges(struct track *track, const struct routes *routes, int64
 }
 
 static void ensure_edge(struct track *track, const struct routes *routes, size_t from, size_t to,
-                        bool backup, int64_t now_us)
+                        bool backup)
 {
-    if (from == TOPOLOGY_NONE) {
-        return;
-    }
     struct host *source = routes->hosts[from], *goal = routes->hosts[to];
-    struct edge *edge = find_edge(track, source, goal, backup);
-    if (edge == NULL) {
-        edge = add_edge(track, source, goal, backup);
+    if (find_edge(track, source, goal, backup) == NULL) {
+        add_edge(track, source, goal, backup);
     }
-    want(edge, routes->layers[to], now_us);
+}
+
+/* One edge may be on the way from both roots. */
+static uint32_t layers_behind(const struct routes *routes, const struct edge *edge)
+{
+    uint32_t layers = 0;
+    for (size_t r = 0; r < routes->root_count; r++) {
+        if (leads_from(routes, r, edge)) {
+            layers |= routes->layers[r][edge->to->place];
+        }
+    }
+    return layers;
+}
+
+static void ensure_edges(struct track *track, const struct routes *routes, int64_t now_us)
+{
+    for (size_t to = 0; to < routes->topology->count; to++) {
+        for (size_t r = 0; r < routes->root_count && routes->needed[to]; r++) {
+            size_t parent = topology_parent(routes->topology, routes->roots[r], to);
+            size_t backup = topology_backup(routes->topology, routes->roots[r], to);
+            if (parent != TOPOLOGY_NONE) {
+                ensure_edge(track, routes, parent, to, false);
+            }
+            if (backup != TOPOLOGY_NONE) {
+                ensure_edge(track, routes, backup, to, true);
+            }
+        }
+    }
+    struct edge *edge;
+    DL_FOREACH(track->edges, edge)
+    {
+        if (edge->gone_at_us == TIME_NEVER) {
+            want(edge, layers_behind(routes, edge), now_us);
+        }
+    }
 }
 
 /* ---- Copies -------------------------------------------------------------------------------- */
@@ -228,7 +289,7 @@ static void route(struct track *track, struct routes *routes, int64_t now_us)
     struct copy *copy, *next;
     DL_FOREACH_SAFE(track->copies, copy, next)
     {
-        bool root = copy->host->place == routes->root;
+        bool root = is_root(routes, copy->host->place);
         if (!routes->needed[copy->host->place]) {
             remove_copy(track, copy);
         } else if (copy->root != root) { /* the publisher has come here, or has left */
@@ -238,17 +299,10 @@ static void route(struct track *track, struct routes *routes, int64_t now_us)
     }
     for (size_t i = 0; i < routes->topology->count; i++) {
         if (routes->needed[i] && cascade_copy(track, routes->hosts[i]) == NULL) {
-            add_copy(track, routes->hosts[i], i == routes->root);
+            add_copy(track, routes->hosts[i], is_root(routes, i));
         }
     }
-    for (size_t i = 0; i < routes->topology->count; i++) {
-        if (routes->needed[i]) {
-            ensure_edge(track, routes, topology_parent(routes->topology, routes->root, i), i, false,
-                        now_us);
-            ensure_edge(track, routes, topology_backup(routes->topology, routes->root, i), i, true,
-                        now_us);
-        }
-    }
+    ensure_edges(track, routes, now_us);
 }
 
 /* ---- Time ---------------------------------------------------------------------------------- */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which media nodes the room is on: those of its participants, and how participants move between
- * them.
+ * Which media nodes the room is on: those of its participants.
  */
 #include "orchestrator/core/room/private.h"
 
@@ -55,11 +54,19 @@ void host_free(struct room *room, struct host *host)
     free(host);
 }
 
+int host_place(const struct participant *p, const struct host *host)
+{
+    if (p->host == host) {
+        return HERE;
+    }
+    return p->next == host ? NEXT : -1;
+}
+
 static size_t people_on(const struct room *room, const struct host *host)
 {
     size_t count = 0;
     for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        count += p->host == host;
+        count += host_place(p, host) >= 0;
     }
     return count;
 }
@@ -102,76 +109,6 @@ void host_flush(struct room *room, struct effects *fx)
     }
 }
 
-/* ---- Moves --------------------------------------------------------------------------------- */
-
-static void change_host(struct participant *p, struct host *host)
-{
-    struct subscription *subscription;
-    struct track *track;
-    spec_remove_transport(p);
-    p->host->tracks_stay = p->tracks != NULL;
-    p->host = host;
-    spec_transport_changed(p);
-    DL_FOREACH(p->subscriptions, subscription)
-    {
-        cascade_changed(subscription->track);
-        spec_subscription_changed(subscription);
-    }
-    DL_FOREACH(p->tracks, track)
-    {
-        cascade_changed(track);
-    }
-}
-
-static void go_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
-{
-    struct room *room = p->room;
-    log_write(room->config->log, LOG_INFO, "participant_moved room=%s participant=%s to=%s",
-              room->sid, p->sid, host->node);
-    change_host(p, host);
-    if (p->session.transport == 0) {
-        return;
-    }
-    bool fresh = negotiate_choose_candidates(p);
-    p->check_priority = p->session.candidates[0].priority;
-    p->media_lost = false;
-    effect_front_route(fx, p->session.transport, host->node);
-    if (!fresh) {
-        node_restart(p, now_us, fx);
-        return;
-    }
-    negotiate_trickle(p, fx);
-    if (p->connected) {
-        node_expect(p, now_us);
-    }
-}
-
-int room_move(struct room *room, int64_t now_us, const char *identity,
-              const Spillway__Control__Register *node, struct effects *fx)
-{
-    struct participant *p = room_find(room, identity);
-    if (p == NULL) {
-        return ERR_NOT_FOUND;
-    }
-    struct host *host = host_of(room, node);
-    if (p->host != host) {
-        go_to(p, now_us, host, fx);
-    }
-    return 0;
-}
-
-void room_evacuate(struct room *room, int64_t now_us, const char *from,
-                   const Spillway__Control__Register *to, struct effects *fx)
-{
-    struct host *old = host_find(room, from);
-    assert(old != NULL);
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        if (p->host == old) {
-            go_to(p, now_us, host_of(room, to), fx);
-        }
-    }
-}
-
 /* ---- Views --------------------------------------------------------------------------------- */
 
 size_t room_node_count(const struct room *room)
@@ -201,7 +138,12 @@ const char *room_node_of(const struct room *room, const char *identity)
 
 size_t room_node_people(const struct room *room, const char *node)
 {
-    return people_on(room, host_find(room, node));
+    const struct host *host = host_find(room, node);
+    size_t count = 0;
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        count += p->host == host;
+    }
+    return count;
 }
 
 static uint32_t weight_of(const struct participant *p)

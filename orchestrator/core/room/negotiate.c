@@ -35,10 +35,10 @@ static bool is_of(const Spillway__Control__Endpoint *endpoint,
 }
 
 /* At none of the node's addresses. */
-static bool is_fresh(const struct participant *p, Spillway__Control__Endpoint__Protocol protocol,
-                     uint32_t port)
+static bool is_fresh(const struct participant *p, const struct host *host,
+                     Spillway__Control__Endpoint__Protocol protocol, uint32_t port)
 {
-    const Spillway__Control__Register *node = p->host->info;
+    const Spillway__Control__Register *node = host->info;
     for (size_t i = 0; i < node->n_endpoints; i++) {
         if (is_of(node->endpoints[i], protocol, port) && was_given(p, node->endpoints[i])) {
             return false;
@@ -48,16 +48,16 @@ static bool is_fresh(const struct participant *p, Spillway__Control__Endpoint__P
 }
 
 /* 0: there is none left. */
-static uint32_t choose_port(const struct participant *p,
+static uint32_t choose_port(const struct participant *p, const struct host *host,
                             Spillway__Control__Endpoint__Protocol protocol)
 {
-    const Spillway__Control__Register *node = p->host->info;
+    const Spillway__Control__Register *node = host->info;
     uint8_t start;
     p->room->config->random.fill(p->room->config->random.arg, &start, 1);
     for (size_t i = 0; i < node->n_endpoints; i++) {
         const Spillway__Control__Endpoint *endpoint =
             node->endpoints[(start + i) % node->n_endpoints];
-        if (endpoint->protocol == protocol && is_fresh(p, protocol, endpoint->port)) {
+        if (endpoint->protocol == protocol && is_fresh(p, host, protocol, endpoint->port)) {
             return endpoint->port;
         }
     }
@@ -79,11 +79,11 @@ static void give(struct participant *p, const Spillway__Control__Endpoint *endpo
     snprintf(used->ip, sizeof(used->ip), "%s", endpoint->ip);
 }
 
-static void give_port(struct participant *p, Spillway__Control__Endpoint__Protocol protocol,
-                      uint32_t priority)
+static void give_port(struct participant *p, const struct host *host,
+                      Spillway__Control__Endpoint__Protocol protocol, uint32_t priority)
 {
-    const Spillway__Control__Register *node = p->host->info;
-    uint32_t port = choose_port(p, protocol);
+    const Spillway__Control__Register *node = host->info;
+    uint32_t port = choose_port(p, host, protocol);
     size_t most = p->session.candidate_count + SESSION_CANDIDATES_MAX / 2;
     for (size_t i = 0; port != 0 && i < node->n_endpoints; i++) {
         if (is_of(node->endpoints[i], protocol, port) && p->session.candidate_count < most &&
@@ -93,13 +93,13 @@ static void give_port(struct participant *p, Spillway__Control__Endpoint__Protoc
     }
 }
 
-bool negotiate_choose_candidates(struct participant *p)
+bool negotiate_choose_candidates(struct participant *p, const struct host *host)
 {
     struct session *session = &p->session;
     session->candidate_count = 0;
     session->priority += SESSION_CANDIDATES_MAX;
-    give_port(p, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP, session->priority);
-    give_port(p, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP,
+    give_port(p, host, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP, session->priority);
+    give_port(p, host, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP,
               session->priority - TCP_PRIORITY_BELOW);
     return session->candidate_count > 0;
 }
@@ -392,13 +392,15 @@ int negotiate_offer(struct participant *p, int64_t now_us,
     if (err != 0) {
         return err;
     }
-    if (restarted) { /* a new ufrag clears the slate of endpoints given before */
+    if (restarted) {
+        move_cancel(p);
+        /* a new ufrag clears the slate of endpoints given before */
         p->used_count = 0;
         p->media_lost = false;
         p->check_priority = 0;
     }
     if (first || restarted) {
-        (void)negotiate_choose_candidates(p); /* the slate is clean */
+        (void)negotiate_choose_candidates(p, p->host); /* the slate is clean */
     }
     if (first) {
         number_transport(p);

@@ -74,7 +74,9 @@ static void path_selected(struct participant *p, const Spillway__Control__PathSe
         spillway__control__endpoint__free_unpacked(p->address, NULL);
     }
     p->address = info_clone(&path->client->base);
-    p->check_priority = 0; /* it has arrived */
+    if (p->phase != MOVE_STARTED) {
+        p->check_priority = 0; /* it has arrived */
+    }
     p->media_lost = false;
     p->lost_at_us = TIME_NEVER;
     p->arrive_by_us = TIME_NEVER;
@@ -122,7 +124,7 @@ static void source_learned(struct room *room, const struct host *host,
                            const Spillway__Control__SourceLearned *source)
 {
     struct track *track = publish_find_id(room, source->track);
-    if (track == NULL || track->publisher->host != host) {
+    if (track == NULL || host_place(track->publisher, host) < 0) {
         return;
     }
     for (size_t i = 0; i < track->layer_count; i++) {
@@ -148,6 +150,13 @@ static struct participant *on_host(const struct room *room, const struct host *h
     return p == NULL || p->host != host ? NULL : p;
 }
 
+static struct participant *on_next(const struct room *room, const struct host *host,
+                                   uint64_t transport)
+{
+    struct participant *p = room_find_transport(room, transport);
+    return p == NULL || p->next != host ? NULL : p;
+}
+
 void room_node_event(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__Event *event, struct effects *fx)
 {
@@ -158,6 +167,17 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
         p = on_host(room, host, event->path_selected->transport);
         if (p != NULL) {
             path_selected(p, event->path_selected);
+        }
+        p = on_next(room, host, event->path_selected->transport);
+        if (p != NULL && p->phase == MOVE_STARTED) {
+            path_selected(p, event->path_selected);
+            move_arrived(p, now_us, fx);
+        }
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_HANDED_OVER:
+        p = on_host(room, host, event->handed_over->transport);
+        if (p != NULL) {
+            move_handed_over(p, now_us, event->handed_over);
         }
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST:

@@ -167,6 +167,7 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     p->replay_from = room->replay.last_ordinal + 1;
     p->quality_sent = -1;
     p->host = host_of(room, join->node);
+    p->move_at_us = TIME_NEVER;
     participant_changed(p);
     return p;
 }
@@ -176,6 +177,9 @@ void participant_free(struct participant *p)
     assert(p->tracks == NULL && p->subscriptions == NULL);
     data_track_forget(p);
     missed_forget(p);
+    if (p->handed != NULL) {
+        spillway__control__handed_over__free_unpacked(p->handed, NULL);
+    }
     session_fini(&p->session);
     for (size_t i = 0; i < p->attribute_count; i++) {
         free(p->attributes[i].name);

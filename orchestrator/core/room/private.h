@@ -41,11 +41,26 @@ struct host {
     struct host *prev, *next; /* of the room */
 };
 
+/* Where a participant is served, and where it is going to be or was a moment ago (move.c). */
+enum { HERE, NEXT, PLACES };
+
+/* Of a participant or a subscription in the spec of one of these. */
+struct entry {
+    bool dirty, in_spec;
+};
+
+enum move_phase {
+    MOVE_NONE,
+    MOVE_STARTED,  /* NEXT stands by, until the client's media reach it */
+    MOVE_HANDING,  /* HERE was told to stop, and to say where */
+    MOVE_SETTLING, /* HERE has taken over; NEXT, the old one, still receives what was on its way */
+};
+
 /* A track in the spec of one host: where it is published, or relayed to. */
 struct copy {
     struct track *track;
     struct host *host;
-    bool root; /* its publisher is there */
+    bool root; /* its publisher is there, or is just coming or leaving */
     bool dirty, in_spec;
     struct copy *prev, *next; /* of the track */
 };
@@ -106,9 +121,9 @@ struct subscription {
     bool allowed_told; /* what the subscriber believes: a publication starts out allowed */
     bool refused;      /* no section of the last offer could carry it */
     bool refused_told; /* so it was told */
-    bool spec_dirty;
-    bool in_spec;
-    uint32_t ssrc, rtx_ssrc; /* fresh with every node */
+    struct entry entry[PLACES];
+    bool resumes;            /* the last host handed it over, see participant.handed */
+    uint32_t ssrc, rtx_ssrc; /* fresh with every node that was not handed over to */
     /* track_setting */
     bool disabled;
     bool settings_known; /* the client said what it wants to see */
@@ -174,11 +189,15 @@ struct participant {
     struct room_front front; /* strings owned */
     bool front_lost;
     char *region;
-    struct host *host;
+    struct host *host; /* HERE */
+    struct host *next; /* NEXT; NULL: it does not move */
+    enum move_phase phase;
+    int64_t move_at_us;                    /* the phase ends by then; TIME_NEVER: none */
+    Spillway__Control__HandedOver *handed; /* owned; where the last host stopped, or NULL */
     struct session session;
     bool connected;  /* DTLS is up */
     bool media_lost; /* the node gave its transport up */
-    bool spec_dirty, in_spec;
+    struct entry entry[PLACES];
     bool parts_dirty;                     /* a track or subscription of it is to be sent */
     Spillway__Control__SrtpKeys *keys;    /* owned, NULL before the handshake */
     Spillway__Control__Endpoint *address; /* owned: where the node saw it, NULL unknown */
@@ -330,7 +349,7 @@ void negotiate_flush(struct participant *p, struct effects *fx);
  * peer connection had before (architecture.md §2.3): going back to an old one took Chromium 3.6 s
  * and failed in Firefox. False: it had them all; there are no candidates, only an ICE restart
  * helps. */
-bool negotiate_choose_candidates(struct participant *p);
+bool negotiate_choose_candidates(struct participant *p, const struct host *host);
 void negotiate_trickle(struct participant *p, struct effects *fx);
 
 /* ---- node.c: whether media arrive at the node */
@@ -386,6 +405,19 @@ struct host *host_of(struct room *room, const Spillway__Control__Register *node)
 void host_flush(struct room *room, struct effects *fx);
 void host_free(struct room *room, struct host *host);
 
+/* HERE or NEXT; -1: it is not there. */
+int host_place(const struct participant *p, const struct host *host);
+
+/* ---- move.c: from one host to another */
+void move_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx);
+/* The same without the old host, which is dead, or while nothing flows. */
+void move_at_once(struct participant *p, int64_t now_us, struct host *host, struct effects *fx);
+void move_arrived(struct participant *p, int64_t now_us, struct effects *fx); /* at NEXT */
+void move_handed_over(struct participant *p, int64_t now_us,
+                      const Spillway__Control__HandedOver *handed);
+void move_cancel(struct participant *p); /* it stays HERE, whatever the phase */
+void move_expire(struct participant *p, int64_t now_us);
+
 /* ---- cascade.c: how tracks get from node to node */
 void cascade_changed(struct track *track); /* who wants it, or where its publisher is */
 void cascade_changed_all(struct room *room);
@@ -401,7 +433,8 @@ void spec_track_changed(struct track *track);
 void spec_copy_changed(struct copy *copy);
 void spec_edge_changed(struct edge *edge);
 void spec_subscription_changed(struct subscription *subscription);
-void spec_remove_transport(struct participant *p); /* with its subscriptions */
+void spec_remove_transport(struct participant *p); /* everywhere, with its subscriptions */
+void spec_leave_next(struct participant *p);       /* the same from NEXT alone */
 void spec_remove_copy(const struct track *track, struct copy *copy);
 void spec_remove_edge(struct edge *edge);
 void spec_withdraw(struct subscription *subscription);

@@ -98,14 +98,19 @@ size_t room_node_people(const struct room *room, const char *node);
 /* Says to the hint store where the room is, as every change of it does. */
 void room_store(const struct room *room, struct effects *fx);
 
-/* Moves one participant: its keys and session go to the new node with fresh SSRCs, the client gets
- * the node's candidates, the old node goes silent (architecture.md §6.4). ERR_NOT_FOUND. */
+/* Moves one participant, by a planned move where media flow, which loses nothing (move.c).
+ * ERR_NOT_FOUND; ERR_AGAIN: it is on its way somewhere. */
 MUST_CHECK int room_move(struct room *room, int64_t now_us, const char *identity,
                          const Spillway__Control__Register *node, struct effects *fx);
 
 /* Moves everybody who is on a node. */
-void room_evacuate(struct room *room, int64_t now_us, const char *from,
-                   const Spillway__Control__Register *to, struct effects *fx);
+struct room_evacuation {
+    const char *from;
+    const Spillway__Control__Register *to;
+    bool dead; /* the node: what it sent last is not to be had */
+};
+void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuation *evacuation,
+                   struct effects *fx);
 
 /* A spec on its way to the node was lost: it goes out whole. */
 void room_respec(struct room *room, const char *node);

@@ -7,10 +7,20 @@
 
 /* ---- What is to be sent ---------------------------------------------------------------------- */
 
+static void mark_hosts(struct participant *p)
+{
+    p->host->dirty = true;
+    if (p->next != NULL) {
+        p->next->dirty = true;
+    }
+}
+
 void spec_transport_changed(struct participant *p)
 {
-    p->spec_dirty = true;
-    p->host->dirty = true;
+    for (int place = HERE; place < PLACES; place++) {
+        p->entry[place].dirty = true;
+    }
+    mark_hosts(p);
 }
 
 void spec_copy_changed(struct copy *copy)
@@ -39,9 +49,11 @@ void spec_edge_changed(struct edge *edge)
 void spec_subscription_changed(struct subscription *subscription)
 {
     struct participant *p = subscription->subscriber;
-    subscription->spec_dirty = true;
+    for (int place = HERE; place < PLACES; place++) {
+        subscription->entry[place].dirty = true;
+    }
     p->parts_dirty = true;
-    p->host->dirty = true;
+    mark_hosts(p);
 }
 
 static uint32_t *append(uint32_t *list, size_t *count, uint32_t id)
@@ -55,25 +67,44 @@ static uint32_t *append(uint32_t *list, size_t *count, uint32_t id)
  * SSRC, or with AES-GCM a repeated (key, SSRC, index) gives the key away (architecture.md §2.3). */
 static void withdrawn(struct subscription *subscription)
 {
-    subscription->in_spec = false;
+    subscription->entry[HERE].in_spec = subscription->entry[NEXT].in_spec = false;
+    subscription->resumes = false;
     subscription->ssrc = subscription->rtx_ssrc = 0;
 }
 
-void spec_remove_transport(struct participant *p)
+static void remove_transport_from(struct participant *p, struct host *host, int place)
 {
-    struct host *host = p->host;
-    struct subscription *subscription;
-    DL_FOREACH(p->subscriptions, subscription)
-    {
-        withdrawn(subscription);
-    }
-    if (p->in_spec) {
+    if (p->entry[place].in_spec) {
         host->removed_transports =
             mem_grow(host->removed_transports, host->removed_transport_count + 1, sizeof(uint64_t));
         host->removed_transports[host->removed_transport_count++] = p->session.transport;
         host->dirty = true;
     }
-    p->in_spec = false;
+    host->tracks_stay |= p->tracks != NULL;
+    p->entry[place] = (struct entry){0};
+}
+
+void spec_remove_transport(struct participant *p)
+{
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        withdrawn(subscription);
+    }
+    remove_transport_from(p, p->host, HERE);
+    if (p->next != NULL) {
+        remove_transport_from(p, p->next, NEXT);
+    }
+}
+
+void spec_leave_next(struct participant *p)
+{
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        subscription->entry[NEXT] = (struct entry){0};
+    }
+    remove_transport_from(p, p->next, NEXT);
 }
 
 /* With a track go its subscriptions there. */
@@ -83,8 +114,15 @@ void spec_remove_copy(const struct track *track, struct copy *copy)
     struct subscription *subscription;
     DL_FOREACH2(track->subscriptions, subscription, track_next)
     {
-        if (subscription->subscriber->host == host) {
+        switch (host_place(subscription->subscriber, host)) {
+        case HERE:
             withdrawn(subscription);
+            break;
+        case NEXT:
+            subscription->entry[NEXT].in_spec = false;
+            break;
+        default:
+            break;
         }
     }
     if (copy->in_spec) {
@@ -104,11 +142,15 @@ void spec_remove_edge(struct edge *edge)
 
 void spec_withdraw(struct subscription *subscription)
 {
-    struct host *host = subscription->subscriber->host;
-    if (subscription->in_spec) {
-        host->removed_subscriptions = append(host->removed_subscriptions,
-                                             &host->removed_subscription_count, subscription->id);
-        host->dirty = true;
+    const struct participant *p = subscription->subscriber;
+    struct host *const hosts[PLACES] = {p->host, p->next};
+    for (int place = HERE; place < PLACES; place++) {
+        struct host *host = hosts[place];
+        if (subscription->entry[place].in_spec) {
+            host->removed_subscriptions = append(
+                host->removed_subscriptions, &host->removed_subscription_count, subscription->id);
+            host->dirty = true;
+        }
     }
     withdrawn(subscription);
 }
@@ -157,7 +199,7 @@ static void add_tracks(struct building *b, struct participant *p)
     }
 }
 
-static void add_subscriptions(struct building *b, struct participant *p)
+static void add_subscriptions(struct building *b, struct participant *p, int place)
 {
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
@@ -165,11 +207,11 @@ static void add_subscriptions(struct building *b, struct participant *p)
         struct session_line *line = session_line_of_subscription(&p->session, subscription->id);
         const struct copy *copy = cascade_copy(subscription->track, b->host);
         if (line == NULL || line->use != SDP_USE_SEND || copy == NULL || !copy->in_spec ||
-            !wanted(b, &subscription->spec_dirty, &subscription->in_spec)) {
+            !wanted(b, &subscription->entry[place].dirty, &subscription->entry[place].in_spec)) {
             continue;
         }
         b->spec.subscriptions[b->spec.n_subscriptions++] =
-            spec_subscription_entry(subscription, line, &b->arena);
+            spec_subscription_entry(subscription, line, place, &b->arena);
         subscribe_carried(subscription);
     }
 }
@@ -284,17 +326,20 @@ static void flush_host(struct room *room, struct host *host, struct effects *fx)
     spillway__control__room_spec__init(&b.spec);
     allocate(&b, room);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        if (p->host == host && p->session.transport != 0 &&
-            wanted(&b, &p->spec_dirty, &p->in_spec)) {
-            b.spec.transports[b.spec.n_transports++] = spec_transport_entry(p, &b.arena);
+        int place = host_place(p, host);
+        if (place >= 0 && p->session.transport != 0 &&
+            wanted(&b, &p->entry[place].dirty, &p->entry[place].in_spec)) {
+            b.spec.transports[b.spec.n_transports++] = spec_transport_entry(p, place, &b.arena);
         }
         if (walks(&b, p)) {
             add_tracks(&b, p);
         }
     }
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        if (p->host == host && walks(&b, p)) {
-            add_subscriptions(&b, p);
+        int place = host_place(p, host);
+        bool leaves = place == NEXT && p->phase == MOVE_SETTLING; /* its last word was said */
+        if (place >= 0 && !leaves && walks(&b, p)) {
+            add_subscriptions(&b, p, place);
         }
     }
     add_removals(&b);
@@ -374,6 +419,7 @@ void room_forgotten(struct room *room, const char *node)
         {
             if (p->host == host) {
                 subscription->ssrc = subscription->rtx_ssrc = 0;
+                subscription->resumes = false;
             }
         }
     }

@@ -19,14 +19,15 @@ struct building {
     uint8_t (*keys)[TRUNK_KEY_MAX]; /* of the trunks in it, wiped afterwards */
 };
 
-/* Entries live in the arena; line is the section that carries it. */
-Spillway__Control__Transport *spec_transport_entry(struct participant *p, struct arena *arena);
+/* Entries live in the arena; line is the section that carries it, place HERE or NEXT. */
+Spillway__Control__Transport *spec_transport_entry(struct participant *p, int place,
+                                                   struct arena *arena);
 Spillway__Control__Track *spec_track_entry(struct building *b, struct track *track,
                                            const struct session_line *line);
 Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
                                          const struct track *track);
 Spillway__Control__Subscription *spec_subscription_entry(struct subscription *subscription,
-                                                         const struct session_line *line,
+                                                         const struct session_line *line, int place,
                                                          struct arena *arena);
 
 #endif

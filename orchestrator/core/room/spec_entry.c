@@ -5,7 +5,8 @@
  */
 #include "orchestrator/core/room/spec.h"
 
-#define PAYLOADS_MAX 16 /* of a track or subscription: a node refuses a spec with more, whole */
+#define UPSTREAMS_MAX 4  /* of a track: a node refuses a spec with more, whole */
+#define PAYLOADS_MAX  16 /* of a track or subscription: a node refuses a spec with more, whole */
 
 static Spillway__Control__Endpoint *trunk_endpoint(const Spillway__Control__Register *node)
 {
@@ -65,8 +66,10 @@ static Spillway__Control__Endpoint *local_endpoint(struct session *session, stru
     return NULL;
 }
 
-Spillway__Control__Transport *spec_transport_entry(struct participant *p, struct arena *arena)
+Spillway__Control__Transport *spec_transport_entry(struct participant *p, int place,
+                                                   struct arena *arena)
 {
+    bool arrives = p->next == NULL ? place == HERE : (place == NEXT) == (p->phase != MOVE_SETTLING);
     struct session *session = &p->session;
     Spillway__Control__Transport *entry = arena_alloc(arena, sizeof(*entry));
     spillway__control__transport__init(entry);
@@ -81,8 +84,10 @@ Spillway__Control__Transport *spec_transport_entry(struct participant *p, struct
     entry->srtp = p->keys;
     entry->orchestrator = (char *)p->front.orchestrator;
     entry->client = p->address;
-    entry->local = local_endpoint(session, arena);
-    entry->check_priority = p->check_priority;
+    entry->local = arrives ? local_endpoint(session, arena) : NULL;
+    entry->check_priority = arrives ? p->check_priority : 0;
+    entry->standby = place == NEXT && p->phase != MOVE_SETTLING;
+    entry->hand_over = p->phase == (place == HERE ? MOVE_HANDING : MOVE_SETTLING);
     entry->extensions = arena_array(arena, SDP_EXT_COUNT, sizeof(*entry->extensions));
     for (unsigned kind = 1; kind < SDP_EXT_COUNT; kind++) {
         if (session->extension_ids[kind] == 0) {
@@ -118,27 +123,33 @@ static size_t payload_types(const struct session_line *line, struct arena *arena
     return line->codec_count;
 }
 
-/* The copies that arrive on a host, each over its edge. */
+static void put_upstream(struct building *b, Spillway__Control__Track *entry, struct edge *edge)
+{
+    Spillway__Control__Upstream *upstream = arena_alloc(&b->arena, sizeof(*upstream));
+    spillway__control__upstream__init(upstream);
+    upstream->node = edge->from->node;
+    upstream->ssrcs = edge->ssrcs;
+    upstream->n_ssrcs = MAX(edge->track->layer_count, 1);
+    upstream->backup = edge->backup;
+    entry->upstreams[entry->n_upstreams++] = upstream;
+    put_trunk(b, edge->from);
+}
+
+/* The copies that arrive on a host, each over its edge: the ways of today first, then those round
+ * them, as many as a node takes. */
 static void put_upstreams(struct building *b, Spillway__Control__Track *entry,
                           const struct track *track)
 {
-    struct edge *edge;
-    size_t count = 0;
-    DL_COUNT(track->edges, edge, count);
-    entry->upstreams = arena_array(&b->arena, count, sizeof(*entry->upstreams));
-    DL_FOREACH(track->edges, edge)
-    {
-        if (edge->to != b->host) {
-            continue;
+    entry->upstreams = arena_array(&b->arena, UPSTREAMS_MAX, sizeof(*entry->upstreams));
+    for (int backup = 0; backup < 2; backup++) {
+        struct edge *edge;
+        DL_FOREACH(track->edges, edge)
+        {
+            if (edge->to == b->host && edge->backup == backup &&
+                entry->n_upstreams < UPSTREAMS_MAX) {
+                put_upstream(b, entry, edge);
+            }
         }
-        Spillway__Control__Upstream *upstream = arena_alloc(&b->arena, sizeof(*upstream));
-        spillway__control__upstream__init(upstream);
-        upstream->node = edge->from->node;
-        upstream->ssrcs = edge->ssrcs;
-        upstream->n_ssrcs = MAX(track->layer_count, 1);
-        upstream->backup = edge->backup;
-        entry->upstreams[entry->n_upstreams++] = upstream;
-        put_trunk(b, edge->from);
     }
 }
 
@@ -147,7 +158,7 @@ Spillway__Control__Track *spec_track_entry(struct building *b, struct track *tra
 {
     struct arena *arena = &b->arena;
     const struct participant *publisher = track->publisher;
-    bool here = publisher->host == b->host;
+    bool here = host_place(publisher, b->host) >= 0;
     Spillway__Control__Track *entry = arena_alloc(arena, sizeof(*entry));
     spillway__control__track__init(entry);
     entry->id = track->id;
@@ -226,8 +237,20 @@ static void put_match_first(Spillway__Control__Subscription *entry, const struct
     }
 }
 
+/* Where the last host stopped with it; NULL: it begins anew here. */
+static Spillway__Control__SenderState *handed(const struct subscription *subscription)
+{
+    const Spillway__Control__HandedOver *over = subscription->subscriber->handed;
+    for (size_t i = 0; subscription->resumes && i < over->n_senders; i++) {
+        if (over->senders[i]->subscription == subscription->id) {
+            return over->senders[i];
+        }
+    }
+    return NULL;
+}
+
 Spillway__Control__Subscription *spec_subscription_entry(struct subscription *subscription,
-                                                         const struct session_line *line,
+                                                         const struct session_line *line, int place,
                                                          struct arena *arena)
 {
     const struct room *room = subscription->subscriber->room;
@@ -249,5 +272,6 @@ Spillway__Control__Subscription *spec_subscription_entry(struct subscription *su
     entry->paused = subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF;
     entry->spatial_max = subscribe_spatial_max(subscription);
     entry->temporal_max = temporal_max(subscription);
+    entry->resume = place == HERE ? handed(subscription) : NULL;
     return entry;
 }

@@ -78,7 +78,8 @@ void subscribe_carried(struct subscription *subscription)
 {
     subscription->refused_told = false;
     struct track *track = subscription->track;
-    if (!track->carried && subscription->in_spec && subscription->subscriber->connected) {
+    if (!track->carried && subscription->entry[HERE].in_spec &&
+        subscription->subscriber->connected) {
         track->carried = true;
         track->publisher->tell = true;
     }

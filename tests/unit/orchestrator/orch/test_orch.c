@@ -203,20 +203,6 @@ static void move_to(struct world *world, const char *node)
     world_admin(world, "POST", "/admin/v1/rooms/lobby/move", json);
 }
 
-static void arrive(struct world *world, const char *node)
-{
-    Spillway__Control__Endpoint client = SPILLWAY__CONTROL__ENDPOINT__INIT;
-    client.ip = "192.0.2.7";
-    client.port = 5000;
-    Spillway__Control__PathSelected path = SPILLWAY__CONTROL__PATH_SELECTED__INIT;
-    path.transport = world->transports[0];
-    path.client = &client;
-    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
-    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED;
-    event.path_selected = &path;
-    world_event(world, node, &event);
-}
-
 static void resume_alice(struct world *world, uint64_t conn)
 {
     world_join(world, conn,
@@ -234,12 +220,13 @@ static void arrival(void **state)
     world_node(&world, "ND_b");
     move_to(&world, "ND_b");
     world_advance(&world, TIME_MS(1900));
-    arrive(&world, "ND_b");
+    world_arrive(&world, "ND_b", 1);
     world_story(&world);
     world_advance(&world, TIME_S(3));
     assert_null(strstr(world_story(&world), "leave"));
 
-    move_to(&world, "ND_a");
+    world_heartbeat(&world, "ND_a", 1);
+    orch_node_link_lost(world.orch, world.now_us, "ND_b");
     world_advance(&world, TIME_MS(1900));
     assert_null(strstr(world_story(&world), "leave"));
     world_advance(&world, TIME_MS(200));
@@ -267,7 +254,8 @@ static void addresses_used_up(void **state)
     static const char *const nodes[] = {"ND_b", "ND_a", "ND_b"};
     for (size_t i = 0; i < ARRAY_LEN(nodes); i++) { /* of two UDP ports each */
         move_to(&world, nodes[i]);
-        arrive(&world, nodes[i]);
+        world_arrive(&world, nodes[i], 1);
+        world_hand_over(&world, nodes[(i + ARRAY_LEN(nodes) - 1) % ARRAY_LEN(nodes)], 1, 0);
         const char *story = world_story(&world);
         assert_non_null(strstr(story, "conn 1 < trickle udp\n"));
         assert_null(strstr(story, "leave"));
@@ -279,7 +267,7 @@ static void addresses_used_up(void **state)
     resume_alice(&world, 2);
     world_offer(&world, 2, "chromium-publish.offer", 2); /* with another ufrag */
     assert_non_null(strstr(world_story(&world), "conn 2 < answer 2"));
-    arrive(&world, "ND_a");
+    world_arrive(&world, "ND_a", 1);
     world_story(&world);
     move_to(&world, "ND_b");
     assert_non_null(strstr(world_story(&world), "conn 2 < trickle udp\n"));
@@ -346,17 +334,19 @@ static void addresses_outlive_ids(void **state)
     world_connected(&world, 1);
     world_node(&world, "ND_b");
     move_to(&world, "ND_b");
-    arrive(&world, "ND_b");
+    world_arrive(&world, "ND_b", 1);
     orch_node_link_lost(world.orch, world.now_us, "ND_a");
     world_node_at(&world, "ND_c", (const char *const[]){"127.0.0.1"}, 1);
     world_story(&world);
     move_to(&world, "ND_c");
-    arrive(&world, "ND_c");
+    world_arrive(&world, "ND_c", 1);
     const char *story = world_story(&world);
     assert_non_null(strstr(story, "conn 1 < trickle udp\n"));
     assert_null(strstr(story, "trickle tcp"));
+    world_hand_over(&world, "ND_b", 1, 0);
     move_to(&world, "ND_b");
-    arrive(&world, "ND_b");
+    world_arrive(&world, "ND_b", 1);
+    world_hand_over(&world, "ND_c", 1, 0);
     assert_null(strstr(world_story(&world), "leave"));
     move_to(&world, "ND_c");
     story = world_story(&world);

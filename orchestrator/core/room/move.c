@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A participant goes from one media node to another (architecture.md §2.3, §6.4).
+ *
+ *   planned   the old node serves until the client's media reach the new one, which stands by with
+ *             everything it needs; then the old one stops and says at which index, and the new one
+ *             goes on there, on the same SSRCs. Not a packet is lost.
+ *   at once   the old node is dead, or there is nothing to lose: the new node begins under fresh
+ *             SSRCs, for two holders never share one (a repeated (key, SSRC, index) gives an
+ *             AES-GCM key away).
+ *
+ * In both the client gets the new node's candidates, with a higher priority than ever before, and
+ * the new node sends it STUN checks.
+ */
+#include "orchestrator/core/room/private.h"
+
+#define HANDING_US  TIME_MS(500) /* for the old node to answer; it is in the same room as we are */
+#define SETTLING_US TIME_S(1)    /* for media on their way to the old node */
+
+/* ---- Both kinds ---------------------------------------------------------------------------- */
+
+static void everything_changed(struct participant *p)
+{
+    struct subscription *subscription;
+    struct track *track;
+    spec_transport_changed(p);
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        cascade_changed(subscription->track);
+        spec_subscription_changed(subscription);
+    }
+    DL_FOREACH(p->tracks, track)
+    {
+        cascade_changed(track);
+    }
+}
+
+static void set_phase(struct participant *p, enum move_phase phase, int64_t at_us)
+{
+    p->phase = phase;
+    p->move_at_us = at_us;
+}
+
+static void forget_handed(struct participant *p)
+{
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        subscription->resumes = false;
+    }
+    if (p->handed != NULL) {
+        spillway__control__handed_over__free_unpacked(p->handed, NULL);
+        p->handed = NULL;
+    }
+}
+
+/* NEXT is no more: a node not reached, or an old one done with. */
+static void end(struct participant *p)
+{
+    if (p->next != NULL) {
+        spec_leave_next(p);
+        p->next = NULL;
+    }
+    set_phase(p, MOVE_NONE, TIME_NEVER);
+    everything_changed(p);
+}
+
+static void swap(struct participant *p)
+{
+    struct host *host = p->host;
+    struct subscription *subscription;
+    p->host = p->next;
+    p->next = host;
+    struct entry entry = p->entry[HERE];
+    p->entry[HERE] = p->entry[NEXT];
+    p->entry[NEXT] = entry;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        entry = subscription->entry[HERE];
+        subscription->entry[HERE] = subscription->entry[NEXT];
+        subscription->entry[NEXT] = entry;
+    }
+}
+
+static void log_move(const struct participant *p, const char *how, const struct host *to)
+{
+    log_write(p->room->config->log, LOG_INFO, "participant_%s room=%s participant=%s to=%s", how,
+              p->room->sid, p->sid, to->node);
+}
+
+/* ---- At once ------------------------------------------------------------------------------- */
+
+void move_at_once(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
+{
+    log_move(p, "moved", host);
+    spec_remove_transport(p);
+    forget_handed(p);
+    p->host = host;
+    p->next = NULL;
+    set_phase(p, MOVE_NONE, TIME_NEVER);
+    everything_changed(p);
+    if (p->session.transport == 0) {
+        return;
+    }
+    bool fresh = negotiate_choose_candidates(p, host);
+    p->check_priority = fresh ? p->session.candidates[0].priority : 0;
+    p->media_lost = false;
+    effect_front_route(fx, p->session.transport, host->node);
+    if (!fresh) {
+        node_restart(p, now_us, fx);
+        return;
+    }
+    negotiate_trickle(p, fx);
+    if (p->connected) {
+        node_expect(p, now_us);
+    }
+}
+
+/* ---- Planned ------------------------------------------------------------------------------- */
+
+/* Media flow, the client can be told where to, and both nodes know how. */
+static bool can_plan(const struct participant *p, const struct host *host)
+{
+    return p->host->info->hands_over && host->info->hands_over && p->connected && p->conn != 0 &&
+           !p->media_lost && !p->restarting && p->address != NULL && p->arrive_by_us == TIME_NEVER;
+}
+
+void move_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
+{
+    if (p->phase == MOVE_SETTLING) {
+        end(p);
+    }
+    if (p->phase != MOVE_NONE || !can_plan(p, host) || !negotiate_choose_candidates(p, host)) {
+        move_at_once(p, now_us, host, fx);
+        return;
+    }
+    log_move(p, "moving", host);
+    forget_handed(p);
+    p->next = host;
+    p->check_priority = p->session.candidates[0].priority;
+    set_phase(p, MOVE_STARTED, now_us + ROOM_ARRIVAL_TIMEOUT_US);
+    everything_changed(p);
+    negotiate_trickle(p, fx);
+}
+
+void move_arrived(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    if (p->phase == MOVE_STARTED) {
+        set_phase(p, MOVE_HANDING, now_us + HANDING_US);
+        spec_transport_changed(p);
+        effect_front_route(fx, p->session.transport, p->next->node);
+    }
+}
+
+void move_handed_over(struct participant *p, int64_t now_us,
+                      const Spillway__Control__HandedOver *handed)
+{
+    if (p->phase != MOVE_HANDING) {
+        return;
+    }
+    forget_handed(p);
+    p->handed = info_clone(&handed->base);
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        subscription->resumes = true;
+    }
+    swap(p);
+    set_phase(p, MOVE_SETTLING, now_us + SETTLING_US);
+    everything_changed(p);
+    log_move(p, "moved", p->host);
+}
+
+void move_cancel(struct participant *p)
+{
+    if (p->phase != MOVE_NONE) {
+        end(p);
+    }
+}
+
+/* The old node does not answer: it was told to stop, and what it sent last nobody knows. */
+static void take_over(struct participant *p, int64_t now_us)
+{
+    struct subscription *subscription;
+    swap(p);
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        spec_withdraw(subscription); /* comes back under fresh SSRCs */
+    }
+    set_phase(p, MOVE_SETTLING, now_us + SETTLING_US);
+    everything_changed(p);
+    log_move(p, "taken_over", p->host);
+}
+
+void move_expire(struct participant *p, int64_t now_us)
+{
+    if (p->move_at_us > now_us) {
+        return;
+    }
+    switch (p->phase) {
+    case MOVE_STARTED: /* the client does not come: it is well where it is */
+        log_move(p, "stays", p->host);
+        end(p);
+        break;
+    case MOVE_HANDING:
+        take_over(p, now_us);
+        break;
+    case MOVE_SETTLING:
+        end(p);
+        break;
+    case MOVE_NONE:
+        p->move_at_us = TIME_NEVER;
+        break;
+    }
+}
+
+/* ---- What the orchestrator asks for -------------------------------------------------------- */
+
+int room_move(struct room *room, int64_t now_us, const char *identity,
+              const Spillway__Control__Register *node, struct effects *fx)
+{
+    struct participant *p = room_find(room, identity);
+    if (p == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    if (p->phase == MOVE_STARTED || p->phase == MOVE_HANDING) {
+        return ERR_AGAIN;
+    }
+    struct host *host = host_of(room, node);
+    if (p->host != host) {
+        move_to(p, now_us, host, fx);
+    }
+    return 0;
+}
+
+static bool is_going(const struct participant *p)
+{
+    return p->phase == MOVE_STARTED || p->phase == MOVE_HANDING;
+}
+
+/* Where to from a host that is dead. One who was on the way goes on; who was going there stays. */
+static void flee(struct participant *p, int64_t now_us, const struct host *dead, struct host *to,
+                 struct effects *fx)
+{
+    if (p->host == dead) {
+        move_at_once(p, now_us, is_going(p) ? p->next : to, fx);
+    } else if (p->next == dead && p->phase == MOVE_HANDING) { /* HERE has stopped by now */
+        move_at_once(p, now_us, to, fx);
+    } else if (p->next == dead) {
+        end(p);
+    }
+}
+
+void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuation *evacuation,
+                   struct effects *fx)
+{
+    struct host *old = host_find(room, evacuation->from);
+    assert(old != NULL);
+    struct host *host = host_of(room, evacuation->to);
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (evacuation->dead) {
+            flee(p, now_us, old, host, fx);
+        } else if (p->host == old && !is_going(p)) {
+            move_to(p, now_us, host, fx);
+        }
+    }
+}
