@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Three orchestrators, two nodes and a Redis: whichever of them is asked, there is one cluster.
+
+    orchestrators_test.py BUILD_DIRECTORY [unittest arguments]
+"""
+import json
+import secrets
+import subprocess
+import threading
+import time
+import unittest
+
+from cluster import (API_KEY, API_SECRET, HOST, MEDIA_PORTS, SPILLCTL, Cluster, Node, Orchestrator,
+                     free_ports, http, join_token, metrics, token, wait)
+from participant import JOIN, LEFT, Closed, Participant, field, join_request, path
+from ws_client import Ws
+
+COUNT = 3
+DEAD_S = 2  # how long a dead one's claims last, at most
+BEARER = {"Authorization": "Bearer " + token(
+    {"roomCreate": True, "roomList": True, "roomAdmin": True, "room": "lobby"}, sub="test")}
+
+
+class Three(Cluster):
+    """A Cluster whose orchestrator is the first of three."""
+
+    def __init__(self):
+        super().__init__(nodes=0, redis=True)
+        first = free_ports(3 * COUNT + 2 * (MEDIA_PORTS + 1))
+        self.buses = [first + 3 * i for i in range(COUNT)]
+        self.orchestrators = []
+        secret = secrets.token_hex(32)
+        names = [f"orchestrator-{i + 1}" for i in range(COUNT)]
+        for name in names:
+            self.make_keys(self.dir / "keys", name)
+        for name, bus in zip(names, self.buses):
+            self.orchestrators.append(self.add_orchestrator(name, names, bus, secret))
+        self.orchestrator = self.orchestrators[0]
+        for i in range(2):
+            name = f"node-{i + 1}"
+            self.make_keys(self.dir / "keys/nodes", name)
+            self.nodes.append(self.add_linked_node(name, names, first + 3 * COUNT +
+                                                   i * (MEDIA_PORTS + 1)))
+
+    def add_orchestrator(self, name, names, bus, secret):
+        port = free_ports(1)
+        self.write(name, {
+            "name": name,
+            "cluster_secret": secret,
+            "keys": {API_KEY: API_SECRET},
+            "listen": {"address": HOST, "port": port},
+            "bus": {"control": f"tcp://{HOST}:{bus}", "tunnel": f"tcp://{HOST}:{bus + 1}",
+                    "secret_file": f"{self.dir}/keys/{name}.key",
+                    "nodes_dir": f"{self.dir}/keys/nodes"},
+            "peer_listen": f"tcp://{HOST}:{bus + 2}",
+            "peers": [{"endpoint": f"tcp://{HOST}:{other + 2}",
+                       "key_file": f"{self.dir}/keys/{names[i]}.pub"}
+                      for i, other in enumerate(self.buses)],
+            "redis": {"host": HOST, "port": self.redis.command[2]},
+        })
+        made = Orchestrator(self, port)
+        made.name = name
+        made.command[2] = str(self.dir / f"{name}.yaml")
+        made.log = self.dir / f"{name}.log"
+        return made
+
+    def add_linked_node(self, name, names, port):
+        self.write(name, {
+            "name": name,
+            "drain_grace": "1s",
+            "curve": {"secret_file": f"{self.dir}/keys/nodes/{name}.key"},
+            "orchestrators": [{"control": f"tcp://{HOST}:{bus}", "tunnel": f"tcp://{HOST}:{bus + 1}",
+                               "key_file": f"{self.dir}/keys/{names[i]}.pub"}
+                              for i, bus in enumerate(self.buses)],
+            "media": {"ip": HOST, "port_base": port, "ports": MEDIA_PORTS},
+            "probes": {"port": port + MEDIA_PORTS},
+        })
+        return Node(self, name, port)
+
+    @property
+    def programs(self):
+        return [self.redis, *getattr(self, "orchestrators", [self.orchestrator]), *self.nodes]
+
+    def start(self):
+        super().start()
+        self.wait_whole()
+        return self
+
+    def wait_whole(self):
+        for each in self.orchestrators:
+            wait(f"{each.name} serves", lambda each=each: http(f"{each.url}/readyz")[0] == 200)
+            wait(f"{each.name} knows the others",
+                 lambda each=each: metrics(each)["peers_up"] == COUNT - 1)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.cluster = Three()
+        self.addCleanup(self.cluster.close)
+        self.cluster.start()
+        self.all = self.cluster.orchestrators
+
+    def ask(self, orchestrator, method, **body):
+        return http(f"{orchestrator.url}/twirp/livekit.RoomService/{method}",
+                    json.dumps(body).encode(), **BEARER, **{"Content-Type": "application/json"})
+
+    def names(self, orchestrator, room="lobby"):
+        status, text = self.ask(orchestrator, "ListParticipants", room=room)
+        self.assertEqual(status, 200, text)
+        return {each["identity"] for each in json.loads(text)["participants"]}
+
+    def owner(self):
+        """Who owns a room, by its metrics."""
+        return [each for each in self.all if each.running and metrics(each)["rooms"] > 0]
+
+
+class Meeting(Case):
+    def test_everybody_meets(self):
+        people = [Participant(each, "lobby", f"p{i}") for i, each in enumerate(self.all)]
+        for person in people:
+            person.ping()
+            person.connect()  # the node knows it, wherever its front is
+        for each in self.all:
+            self.assertEqual(self.names(each), {"p0", "p1", "p2"})
+        self.assertEqual(len(self.owner()), 1)
+        answers = {http(f"{each.url}/admin/v1/rooms", **BEARER) for each in self.all}
+        self.assertEqual(len(answers), 1, answers)
+        self.assertEqual(self.ask(self.all[1], "RemoveParticipant", room="lobby",
+                                  identity="p2")[0], 200)
+        self.assertTrue(people[2].wait(LEFT))
+        for person in people:
+            person.close()
+
+    def test_at_the_same_instant(self):
+        """Each of 20 new rooms is one, though three people make it at once."""
+        for number in range(20):
+            room, barrier, joined = f"room-{number}", threading.Barrier(COUNT), []
+
+            def join(index, each, room=room, barrier=barrier, joined=joined):
+                barrier.wait()
+                joined.append(Participant(each, room, f"p{index}"))
+
+            threads = [threading.Thread(target=join, args=args) for args in enumerate(self.all)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(len(joined), COUNT)
+            video = {"roomAdmin": True, "room": room}
+            status, text = http(f"{self.all[0].url}/twirp/livekit.RoomService/ListParticipants",
+                                json.dumps({"room": room}).encode(),
+                                Authorization="Bearer " + token(video, sub="test"),
+                                **{"Content-Type": "application/json"})
+            self.assertEqual((status, len(json.loads(text)["participants"])), (200, COUNT))
+            for person in joined:
+                person.close()
+
+    def test_spillctl(self):
+        person = Participant(self.all[0], "lobby", "p0")
+        said = {subprocess.run([SPILLCTL, "get", "participants", "--room", "lobby", "--server",
+                                each.url], capture_output=True, text=True, check=True,
+                               env={"SPILLWAY_API_KEY": API_KEY,
+                                    "SPILLWAY_API_SECRET": API_SECRET}).stdout
+                for each in self.all}
+        self.assertEqual(len(said), 1, said)
+        self.assertIn("p0", said.pop())
+        person.close()
+
+
+class Death(Case):
+    def test_the_owner_dies(self):
+        people = [Participant(each, "lobby", f"p{i}") for i, each in enumerate(self.all)]
+        owner, = self.owner()
+        epoch = json.loads(http(f"{owner.url}/admin/v1/rooms/lobby", **BEARER)[1])["epoch"]
+        owner.kill()
+        alive = [each for each in self.all if each is not owner]
+        for person, each in zip(people, self.all):
+            if each is not owner:  # its WebSocket ends, without a word that would end the session
+                said, code, _ = person.until_closed()
+                self.assertEqual((code, [kind for kind, _ in said if kind == LEFT]), (1001, []))
+        began = time.monotonic()
+        again = [Participant(each, "lobby", f"q{i}") for i, each in enumerate(alive)]
+        self.assertLess(time.monotonic() - began, DEAD_S + 2)
+        for each in alive:
+            self.assertEqual(self.names(each), {"q0", "q1"})
+        now = json.loads(http(f"{alive[0].url}/admin/v1/rooms/lobby", **BEARER)[1])["epoch"]
+        self.assertGreater(now, epoch)
+        owner.start()
+        self.cluster.wait_whole()
+        self.assertEqual(self.names(owner), {"q0", "q1"})
+        for person in people + again:
+            person.close()
+
+    def test_the_store_dies(self):
+        """Rooms go on, and new ones are made, each once."""
+        first = Participant(self.all[0], "lobby", "p0")
+        self.cluster.redis.kill()
+        for each in self.all:
+            wait("it is noticed", lambda each=each: metrics(each)["store_up"] == 0)
+        second = Participant(self.all[1], "lobby", "p1")
+        for each in self.all:
+            self.assertEqual(self.names(each), {"p0", "p1"})
+        time.sleep(0.5)  # beats say that nobody can claim
+        new = [Participant(each, "new", f"p{i}") for i, each in enumerate(self.all)]
+        rooms = json.loads(self.ask(self.all[2], "ListRooms")[1])["rooms"]
+        self.assertEqual({room["name"]: room["num_participants"] for room in rooms},
+                         {"lobby": 2, "new": 3})
+        self.cluster.redis.start()
+        for each in self.all:
+            wait("it is back", lambda each=each: metrics(each)["store_up"] == 1)
+        self.assertEqual(self.names(self.all[2]), {"p0", "p1"})
+        for person in [first, second, *new]:
+            person.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
