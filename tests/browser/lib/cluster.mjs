@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A private cluster on loopback: an orchestrator and its nodes, each a process of the binaries
-// under test, with ports, keys and logs of their own. Stopping it fails if a process did not end
-// well: a leak or an undefined behaviour that a sanitizer found is an exit status.
+// A private cluster on loopback: orchestrators and nodes, each a process of the binaries under test,
+// with ports, keys and logs of their own. Stopping it fails if a process did not end well: a leak or
+// an undefined behaviour that a sanitizer found is an exit status.
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -17,6 +17,9 @@ export const API_KEY = 'devkey';
 export const API_SECRET = 'secret';
 
 const STOP_MS = 15_000;
+const ORCHESTRATOR_PORTS = 4; // clients, control, tunnel, peers
+/** Of each cluster; whoever asks for its `ws` gets the URL of the next one. */
+const ORCHESTRATORS = Number(process.env.SPILLWAY_ORCHESTRATORS ?? 1);
 const testPages = fileURLToPath(new URL('../dist', import.meta.url));
 export const meetingPages = fileURLToPath(new URL('../../../orchestrator/web/dist', import.meta.url));
 
@@ -117,12 +120,31 @@ class Process {
 }
 
 export class Cluster {
+  #fronts = 0; // given
+
   constructor(dir, port) {
     this.dir = dir;
     this.port = port;
     this.http = `http://127.0.0.1:${port}`;
-    this.ws = `ws://127.0.0.1:${port}`;
     this.processes = [];
+  }
+
+  get ws() {
+    return `ws://127.0.0.1:${this.#ports(this.#fronts++ % ORCHESTRATORS)}`;
+  }
+
+  /** The first port of an orchestrator. */
+  #ports(index) {
+    return this.port + index * ORCHESTRATOR_PORTS;
+  }
+
+  #orchestrator(index) {
+    return index === 0 ? 'orchestrator' : `orchestrator-${index + 1}`;
+  }
+
+  /** What f makes of each orchestrator's first port and name. */
+  #each(f) {
+    return Array.from({ length: ORCHESTRATORS }, (_, i) => f(this.#ports(i), this.#orchestrator(i)));
   }
 
   /**
@@ -132,13 +154,14 @@ export class Cluster {
   static async start(options = {}) {
     const { nodes = 2, ports = 4, media = '127.0.0.1', pages = testPages, settings = {} } = options;
     const dir = await mkdtemp(join(tmpdir(), 'spillway-test-'));
-    const base = await freePorts(3 + nodes * (ports + 1));
+    const own = ORCHESTRATORS * ORCHESTRATOR_PORTS + 1; // and Redis
+    const base = await freePorts(own + nodes * (ports + 1));
     const cluster = new Cluster(dir, base);
     try {
       await cluster.#makeKeys(nodes);
-      await cluster.#startOrchestrator(pages, settings);
+      await cluster.#startOrchestrators(pages, settings);
       for (let n = 1; n <= nodes; n++) {
-        const first = base + 3 + (n - 1) * (ports + 1);
+        const first = base + own + (n - 1) * (ports + 1);
         await cluster.#startNode(n, { ip: media, port_base: first, ports });
       }
       await poll('every node is ready', 20_000, () => cluster.#ready(nodes));
@@ -154,28 +177,57 @@ export class Cluster {
     await mkdir(join(keys, 'nodes'), { recursive: true });
     const make = (dir, name) =>
       promisify(execFile)(binary('SPILLWAY_CTL'), ['keys', '--out', dir, name]);
-    await make(keys, 'orchestrator');
+    await Promise.all(this.#each((_, name) => make(keys, name)));
     for (let n = 1; n <= nodes; n++) {
       await make(join(keys, 'nodes'), `node-${n}`);
     }
   }
 
-  async #startOrchestrator(pages, settings) {
+  async #startOrchestrators(pages, settings) {
+    const redis = this.port + ORCHESTRATORS * ORCHESTRATOR_PORTS;
+    if (ORCHESTRATORS > 1) {
+      const args = ['--port', redis, '--bind', '127.0.0.1', '--save', '', '--dir', this.dir];
+      this.processes.push(await Process.start('redis', this.dir, 'redis-server', args));
+    }
+    await Promise.all(
+      this.#each((port, name) =>
+        this.#startOrchestrator(port, name, pages, {
+          ...(ORCHESTRATORS > 1 && this.#peers(port, redis)),
+          ...settings,
+        }),
+      ),
+    );
+    await poll('the orchestrators answer', 15_000, () => this.#answers());
+  }
+
+  #peers(port, redis) {
+    return {
+      redis: { host: '127.0.0.1', port: redis },
+      cluster_secret: 'for tests, and known to everybody',
+      peer_listen: `tcp://127.0.0.1:${port + 3}`,
+      peers: this.#each((other, name) => ({
+        endpoint: `tcp://127.0.0.1:${other + 3}`,
+        key_file: `${this.dir}/keys/${name}.pub`,
+      })),
+    };
+  }
+
+  async #startOrchestrator(port, name, pages, settings) {
     const keys = join(this.dir, 'keys');
-    await this.#spawn('orchestrator', binary('SPILLWAY_ORCHESTRATOR'), {
+    await this.#spawn(name, binary('SPILLWAY_ORCHESTRATOR'), {
+      name,
       keys: { [API_KEY]: API_SECRET },
-      listen: { address: '127.0.0.1', port: this.port },
+      listen: { address: '127.0.0.1', port },
       bus: {
-        control: `tcp://127.0.0.1:${this.port + 1}`,
-        tunnel: `tcp://127.0.0.1:${this.port + 2}`,
-        secret_file: `${keys}/orchestrator.key`,
+        control: `tcp://127.0.0.1:${port + 1}`,
+        tunnel: `tcp://127.0.0.1:${port + 2}`,
+        secret_file: `${keys}/${name}.key`,
         nodes_dir: `${keys}/nodes`,
       },
       pages: { dir: pages, demo_api_key: API_KEY },
       log: { level: process.env.SPILLWAY_LOG ?? 'info' },
       ...settings,
     });
-    await poll('the orchestrator answers', 15_000, () => this.#answers());
   }
 
   async #startNode(n, media) {
@@ -183,13 +235,11 @@ export class Cluster {
     await this.#spawn(`node-${n}`, binary('SPILLWAY_NODE'), {
       name: `node-${n}`,
       curve: { secret_file: `${keys}/nodes/node-${n}.key` },
-      orchestrators: [
-        {
-          control: `tcp://127.0.0.1:${this.port + 1}`,
-          tunnel: `tcp://127.0.0.1:${this.port + 2}`,
-          key_file: `${keys}/orchestrator.pub`,
-        },
-      ],
+      orchestrators: this.#each((port, name) => ({
+        control: `tcp://127.0.0.1:${port + 1}`,
+        tunnel: `tcp://127.0.0.1:${port + 2}`,
+        key_file: `${keys}/${name}.pub`,
+      })),
       media,
       probes: { port: media.port_base + media.ports },
       drain_grace: '0s',
@@ -206,8 +256,9 @@ export class Cluster {
 
   async #answers() {
     this.#checkAlive();
-    const response = await fetch(`${this.http}/livez`).catch(() => undefined);
-    return response?.ok;
+    const get = async (port) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const all = await Promise.all(this.#each(get)).catch(() => undefined);
+    return all?.every((text) => text.includes(`orchestrator_peers_up ${ORCHESTRATORS - 1}\n`));
   }
 
   async #ready(nodes) {
