@@ -41,6 +41,7 @@ static void say(struct cluster *cluster, int64_t now_us, Spillway__Bus__PeerMess
 
 static struct cluster *make(struct prng *prng, const struct token_key *key)
 {
+    static const uint8_t secret[32] = {7};
     struct random_source random = {fill, prng};
     struct orch *orch = orch_new(&(struct orch_config){.id = "OR_1",
                                                        .region = "",
@@ -52,7 +53,8 @@ static struct cluster *make(struct prng *prng, const struct token_key *key)
                                                        .departure_timeout_s = 20,
                                                        .fill_permille = 800,
                                                        .join_permille = 950,
-                                                       .room_weight = 16},
+                                                       .room_weight = 16,
+                                                       .cluster_secret = {secret, 32}},
                                  1, 1);
     struct cluster *cluster =
         cluster_new(&(struct cluster_config){.name = "us",

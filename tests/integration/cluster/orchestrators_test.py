@@ -11,9 +11,8 @@ import time
 import unittest
 
 from cluster import (API_KEY, API_SECRET, HOST, MEDIA_PORTS, SPILLCTL, Cluster, Node, Orchestrator,
-                     free_ports, http, join_token, metrics, token, wait)
-from participant import JOIN, LEFT, Closed, Participant, field, join_request, path
-from ws_client import Ws
+                     free_ports, http, metrics, token, wait)
+from participant import LEFT, Participant
 
 COUNT = 3
 DEAD_S = 2  # how long a dead one's claims last, at most
@@ -69,7 +68,8 @@ class Three(Cluster):
             "name": name,
             "drain_grace": "1s",
             "curve": {"secret_file": f"{self.dir}/keys/nodes/{name}.key"},
-            "orchestrators": [{"control": f"tcp://{HOST}:{bus}", "tunnel": f"tcp://{HOST}:{bus + 1}",
+            "orchestrators": [{"control": f"tcp://{HOST}:{bus}",
+                               "tunnel": f"tcp://{HOST}:{bus + 1}",
                                "key_file": f"{self.dir}/keys/{names[i]}.pub"}
                               for i, bus in enumerate(self.buses)],
             "media": {"ip": HOST, "port_base": port, "ports": MEDIA_PORTS},

@@ -572,9 +572,32 @@ static void test_drain(void **state)
     world_fini(&w);
 }
 
+/* A room whose orchestrator is away is told to the others, by its name: one of them may be its new
+ * owner. While it is there, it alone hears of it. */
+static void test_orchestrator_away(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    world_init(&w);
+    world_register(&w);
+    world_register_at(&w, 1, "OR_2");
+    room_spec_init(&spec, "RM_1", 1, 0, 1);
+    spec.message.name = (char[]){"lobby"};
+    world_spec(&w, &spec);
+    world_forget(&w);
+    world_run(&w, 6000); /* heartbeats tell rooms every 5 s */
+    world_expect(&w, "");
+    node_link_down(w.node, w.now_us, 0);
+    world_run(&w, 5000);
+    world_expect(&w, " 9750 link 1 hears of RM_1 lobby\n");
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_orchestrator_away),
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_layer_dries_up),

@@ -173,6 +173,12 @@ static void take_control(struct world *w, const struct node_message *out)
         break;
     case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT:
         w->heartbeats++;
+        for (size_t i = 0; i < m->heartbeat->n_rooms; i++) {
+            const Spillway__Control__RoomVersion *room = m->heartbeat->rooms[i];
+            if (room->foreign) {
+                world_tell(w, "link %zu hears of %s %s", out->link, room->room, room->name);
+            }
+        }
         break;
     case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_SPEC_ACK:
         tell_ack(w, m->spec_ack);
@@ -284,26 +290,31 @@ static void pump(struct world *w)
     }
 }
 
-static void control(struct world *w, const ProtobufCMessage *message)
+static void control(struct world *w, size_t link, const ProtobufCMessage *message)
 {
     size_t len;
     uint8_t *bytes = wire_pack(message, &len);
-    node_control(w->node, w->now_us, 0, (struct bytes){bytes, len});
+    node_control(w->node, w->now_us, link, (struct bytes){bytes, len});
     free(bytes);
     pump(w);
 }
 
 void world_register(struct world *w)
 {
+    world_register_at(w, 0, "OR_1");
+}
+
+void world_register_at(struct world *w, size_t link, const char *id)
+{
     Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
     Spillway__Control__Registered registered = SPILLWAY__CONTROL__REGISTERED__INIT;
     message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_REGISTERED;
     message.registered = &registered;
-    registered.orchestrator_id = (char[]){"OR_1"};
+    registered.orchestrator_id = (char *)(uintptr_t)id;
     registered.heartbeat_ms = 250;
-    node_link_up(w->node, w->now_us, 0);
+    node_link_up(w->node, w->now_us, link);
     pump(w);
-    control(w, &message.base);
+    control(w, link, &message.base);
 }
 
 struct world_client *world_join(struct world *w)

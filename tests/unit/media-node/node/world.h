@@ -57,6 +57,7 @@ void world_fini(struct world *w);
 
 /* The link comes up, and an orchestrator "OR_1" accepts the node. */
 void world_register(struct world *w);
+void world_register_at(struct world *w, size_t link, const char *id);
 
 /* The next client: its name, address, ufrags and keys follow from how many there are. */
 struct world_client *world_join(struct world *w);

@@ -70,8 +70,41 @@ static void region(void **state)
     world_fini(&world);
 }
 
+static bool dropped(struct world *world, const char *sid, const char *name, uint64_t epoch,
+                    bool foreign)
+{
+    Spillway__Control__RoomVersion held = SPILLWAY__CONTROL__ROOM_VERSION__INIT, *list[] = {&held};
+    held.room = (char *)(uintptr_t)sid;
+    held.name = (char *)(uintptr_t)name;
+    held.epoch = epoch;
+    held.version = 1;
+    held.foreign = foreign;
+    (void)world_story(world);
+    world_heartbeat_rooms(world, "ND_a", 1, list, 1);
+    return strstr(world_story(world), "drop") != NULL;
+}
+
+/* Goal: a node's room is dropped by the orchestrator that told it, and by who owns the room of its
+ * name since a later epoch; by nobody else who hears of it. */
+static void foreign_rooms(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    join(&world, 1, "alice", NULL);
+    uint64_t epoch = world.last_epoch;
+    assert_true(dropped(&world, "RM_old", "attic", 1, false));
+    assert_false(dropped(&world, "RM_theirs", "attic", 1, true));
+    assert_true(dropped(&world, "RM_theirs", "lobby", epoch - 1, true));
+    assert_false(dropped(&world, "RM_theirs", "lobby", epoch, true));
+    assert_false(dropped(&world, world.last_room, "lobby", epoch, true)); /* it is ours */
+    world_fini(&world);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(dtls_stays), cmocka_unit_test(region)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(dtls_stays), cmocka_unit_test(region),
+                                       cmocka_unit_test(foreign_rooms)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
