@@ -125,6 +125,18 @@ class Start(Case):
                          ["orchestrator", "node", "node", "node"])
         self.assertEqual(len(self.nodes()), 3)
 
+    def test_regions(self):
+        """Orchestrators and nodes are spread, and each orchestrator knows all nodes."""
+        self.start("--regions", "2", "--orchestrators", "2", "--nodes", "1")
+        rows = self.rows()
+        self.assertEqual([(row["role"], row["region"]) for row in rows],
+                         [("redis", "r1"), ("orchestrator", "r1"), ("orchestrator", "r2"),
+                          ("node", "r1"), ("node", "r2")])
+        for index, row in enumerate(rows[1:3]):
+            self.assertEqual(row["url"], f"ws://{HOST}:{self.port + index}")
+            self.url = f"http://{HOST}:{self.port + index}"
+            wait("it knows both", lambda: self.nodes() == {"node-1": "ready", "node-2": "ready"})
+
     def test_port_in_use(self):
         with occupy(self.port):
             self.start()
