@@ -148,11 +148,14 @@ export class Cluster {
   }
 
   /**
-   * nodes: how many; media: the address they listen on, and at how many ports each. pages: the folder to serve. settings: more
-   * of the orchestrator's. Resolves when every node is ready.
+   * nodes: how many, or the region of each; media: the address they listen on, and at how many
+   * ports each. pages: the folder to serve. settings: more of the orchestrator's. Resolves when every node is ready.
    */
   static async start(options = {}) {
-    const { nodes = 2, ports = 4, media = '127.0.0.1', pages = testPages, settings = {} } = options;
+    const { nodes: given = 2, ports = 4, media = '127.0.0.1' } = options;
+    const { pages = testPages, settings = {} } = options;
+    const regions = Array.isArray(given) ? given : Array(given).fill('');
+    const nodes = regions.length;
     const dir = await mkdtemp(join(tmpdir(), 'spillway-test-'));
     const own = ORCHESTRATORS * ORCHESTRATOR_PORTS + 1; // and Redis
     const base = await freePorts(own + nodes * (ports + 1));
@@ -162,7 +165,7 @@ export class Cluster {
       await cluster.#startOrchestrators(pages, settings);
       for (let n = 1; n <= nodes; n++) {
         const first = base + own + (n - 1) * (ports + 1);
-        await cluster.#startNode(n, { ip: media, port_base: first, ports });
+        await cluster.#startNode(n, regions[n - 1], { ip: media, port_base: first, ports });
       }
       await poll('every node is ready', 20_000, () => cluster.#ready(nodes));
       return cluster;
@@ -230,10 +233,11 @@ export class Cluster {
     });
   }
 
-  async #startNode(n, media) {
+  async #startNode(n, region, media) {
     const keys = join(this.dir, 'keys');
     await this.#spawn(`node-${n}`, binary('SPILLWAY_NODE'), {
       name: `node-${n}`,
+      region,
       curve: { secret_file: `${keys}/nodes/node-${n}.key` },
       orchestrators: this.#each((port, name) => ({
         control: `tcp://127.0.0.1:${port + 1}`,
@@ -245,6 +249,8 @@ export class Cluster {
       drain_grace: '0s',
       log: { level: process.env.SPILLWAY_LOG ?? 'info' },
     });
+    const port = media.port_base + media.ports;
+    this.process(`node-${n}`).probes = `http://127.0.0.1:${port}`;
   }
 
   /** Starts a program with these settings; JSON is YAML, too. */
@@ -308,6 +314,21 @@ export class Cluster {
     const to = nodes.find(({ name, state }) => name !== from && state === 'ready').name;
     await this.admin('POST', `rooms/${room}/move`, { to });
     return to;
+  }
+
+  /** Moves one participant to a node, by name. */
+  async moveParticipant(room, participant, to) {
+    await this.admin('POST', `rooms/${room}/move`, { participant, to });
+  }
+
+  /** {name: value} of what a process counts, labels left in the name. */
+  async metrics(name) {
+    const text = await (await fetch(`${this.process(name).probes}/metrics`)).text();
+    const lines = text.split('\n').filter((line) => line && !line.startsWith('#'));
+    return Object.fromEntries(lines.map((line) => {
+      const at = line.lastIndexOf(' ');
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }));
   }
 
   /** Stops every process; throws, and keeps the logs, if one did not end well. */
