@@ -227,7 +227,7 @@ bool cluster_poll(struct cluster *c, struct effect *out)
 void cluster_expire(struct cluster *c, int64_t now_us)
 {
     cluster_tick(c, now_us);
-    peer_expire(c);
+    peers_expire(c);
     ask_expire(c);
     gather_expire(c);
     if (c->renew_us <= now_us) {
@@ -240,7 +240,7 @@ void cluster_expire(struct cluster *c, int64_t now_us)
 
 int64_t cluster_deadline(const struct cluster *c)
 {
-    int64_t at = MIN(peer_deadline(c), ask_deadline(c));
+    int64_t at = MIN(peers_deadline(c), ask_deadline(c));
     at = MIN(at, gather_deadline(c));
     at = MIN(at, c->renew_us);
     return MIN(at, orch_deadline(c->orch));

@@ -558,7 +558,7 @@ void cluster_peer_message(struct cluster *c, int64_t now_us, size_t index, struc
 
 /* ---- Time ---------------------------------------------------------------------------------- */
 
-void peer_expire(struct cluster *c)
+void peers_expire(struct cluster *c)
 {
     for (size_t member = 1; member < c->member_count; member++) {
         struct peer *peer = &c->peers[member];
@@ -570,7 +570,7 @@ void peer_expire(struct cluster *c)
     }
 }
 
-int64_t peer_deadline(const struct cluster *c)
+int64_t peers_deadline(const struct cluster *c)
 {
     int64_t at = TIME_NEVER;
     for (size_t member = 1; member < c->member_count; member++) {

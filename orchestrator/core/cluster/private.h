@@ -141,8 +141,8 @@ void peer_send(struct cluster *c, size_t member, Spillway__Bus__PeerMessage *mes
 void peer_send_effect(struct cluster *c, size_t member, const struct effect *effect);
 void peer_flush(struct cluster *c); /* batches */
 void peer_tell_room(struct cluster *c, const char *room, uint64_t epoch, bool owned);
-void peer_expire(struct cluster *c);
-int64_t peer_deadline(const struct cluster *c);
+void peers_expire(struct cluster *c);
+int64_t peers_deadline(const struct cluster *c);
 void peer_free_all(struct cluster *c);
 
 /* ---- gather.c: lists of everybody's */
