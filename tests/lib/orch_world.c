@@ -39,7 +39,10 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
 
 void world_init_site(struct world *world, const struct world_site *site)
 {
-    *world = (struct world){.key = {"key", "secret"}, .story = mem_str(""), .now_us = TIME_S(1)};
+    *world = (struct world){.key = {"key", "secret"},
+                            .story = mem_str(""),
+                            .now_us = TIME_S(1),
+                            .nodes = orch_nodes_new()};
     prng_seed(&world->prng, site->number);
     world->orch = new_orch(world, site->id, site->region);
     world->cluster = cluster_new(&(struct cluster_config){.name = site->id,
@@ -55,18 +58,26 @@ void world_init_site(struct world *world, const struct world_site *site)
 
 void world_init(struct world *world)
 {
-    *world = (struct world){.key = {"key", "secret"}, .story = mem_str(""), .now_us = TIME_S(1)};
+    *world = (struct world){.key = {"key", "secret"},
+                            .story = mem_str(""),
+                            .now_us = TIME_S(1),
+                            .nodes = orch_nodes_new()};
     prng_seed(&world->prng, 1);
     world->orch = new_orch(world, "OR_test", "");
 }
 
 void world_fini(struct world *world)
 {
+    if (world->cluster == NULL) { /* a site's rooms may have gone to another one */
+        world_check(world);
+    }
     if (world->cluster != NULL) {
         cluster_free(world->cluster);
     } else {
         orch_free(world->orch);
     }
+    orch_nodes_free(world->nodes);
+    free(world->transports);
     free(world->story);
     free(world->told);
     free(world->last_answer);
@@ -113,7 +124,8 @@ static size_t transport_number(struct world *world, uint64_t transport)
             return i + 1;
         }
     }
-    assert(world->transport_count < ARRAY_LEN(world->transports));
+    world->transports =
+        mem_grow(world->transports, world->transport_count + 1, sizeof(*world->transports));
     world->transports[world->transport_count++] = transport;
     return world->transport_count;
 }
@@ -322,7 +334,14 @@ static void tell_node(struct world *world, const struct effect *effect)
                           (struct bytes){effect->data, effect->len}, &unpacked);
     assert(err == 0);
     Spillway__Control__OrchestratorMessage *m = (Spillway__Control__OrchestratorMessage *)unpacked;
-    if (m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SPEC) {
+    bool spec = m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SPEC;
+    if (spec && world->specs_lost) {
+        orch_nodes_lose(world->nodes, effect->name, m->spec);
+    } else {
+        orch_nodes_receive(world->nodes, world->now_us, effect->name,
+                           (struct bytes){effect->data, effect->len});
+    }
+    if (spec && !world->checking) {
         Spillway__Control__RoomSpec *s = m->spec;
         tell(world, "node %s < %s v%llu base=%llu t=%zu k=%zu s=%zu -t=%zu -k=%zu -s=%zu",
              effect->name, s->dropped ? "drop" : "spec", (unsigned long long)s->version,
@@ -343,6 +362,19 @@ static void tell_node(struct world *world, const struct effect *effect)
              m->registered->refused[0] == '\0' ? "" : " refused: ", m->registered->refused);
     }
     protobuf_c_message_free_unpacked(unpacked, NULL);
+}
+
+/* No place in the queue: the shell says so. */
+static void lose(struct world *world, const struct effect *effect)
+{
+    tell(world, "node %s is full", effect->name);
+    if (effect->text == NULL) {
+        return;
+    }
+    Spillway__Control__RoomSpec spec = SPILLWAY__CONTROL__ROOM_SPEC__INIT;
+    spec.room = effect->text;
+    orch_nodes_lose(world->nodes, effect->name, &spec);
+    orch_node_unsent(world->orch, world->now_us, effect->name, effect->text);
 }
 
 static void keep_rpc(struct world *world, const struct effect *effect)
@@ -393,10 +425,7 @@ static void tell_effect(struct world *world, const struct effect *effect)
         break;
     case EFFECT_NODE_SEND:
         if (world->nodes_full) {
-            tell(world, "node %s is full", effect->name);
-            if (effect->text != NULL) {
-                orch_node_unsent(world->orch, world->now_us, effect->name, effect->text);
-            }
+            lose(world, effect);
         } else {
             tell_node(world, effect);
         }
@@ -459,7 +488,7 @@ static void expire(struct world *world)
     }
 }
 
-static void drain(struct world *world, int64_t started_us)
+static void carry_out(struct world *world)
 {
     struct effect effect;
     while (poll(world, &effect)) {
@@ -467,6 +496,18 @@ static void drain(struct world *world, int64_t started_us)
             tell_effect(world, &effect);
         }
         effect_fini(&effect);
+    }
+}
+
+static void drain(struct world *world, int64_t started_us)
+{
+    struct orch_nodes_answer answer;
+    carry_out(world);
+    while (orch_nodes_answers(world->nodes, &answer)) {
+        orch_node_message(world->orch, world->now_us, answer.id,
+                          (struct bytes){answer.data, answer.len});
+        free(answer.data);
+        carry_out(world);
     }
     if (world->cpu_us != NULL) {
         world->spent_us += world->cpu_us() - started_us;
@@ -476,6 +517,18 @@ static void drain(struct world *world, int64_t started_us)
 void world_drain(struct world *world)
 {
     drain(world, start(world));
+}
+
+void world_check(struct world *world)
+{
+    if (world->nodes_full || world->specs_lost || world->cpu_us != NULL) {
+        return; /* nodes are told nothing */
+    }
+    orch_nodes_compare(world->nodes);
+    world->checking = true;
+    drain(world, 0);
+    world->checking = false;
+    orch_nodes_compared(world->nodes);
 }
 
 void world_advance(struct world *world, int64_t us)
@@ -539,11 +592,12 @@ void world_register(struct world *world, const char *id, Spillway__Control__Endp
     hello.capacity = 1000;
     hello.endpoints = endpoints;
     hello.n_endpoints = count;
-    hello.rooms = &world->held;
-    hello.n_rooms = world->held != NULL;
+    hello.rooms = world->held;
+    hello.n_rooms = world->held_count;
     Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_REGISTER;
     message.register_ = &hello;
+    orch_nodes_registers(world->nodes, id, &hello);
     node_says(world, id, &message);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An orchestrator core under virtual time with nodes and clients around it that exist only as
- * messages. What the core does is written down as one line an effect, so that a test can state the
- * story it expects and fail as a difference.
+ * An orchestrator core under virtual time with clients around it that exist only as messages, and
+ * nodes whose specs are applied and checked (orch_nodes.h); what nodes say beyond their
+ * acknowledgements is the test's. What the core does is written down as one line an effect, so that
+ * a test can state the story it expects and fail as a difference.
  *
  *   conn 1 < join alice others=0          a SignalResponse
  *   node ND_a < spec v2 base=1 t=1 k=1 s=0   transports, tracks, subscriptions
@@ -12,6 +13,7 @@
 #define TESTS_LIB_ORCH_WORLD_H
 
 #include "orchestrator/core/cluster/cluster.h"
+#include "tests/lib/orch_nodes.h"
 
 struct world {
     struct orch *orch;
@@ -28,7 +30,7 @@ struct world {
     char *story; /* since the last world_story() */
     char *told;  /* what that returned */
     size_t story_len;
-    uint64_t transports[16];
+    uint64_t *transports; /* owned */
     size_t transport_count;
     char *last_answer;      /* SDP of the last answer sent, owned */
     char last_sid[ID_MAX];  /* of the last track_published */
@@ -42,11 +44,15 @@ struct world {
     const char *room_config;               /* of tokens, JSON; NULL: none */
     Spillway__Control__TrunkReport *trunk; /* in the next heartbeats; NULL none */
     uint32_t node_weight;                  /* what nodes say in their heartbeats that they carry */
-    Spillway__Control__RoomVersion *held;  /* by the node that registers next, NULL: no room */
-    bool nodes_full;                       /* what is sent to a node finds no place */
-    const char *region;                    /* attribute of tokens, NULL none */
-    bool no_hand_over;                     /* the next node cannot */
-    const char *node_region;               /* of the next node, NULL r1 */
+    Spillway__Control__RoomVersion **held; /* by the node that registers next */
+    size_t held_count;
+    bool nodes_full; /* what is sent to a node finds no place */
+    bool specs_lost; /* it does, and gets lost on the way */
+    struct orch_nodes *nodes;
+    bool checking;           /* specs are compared, and not told */
+    const char *region;      /* attribute of tokens, NULL none */
+    bool no_hand_over;       /* the next node cannot */
+    const char *node_region; /* of the next node, NULL r1 */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
     int64_t (*cpu_us)(void); /* NULL: no bench */
     int64_t spent_us;
@@ -59,7 +65,11 @@ struct world_site {
     size_t peer_count;
 };
 void world_init_site(struct world *world, const struct world_site *site);
+/* Checks before, as world_check() does. */
 void world_fini(struct world *world);
+
+/* Ends the program unless what every node was told adds up to what it would be told now. */
+void world_check(struct world *world);
 
 /* Carries out what is left to do; every function here does so at its end. */
 void world_drain(struct world *world);

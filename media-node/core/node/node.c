@@ -482,6 +482,23 @@ size_t node_transport_count(const struct node *node)
     return HASH_COUNT(node->transports);
 }
 
+bool node_room(const struct node *node, const char *sid, struct node_room_view *out)
+{
+    const struct room *room;
+    HASH_FIND_STR(node->rooms, sid, room);
+    if (room == NULL || room->fwd == NULL) {
+        return false;
+    }
+    struct fwd_counts counts = fwd_counts(room->fwd);
+    *out = (struct node_room_view){.epoch = room->epoch,
+                                   .version = room->version,
+                                   .transports = counts.members,
+                                   .tracks = counts.tracks,
+                                   .subscriptions = counts.subscriptions,
+                                   .edges = counts.edges};
+    return true;
+}
+
 bool node_registered(const struct node *node, size_t link)
 {
     assert(link < node->config.link_count);

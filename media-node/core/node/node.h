@@ -153,6 +153,13 @@ bool node_path_known(const struct node *node, uint16_t endpoint, const struct ne
 size_t node_room_count(const struct node *node);      /* rooms held, dropped ones not counted */
 size_t node_transport_count(const struct node *node); /* of all rooms */
 
+/* What a room's specs add up to here. False: it is not held. */
+struct node_room_view {
+    uint64_t epoch, version;
+    size_t transports, tracks, subscriptions, edges;
+};
+bool node_room(const struct node *node, const char *sid, struct node_room_view *out);
+
 /* True when the link's orchestrator accepted this node's registration. */
 bool node_registered(const struct node *node, size_t link);
 

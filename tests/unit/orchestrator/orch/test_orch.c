@@ -166,13 +166,14 @@ static void fresh_after_loss(void **state)
     alice_publishes(&world);
     join(&world, 2, "bob", "chromium-join.offer");
     uint32_t ssrc = world.last_spec->subscriptions[0]->ssrc;
-    Spillway__Control__RoomVersion held = SPILLWAY__CONTROL__ROOM_VERSION__INIT;
+    Spillway__Control__RoomVersion held = SPILLWAY__CONTROL__ROOM_VERSION__INIT, *list[] = {&held};
     char room[ID_MAX];
     snprintf(room, sizeof(room), "%s", world.last_room);
     held.room = room;
     held.epoch = world.last_epoch;
     held.version = 3;
-    world.held = &held;
+    world.held = list;
+    world.held_count = 1;
     world_node(&world, "ND_a");
     assert_int_equal(world.last_spec->base_version, 0);
     assert_int_equal(world.last_spec->subscriptions[0]->ssrc, ssrc);
@@ -188,7 +189,7 @@ static void fresh_after_loss(void **state)
     uint32_t fresh = world.last_spec->subscriptions[0]->ssrc;
     assert_int_not_equal(fresh, ssrc);
 
-    world.held = NULL;
+    world.held_count = 0;
     world_node(&world, "ND_a");
     assert_int_equal(world.last_spec->base_version, 0);
     assert_int_not_equal(world.last_spec->subscriptions[0]->ssrc, fresh);
