@@ -355,6 +355,24 @@ static void unpublish_unusable(struct participant *p, int64_t now_us, struct eff
     }
 }
 
+/* Which of a subscriber's payload types comes first depends on the publisher's (spec_entry.c). */
+static void follow_codec(struct participant *p, struct track *track)
+{
+    const struct session_line *line = session_line_of_track(&p->session, track->id);
+    if (line == NULL || line->codec_count == 0) {
+        return;
+    }
+    const struct sdp_answer_codec *codec = &line->codecs[0];
+    if (codec->id != track->codec.id || strcmp(codec->fmtp, track->codec.fmtp) != 0) {
+        struct subscription *subscription;
+        track->codec = *codec;
+        DL_FOREACH2(track->subscriptions, subscription, track_next)
+        {
+            spec_subscription_changed(subscription);
+        }
+    }
+}
+
 static void mark_spec(struct participant *p)
 {
     struct subscription *subscription;
@@ -367,6 +385,7 @@ static void mark_spec(struct participant *p)
     DL_FOREACH(p->tracks, track)
     {
         spec_track_changed(track);
+        follow_codec(p, track);
         cascade_changed(track);
     }
 }

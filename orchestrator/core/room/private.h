@@ -106,6 +106,7 @@ struct track {
     struct edge *edges;
     struct subscription *subscriptions;
     bool routes_dirty;               /* where it has to go may have changed */
+    struct sdp_answer_codec codec;   /* first of its section: subscriptions match theirs with it */
     struct layer layers[LAYERS_MAX]; /* low to high */
     size_t layer_count;
     struct dynacast dynacast; /* of its one codec; video only */
