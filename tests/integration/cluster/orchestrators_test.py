@@ -158,7 +158,7 @@ class Meeting(Case):
     def test_spillctl(self):
         person = Participant(self.all[0], "lobby", "p0")
         said = {subprocess.run([SPILLCTL, "get", "participants", "--room", "lobby", "--server",
-                                each.url], capture_output=True, text=True, check=True,
+                                each.url, "-o", "json"], capture_output=True, text=True, check=True,
                                env={"SPILLWAY_API_KEY": API_KEY,
                                     "SPILLWAY_API_SECRET": API_SECRET}).stdout
                 for each in self.all}
