@@ -114,6 +114,7 @@ endfunction()
 # spillway_bench(NAME SOURCES a.c DEPS library ... ARGS word ...): a program that prints numbers, with
 # the label bench. A build without sanitizers makes it; any other runs those of SPILLWAY_RELEASE_DIR,
 # if given. They have the machine to themselves, as far as ctest knows.
+# LONG_RUN: set to "CONFIGURATIONS full" around tests of minutes, which only `tests/run -C full` runs.
 function(spillway_bench name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;ARGS" ${ARGN})
   set(dir ${SPILLWAY_RELEASE_DIR}/bench)
@@ -126,7 +127,7 @@ function(spillway_bench name)
     return()
   endif()
   if(SPILLWAY_TESTS)
-    add_test(NAME bench.${name} COMMAND ${dir}/bench_${name} ${arg_ARGS})
+    add_test(NAME bench.${name} ${LONG_RUN} COMMAND ${dir}/bench_${name} ${arg_ARGS})
     set_tests_properties(bench.${name} PROPERTIES LABELS bench TIMEOUT 300 RUN_SERIAL ON)
   endif()
 endfunction()
