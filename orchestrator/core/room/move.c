@@ -19,20 +19,30 @@
 
 /* ---- Both kinds ---------------------------------------------------------------------------- */
 
-static void everything_changed(struct participant *p)
+/* Of what it publishes, and to where it watches. */
+static void ways_changed(struct participant *p)
 {
     struct subscription *subscription;
     struct track *track;
-    spec_transport_changed(p);
     DL_FOREACH(p->subscriptions, subscription)
     {
         cascade_changed(subscription->track);
-        spec_subscription_changed(subscription);
     }
     DL_FOREACH(p->tracks, track)
     {
         cascade_changed(track);
     }
+}
+
+static void everything_changed(struct participant *p)
+{
+    struct subscription *subscription;
+    spec_transport_changed(p);
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        spec_subscription_changed(subscription);
+    }
+    ways_changed(p);
 }
 
 static void set_phase(struct participant *p, enum move_phase phase, int64_t at_us)
@@ -61,8 +71,19 @@ static void end(struct participant *p)
         spec_leave_next(p);
         p->next = NULL;
     }
+    if (p->phase == MOVE_HANDING) { /* HERE was told to stop */
+        spec_transport_changed(p);
+    }
     set_phase(p, MOVE_NONE, TIME_NEVER);
-    everything_changed(p);
+    ways_changed(p);
+}
+
+/* It stays HERE, where it is: the candidates it was given since are of another node. */
+static void give_up(struct participant *p)
+{
+    p->session.candidate_count = 0;
+    p->check_priority = 0;
+    end(p);
 }
 
 static void swap(struct participant *p)
@@ -88,30 +109,61 @@ static void log_move(const struct participant *p, const char *how, const struct 
               p->room->sid, p->sid, to->node);
 }
 
+static bool is_going(const struct participant *p)
+{
+    return p->phase == MOVE_STARTED || p->phase == MOVE_HANDING;
+}
+
+/* What HERE sends from now on goes under fresh SSRCs. */
+static void begin_anew(struct participant *p)
+{
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        spec_withdraw(subscription);
+    }
+}
+
 /* ---- At once ------------------------------------------------------------------------------- */
+
+/* It may be there already, HERE or standing by: then its transport stays. */
+static void settle_at(struct participant *p, struct host *host)
+{
+    if (host == p->next) {
+        swap(p);
+    }
+    if (host == p->host) {
+        begin_anew(p);
+    } else {
+        spec_remove_transport(p);
+        p->host = host;
+    }
+    forget_handed(p);
+    end(p);
+    everything_changed(p);
+}
 
 void move_at_once(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
 {
+    bool knows_the_way = host == p->next && is_going(p);
+    bool arrived = p->phase == MOVE_HANDING;
     log_move(p, "moved", host);
-    spec_remove_transport(p);
-    forget_handed(p);
-    p->host = host;
-    p->next = NULL;
-    set_phase(p, MOVE_NONE, TIME_NEVER);
-    everything_changed(p);
+    settle_at(p, host);
     if (p->session.transport == 0) {
         return;
     }
-    bool fresh = negotiate_choose_candidates(p, host);
-    p->check_priority = fresh ? p->session.candidates[0].priority : 0;
     p->media_lost = false;
     effect_front_route(fx, p->session.transport, host->node);
-    if (!fresh) {
-        node_restart(p, now_us, fx);
-        return;
+    if (!knows_the_way) {
+        bool fresh = negotiate_choose_candidates(p, host);
+        p->check_priority = fresh ? p->session.candidates[0].priority : 0;
+        if (!fresh) {
+            node_restart(p, now_us, fx);
+            return;
+        }
+        negotiate_trickle(p, fx);
     }
-    negotiate_trickle(p, fx);
-    if (p->connected) {
+    if (p->connected && !(knows_the_way && arrived)) {
         node_expect(p, now_us);
     }
 }
@@ -173,7 +225,9 @@ void move_handed_over(struct participant *p, int64_t now_us,
 
 void move_cancel(struct participant *p)
 {
-    if (p->phase != MOVE_NONE) {
+    if (is_going(p)) {
+        give_up(p);
+    } else if (p->phase == MOVE_SETTLING) {
         end(p);
     }
 }
@@ -181,12 +235,8 @@ void move_cancel(struct participant *p)
 /* The old node does not answer: it was told to stop, and what it sent last nobody knows. */
 static void take_over(struct participant *p, int64_t now_us)
 {
-    struct subscription *subscription;
     swap(p);
-    DL_FOREACH(p->subscriptions, subscription)
-    {
-        spec_withdraw(subscription); /* comes back under fresh SSRCs */
-    }
+    begin_anew(p);
     set_phase(p, MOVE_SETTLING, now_us + SETTLING_US);
     everything_changed(p);
     log_move(p, "taken_over", p->host);
@@ -200,7 +250,7 @@ void move_expire(struct participant *p, int64_t now_us)
     switch (p->phase) {
     case MOVE_STARTED: /* the client does not come: it is well where it is */
         log_move(p, "stays", p->host);
-        end(p);
+        give_up(p);
         break;
     case MOVE_HANDING:
         take_over(p, now_us);
@@ -223,7 +273,7 @@ int room_move(struct room *room, int64_t now_us, const char *identity,
     if (p == NULL) {
         return ERR_NOT_FOUND;
     }
-    if (p->phase == MOVE_STARTED || p->phase == MOVE_HANDING) {
+    if (is_going(p)) {
         return ERR_AGAIN;
     }
     struct host *host = host_of(room, node);
@@ -231,11 +281,6 @@ int room_move(struct room *room, int64_t now_us, const char *identity,
         move_to(p, now_us, host, fx);
     }
     return 0;
-}
-
-static bool is_going(const struct participant *p)
-{
-    return p->phase == MOVE_STARTED || p->phase == MOVE_HANDING;
 }
 
 /* Where to from a host that is dead. One who was on the way goes on; who was going there stays. */
@@ -247,7 +292,7 @@ static void flee(struct participant *p, int64_t now_us, const struct host *dead,
     } else if (p->next == dead && p->phase == MOVE_HANDING) { /* HERE has stopped by now */
         move_at_once(p, now_us, to, fx);
     } else if (p->next == dead) {
-        end(p);
+        move_cancel(p);
     }
 }
 

@@ -197,6 +197,52 @@ static void a_node_dies(void **state)
     }
 }
 
+/* Goal: a publisher whose old node dies on the way is with its tracks on the node it was going to,
+ * and only there: the nodes' own counts say so at the end (orch_nodes.h). */
+static void a_publishers_node_dies(void **state)
+{
+    (void)state;
+    for (int arrived = 0; arrived < 2; arrived++) {
+        struct world world;
+        meeting(&world);
+        move(&world, "alice", "ND_b");
+        if (arrived) {
+            world_arrive(&world, "ND_b", 1);
+        }
+        world_story(&world);
+        orch_node_link_lost(world.orch, world.now_us, "ND_a");
+        world_advance(&world, 0);
+        world_heartbeat(&world, "ND_b", 1);
+        const char *story = world_story(&world);
+        assert_null(strstr(story, "node ND_b < drop"));
+        assert_null(strstr(story, "-t=1"));
+        world_admin(&world, "GET", "/admin/v1/rooms/lobby", "");
+        assert_non_null(strstr(world.last_reply, "\"participants\":2}]"));
+        world_fini(&world);
+    }
+}
+
+/* Goal: back to the node it has just left, which it is still known at: with new candidates, under
+ * fresh SSRCs. */
+static void back_at_once(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    move(&world, "alice", "ND_b");
+    world_arrive(&world, "ND_b", 1);
+    world_hand_over(&world, "ND_a", 1, 0);
+    world_story(&world);
+    orch_node_link_lost(world.orch, world.now_us, "ND_b");
+    world_advance(&world, 0);
+    world_heartbeat(&world, "ND_a", 1);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "front T1 route ND_a\n"
+                                  "conn 1 < trickle udp\n"));
+    assert_null(strstr(story, "-t=1"));
+    world_fini(&world);
+}
+
 /* Goal: who leaves or restarts its ICE on the way leaves nothing behind on the other node. */
 static void leaves_on_the_way(void **state)
 {
@@ -243,6 +289,8 @@ int main(void)
         cmocka_unit_test(never_comes),
         cmocka_unit_test(never_answers),
         cmocka_unit_test(a_node_dies),
+        cmocka_unit_test(a_publishers_node_dies),
+        cmocka_unit_test(back_at_once),
         cmocka_unit_test(leaves_on_the_way),
         cmocka_unit_test(node_of_another_version),
     };
