@@ -114,9 +114,11 @@ static void find_routes(struct routes *routes, const struct track *track)
         routes->needed[routes->roots[i]] = true;
     }
     const struct subscription *subscription;
-    DL_FOREACH2(track->subscriptions, subscription, track_next)
-    {
-        need(routes, subscription);
+    if (routes->topology->count > 1) { /* else all of them are at the root */
+        DL_FOREACH2(track->subscriptions, subscription, track_next)
+        {
+            need(routes, subscription);
+        }
     }
 }
 
