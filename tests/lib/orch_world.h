@@ -116,6 +116,8 @@ void world_offer(struct world *world, uint64_t conn, const char *offer_file, uin
 char *world_read_offer(const char *offer_file);
 void world_offer_text(struct world *world, uint64_t conn, const char *offer, uint32_t id);
 void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type);
+/* How somebody wants to see the track published last. */
+void world_watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality);
 /* DTLS of the transport with that number is through. */
 void world_connected(struct world *world, size_t transport);
 void world_twirp(struct world *world, const char *method, const char *json);

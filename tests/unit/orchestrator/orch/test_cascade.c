@@ -48,19 +48,6 @@ static void move(struct world *world, const char *identity, const char *node)
     world_admin(world, "POST", "/admin/v1/rooms/lobby/move", json);
 }
 
-static void watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality)
-{
-    char *sids[] = {world->last_sid};
-    Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
-    settings.track_sids = sids;
-    settings.n_track_sids = 1;
-    settings.quality = quality;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING;
-    request.track_setting = &settings;
-    world_signal(world, conn, &request);
-}
-
 static void nodes_live(struct world *world, uint64_t sequence)
 {
     world_heartbeat(world, "ND_a", sequence);
@@ -121,17 +108,17 @@ static void layers_follow_the_watchers(void **state)
     struct world world;
     meeting(&world);
     world_story(&world);
-    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
+    world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
     assert_non_null(strstr(world_story(&world), "node ND_a < track 2 to ND_b layers=5\n"));
     world_advance(&world, TIME_MS(1000));
-    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__HIGH);
+    world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__HIGH);
     world_advance(&world, TIME_MS(1900));
     nodes_live(&world, 1);
-    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
+    world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
     world_advance(&world, TIME_MS(1999));
     assert_non_null(strstr(world_story(&world), "node ND_a < track 2 to ND_b layers=1\n"));
     nodes_live(&world, 2);
-    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
+    world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
     world_advance(&world, TIME_MS(1999));
     assert_non_null(strstr(world_story(&world), "node ND_a < track 2 to ND_b layers=0\n"));
     world_fini(&world);

@@ -283,19 +283,6 @@ static void codec_unsupported(void **state)
     world_fini(&world);
 }
 
-static void watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality)
-{
-    char *sids[] = {world->last_sid};
-    Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
-    settings.track_sids = sids;
-    settings.n_track_sids = 1;
-    settings.quality = quality;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING;
-    request.track_setting = &settings;
-    world_signal(world, conn, &request);
-}
-
 /* Goal: a publisher hears which layers somebody watches: of more at once, of fewer after a second,
  * and all of it when it may have missed some. */
 static void dynacast(void **state)
@@ -308,19 +295,19 @@ static void dynacast(void **state)
     world_advance(&world, TIME_S(2));
     assert_string_equal(world_story(&world), "");
 
-    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
+    world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
     world_advance(&world, TIME_MS(999));
     assert_null(strstr(world_story(&world), "quality"));
     world_advance(&world, TIME_MS(1));
     assert_string_equal(world_story(&world), "conn 1 < quality TR_VC vp8 0=on 1=off 2=off\n");
-    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__MEDIUM);
+    world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__MEDIUM);
     assert_non_null(strstr(world_story(&world), "conn 1 < quality TR_VC vp8 0=on 1=on 2=off\n"));
 
     meeting_join(&world, 3, "carol", NULL); /* wants the highest layer until she says otherwise */
     assert_non_null(strstr(world_story(&world), "conn 1 < quality TR_VC vp8 0=on 1=on 2=on\n"));
     orch_disconnected(world.orch, world.now_us, 3);
     orch_disconnected(world.orch, world.now_us, 1);
-    watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
+    world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
     world_advance(&world, TIME_S(1));
     assert_null(strstr(world_story(&world), "quality")); /* nobody there to tell */
     world_join(&world, 4,
