@@ -113,6 +113,9 @@ struct random_source {
     void *arg;
 };
 
+/* For tests and simulations: the same from the same seed. prng is borrowed. */
+struct random_source prng_source(struct prng *prng);
+
 /* ---- Identifiers ---------------------------------------------------------------------------
  * LiveKit's form: a prefix such as "PA_" and 12 base-62 characters. */
 #define ID_MAX 24 /* bytes of any identifier made here, NUL included */

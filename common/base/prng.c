@@ -51,3 +51,13 @@ void prng_fill(struct prng *prng, void *out, size_t len)
         len -= n;
     }
 }
+
+static void fill(void *arg, void *out, size_t len)
+{
+    prng_fill(arg, out, len);
+}
+
+struct random_source prng_source(struct prng *prng)
+{
+    return (struct random_source){fill, prng};
+}

@@ -125,25 +125,6 @@ static void add_subscribers(struct room_spec *spec, struct fanout *fanout, size_
     }
 }
 
-static void meet(struct fanout *fanout)
-{
-    struct room_spec spec;
-    uint64_t version = 1;
-    room_spec_init(&spec, "RM_bench", 1, 0, version);
-    room_spec_transport(&spec, PUBLISHER, fanout->publisher.media, true);
-    room_spec_video(&spec, TRACK, PUBLISHER, "1", NULL);
-    node_run_spec(fanout->run, &spec);
-    for (size_t i = 0; i < SUBSCRIBERS; i += SPEC_CLIENTS, version++) {
-        room_spec_init(&spec, "RM_bench", 1, version, version + 1);
-        add_subscribers(&spec, fanout, i);
-        node_run_spec(fanout->run, &spec);
-    }
-    client_check(fanout, &fanout->publisher);
-    for (size_t i = 0; i < SUBSCRIBERS; i++) {
-        client_check(fanout, &fanout->subscribers[i]);
-    }
-}
-
 static Spillway__Control__Endpoint *make_endpoint(struct room_spec *spec,
                                                   const struct sockaddr_in *addr)
 {
@@ -173,20 +154,36 @@ static void add_nodes(struct room_spec *spec, struct fanout *fanout, size_t firs
     }
 }
 
-/* The room without its subscribers, on its way to other nodes. */
-static void spread(struct fanout *fanout)
+/* The room whole, from this version on: the published track, and what adds to it a few at a time.
+ */
+static void tell_room(struct fanout *fanout, uint64_t version,
+                      void (*add)(struct room_spec *spec, struct fanout *fanout, size_t first))
 {
     struct room_spec spec;
-    uint64_t version = 100;
     room_spec_init(&spec, "RM_bench", 1, 0, version);
     room_spec_transport(&spec, PUBLISHER, fanout->publisher.media, true);
     room_spec_video(&spec, TRACK, PUBLISHER, "1", NULL);
     node_run_spec(fanout->run, &spec);
     for (size_t i = 0; i < SUBSCRIBERS; i += SPEC_CLIENTS, version++) {
         room_spec_init(&spec, "RM_bench", 1, version, version + 1);
-        add_nodes(&spec, fanout, i);
+        add(&spec, fanout, i);
         node_run_spec(fanout->run, &spec);
     }
+}
+
+static void meet(struct fanout *fanout)
+{
+    tell_room(fanout, 1, add_subscribers);
+    client_check(fanout, &fanout->publisher);
+    for (size_t i = 0; i < SUBSCRIBERS; i++) {
+        client_check(fanout, &fanout->subscribers[i]);
+    }
+}
+
+/* The room without its subscribers, on its way to other nodes. */
+static void spread(struct fanout *fanout)
+{
+    tell_room(fanout, 100, add_nodes);
     fanout->relaying = true;
 }
 

@@ -364,11 +364,6 @@ static void take(struct orch_nodes *nodes, struct fake *fake, struct holding *h,
 
 /* ---- Node cores ---------------------------------------------------------------------------- */
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
 /* Nodes tell every port at every address. */
 static void add_endpoint(struct node_endpoint *list, size_t *count,
                          const Spillway__Control__Endpoint *endpoint)
@@ -427,7 +422,7 @@ static void core_start(struct orch_nodes *nodes, struct fake *fake, int64_t now_
         .advertise_count = address_count,
         .link_count = 1,
         .outbox_slots = OUTBOX_SLOTS,
-        .random = {fill, &nodes->prng},
+        .random = prng_source(&nodes->prng),
     };
     fake->core = node_new(&config, now_us);
 }

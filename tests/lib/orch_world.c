@@ -11,11 +11,6 @@
 #define FINGERPRINT   "a=fingerprint:sha-256 "
 #define WALL_START_US (1600000000LL * 1000000)
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
 static struct orch *new_orch(struct world *world, const char *id, const char *region)
 {
     static const uint8_t secret[32] = {7};
@@ -26,7 +21,7 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .zone = "",
             .keys = {&world->key, 1},
             .demo_api_key = "",
-            .random = {fill, &world->prng},
+            .random = prng_source(&world->prng),
             .empty_timeout_s = 300,
             .departure_timeout_s = 20,
             .fill_permille = 800,
@@ -52,7 +47,7 @@ void world_init_site(struct world *world, const struct world_site *site)
                                                                     .number = site->number},
                                                           .keys = {&world->key, 1},
                                                           .peer_count = site->peer_count,
-                                                          .random = {fill, &world->prng}},
+                                                          .random = prng_source(&world->prng)},
                                  world->orch, world->now_us, WALL_START_US);
 }
 

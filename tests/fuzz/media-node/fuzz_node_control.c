@@ -6,7 +6,6 @@
  * The input is a list of steps: what to do, a length in two bytes, and as many bytes.
  */
 #include "media-node/core/node/node.h"
-#include "media-node/core/srtp/srtp.h"
 
 #include <stdlib.h>
 
@@ -14,21 +13,7 @@
 
 enum { CONTROL, TUNNEL, UP, DOWN, DRAIN, WAIT, STEPS };
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc;
-    (void)argv;
-    rtpsec_library_init();
-    return 0;
-}
-
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
 
 static void drain(struct node *node)
 {
@@ -86,7 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                        .advertise_count = 1,
                                        .link_count = 1,
                                        .outbox_slots = 64,
-                                       .random = {fill, &prng}};
+                                       .random = prng_source(&prng)};
     int64_t now_us = TIME_S(1);
     struct node *node = node_new(&config, now_us);
     while (size >= STEP_LEN) {

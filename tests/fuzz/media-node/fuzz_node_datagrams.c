@@ -25,21 +25,7 @@ struct world {
     uint16_t seq;
 };
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc;
-    (void)argv;
-    rtpsec_library_init();
-    return 0;
-}
-
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
 
 static void drain(struct world *w)
 {
@@ -162,7 +148,7 @@ static void start(struct world *w, struct prng *prng)
                                        .advertise_count = 1,
                                        .link_count = 1,
                                        .outbox_slots = 64,
-                                       .random = {fill, prng}};
+                                       .random = prng_source(prng)};
     w->now_us = TIME_S(1);
     w->node = node_new(&config, w->now_us);
     for (size_t i = 0; i < 2; i++) {

@@ -31,21 +31,7 @@ struct world {
     uint64_t version;
 };
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc;
-    (void)argv;
-    rtpsec_library_init();
-    return 0;
-}
-
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
 
 static void drain(struct world *w)
 {
@@ -219,7 +205,7 @@ static void start(struct world *w, struct prng *prng)
                                        .advertise_count = 1,
                                        .link_count = 1,
                                        .outbox_slots = 64,
-                                       .random = {fill, prng}};
+                                       .random = prng_source(prng)};
     const struct media_client_config client = {
         .addr = {.ip = {192, 0, 2, 1}, .port = 5000, .family = NET_V4},
         .ufrag = "cliX",

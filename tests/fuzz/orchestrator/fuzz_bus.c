@@ -12,11 +12,6 @@
 #define SESSION 7
 #define THEIRS  2 /* number of their front; ours is 1 */
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
 static void drain(struct cluster *cluster, int64_t now_us)
 {
     struct effect effect;
@@ -42,7 +37,7 @@ static void say(struct cluster *cluster, int64_t now_us, Spillway__Bus__PeerMess
 static struct cluster *make(struct prng *prng, const struct token_key *key)
 {
     static const uint8_t secret[32] = {7};
-    struct random_source random = {fill, prng};
+    struct random_source random = prng_source(prng);
     struct orch *orch = orch_new(&(struct orch_config){.id = "OR_1",
                                                        .region = "",
                                                        .zone = "",

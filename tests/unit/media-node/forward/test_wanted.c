@@ -33,11 +33,6 @@ struct bench {
     struct model model;
 };
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
 static void set_member(struct bench *b, size_t m)
 {
     char ufrag[8];
@@ -185,7 +180,7 @@ static void test_against_model(void **state)
     (void)state;
     struct bench b = {.outbox = outbox_new(16)};
     prng_seed(&b.prng, 11);
-    const struct fwd_config config = {.random = {fill, &b.prng},
+    const struct fwd_config config = {.random = prng_source(&b.prng),
                                       .outbox = b.outbox,
                                       .events = &b.events,
                                       .counters = &b.counters};

@@ -24,11 +24,6 @@ struct world {
     size_t story_len;
 };
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
 static const struct ice_credentials joined = {
     "srvU", "serverpassword12345678", "cliU", "clientpassword12345678", "", ""};
 
@@ -36,7 +31,7 @@ static void world_init(struct world *w, const struct ice_credentials *credential
 {
     *w = (struct world){.now_ms = 0};
     prng_seed(&w->prng, 8445);
-    struct ice_config config = {*credentials, {fill, &w->prng}};
+    struct ice_config config = {*credentials, prng_source(&w->prng)};
     assert_int_equal(ice_new(&w->ice, &config), 0);
 }
 
@@ -538,7 +533,7 @@ static void refuses_bad_credentials(void **state)
     struct ice *ice = NULL;
     prng_seed(&prng, 1);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct ice_config config = {rows[i], {fill, &prng}};
+        struct ice_config config = {rows[i], prng_source(&prng)};
         assert_int_equal(ice_new(&ice, &config), ERR_INVALID);
     }
     assert_null(ice);

@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
 int cascade_setup(void **state)
 {
     (void)state;
@@ -232,7 +227,7 @@ static void add_node(struct cascade *c, unsigned number)
                                        .advertise_count = 1,
                                        .link_count = 1,
                                        .outbox_slots = 1024,
-                                       .random = {fill, &c->prng}};
+                                       .random = prng_source(&c->prng)};
     c->nodes[number] = node_new(&config, c->now_us);
     register_node(c, number);
 }

@@ -9,11 +9,6 @@
 static const struct node_endpoint endpoints[] = {
     {NODE_UDP, 40000}, {NODE_UDP, 40001}, {NODE_UDP, 40002}, {NODE_UDP, 40003}, {NODE_TCP, 40000}};
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
 int world_setup(void **state)
 {
     (void)state;
@@ -39,7 +34,7 @@ void world_init(struct world *w)
                                  .advertise = &advertise,
                                  .advertise_count = 1,
                                  .link_count = 2,
-                                 .random = {fill, &w->prng}};
+                                 .random = prng_source(&w->prng)};
     w->node = node_new(&config, w->now_us);
 }
 

@@ -54,11 +54,6 @@ struct world {
     size_t nonce_count;
 };
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
 static void set_keys(struct world *w, int end, uint32_t generation)
 {
     struct relay_keys keys = {.suite = RTPSEC_AES_128_GCM};
@@ -80,7 +75,7 @@ static struct world *world_new(void)
             .remote = {.ip = {10, 0, 0, 1}, .port = 7000, .family = NET_V4}, .endpoint = 1};
         end->outbox = outbox_new(256);
         const struct relay_config config = {
-            .random = {fill, &w->prng}, .outbox = end->outbox, .counters = &end->counters};
+            .random = prng_source(&w->prng), .outbox = end->outbox, .counters = &end->counters};
         end->relay = relay_new(&config, w->now_us);
         relay_set_path(end->relay, w->now_us, &path);
         set_keys(w, i, 1);

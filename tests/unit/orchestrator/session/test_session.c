@@ -15,12 +15,7 @@
 
 static struct prng prng;
 
-static void fill(void *arg, void *out, size_t len)
-{
-    prng_fill(arg, out, len);
-}
-
-static const struct random_source randomness = {fill, &prng};
+static struct random_source randomness;
 
 static char *read_file(const char *name)
 {
@@ -203,6 +198,7 @@ static void refused_offer(void **state)
 
 int main(void)
 {
+    randomness = prng_source(&prng);
     prng_seed(&prng, 7);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(roles),
