@@ -405,6 +405,29 @@ void orch_play_step(struct orch_play *play, struct orch_play_step step)
     world_story(&play->world);
 }
 
+/* Who lost its signalling is there as long as its node hears it: until now. */
+static void media_ends(struct orch_play *play)
+{
+    struct world *world = &play->world;
+    struct arena arena = {0};
+    for (size_t n = 0; n < ORCH_PLAY_NODES; n++) {
+        size_t count;
+        Spillway__Control__RoomVersion **held =
+            orch_nodes_held(world->nodes, node_ids[n], &arena, &count);
+        for (size_t i = 0; i < count * world->transport_count; i++) {
+            Spillway__Control__TransportLost lost = SPILLWAY__CONTROL__TRANSPORT_LOST__INIT;
+            Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+            lost.transport = world->transports[i / count];
+            event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST;
+            event.transport_lost = &lost;
+            snprintf(world->last_room, sizeof(world->last_room), "%s", held[i % count]->room);
+            world->last_epoch = held[i % count]->epoch;
+            world_event(world, node_ids[n], &event);
+        }
+    }
+    arena_fini(&arena);
+}
+
 void orch_play_end(struct orch_play *play)
 {
     play->lost = 0;
@@ -417,12 +440,8 @@ void orch_play_end(struct orch_play *play)
             leaves(play, orch_play_conn(play, who));
         }
     }
+    media_ends(play);
     pass_time(play, TIME_S(90)); /* joins and resumes that never come are given up, and rooms */
-    for (size_t i = 0; i < ARRAY_LEN(rooms); i++) { /* whose media live may stay for ever */
-        char json[64];
-        snprintf(json, sizeof(json), "{\"room\":\"%s\"}", rooms[i]);
-        world_twirp(&play->world, "DeleteRoom", json);
-    }
     struct orch_stats stats;
     orch_stats(play->world.orch, &stats);
     size_t held = orch_nodes_rooms(play->world.nodes);
