@@ -286,8 +286,20 @@ static void compare(const struct fake *fake, const struct holding *h, const spec
     }
 }
 
+/* A track that is relayed here from now on does not go with its publisher's transport. */
+static void release_tracks(struct holding *h, const spec_message *spec)
+{
+    for (size_t i = 0; i < spec->n_tracks; i++) {
+        struct entry *e = entry_find(h, TRACK, spec->tracks[i]->id);
+        if (e != NULL && spec->tracks[i]->transport == 0) {
+            e->transport = 0;
+        }
+    }
+}
+
 static void take_removals(struct holding *h, const spec_message *spec)
 {
+    release_tracks(h, spec);
     for (size_t i = 0; i < spec->n_removed_subscriptions; i++) {
         entry_remove_tree(h, SUBSCRIPTION, spec->removed_subscriptions[i]);
     }

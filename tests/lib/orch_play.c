@@ -75,6 +75,65 @@ static void pass_time(struct orch_play *play, int64_t us)
     }
 }
 
+/* Of each room it holds: only the one it is true of counts. */
+static void every_node_tells(struct orch_play *play, Spillway__Control__Event *event)
+{
+    struct world *world = &play->world;
+    struct arena arena = {0};
+    for (size_t n = 0; n < ORCH_PLAY_NODES; n++) {
+        size_t count;
+        Spillway__Control__RoomVersion **held =
+            orch_nodes_held(world->nodes, node_ids[n], &arena, &count);
+        for (size_t i = 0; i < count && !play->down[n]; i++) {
+            snprintf(world->last_room, sizeof(world->last_room), "%s", held[i]->room);
+            world->last_epoch = held[i]->epoch;
+            world_event(world, node_ids[n], event);
+        }
+    }
+    arena_fini(&arena);
+}
+
+/* 0: there is none yet. */
+static size_t some_transport(const struct orch_play *play, uint8_t who)
+{
+    size_t count = play->world.transport_count;
+    return count == 0 ? 0 : count - who % MIN(count, (size_t)8);
+}
+
+/* Wherever nodes wait for it. */
+static void arrives(struct orch_play *play, size_t transport)
+{
+    Spillway__Control__Endpoint client = SPILLWAY__CONTROL__ENDPOINT__INIT;
+    client.ip = (char *)"192.0.2.1";
+    client.port = 5000;
+    Spillway__Control__PathSelected path = SPILLWAY__CONTROL__PATH_SELECTED__INIT;
+    path.transport = play->world.transports[transport - 1];
+    path.client = &client;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED;
+    event.path_selected = &path;
+    every_node_tells(play, &event);
+}
+
+static void is_handed_over(struct orch_play *play, size_t transport)
+{
+    Spillway__Control__SenderState states[ORCH_PLAY_SIDS], *list[ORCH_PLAY_SIDS];
+    for (uint32_t i = 0; i < ARRAY_LEN(states); i++) {
+        spillway__control__sender_state__init(&states[i]);
+        states[i].subscription = i + 1;
+        states[i].next_index = 77;
+        list[i] = &states[i];
+    }
+    Spillway__Control__HandedOver over = SPILLWAY__CONTROL__HANDED_OVER__INIT;
+    over.transport = play->world.transports[transport - 1];
+    over.senders = list;
+    over.n_senders = ARRAY_LEN(list);
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_HANDED_OVER;
+    event.handed_over = &over;
+    every_node_tells(play, &event);
+}
+
 static void node_tells(struct orch_play *play, uint8_t who, uint8_t how)
 {
     struct world *world = &play->world;
@@ -236,9 +295,10 @@ static void disconnects(struct orch_play *play, uint8_t who)
 
 static void handshake(struct orch_play *play, uint8_t who)
 {
-    size_t count = play->world.transport_count;
-    if (count > 0) {
-        world_connected(&play->world, count - who % MIN(count, (size_t)8));
+    size_t transport = some_transport(play, who);
+    if (transport > 0) {
+        world_connected(&play->world, transport);
+        arrives(play, transport);
     }
 }
 
@@ -248,7 +308,7 @@ static void moves(struct orch_play *play, uint8_t who, uint8_t how)
 {
     char path[64], json[128];
     const char *to = node_ids[how % ORCH_PLAY_NODES];
-    snprintf(path, sizeof(path), "rooms/%s/move", rooms[who / ORCH_PLAY_PEOPLE % 2]);
+    snprintf(path, sizeof(path), "/admin/v1/rooms/%s/move", rooms[who / ORCH_PLAY_PEOPLE % 2]);
     if (how / ORCH_PLAY_NODES % 4 == 0) {
         snprintf(json, sizeof(json), "{\"to\":\"%s\"}", to);
     } else {
@@ -256,6 +316,15 @@ static void moves(struct orch_play *play, uint8_t who, uint8_t how)
                  people[who % ORCH_PLAY_PEOPLE]);
     }
     world_admin(&play->world, "POST", path, json);
+    for (uint8_t i = 0; i < 8 && how % 3 > 0; i++) { /* else it is left on its way */
+        size_t transport = some_transport(play, i);
+        if (transport > 0) {
+            arrives(play, transport);
+        }
+        if (transport > 0 && how % 3 == 2) {
+            is_handed_over(play, transport);
+        }
+    }
 }
 
 static void rules(struct orch_play *play, uint8_t who, uint8_t how)
@@ -385,6 +454,10 @@ static void person_step(struct orch_play *play, struct orch_play_step step)
 void orch_play_step(struct orch_play *play, struct orch_play_step step)
 {
     bool loses = play->lost > 0;
+    if (play->world.aloud) {
+        fprintf(stderr, "--- %u %u %u%s\n", step.what, step.who, step.how,
+                loses ? ", specs are lost" : "");
+    }
     uint64_t conn = orch_play_conn(play, step.who);
     play->lost -= loses;
     play->world.specs_lost = loses;
@@ -408,24 +481,14 @@ void orch_play_step(struct orch_play *play, struct orch_play_step step)
 /* Who lost its signalling is there as long as its node hears it: until now. */
 static void media_ends(struct orch_play *play)
 {
-    struct world *world = &play->world;
-    struct arena arena = {0};
-    for (size_t n = 0; n < ORCH_PLAY_NODES; n++) {
-        size_t count;
-        Spillway__Control__RoomVersion **held =
-            orch_nodes_held(world->nodes, node_ids[n], &arena, &count);
-        for (size_t i = 0; i < count * world->transport_count; i++) {
-            Spillway__Control__TransportLost lost = SPILLWAY__CONTROL__TRANSPORT_LOST__INIT;
-            Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
-            lost.transport = world->transports[i / count];
-            event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST;
-            event.transport_lost = &lost;
-            snprintf(world->last_room, sizeof(world->last_room), "%s", held[i % count]->room);
-            world->last_epoch = held[i % count]->epoch;
-            world_event(world, node_ids[n], &event);
-        }
+    for (size_t i = 0; i < play->world.transport_count; i++) {
+        Spillway__Control__TransportLost lost = SPILLWAY__CONTROL__TRANSPORT_LOST__INIT;
+        Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+        lost.transport = play->world.transports[i];
+        event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST;
+        event.transport_lost = &lost;
+        every_node_tells(play, &event);
     }
-    arena_fini(&arena);
 }
 
 void orch_play_end(struct orch_play *play)

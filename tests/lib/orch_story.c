@@ -19,6 +19,9 @@ static void tell(struct world *world, const char *format, ...)
     int len = vsnprintf(line, sizeof(line) - 1, format, args);
     va_end(args);
     assert(len > 0 && (size_t)len < sizeof(line) - 1);
+    if (world->aloud) {
+        fprintf(stderr, "%s\n", line);
+    }
     world->story = mem_grow(world->story, world->story_len + (size_t)len + 2, 1);
     memcpy(world->story + world->story_len, line, (size_t)len);
     world->story_len += (size_t)len;
@@ -253,12 +256,7 @@ static void tell_node(struct world *world, const struct effect *effect)
     assert(err == 0);
     Spillway__Control__OrchestratorMessage *m = (Spillway__Control__OrchestratorMessage *)unpacked;
     bool spec = m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SPEC;
-    if (spec && world->specs_lost) {
-        orch_nodes_lose(world->nodes, effect->name, m->spec);
-    } else {
-        orch_nodes_receive(world->nodes, world->now_us, effect->name,
-                           (struct bytes){effect->data, effect->len});
-    }
+    const Spillway__Control__RoomSpec *sent = spec ? m->spec : NULL;
     if (spec && !world->checking) {
         Spillway__Control__RoomSpec *s = m->spec;
         tell(world, "node %s < %s v%llu base=%llu t=%zu k=%zu s=%zu -t=%zu -k=%zu -s=%zu",
@@ -278,6 +276,12 @@ static void tell_node(struct world *world, const struct effect *effect)
     } else if (m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_REGISTERED) {
         tell(world, "node %s < registered%s%s", effect->name,
              m->registered->refused[0] == '\0' ? "" : " refused: ", m->registered->refused);
+    }
+    if (spec && world->specs_lost) {
+        orch_nodes_lose(world->nodes, effect->name, sent);
+    } else {
+        orch_nodes_receive(world->nodes, world->now_us, effect->name,
+                           (struct bytes){effect->data, effect->len});
     }
     protobuf_c_message_free_unpacked(unpacked, NULL);
 }

@@ -30,6 +30,7 @@ struct world {
     char *story; /* since the last world_story() */
     char *told;  /* what that returned */
     size_t story_len;
+    bool aloud;           /* each line goes to stderr, too */
     uint64_t *transports; /* owned */
     size_t transport_count;
     char *last_answer;      /* SDP of the last answer sent, owned */

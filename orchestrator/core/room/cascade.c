@@ -110,8 +110,9 @@ static void find_routes(struct routes *routes, const struct track *track)
     if (publisher->next != NULL) {
         routes->roots[routes->root_count++] = publisher->next->place;
     }
-    for (size_t i = 0; i < routes->root_count; i++) {
-        routes->needed[routes->roots[i]] = true;
+    need_at(routes, publisher->host, 0);
+    if (publisher->next != NULL) { /* each of the two gets what the other one hears */
+        need_at(routes, publisher->next, 0);
     }
     const struct subscription *subscription;
     if (routes->topology->count > 1) { /* else all of them are at the root */

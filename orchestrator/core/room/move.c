@@ -124,6 +124,18 @@ static void begin_anew(struct participant *p)
     }
 }
 
+/* HERE serves from now on; to NEXT, the old one, nothing changes but that it is done. */
+static void settle_in(struct participant *p, int64_t now_us)
+{
+    struct subscription *subscription;
+    set_phase(p, MOVE_SETTLING, now_us + SETTLING_US);
+    everything_changed(p);
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        subscription->entry[NEXT].dirty = false;
+    }
+}
+
 /* ---- At once ------------------------------------------------------------------------------- */
 
 /* It may be there already, HERE or standing by: then its transport stays. */
@@ -179,7 +191,9 @@ static bool can_plan(const struct participant *p, const struct host *host)
 
 void move_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
 {
-    if (p->phase == MOVE_SETTLING) {
+    /* Back to where its old streams still stand it goes at once: a node that sent on them before
+     * does not take up a later state of them. */
+    if (p->phase == MOVE_SETTLING && p->next != host) {
         end(p);
     }
     if (p->phase != MOVE_NONE || !can_plan(p, host) || !negotiate_choose_candidates(p, host)) {
@@ -204,6 +218,17 @@ void move_arrived(struct participant *p, int64_t now_us, struct effects *fx)
     }
 }
 
+static bool names(const Spillway__Control__HandedOver *handed, uint32_t subscription)
+{
+    for (size_t i = 0; i < handed->n_senders; i++) {
+        if (handed->senders[i]->subscription == subscription) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the old node does not speak of goes on under a fresh SSRC. */
 void move_handed_over(struct participant *p, int64_t now_us,
                       const Spillway__Control__HandedOver *handed)
 {
@@ -212,14 +237,16 @@ void move_handed_over(struct participant *p, int64_t now_us,
     }
     forget_handed(p);
     p->handed = info_clone(&handed->base);
+    swap(p);
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
     {
-        subscription->resumes = true;
+        subscription->resumes = names(handed, subscription->id);
+        if (!subscription->resumes) {
+            spec_withdraw(subscription);
+        }
     }
-    swap(p);
-    set_phase(p, MOVE_SETTLING, now_us + SETTLING_US);
-    everything_changed(p);
+    settle_in(p, now_us);
     log_move(p, "moved", p->host);
 }
 
@@ -237,8 +264,7 @@ static void take_over(struct participant *p, int64_t now_us)
 {
     swap(p);
     begin_anew(p);
-    set_phase(p, MOVE_SETTLING, now_us + SETTLING_US);
-    everything_changed(p);
+    settle_in(p, now_us);
     log_move(p, "taken_over", p->host);
 }
 
@@ -273,7 +299,8 @@ int room_move(struct room *room, int64_t now_us, const char *identity,
     if (p == NULL) {
         return ERR_NOT_FOUND;
     }
-    if (is_going(p)) {
+    struct host *known = host_find(room, node->node_id);
+    if (is_going(p) || (known != NULL && p->next == known)) {
         return ERR_AGAIN;
     }
     struct host *host = host_of(room, node);

@@ -33,7 +33,6 @@ struct host {
     bool whole;                        /* the next spec is sent whole */
     bool dirty;                        /* something of it is to be sent */
     bool unsent;                       /* a spec was lost on its way into the queue */
-    bool tracks_stay; /* of a removed transport: they are relayed here from now on */
     uint64_t *removed_transports;
     uint32_t *removed_tracks, *removed_subscriptions, *removed_edges;
     size_t removed_transport_count, removed_track_count, removed_subscription_count,

@@ -99,7 +99,7 @@ size_t room_node_people(const struct room *room, const char *node);
 void room_store(const struct room *room, struct effects *fx);
 
 /* Moves one participant, by a planned move where media flow, which loses nothing (move.c).
- * ERR_NOT_FOUND; ERR_AGAIN: it is on its way somewhere. */
+ * ERR_NOT_FOUND; ERR_AGAIN: it is on its way somewhere, or comes from there. */
 MUST_CHECK int room_move(struct room *room, int64_t now_us, const char *identity,
                          const Spillway__Control__Register *node, struct effects *fx);
 

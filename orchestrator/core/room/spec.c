@@ -80,7 +80,6 @@ static void remove_transport_from(struct participant *p, struct host *host, int 
         host->removed_transports[host->removed_transport_count++] = p->session.transport;
         host->dirty = true;
     }
-    host->tracks_stay |= p->tracks != NULL;
     p->entry[place] = (struct entry){0};
 }
 
@@ -185,6 +184,20 @@ static void add_edges(struct building *b, struct track *track)
     }
 }
 
+/* What a whole spec does not name is gone. */
+static void leave_out(const struct building *b, struct track *track)
+{
+    struct copy *copy = cascade_copy(track, b->host);
+    struct edge *edge;
+    if (copy != NULL) {
+        copy->in_spec = false;
+    }
+    DL_FOREACH(track->edges, edge)
+    {
+        edge->in_spec = edge->in_spec && edge->from != b->host;
+    }
+}
+
 /* A track may be published anywhere, and be on this host. */
 static void add_tracks(struct building *b, struct participant *p)
 {
@@ -195,8 +208,21 @@ static void add_tracks(struct building *b, struct participant *p)
         if (track->published && line != NULL && line->use == SDP_USE_RECEIVE) {
             add_copy(b, track, line);
             add_edges(b, track);
+        } else if (b->whole) {
+            leave_out(b, track);
         }
     }
+}
+
+/* It has a section, and its track is there. An old host that a client has left is told nothing new.
+ */
+static bool is_carried(const struct building *b, const struct subscription *subscription,
+                       const struct session_line *line, int place)
+{
+    const struct copy *copy = cascade_copy(subscription->track, b->host);
+    bool leaves = place == NEXT && subscription->subscriber->phase == MOVE_SETTLING;
+    return line != NULL && line->use == SDP_USE_SEND && copy != NULL && copy->in_spec &&
+           (!leaves || subscription->entry[NEXT].in_spec);
 }
 
 static void add_subscriptions(struct building *b, struct participant *p, int place)
@@ -205,14 +231,14 @@ static void add_subscriptions(struct building *b, struct participant *p, int pla
     DL_FOREACH(p->subscriptions, subscription)
     {
         struct session_line *line = session_line_of_subscription(&p->session, subscription->id);
-        const struct copy *copy = cascade_copy(subscription->track, b->host);
-        if (line == NULL || line->use != SDP_USE_SEND || copy == NULL || !copy->in_spec ||
-            !wanted(b, &subscription->entry[place].dirty, &subscription->entry[place].in_spec)) {
-            continue;
+        struct entry *entry = &subscription->entry[place];
+        if (!is_carried(b, subscription, line, place)) {
+            entry->in_spec = entry->in_spec && !b->whole;
+        } else if (wanted(b, &entry->dirty, &entry->in_spec)) {
+            b->spec.subscriptions[b->spec.n_subscriptions++] =
+                spec_subscription_entry(subscription, line, place, &b->arena);
+            subscribe_carried(subscription);
         }
-        b->spec.subscriptions[b->spec.n_subscriptions++] =
-            spec_subscription_entry(subscription, line, place, &b->arena);
-        subscribe_carried(subscription);
     }
 }
 
@@ -227,14 +253,10 @@ static void add_removals(struct building *b)
         spec->n_removed_subscriptions = host->removed_subscription_count;
         spec->removed_edges = host->removed_edges;
         spec->n_removed_edges = host->removed_edge_count;
-        if (!host->tracks_stay) {
-            spec->removed_transports = host->removed_transports;
-            spec->n_removed_transports = host->removed_transport_count;
-            host->removed_transport_count = 0;
-        }
-    } else {
-        host->removed_transport_count = 0;
+        spec->removed_transports = host->removed_transports;
+        spec->n_removed_transports = host->removed_transport_count;
     }
+    host->removed_transport_count = 0;
     host->removed_track_count = 0;
     host->removed_subscription_count = 0;
     host->removed_edge_count = 0;
@@ -307,19 +329,6 @@ static void allocate(struct building *b, const struct room *room)
     b->keys = arena_array(&b->arena, room->host_count, sizeof(*b->keys));
 }
 
-/* A node drops a transport's tracks with it. One that is relayed to this node from now on has to
- * say so before: two messages. */
-static void send_removed_transports(struct room *room, struct host *host, struct effects *fx)
-{
-    Spillway__Control__RoomSpec spec = SPILLWAY__CONTROL__ROOM_SPEC__INIT;
-    if (host->removed_transport_count > 0) {
-        spec.removed_transports = host->removed_transports;
-        spec.n_removed_transports = host->removed_transport_count;
-        send_version(room, host, false, &spec, fx);
-    }
-    host->removed_transport_count = 0;
-}
-
 static void flush_host(struct room *room, struct host *host, struct effects *fx)
 {
     struct building b = {.room = room, .host = host, .whole = host->whole};
@@ -337,8 +346,7 @@ static void flush_host(struct room *room, struct host *host, struct effects *fx)
     }
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         int place = host_place(p, host);
-        bool leaves = place == NEXT && p->phase == MOVE_SETTLING; /* its last word was said */
-        if (place >= 0 && !leaves && walks(&b, p)) {
+        if (place >= 0 && walks(&b, p)) {
             add_subscriptions(&b, p, place);
         }
     }
@@ -350,8 +358,7 @@ static void flush_host(struct room *room, struct host *host, struct effects *fx)
                        0) {
         send_version(room, host, b.whole, &b.spec, fx);
     }
-    send_removed_transports(room, host, fx);
-    host->whole = host->dirty = host->tracks_stay = false;
+    host->whole = host->dirty = false;
     for (size_t i = 0; i < b.spec.n_trunks; i++) {
         explicit_bzero(b.keys[i], sizeof(b.keys[i]));
     }
@@ -418,8 +425,10 @@ void room_forgotten(struct room *room, const char *node)
         DL_FOREACH(p->subscriptions, subscription)
         {
             if (p->host == host) {
-                subscription->ssrc = subscription->rtx_ssrc = 0;
-                subscription->resumes = false;
+                spec_withdraw(subscription);
+                spec_subscription_changed(subscription); /* for who stands by, too */
+            } else if (p->next == host && p->phase == MOVE_SETTLING) {
+                subscription->entry[NEXT] = (struct entry){0}; /* what it did is done */
             }
         }
     }

@@ -2,7 +2,7 @@
  *
  * Whatever people, nodes and operators do, in whatever order and with whatever losses: what nodes
  * are told adds up, and in the end nothing is left. SPILLWAY_SEED in the environment plays one
- * seed.
+ * seed, SPILLWAY_STORY tells what happens.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +26,7 @@ static void play(uint64_t seed)
     prng_seed(&prng, seed);
     print_message("seed %llu\n", (unsigned long long)seed); /* the last one is what failed */
     orch_play_init(&play);
+    play.world.aloud = getenv("SPILLWAY_STORY") != NULL;
     for (size_t i = 0; i < STEPS; i++) {
         struct orch_play_step step;
         prng_fill(&prng, &step, sizeof(step));
