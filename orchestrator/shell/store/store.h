@@ -131,7 +131,8 @@ struct store_place {
     const char *request;      /* any text that is new with each request */
     uint32_t weight;          /* to be reserved */
     uint32_t permille;        /* of a node's capacity that may be filled with it */
-    uint32_t hold_ms;         /* the reservation lasts once to twice so long; > 0 */
+    uint32_t hold_ms;         /* the reservation lasts once to twice so long; > 0, and the same
+                               * for everybody: a shorter one ends those before it on that node */
     const char *const *nodes; /* candidates' ids */
     size_t node_count;        /* 1 .. STORE_CANDIDATES_MAX */
 };
