@@ -90,6 +90,46 @@ static void answer(struct cluster_world *w, size_t site, const struct parcel *qu
     }
 }
 
+static void place_on(struct cluster_world *w, size_t at, const char *room, const char *request,
+                     const char *node)
+{
+    struct world *site = &w->sites[at];
+    bool full = node != NULL && node[0] == '\0';
+    cluster_placed(site->cluster, site->now_us,
+                   &(struct cluster_placed){.room = room,
+                                            .request = request,
+                                            .answer = node == NULL ? ORCH_PLACE_FAILED
+                                                      : full       ? ORCH_PLACE_FULL
+                                                                   : ORCH_PLACE_NODE,
+                                            .node = node,
+                                            .owner = ""});
+}
+
+void cluster_world_place(struct cluster_world *w, size_t site, const char *node)
+{
+    struct parcel *parcel = w->places[site];
+    assert(parcel != NULL);
+    DL_DELETE(w->places[site], parcel);
+    place_on(w, site, parcel->room, parcel->request, node);
+    world_drain(&w->sites[site]);
+    free(parcel->data);
+    free(parcel);
+}
+
+static void place(struct cluster_world *w, size_t from, const struct effect *effect)
+{
+    const char *first = (const char *)effect->data;
+    if ((!w->places_wait && !w->places_late) || w->store_away) {
+        place_on(w, from, effect->name, effect->text, w->store_away ? NULL : first);
+        return;
+    }
+    struct parcel *parcel = put(&w->places[from]);
+    snprintf(parcel->room, sizeof(parcel->room), "%s", effect->name);
+    snprintf(parcel->request, sizeof(parcel->request), "%s", effect->text);
+    parcel->data = mem_copy(effect->data, effect->len);
+    parcel->len = effect->len;
+}
+
 /* ---- Effects ------------------------------------------------------------------------------- */
 
 static void on_effect(struct world *site, const struct effect *effect)
@@ -112,6 +152,9 @@ static void on_effect(struct world *site, const struct effect *effect)
         parcel->epoch = effect->epoch;
         parcel->look = effect->status != 0;
         break;
+    case EFFECT_STORE_PLACE:
+        place(w, from, effect);
+        break;
     case EFFECT_STORE_ROOM_GONE: /* at once: nothing here is about its being late */
         row = find_row(w, effect->name);
         if (row != NULL && row->owner == from && row->epoch == effect->epoch) {
@@ -130,17 +173,23 @@ static struct parcel **queue_at(struct cluster_world *w, size_t i)
     if (i < SITES * SITES) {
         return &w->links[i / SITES][i % SITES];
     }
+    struct parcel **queues[] = {w->questions, w->answers, w->places};
     i -= SITES * SITES;
-    return i < SITES ? &w->questions[i] : &w->answers[i - SITES];
+    return &queues[i / SITES][i % SITES];
 }
 
-#define QUEUES (SITES * SITES + 2 * SITES)
+#define QUEUES (SITES * SITES + 3 * SITES)
+
+static bool has_some(struct cluster_world *w, size_t i)
+{
+    return *queue_at(w, i) != NULL && (i < QUEUES - SITES || w->places_late);
+}
 
 size_t cluster_world_choices(const struct cluster_world *w)
 {
     size_t count = 0;
     for (size_t i = 0; i < QUEUES; i++) {
-        count += *queue_at((struct cluster_world *)(uintptr_t)w, i) != NULL;
+        count += has_some((struct cluster_world *)(uintptr_t)w, i);
     }
     return count;
 }
@@ -148,6 +197,12 @@ size_t cluster_world_choices(const struct cluster_world *w)
 static void deliver_from(struct cluster_world *w, size_t i)
 {
     struct parcel **queue = queue_at(w, i), *parcel = *queue;
+    if (i >= QUEUES - SITES) {
+        char first[ID_MAX];
+        snprintf(first, sizeof(first), "%s", (const char *)parcel->data);
+        cluster_world_place(w, i - (QUEUES - SITES), first);
+        return;
+    }
     DL_DELETE(*queue, parcel);
     if (i < SITES * SITES) {
         size_t from = i / SITES, to = i % SITES;
@@ -170,7 +225,7 @@ static void deliver_from(struct cluster_world *w, size_t i)
 void cluster_world_deliver(struct cluster_world *w, size_t choice)
 {
     for (size_t i = 0; i < QUEUES; i++) {
-        if (*queue_at(w, i) != NULL && choice-- == 0) {
+        if (has_some(w, i) && choice-- == 0) {
             deliver_from(w, i);
             return;
         }
@@ -238,6 +293,7 @@ void cluster_world_kill(struct cluster_world *w, size_t site)
     w->alive[site] = false;
     clear(&w->questions[site]);
     clear(&w->answers[site]);
+    clear(&w->places[site]);
     for (size_t other = 0; other < SITES; other++) {
         if (other != site) {
             cluster_world_link(w, other, site, false);
@@ -300,6 +356,7 @@ void cluster_world_fini(struct cluster_world *w)
         clear(queue_at(w, i));
     }
     for (size_t i = 0; i < SITES; i++) {
+        clear(&w->places[i]);
         world_fini(&w->sites[i]);
     }
 }

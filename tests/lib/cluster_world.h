@@ -15,10 +15,11 @@
 #define CLUSTER_ID(i, n) ((uint64_t)((i) + 1) << EFFECT_FRONT_SHIFT | (n))
 
 struct parcel {
-    uint8_t *data; /* of a message; NULL: the store's question or answer */
+    uint8_t *data; /* of a message; NULL: a claim or its answer */
     size_t len;
     char room[64];
     char owner[ID_MAX];
+    char request[64]; /* of a STORE_PLACE; data: its candidates */
     uint64_t epoch;
     bool look;
     int err;
@@ -39,6 +40,10 @@ struct cluster_world {
     struct parcel *questions[SITES], *answers[SITES]; /* of and for the store */
     struct row rows[8];
     bool store_away;
+    /* What becomes of STORE_PLACE: by default the first candidate it is, at once. */
+    bool places_wait; /* for cluster_world_place() */
+    bool places_late; /* the first candidate it is, once delivered */
+    struct parcel *places[SITES];
     uint64_t last_epoch; /* the highest given by the store */
     size_t bytes;        /* sent over all links */
     size_t messages;
@@ -67,6 +72,10 @@ void cluster_world_kill(struct cluster_world *world, size_t site);
 /* The connection from one to another breaks, with all that was on it; or comes back. */
 void cluster_world_link(struct cluster_world *world, size_t from, size_t to, bool up);
 void cluster_world_store_up(struct cluster_world *world, bool up);
+
+/* The store's answer to the oldest of a site's STORE_PLACE: this node, or "" none of them, or NULL
+ * that it cannot be asked. */
+void cluster_world_place(struct cluster_world *world, size_t site, const char *node);
 
 /* The site whose orch has the room; SITES: none. Fails if two have it. */
 size_t cluster_world_owner(const struct cluster_world *world, const char *room);

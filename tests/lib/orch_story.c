@@ -374,6 +374,7 @@ void story_tell(struct world *world, const struct effect *effect)
         break;
     case EFFECT_PEER_SEND:
     case EFFECT_STORE_CLAIM:
+    case EFFECT_STORE_PLACE:
     case EFFECT_STORE_ROOM:
     case EFFECT_STORE_ROOM_GONE:
         if (world->elsewhere != NULL) {

@@ -109,35 +109,30 @@ static struct room_front front_at(const struct cluster *c, size_t origin,
                                .number = peer->number};
 }
 
-/* The epoch under which we own it, 0 if it is nobody's: orch's clock says then. */
-static uint64_t own_epoch(const struct cluster *c, const char *room)
-{
-    uint64_t epoch;
-    return ownership_owner(c->ownership, room, &epoch) == OWNERSHIP_SELF ? epoch : 0;
-}
-
-static void perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message)
+/* False: nothing was done, where the room goes is not agreed on yet. */
+static bool perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message)
 {
     struct entry_request entry;
-    orch_claimed(c->orch, own_epoch(c, message->room));
+    bool done = true;
+    orch_claimed(c->orch, cluster_own_epoch(c, message->room));
     switch (message->ask_case) {
     case SPILLWAY__BUS__ASK__ASK_CONNECT:
-        orch_connect(c->orch, c->now_us, message->id,
-                     &(struct orch_client){.request = entry_of(message->connect->entry),
-                                           .address = message->connect->address,
-                                           .front = front_at(c, origin, message->connect)});
+        done = orch_connect(c->orch, c->now_us, message->id,
+                            &(struct orch_client){.request = entry_of(message->connect->entry),
+                                                  .address = message->connect->address,
+                                                  .front = front_at(c, origin, message->connect)});
         break;
     case SPILLWAY__BUS__ASK__ASK_VALIDATE:
         entry = entry_of(message->validate);
         orch_validate(c->orch, c->now_us, message->id, &entry);
         break;
     case SPILLWAY__BUS__ASK__ASK_TWIRP:
-        orch_twirp(c->orch, c->now_us, message->id,
-                   &(struct twirp_head){.verb = message->twirp->verb,
-                                        .path = message->twirp->path,
-                                        .content_type = message->twirp->content_type},
-                   message->twirp->authorization,
-                   (struct bytes){message->twirp->body.data, message->twirp->body.len});
+        done = orch_twirp(c->orch, c->now_us, message->id,
+                          &(struct twirp_head){.verb = message->twirp->verb,
+                                               .path = message->twirp->path,
+                                               .content_type = message->twirp->content_type},
+                          message->twirp->authorization,
+                          (struct bytes){message->twirp->body.data, message->twirp->body.len});
         break;
     case SPILLWAY__BUS__ASK__ASK_ADMIN:
         orch_admin(c->orch, c->now_us, message->id,
@@ -151,14 +146,21 @@ static void perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *
         unreachable(); /* was looked at when it came */
     }
     orch_claimed(c->orch, 0);
-    cluster_disown(c, message->room);
+    return done;
 }
 
+/* Unless it waits for the room's place, which EFFECT_PLACED ends. */
 static void do_it(struct cluster *c, struct ask *ask)
 {
     struct conn *conn = ask->origin == OWNERSHIP_SELF ? front_conn(c, ask->id) : NULL;
-    perform(c, ask->origin, ask->message);
+    if (!perform(c, ask->origin, ask->message)) {
+        ask->at = OWNERSHIP_NOBODY;
+        return;
+    }
+    char *room = mem_str(ask->message->room);
     ask_forget(c, ask);
+    cluster_disown(c, room);
+    free(room);
     if (conn != NULL) {
         front_conn_owned(c, conn, OWNERSHIP_SELF);
     }
@@ -264,8 +266,9 @@ static void route(struct cluster *c, struct ask *ask)
 
 void ask_new(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message)
 {
-    if (ask_owner(c, message->room) == OWNERSHIP_SELF) { /* the usual way, without a copy */
-        perform(c, origin, message);
+    bool ours = ask_owner(c, message->room) == OWNERSHIP_SELF;
+    if (ours && perform(c, origin, message)) { /* the usual way, without a copy */
+        cluster_disown(c, message->room);
         return;
     }
     if (ask_find(c, message->id) != NULL) {
@@ -287,8 +290,6 @@ void ask_new(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message
     route(c, ask);
 }
 
-/* ---- Answers of the store ------------------------------------------------------------------ */
-
 static bool waits_for(const struct ask *ask, const char *room)
 {
     return ask->at == OWNERSHIP_NOBODY && strcmp(ask->message->room, room) == 0;
@@ -304,6 +305,24 @@ static void route_all(struct cluster *c, const char *room)
         }
     }
 }
+
+bool ask_waits(const struct cluster *c, const char *room)
+{
+    for (const struct ask *ask = c->asks; ask != NULL; ask = ask->hh.next) {
+        if (waits_for(ask, room)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void ask_placed(struct cluster *c, const char *room)
+{
+    route_all(c, room);
+    cluster_disown(c, room); /* whoever asked for it has gone */
+}
+
+/* ---- Answers of the store ------------------------------------------------------------------ */
 
 /* There is no such room: what does not make it is answered here, the rest claims it. */
 static void not_there(struct cluster *c, const char *room)

@@ -6,6 +6,7 @@
 #include "proto/wire/wire.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 struct cluster *cluster_new(const struct cluster_config *config, struct orch *take_orch,
                             int64_t now_us, int64_t wall_us)
@@ -22,12 +23,23 @@ struct cluster *cluster_new(const struct cluster_config *config, struct orch *ta
     return c;
 }
 
+static void placed_free(struct cluster *c, struct placed *placed)
+{
+    DL_DELETE(c->placed, placed);
+    free(placed->room);
+    free(placed->region);
+    free(placed);
+}
+
 void cluster_free(struct cluster *c)
 {
     peer_free_all(c);
     ask_free_all(c);
     front_free_all(c);
     gather_free_all(c);
+    while (c->placed != NULL) {
+        placed_free(c, c->placed);
+    }
     ownership_free(c->ownership);
     effects_fini(&c->fx);
     orch_free(c->orch);
@@ -66,6 +78,12 @@ ProtobufCMessage *cluster_clone(const ProtobufCMessage *message)
 
 /* ---- Rooms of ours ------------------------------------------------------------------------- */
 
+uint64_t cluster_own_epoch(const struct cluster *c, const char *room)
+{
+    uint64_t epoch;
+    return ownership_owner(c->ownership, room, &epoch) == OWNERSHIP_SELF ? epoch : 0;
+}
+
 void cluster_own(struct cluster *c, const char *room, uint64_t epoch)
 {
     uint64_t known;
@@ -92,7 +110,7 @@ static void let_go(struct cluster *c, const char *room)
 
 void cluster_disown(struct cluster *c, const char *room)
 {
-    if (!orch_has_room(c->orch, room)) {
+    if (!orch_has_room(c->orch, room) && !ask_waits(c, room)) {
         let_go(c, room);
     }
 }
@@ -119,6 +137,7 @@ void cluster_store_up(struct cluster *c, int64_t now_us)
     cluster_tick(c, now_us);
     c->store_up = true;
     ownership_member_claims(c->ownership, OWNERSHIP_SELF, true);
+    cluster_share(c);
     renew(c);
 }
 
@@ -127,6 +146,52 @@ void cluster_store_down(struct cluster *c, int64_t now_us)
     cluster_tick(c, now_us);
     c->store_up = false;
     ownership_member_claims(c->ownership, OWNERSHIP_SELF, false);
+    cluster_share(c);
+}
+
+/* ---- Placing together ---------------------------------------------------------------------- */
+
+void cluster_share(struct cluster *c)
+{
+    uint32_t planners = 1;
+    for (size_t member = 1; member < c->member_count; member++) {
+        planners += c->peers[member].up;
+    }
+    orch_share(c->orch, c->now_us, planners, c->store_up && c->config.peer_count > 0);
+}
+
+void cluster_placed(struct cluster *c, int64_t now_us, const struct cluster_placed *placed)
+{
+    cluster_tick(c, now_us);
+    if (placed->answer == ORCH_PLACE_FAILED && placed->owner[0] != '\0' &&
+        cluster_own_epoch(c, placed->room) < placed->epoch) {
+        size_t member = ownership_member_of(c->ownership, placed->owner);
+        cluster_lost(c, now_us, placed->room);
+        if (member != OWNERSHIP_NOBODY && member != OWNERSHIP_SELF) {
+            (void)ownership_take(c->ownership, member, placed->room, placed->epoch);
+        }
+    }
+    orch_placed(c->orch, now_us, placed->request, placed->answer, placed->node);
+}
+
+static void keep_placed(struct cluster *c, const struct effect *effect)
+{
+    struct placed *placed = mem_alloc(sizeof(*placed));
+    placed->room = mem_str(effect->name);
+    placed->region = mem_str(effect->text);
+    DL_APPEND(c->placed, placed);
+}
+
+static bool ask_for_placed(struct cluster *c)
+{
+    struct placed *placed = c->placed;
+    if (placed == NULL) {
+        return false;
+    }
+    ask_placed(c, placed->room);
+    orch_place_over(c->orch, placed->room, placed->region);
+    placed_free(c, placed);
+    return true;
 }
 
 /* ---- Effects of the orch ------------------------------------------------------------------- */
@@ -200,6 +265,9 @@ static bool sort_out(struct cluster *c, struct effect *effect)
             let_go(c, effect->name);
         }
         return false;
+    } else if (effect->type == EFFECT_PLACED) {
+        keep_placed(c, effect);
+        return false;
     }
     return true;
 }
@@ -211,6 +279,9 @@ bool cluster_poll(struct cluster *c, struct effect *out)
             return true;
         }
         if (!orch_poll(c->orch, out)) {
+            if (ask_for_placed(c)) {
+                continue;
+            }
             peer_flush(c);
             return effects_poll(&c->fx, out);
         }

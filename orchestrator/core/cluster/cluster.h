@@ -101,6 +101,16 @@ void cluster_store_down(struct cluster *cluster, int64_t now_us);
  * Not 0: the store could not be asked. */
 void cluster_claimed(struct cluster *cluster, int64_t now_us, const char *room, int err,
                      const char *owner, uint64_t epoch);
+/* The answer to a STORE_PLACE of that request: FAILED with an owner, one with a higher epoch has
+ * the room; with none, the store could not be asked. */
+struct cluster_placed {
+    const char *room, *request;
+    enum orch_place_answer answer;
+    const char *node;  /* ORCH_PLACE_NODE: where */
+    const char *owner; /* "" */
+    uint64_t epoch;    /* of the owner */
+};
+void cluster_placed(struct cluster *cluster, int64_t now_us, const struct cluster_placed *placed);
 /* A STORE_ROOM was refused: somebody claimed the room with a higher epoch. */
 void cluster_lost(struct cluster *cluster, int64_t now_us, const char *room);
 

@@ -177,8 +177,9 @@ static Spillway__Bus__Ask ask_of(uint64_t id, const char *room, bool creates)
     return ask;
 }
 
-static void connect_elsewhere(struct cluster *c, uint64_t id, const struct orch_client *client,
-                              const struct entry *entry)
+/* Its room's owner has to be found, or agrees with others on a place for it. */
+static void connect_later(struct cluster *c, uint64_t id, const struct orch_client *client,
+                          const struct entry *entry)
 {
     Spillway__Bus__Entry entry_text = entry_message(&client->request);
     Spillway__Bus__Connect connect = SPILLWAY__BUS__CONNECT__INIT;
@@ -210,11 +211,16 @@ void cluster_connect(struct cluster *c, int64_t now_us, uint64_t conn,
         orch_refuse(c->orch, now_us, conn, status, reason);
         return;
     }
+    bool done = false;
     if (ask_owner(c, entry.room) == OWNERSHIP_SELF) {
-        orch_enter(c->orch, now_us, conn, &client, &entry);
+        orch_claimed(c->orch, cluster_own_epoch(c, entry.room));
+        done = orch_enter(c->orch, now_us, conn, &client, &entry);
+        orch_claimed(c->orch, 0);
+    }
+    if (done) {
         cluster_disown(c, entry.room);
     } else {
-        connect_elsewhere(c, conn, &client, &entry);
+        connect_later(c, conn, &client, &entry);
     }
     entry_fini(&entry);
 }

@@ -267,6 +267,7 @@ static void rise(struct cluster *c, size_t member)
     }
     peer->up = true;
     peer->heard_us = c->now_us;
+    cluster_share(c);
     ownership_member(c->ownership, member, peer->id, peer->region);
     log_write(c->config.log, LOG_INFO, "peer_up peer=%s name=%s region=%s", peer->id, peer->name,
               peer->region);
@@ -299,6 +300,7 @@ static void fall(struct cluster *c, size_t member, const char *why)
     if (was_up) {
         c->stats.peers_lost++;
         ownership_member_gone(c->ownership, member);
+        cluster_share(c);
         orch_front_lost(c->orch, c->now_us, number);
         front_peer_gone(c, member);
         ask_peer_gone(c, member);

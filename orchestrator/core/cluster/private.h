@@ -79,6 +79,12 @@ struct claim {
     UT_hash_handle hh;
 };
 
+/* Whose place was decided while effects were polled: who waits for it is asked for after them. */
+struct placed {
+    char *room, *region; /* owned */
+    struct placed *prev, *next;
+};
+
 struct gather;
 
 struct cluster {
@@ -96,6 +102,7 @@ struct cluster {
     struct transport *transports;
     struct ask *asks;
     struct claim *claims;
+    struct placed *placed;
     struct gather *gathers;
     struct cluster_stats stats;
 };
@@ -105,9 +112,13 @@ void cluster_tick(struct cluster *c, int64_t now_us);
 /* The member whose front this number of a connection, transport or request is of, or NOBODY. */
 size_t cluster_front_of(const struct cluster *c, uint64_t id);
 ProtobufCMessage *cluster_clone(const ProtobufCMessage *message);
+/* The epoch under which we own it, 0 if it is nobody's: orch's clock says then. */
+uint64_t cluster_own_epoch(const struct cluster *c, const char *room);
+/* How many place rooms, and whether they agree in the store, has changed. */
+void cluster_share(struct cluster *c);
 /* This orchestrator is the owner since this epoch: it and the others know. */
 void cluster_own(struct cluster *c, const char *room, uint64_t epoch);
-/* If it owns the room for nothing, since none was made. */
+/* If it owns the room for nothing, since none was made and nobody waits for it to be. */
 void cluster_disown(struct cluster *c, const char *room);
 
 /* ---- ask.c: finding owners */
@@ -117,6 +128,10 @@ size_t ask_owner(const struct cluster *c, const char *room);
 void ask_new(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message);
 struct ask *ask_find(const struct cluster *c, uint64_t id);
 void ask_forget(struct cluster *c, struct ask *ask);
+/* Whether something waits here for the room's owner or place. */
+bool ask_waits(const struct cluster *c, const char *room);
+/* Who waited for the room's place is asked for it again. */
+void ask_placed(struct cluster *c, const char *room);
 void ask_redirected(struct cluster *c, size_t from, const Spillway__Bus__Redirect *redirect);
 void ask_peer_gone(struct cluster *c, size_t member);
 void ask_expire(struct cluster *c);

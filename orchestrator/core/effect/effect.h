@@ -53,6 +53,10 @@ enum effect_type {
     /* Other orchestrators (cluster/). */
     EFFECT_STORE_CLAIM, /* name: room name, epoch: at least this one; status 1: only look. Answered
                            by cluster_claimed() */
+    EFFECT_STORE_PLACE, /* name: room name, text: request, epoch, weight: to be reserved, status: in
+                           permille how far it may fill a node, data: ids of candidates, a zero byte
+                           after each. Answered by cluster_placed() */
+    EFFECT_PLACED,      /* name: room name, text: region: cluster/ asks again who waited for that */
     EFFECT_PEER_SEND,   /* id: index of the peer, data: one PeerMessage; status 1: may be lost. If
                            there is no place for another: cluster_peer_link(false) */
 };
@@ -63,6 +67,7 @@ struct effect {
     uint64_t id;
     uint64_t epoch;
     uint32_t retry_after_s;
+    uint32_t weight;
     uint16_t stream; /* SCTP stream id */
     char *name;      /* owned by the effect, or NULL */
     char *text;      /* owned by the effect, or NULL */

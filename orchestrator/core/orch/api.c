@@ -14,6 +14,7 @@ struct api_call {
     struct twirp_call *call;
     struct token token;
     struct arena arena; /* of the response */
+    bool waits;         /* nothing was done yet */
 };
 
 static void reply(struct orch *orch, uint64_t request, struct twirp_answer answer)
@@ -93,6 +94,10 @@ static void create_room(struct api_call *c, const Livekit__CreateRoomRequest *re
         return;
     }
     bool is_new = orch_room(c->orch, request->name) == NULL;
+    c->waits = is_new && orch_share_waits(c->orch, request->name, c->orch->config.region, "");
+    if (c->waits) {
+        return;
+    }
     if (orch_room_open(c->orch, request->name, c->orch->config.region, &entry) != 0) {
         char text[ENTRY_REASON_MAX];
         (void)orch_refusal_text(c->orch, text, sizeof(text));
@@ -413,7 +418,7 @@ static bool authenticate(struct api_call *c, const char *authorization)
     return true;
 }
 
-void orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struct twirp_head *head,
+bool orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struct twirp_head *head,
                 const char *authorization, struct bytes body)
 {
     struct twirp_call call = {0};
@@ -422,10 +427,10 @@ void orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struc
     orch_tick(orch, now_us);
     if (twirp_route(&call, head, &error) != 0) {
         reply(orch, request, twirp_fail(&error));
-        return;
+        return true;
     }
     if (!authenticate(&c, authorization)) {
-        return;
+        return true;
     }
     if (twirp_decode(&call, body, &error) != 0) {
         reply(orch, request, twirp_fail(&error));
@@ -437,4 +442,5 @@ void orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struc
     token_fini(&c.token);
     twirp_call_fini(&call);
     arena_fini(&c.arena);
+    return !c.waits;
 }

@@ -140,10 +140,14 @@ static void refuse_for_now(struct orch *orch, uint64_t conn)
                                             .retry_after_s = retry_after_s});
 }
 
-static void join(struct orch *orch, struct room_join *join, const char *name)
+/* False: waits for its place. */
+static bool join(struct orch *orch, struct room_join *join, const char *name)
 {
     struct room_entry *entry;
     char reason[SDP_REASON_MAX];
+    if (orch_share_waits(orch, name, join->region, join->token->identity)) {
+        return false;
+    }
     bool is_new = orch_room(orch, name) == NULL;
     int err = orch_room_open(orch, name, join->region, &entry);
     if (err == 0) {
@@ -154,7 +158,7 @@ static void join(struct orch *orch, struct room_join *join, const char *name)
     }
     if (err != 0) {
         refuse_for_now(orch, join->conn);
-        return;
+        return true;
     }
     if (is_new) {
         configure(orch, entry, join->token);
@@ -174,6 +178,7 @@ static void join(struct orch *orch, struct room_join *join, const char *name)
         orch->stats.joins++;
     }
     orch_settle(orch, entry);
+    return true;
 }
 
 /* A client is where its front is, unless its token says otherwise. */
@@ -194,7 +199,7 @@ void orch_refuse(struct orch *orch, int64_t now_us, uint64_t conn, int status, c
     effect_refuse(&orch->fx, conn, status, reason);
 }
 
-void orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct orch_client *client,
+bool orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct orch_client *client,
                 const struct entry *entry)
 {
     orch_tick(orch, now_us);
@@ -206,12 +211,12 @@ void orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct o
                              .address = client->address};
     if (entry->request->reconnect) {
         resume(orch, &args, entry->room);
-    } else {
-        join(orch, &args, entry->room);
+        return true;
     }
+    return join(orch, &args, entry->room);
 }
 
-void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
+bool orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
                   const struct orch_client *client)
 {
     struct entry entry;
@@ -221,10 +226,11 @@ void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
         entry_check(&entry, &client->request, &orch->config.keys, orch_wall_s(orch), reason);
     if (status != 0) {
         orch_refuse(orch, now_us, conn, status, reason);
-        return;
+        return true;
     }
-    orch_enter(orch, now_us, conn, client, &entry);
+    bool done = orch_enter(orch, now_us, conn, client, &entry);
     entry_fini(&entry);
+    return done;
 }
 
 void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,

@@ -68,6 +68,7 @@ void orch_free(struct orch *orch)
         node_entry_free(orch, node);
     }
     orch_rpcs_free(orch);
+    orch_share_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);
@@ -276,6 +277,7 @@ void orch_store_up(struct orch *orch, int64_t now_us)
 int64_t orch_deadline(const struct orch *orch)
 {
     int64_t at = MIN(registry_deadline(orch->registry), detector_deadline(orch->detector));
+    at = MIN(at, orch_share_deadline(orch));
     for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
         at = MIN(at, entry->deadline_us);
     }
@@ -316,6 +318,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
 {
     orch_tick(orch, now_us);
     registry_expire(orch->registry, now_us);
+    orch_share_expire(orch);
     detector_expire(orch->detector, now_us);
     orch_judge(orch);
     struct room_entry *entry, *next;

@@ -65,11 +65,13 @@ struct orch_client {
     struct room_front front; /* that its WebSocket reached */
 };
 
-/* A WebSocket is asked for. Among the effects is an ACCEPT or a REFUSE of conn, at once. */
-void orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
+/* A WebSocket is asked for. Among the effects is an ACCEPT or a REFUSE of conn, at once. False:
+ * nothing was done, since where it goes is not agreed on yet; to be asked again at an EFFECT_PLACED
+ * of its room (orch_share below). */
+bool orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
                   const struct orch_client *client);
 /* The same, of a client whose token and request were looked at already; or whose were refused. */
-void orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct orch_client *client,
+bool orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct orch_client *client,
                 const struct entry *entry);
 void orch_refuse(struct orch *orch, int64_t now_us, uint64_t conn, int status, const char *reason);
 /* The validate paths: a REPLY of request. */
@@ -100,6 +102,29 @@ bool orch_has_room(const struct orch *orch, const char *name);
 void orch_yield(struct orch *orch, int64_t now_us, const char *name);
 /* The front with this number is gone, with all connections and transports that ended there. */
 void orch_front_lost(struct orch *orch, int64_t now_us, uint64_t number);
+
+/* ---- Placing together (share.c) ------------------------------------------------------------ */
+
+/* For the store to say where a room goes; then it goes where placement/ chose without it. */
+#define ORCH_PLACE_US TIME_MS(100)
+
+/* So many orchestrators place, this one included. agreed: the store compares what they reserve, so
+ * a node that is new to a room is asked for there (EFFECT_STORE_PLACE), and those who make it so
+ * wait for orch_placed(). Not: each decides on its own view, and counts its own reservations once
+ * for every planner (registry.h). It is not at the start. */
+void orch_share(struct orch *orch, int64_t now_us, uint32_t planners, bool agreed);
+
+enum orch_place_answer {
+    ORCH_PLACE_NODE,   /* goes there */
+    ORCH_PLACE_FULL,   /* on none of those that were asked for */
+    ORCH_PLACE_FAILED, /* the store cannot be asked, or the room is somebody else's */
+};
+/* Answers the EFFECT_STORE_PLACE with this request, each once, however late. */
+void orch_placed(struct orch *orch, int64_t now_us, const char *request,
+                 enum orch_place_answer answer, const char *node);
+/* Everybody was asked again after this EFFECT_PLACED: what was agreed on is used up. */
+void orch_place_over(struct orch *orch, const char *room, const char *region);
+
 /* ---- Store --------------------------------------------------------------------------------- */
 
 /* The hint store is reachable, again perhaps and empty: a STORE_ROOM for every room. Nodes' rows
@@ -120,7 +145,8 @@ void orch_channel_message(struct orch *orch, int64_t now_us, uint64_t transport,
 /* ---- HTTP APIs: each answered by a REPLY of request, PerformRpc later than at once --------------
  */
 
-void orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struct twirp_head *head,
+/* False as for orch_connect(): a room that is to be made. */
+bool orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struct twirp_head *head,
                 const char *authorization, struct bytes body);
 
 struct orch_admin_request {
@@ -157,6 +183,9 @@ struct orch_stats {
     uint64_t nodes_lost;
     uint64_t nodes_refused[5]; /* registrations, by ORCH_NODE_REFUSED_* */
     uint64_t stale_events;     /* from a node that no longer holds the room */
+    uint64_t places_agreed;    /* the store said where */
+    uint64_t places_full;      /* it had no node for a room that we had one for */
+    uint64_t places_late;      /* it did not say in time, or could not */
 };
 enum {
     ORCH_REFUSED_REQUEST,

@@ -194,16 +194,21 @@ bool orch_place_admits(struct orch *orch, const struct room_entry *entry, const 
     return err == 0;
 }
 
-static int choose(struct orch *orch, const struct placement_request *request)
+uint32_t orch_place_retry_s(struct orch *orch)
 {
-    return placement_choose(request, orch->registry, orch->now_us, &orch->prng, &orch->refusal);
+    return PLACEMENT_FULL_RETRY_S + (uint32_t)prng_below(&orch->prng, PLACEMENT_FULL_RETRY_S + 1);
+}
+
+uint32_t orch_place_weight(const struct orch *orch)
+{
+    return orch->config.room_weight + JOIN_WEIGHT;
 }
 
 int orch_place_room(struct orch *orch, struct room_entry *entry, const char *region)
 {
     struct placement_request request = request_of(orch, PLACEMENT_NEW_ROOM, region);
     request.weight = orch->config.room_weight;
-    int err = choose(orch, &request);
+    int err = orch_share_choose(orch, entry, &request, &orch->refusal);
     if (err == 0) {
         err = reserve(orch, entry, orch->refusal.node->id, request.weight);
         entry->promised = err == 0;
@@ -227,11 +232,11 @@ int orch_place_join(struct orch *orch, struct room_entry *entry, const char *reg
 {
     struct arena arena = {0};
     struct placement_request request = orch_place_request(orch, entry, region, identity, &arena);
-    int err = orch_place_choose(orch, &request, &orch->prng, &orch->refusal);
+    int err = orch_share_choose(orch, entry, &request, &orch->refusal);
     if (err == 0) {
         const char *id = orch->refusal.node->id;
-        uint32_t weight = has_weight(entry, id) ? 0 : orch->config.room_weight;
-        err = reserve(orch, entry, id, weight + JOIN_WEIGHT);
+        uint32_t weight = has_weight(entry, id) ? JOIN_WEIGHT : orch_place_weight(orch);
+        err = reserve(orch, entry, id, weight);
         *out = info_of(orch, id)->info;
         entry->promised = false;
     }
@@ -277,7 +282,7 @@ static int choose_for_all(struct orch *orch, const struct room_entry *entry, con
     request.weight = weight;
     request.excluded = &from;
     request.excluded_count = 1;
-    int err = choose(orch, &request);
+    int err = placement_choose(&request, orch->registry, orch->now_us, &orch->prng, &orch->refusal);
     arena_fini(&arena);
     return err;
 }

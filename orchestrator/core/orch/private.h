@@ -55,6 +55,38 @@ struct rpc_entry {
     UT_hash_handle hh;
 };
 
+/* What is being agreed on with other orchestrators, see share.c. */
+enum place_state {
+    PLACE_ASKED,
+    PLACE_NODE,
+    PLACE_FULL,
+    PLACE_ALONE, /* as placement/ chooses */
+};
+
+struct place_entry {
+    char *key; /* region, a zero byte, name of the room; owned */
+    unsigned key_len;
+    const char *region, *room; /* in the key */
+    char request[ID_MAX + 24];
+    enum place_state state;
+    bool again;     /* the first candidates did not take it */
+    uint64_t epoch; /* of the room */
+    char tried[2 * PLACEMENT_CANDIDATES_MAX][REGISTRY_NAME_MAX]; /* ids of candidates */
+    size_t tried_count;
+    char node[REGISTRY_NAME_MAX]; /* PLACE_NODE */
+    int64_t deadline_us;          /* PLACE_ASKED */
+    UT_hash_handle hh;            /* by key, in the order of the deadlines */
+    UT_hash_handle by_request;    /* PLACE_ASKED */
+};
+
+struct share {
+    uint32_t planners;
+    bool agreed;
+    uint64_t owed; /* answers that did not come in time and are still to come */
+    uint64_t requests;
+    struct place_entry *places, *asked;
+};
+
 struct orch {
     struct orch_config config;
     struct room_config room_config;
@@ -74,6 +106,7 @@ struct orch {
     struct transport_entry *transports;
     struct node_entry *nodes;
     struct rpc_entry *rpcs;
+    struct share share;
     struct orch_stats stats;
 };
 
@@ -128,12 +161,28 @@ void orch_place_follow(struct orch *orch, struct room_entry *entry);
 /* Why the last one was refused, in words; and when to try again, in seconds. */
 uint32_t orch_refusal_text(const struct orch *orch, char *out, size_t len);
 
+/* When to try again if the cluster is full. */
+uint32_t orch_place_retry_s(struct orch *orch);
+/* Reserved on a node that is new to a room, for it and whoever brings it there. */
+uint32_t orch_place_weight(const struct orch *orch);
 /* What somebody who joins asks of placement; lists are in the arena. And the answer. */
 struct placement_request orch_place_request(const struct orch *orch, const struct room_entry *entry,
                                             const char *region, const char *identity,
                                             struct arena *arena);
 MUST_CHECK int orch_place_choose(const struct orch *orch, const struct placement_request *request,
                                  struct prng *prng, struct placement_answer *answer);
+
+/* ---- share.c: placing together with other orchestrators */
+/* Whether somebody from that region, who joins or makes the room, waits for EFFECT_PLACED. */
+MUST_CHECK bool orch_share_waits(struct orch *orch, const char *name, const char *region,
+                                 const char *identity);
+/* orch_place_choose(), or what was agreed on. */
+MUST_CHECK int orch_share_choose(struct orch *orch, const struct room_entry *entry,
+                                 const struct placement_request *request,
+                                 struct placement_answer *answer);
+void orch_share_expire(struct orch *orch);
+int64_t orch_share_deadline(const struct orch *orch);
+void orch_share_fini(struct orch *orch);
 
 /* ---- explain.c */
 /* The answer to POST place; asked is its body. */

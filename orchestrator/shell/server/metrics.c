@@ -105,6 +105,16 @@ static void add_http(struct list *list, const struct http_counters *http)
         (double)http->ws_too_big, "");
 }
 
+static void add_places(struct list *list, const struct orch *orch)
+{
+    struct orch_stats stats;
+    orch_stats(orch, &stats);
+    add(list, PROBES_COUNTER, "placements_total", "result=\"agreed\"", (double)stats.places_agreed,
+        "Nodes that were asked for in the store for a room that is new to them.");
+    add(list, PROBES_COUNTER, "placements_total", "result=\"full\"", (double)stats.places_full, "");
+    add(list, PROBES_COUNTER, "placements_total", "result=\"late\"", (double)stats.places_late, "");
+}
+
 static void add_cluster(struct list *list, const struct server *server)
 {
     struct cluster_stats stats;
@@ -178,6 +188,7 @@ size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
     struct server *server = arg;
     struct list list = {.out = out, .max = max};
     add_core(&list, server->orch);
+    add_places(&list, server->orch);
     add_cluster(&list, server);
     add_front(&list, server->front);
     add_http(&list, http_counters(orch_http_server(server->http)));

@@ -71,6 +71,60 @@ static void store_claim_effect(struct server *server, const struct effect *effec
                 on_claimed, server);
 }
 
+struct placing {
+    struct server *server;
+    char *room, *request; /* owned */
+};
+
+static void on_placed(void *arg, int err, const struct store_placed *placed)
+{
+    struct placing *placing = arg;
+    struct server *server = placing->server;
+    struct cluster_placed answer = {.room = placing->room,
+                                    .request = placing->request,
+                                    .answer = ORCH_PLACE_FAILED,
+                                    .node = "",
+                                    .owner = ""};
+    if (err == 0 && placed->status == STORE_STALE) {
+        answer.owner = placed->owner;
+        answer.epoch = placed->epoch;
+    } else if (err == 0 && placed->status != STORE_UNKNOWN) {
+        answer.answer = placed->status == STORE_FULL ? ORCH_PLACE_FULL : ORCH_PLACE_NODE;
+        answer.node = placed->node;
+    }
+    cluster_placed(server->cluster, server_now(), &answer);
+    free(placing->room);
+    free(placing->request);
+    free(placing);
+    if (!server->draining) {
+        server_drain(server);
+    }
+}
+
+static void store_place_effect(struct server *server, const struct effect *effect)
+{
+    const char *nodes[STORE_CANDIDATES_MAX];
+    size_t count = 0;
+    for (size_t at = 0; at < effect->len && count < STORE_CANDIDATES_MAX; count++) {
+        nodes[count] = (const char *)effect->data + at;
+        at += strlen(nodes[count]) + 1;
+    }
+    struct placing *placing = mem_alloc(sizeof(*placing));
+    placing->server = server;
+    placing->room = mem_str(effect->name);
+    placing->request = mem_str(effect->text);
+    store_place(server->store,
+                &(struct store_place){.room = effect->name,
+                                      .epoch = effect->epoch,
+                                      .request = effect->text,
+                                      .weight = effect->weight,
+                                      .permille = (uint32_t)effect->status,
+                                      .hold_ms = STORE_HOLD_MS,
+                                      .nodes = nodes,
+                                      .node_count = count},
+                on_placed, placing);
+}
+
 static void store_room_effect(struct server *server, const struct effect *effect)
 {
     store_room(
@@ -112,6 +166,7 @@ static void carry_out(struct server *server, const struct effect *effect)
         clients_reply(server, effect);
         break;
     case EFFECT_RPC: /* the core turns these into REPLY */
+    case EFFECT_PLACED:
         unreachable();
     case EFFECT_WEBHOOK:
         webhooks_send(server->webhooks, effect->name, (struct bytes){effect->data, effect->len});
@@ -127,6 +182,9 @@ static void carry_out(struct server *server, const struct effect *effect)
         break;
     case EFFECT_STORE_CLAIM:
         store_claim_effect(server, effect);
+        break;
+    case EFFECT_STORE_PLACE:
+        store_place_effect(server, effect);
         break;
     case EFFECT_PEER_SEND:
         peers_send(server, effect);

@@ -158,7 +158,7 @@ static void advance(struct node *node, uint64_t slot)
     node->held_slot = slot;
 }
 
-static struct node *best_of(struct memory *memory, const struct store_place *place)
+static struct node *best_of(struct memory *memory, const struct store_place *place, bool *known)
 {
     uint64_t slot = uv_now(memory->loop) / place->hold_ms;
     struct node *best = NULL;
@@ -168,6 +168,7 @@ static struct node *best_of(struct memory *memory, const struct store_place *pla
         if (node == NULL || node->capacity == 0) {
             continue;
         }
+        *known = true;
         advance(node, slot);
         uint64_t used = node->weight + node->held + node->held_before + place->weight;
         double use = (double)used / (double)node->capacity;
@@ -199,10 +200,13 @@ void memory_place(struct memory *memory, const char *owner, const struct store_p
         answer(out, STORE_PLACED_BEFORE, kept);
         return;
     }
-    struct node *node = best_of(memory, place);
+    bool known = false;
+    struct node *node = best_of(memory, place, &known);
     if (node == NULL) {
-        *out = (struct store_placed){
-            .status = STORE_FULL, .node = "", .owner = owner, .epoch = place->epoch};
+        *out = (struct store_placed){.status = known ? STORE_FULL : STORE_UNKNOWN,
+                                     .node = "",
+                                     .owner = owner,
+                                     .epoch = place->epoch};
         return;
     }
     node->held += place->weight;

@@ -64,7 +64,8 @@ static int status_of(const char *word)
     static const char *const words[] = {[STORE_PLACED] = "placed",
                                         [STORE_PLACED_BEFORE] = "before",
                                         [STORE_STALE] = "stale",
-                                        [STORE_FULL] = "full"};
+                                        [STORE_FULL] = "full",
+                                        [STORE_UNKNOWN] = "unknown"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
         if (strcmp(words[i], word) == 0) {
             return (int)i;

@@ -26,10 +26,12 @@ end
 local time = call('TIME')
 local slot = math.floor((tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)) / hold_ms)
 local best, best_use, best_now, best_before
+local known_nodes = false
 for i = 2, #KEYS do
     local row = call('HMGET', KEYS[i], 'weight', 'capacity', 'held_slot', 'held', 'held_before')
     local capacity = tonumber(row[2] or 0)
     if row[1] and capacity > 0 then
+        known_nodes = true
         local now, before, since = 0, 0, slot - tonumber(row[3] or -2)
         if since == 0 then
             now, before = tonumber(row[4]), tonumber(row[5])
@@ -43,7 +45,7 @@ for i = 2, #KEYS do
     end
 end
 if not best then
-    return {'full', '', ARGV[1], owner}
+    return {known_nodes and 'full' or 'unknown', '', ARGV[1], owner}
 end
 local node = ARGV[6 + best]
 call('HSET', KEYS[best], 'held_slot', slot, 'held', best_now + weight, 'held_before', best_before)

@@ -111,9 +111,10 @@ void store_room_get(struct store *store, const char *name, store_room_fn *callba
  * How the orchestrator is to use it: for a new room, and for the first one of a region, never for a
  * later join (its own view is good enough for those). Decide first, act on the answer. STALE: the
  * room has a newer owner, forward the client there. FULL: choose again with these nodes excluded,
- * once, then refuse. ERR_IO: Redis is away; go on with the local decision and registry_config's
- * planners, which is what degraded mode is. A request that got no answer may be sent again with the
- * same id, before any other for this room: it does nothing twice. */
+ * once, then refuse. UNKNOWN or ERR_IO: Redis has come back empty, or is away; go on with the local
+ * decision, and while it is away with registry_config's planners, which is what degraded mode is. A
+ * request that got no answer may be sent again with the same id, before any other for this room: it
+ * does nothing twice. */
 
 #define STORE_CANDIDATES_MAX 8
 #define STORE_HOLD_MS        4000 /* load reports come once a second and replace what is held */
@@ -122,7 +123,8 @@ enum store_place_status {
     STORE_PLACED,
     STORE_PLACED_BEFORE, /* by this very request: nothing was done again */
     STORE_STALE,         /* a newer epoch holds the room, or another owner this one */
-    STORE_FULL,          /* no candidate takes it, or none has a row */
+    STORE_FULL,          /* no candidate that has a row takes it */
+    STORE_UNKNOWN,       /* none has a row: the store is empty */
 };
 
 struct store_place {
@@ -139,7 +141,7 @@ struct store_place {
 
 struct store_placed { /* strings are borrowed for the call */
     enum store_place_status status;
-    const char *node;  /* where the room is; "" if FULL */
+    const char *node;  /* where the room is; "" if FULL or UNKNOWN */
     const char *owner; /* whose it is */
     uint64_t epoch;
 };

@@ -23,7 +23,8 @@ BEARER = {"Authorization": "Bearer " + token(
 class Three(Cluster):
     """A Cluster whose orchestrator is the first of three."""
 
-    def __init__(self):
+    def __init__(self, capacity=4000):
+        self.capacity = capacity
         super().__init__(nodes=0, redis=True)
         first = free_ports(3 * COUNT + 2 * (MEDIA_PORTS + 1))
         self.buses = [first + 3 * i for i in range(COUNT)]
@@ -67,6 +68,7 @@ class Three(Cluster):
         self.write(name, {
             "name": name,
             "drain_grace": "1s",
+            "capacity": self.capacity,
             "curve": {"secret_file": f"{self.dir}/keys/nodes/{name}.key"},
             "orchestrators": [{"control": f"tcp://{HOST}:{bus}",
                                "tunnel": f"tcp://{HOST}:{bus + 1}",
@@ -94,8 +96,10 @@ class Three(Cluster):
 
 
 class Case(unittest.TestCase):
+    CAPACITY = 4000  # of each node
+
     def setUp(self):
-        self.cluster = Three()
+        self.cluster = Three(self.CAPACITY)
         self.addCleanup(self.cluster.close)
         self.cluster.start()
         self.all = self.cluster.orchestrators
@@ -112,6 +116,56 @@ class Case(unittest.TestCase):
     def owner(self):
         """Who owns a room, by its metrics."""
         return [each for each in self.all if each.running and metrics(each)["rooms"] > 0]
+
+
+class Places(Case):
+    CAPACITY = 200
+
+    def make(self, count):
+        """So many rooms at once, through all of them. {status: rooms}"""
+        answers = {}
+        lock, barrier = threading.Lock(), threading.Barrier(count)
+
+        def create(number):
+            barrier.wait()
+            status, _ = self.ask(self.all[number % COUNT], "CreateRoom", name=f"room-{number}")
+            with lock:
+                answers.setdefault(status, []).append(f"room-{number}")
+
+        threads = [threading.Thread(target=create, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return answers
+
+    def placements(self):
+        """Over all orchestrators, by what came of them."""
+        sums = {}
+        for each in self.all:
+            for name, value in metrics(each).items():
+                if name.startswith("placements_total"):
+                    sums[name.split('"')[1]] = sums.get(name.split('"')[1], 0) + value
+        return sums
+
+    def rows(self, name):
+        text = subprocess.run(["redis-cli", "-p", self.cluster.redis.command[2], "KEYS", name],
+                              capture_output=True, text=True, check=True).stdout
+        return text.split()
+
+    def test_all_at_once(self):
+        """60 rooms of weight 20 for two nodes of which each takes 8 that are new: what three
+        orchestrators would give them alone is more than they carry."""
+        wait("the store knows the nodes", lambda: len(self.rows("spillway:node:*")) == 2)
+        answers = self.make(60)
+        self.assertEqual(set(answers), {200, 503}, answers)
+        where = self.cluster.rooms()
+        self.assertEqual(sorted(where), sorted(answers[200]))
+        counts = [list(where.values()).count(node.name) for node in self.cluster.nodes]
+        print(f"rooms on nodes of {self.CAPACITY}: {counts}, {self.placements()}")
+        self.assertLessEqual(20 * max(counts), self.CAPACITY)
+        self.assertGreaterEqual(20 * min(counts), self.CAPACITY // 2)
+        self.assertGreater(self.placements()["agreed"], 0)
 
 
 class Meeting(Case):

@@ -64,14 +64,17 @@ static bool joined(struct cluster_world *w, size_t site, const char *identity)
            strstr(story, "close") == NULL;
 }
 
-/* Through the two sites, whatever the room's preferred owner is. */
-static size_t race(const char *const regions[SITES], const char *room, size_t a, size_t b)
+/* Through the two sites, whatever the room's preferred owner is. late: where it goes is agreed on
+ * in the store, too. */
+static size_t race(const char *const regions[SITES], const char *room, bool late)
 {
+    size_t a = 0, b = 1;
     struct order order = {0};
     size_t orders = 0;
     do {
         struct cluster_world w;
         cluster_world_init(&w, regions);
+        w.places_late = late;
         join(&w, a, room, "alice");
         join(&w, b, room, "bob");
         play(&w, &order);
@@ -87,17 +90,30 @@ static size_t race(const char *const regions[SITES], const char *room, size_t a,
     return orders;
 }
 
+static void race_for_four(const char *const regions[SITES], bool late)
+{
+    size_t orders = 0;
+    for (char room[] = "a"; room[0] <= 'd'; room[0]++) {
+        orders += race(regions, room, late);
+    }
+    print_message("%zu orders\n", orders);
+    assert_true(orders > 100);
+}
+
 /* Goal: in one region both ask the same owner first: a third one, or one of the two. */
 static void same_region(void **state)
 {
     (void)state;
     static const char *const regions[SITES] = {"r1", "r1", "r1"};
-    size_t orders = 0;
-    for (char room[] = "a"; room[0] <= 'd'; room[0]++) {
-        orders += race(regions, room, 0, 1);
-    }
-    print_message("%zu orders\n", orders);
-    assert_true(orders > 100);
+    race_for_four(regions, false);
+}
+
+/* Goal: the same while the owner agrees with others where the room goes. */
+static void places(void **state)
+{
+    (void)state;
+    static const char *const regions[SITES] = {"r1", "r1", "r1"};
+    race_for_four(regions, true);
 }
 
 /* Goal: fronts in two regions prefer different owners, and the store decides. */
@@ -105,17 +121,12 @@ static void two_regions(void **state)
 {
     (void)state;
     static const char *const regions[SITES] = {"r1", "r2", "r2"};
-    size_t orders = 0;
-    for (char room[] = "a"; room[0] <= 'd'; room[0]++) {
-        orders += race(regions, room, 0, 1);
-    }
-    print_message("%zu orders\n", orders);
-    assert_true(orders > 100);
+    race_for_four(regions, false);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_region),
-                                       cmocka_unit_test(two_regions)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_region), cmocka_unit_test(two_regions),
+                                       cmocka_unit_test(places)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
