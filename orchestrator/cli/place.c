@@ -19,6 +19,23 @@ static const struct cli_column columns[] = {
     {"ID", "id", CLI_TEXT, true},
 };
 
+/* What room there is for those who are still to come. */
+static void say_expected(const json_t *answer)
+{
+    static const char *const froms[][2] = {{"asked", "as asked"},
+                                           {"tag", "by its tag expected_participants"},
+                                           {"max_participants", "by its max_participants"},
+                                           {"history", "as before under its name"}};
+    const char *from = json_string_value(json_object_get(answer, "expected_from"));
+    for (size_t i = 0; from != NULL && i < ARRAY_LEN(froms); i++) {
+        if (strcmp(from, froms[i][0]) == 0) {
+            cli_say("%" JSON_INTEGER_FORMAT " people are expected, %s",
+                    json_integer_value(json_object_get(answer, "expected_participants")),
+                    froms[i][1]);
+        }
+    }
+}
+
 static void print_answer(const struct cli *cli, const json_t *answer)
 {
     const char *node = json_string_value(json_object_get(answer, "node_name"));
@@ -34,6 +51,7 @@ static void print_answer(const struct cli *cli, const json_t *answer)
         return;
     }
     cli_say("%s: %s", node == NULL || node[0] == '\0' ? "no node" : node, text == NULL ? "" : text);
+    say_expected(answer);
     cli_table(cli, json_object_get(answer, "nodes"), columns, ARRAY_LEN(columns));
 }
 

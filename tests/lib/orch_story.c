@@ -375,6 +375,8 @@ void story_tell(struct world *world, const struct effect *effect)
     case EFFECT_PEER_SEND:
     case EFFECT_STORE_CLAIM:
     case EFFECT_STORE_PLACE:
+    case EFFECT_STORE_SIZE:
+    case EFFECT_STORE_SIZE_GET:
     case EFFECT_STORE_ROOM:
     case EFFECT_STORE_ROOM_GONE:
         if (world->elsewhere != NULL) {

@@ -50,6 +50,9 @@ enum effect_type {
     EFFECT_STORE_ROOM,      /* name: room name, text: node, epoch */
     EFFECT_STORE_ROOM_GONE, /* name: room name, epoch */
 
+    EFFECT_STORE_SIZE,     /* name: room name, weight: so many people at most were in it */
+    EFFECT_STORE_SIZE_GET, /* name: room name; answered by orch_sized() */
+
     /* Other orchestrators (cluster/). */
     EFFECT_STORE_CLAIM, /* name: room name, epoch: at least this one; status 1: only look. Answered
                            by cluster_claimed() */
@@ -67,7 +70,7 @@ struct effect {
     uint64_t id;
     uint64_t epoch;
     uint32_t retry_after_s;
-    uint32_t weight;
+    uint32_t weight; /* or people, of STORE_SIZE */
     uint16_t stream; /* SCTP stream id */
     char *name;      /* owned by the effect, or NULL */
     char *text;      /* owned by the effect, or NULL */

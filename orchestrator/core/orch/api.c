@@ -110,7 +110,7 @@ static void create_room(struct api_call *c, const Livekit__CreateRoomRequest *re
                                            .max_participants = request->max_participants,
                                            .metadata = request->metadata});
     if (is_new) {
-        orch_place_expect(c->orch, entry, request->max_participants);
+        orch_place_expect(c->orch, entry, request->max_participants, EXPECTED_LIMIT);
     }
     room_begin(entry->room, c->orch->now_us, &c->orch->fx);
     succeed(c, &room_info(entry->room, &c->arena)->base);

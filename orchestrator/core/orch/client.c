@@ -78,19 +78,21 @@ static void resume(struct orch *orch, const struct room_join *join, const char *
 }
 
 /* How many people a room is going to have, as far as its configuration says. */
-static uint32_t expected_participants(const Livekit__RoomConfiguration *config)
+static void expect(struct orch *orch, struct room_entry *entry,
+                   const Livekit__RoomConfiguration *config)
 {
     for (size_t i = 0; i < config->n_tags; i++) {
         char *end;
         const char *text = config->tags[i]->value;
         if (strcmp(config->tags[i]->key, "expected_participants") == 0 && isdigit(text[0])) {
             unsigned long number = strtoul(text, &end, 10);
-            if (*end == '\0') {
-                return (uint32_t)MIN(number, UINT32_MAX);
+            if (*end == '\0' && number > 0) {
+                orch_place_expect(orch, entry, (uint32_t)MIN(number, UINT32_MAX), EXPECTED_TAG);
+                return;
             }
         }
     }
-    return config->max_participants;
+    orch_place_expect(orch, entry, config->max_participants, EXPECTED_LIMIT);
 }
 
 /* The first joiner's token may say how the room is to be. */
@@ -99,11 +101,13 @@ static void configure(struct orch *orch, struct room_entry *entry, const struct 
     ProtobufCMessage *message;
     const struct protojson_options options = {.ignore_unknown = true};
     if (token->room_config == NULL) {
+        orch_place_expect(orch, entry, 0, EXPECTED_NOT);
         return;
     }
     if (protojson_parse(&livekit__room_configuration__descriptor, token->room_config,
                         strlen(token->room_config), &options, &message, NULL) != 0) {
         log_write(orch->config.log, LOG_WARN, "room_config_bad room=%s", entry->sid);
+        orch_place_expect(orch, entry, 0, EXPECTED_NOT);
         return;
     }
     const Livekit__RoomConfiguration *config = (const Livekit__RoomConfiguration *)message;
@@ -112,7 +116,7 @@ static void configure(struct orch *orch, struct room_entry *entry, const struct 
                                            .departure_timeout_s = config->departure_timeout,
                                            .max_participants = config->max_participants,
                                            .metadata = config->metadata});
-    orch_place_expect(orch, entry, expected_participants(config));
+    expect(orch, entry, config);
     protobuf_c_message_free_unpacked(message, NULL);
 }
 

@@ -12,9 +12,16 @@
 
 struct question {
     struct placement_request request;
-    const char *room; /* "" a new one */
-    uint32_t expected_weight;
+    const char *room;  /* "" a new one */
+    uint32_t expected; /* people; 0: nobody said */
+    enum expected_from expected_from;
 };
+
+static const char *const from_words[] = {[EXPECTED_NOT] = "",
+                                         [EXPECTED_TAG] = "tag",
+                                         [EXPECTED_LIMIT] = "max_participants",
+                                         [EXPECTED_HISTORY] = "history",
+                                         [EXPECTED_ASKED] = "asked"};
 
 static const char *const who_words[] = {[PLACEMENT_NEW_ROOM] = "new_room",
                                         [PLACEMENT_JOIN] = "join",
@@ -32,8 +39,13 @@ static void understand(struct question *q, const struct orch *orch, const json_t
     json_int_t participants = json_integer_value(json_object_get(json, "participants"));
     const struct room_entry *entry = orch_room(orch, string_or(json, "room", ""));
     q->room = entry == NULL ? "" : entry->name;
-    q->expected_weight =
-        placement_room_weight((uint32_t)MIN(MAX(participants, 0), (json_int_t)UINT32_MAX));
+    if (participants > 0) {
+        q->expected = (uint32_t)MIN(participants, (json_int_t)UINT32_MAX);
+        q->expected_from = EXPECTED_ASKED;
+    } else if (entry != NULL) {
+        q->expected = entry->expected;
+        q->expected_from = entry->expected_from;
+    }
     q->request = orch_place_request(orch, entry, string_or(json, "region", orch->config.region),
                                     string_or(json, "identity", ""), arena);
 }
@@ -56,10 +68,12 @@ static json_t *answer_json(const struct question *q, const struct placement_answ
     const struct registry_node *node = answer->node;
     placement_answer_text(text, sizeof(text), &q->request, answer);
     json_t *json =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:I}", "room", q->room, "who",
-                  who_words[q->request.who], "region", q->request.region, "weight",
-                  (json_int_t)q->request.weight, "expected_weight", (json_int_t)q->expected_weight,
-                  "node", node == NULL ? "" : node->id, "node_name", node == NULL ? "" : node->name,
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:s, s:s, s:s, s:s, s:I}", "room", q->room,
+                  "who", who_words[q->request.who], "region", q->request.region, "weight",
+                  (json_int_t)q->request.weight, "expected_participants", (json_int_t)q->expected,
+                  "expected_from", from_words[q->expected_from], "expected_weight",
+                  (json_int_t)placement_room_weight(q->expected), "node",
+                  node == NULL ? "" : node->id, "node_name", node == NULL ? "" : node->name,
                   "reason", placement_reason_name(answer->reason), "text", text, "retry_after_s",
                   (json_int_t)answer->retry_after_s);
     bool known = node != NULL && answer->distance_ms != PLACEMENT_FAR_MS;
@@ -70,7 +84,7 @@ static json_t *answer_json(const struct question *q, const struct placement_answ
 
 json_t *orch_explain(const struct orch *orch, const json_t *asked)
 {
-    struct question q;
+    struct question q = {0};
     struct arena arena = {0};
     struct placement_answer answer;
     struct prng prng = orch->prng;

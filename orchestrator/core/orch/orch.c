@@ -125,11 +125,22 @@ static void follow_new(struct orch *orch, struct room_entry *room)
     }
 }
 
+static void remember_size(struct orch *orch, const struct room_entry *entry)
+{
+    if (entry->peak > 0) {
+        effects_take(&orch->fx, (struct effect){.type = EFFECT_STORE_SIZE,
+                                                .name = mem_str(entry->name),
+                                                .weight = entry->peak});
+    }
+}
+
 void orch_settle(struct orch *orch, struct room_entry *entry)
 {
     room_flush(entry->room, orch->now_us, &orch->fx);
     follow_new(orch, entry);
+    entry->peak = MAX(entry->peak, (uint32_t)room_participant_count(entry->room));
     if (room_over(entry->room)) {
+        remember_size(orch, entry);
         entry->promised = false;
         orch_place_follow(orch, entry);
         struct conn_entry *conn, *next;

@@ -130,6 +130,9 @@ void orch_place_over(struct orch *orch, const char *room, const char *region);
 /* The hint store is reachable, again perhaps and empty: a STORE_ROOM for every room. Nodes' rows
  * follow with their heartbeats. */
 void orch_store_up(struct orch *orch, int64_t now_us);
+/* The answer to EFFECT_STORE_SIZE_GET: so many people are expected in the room unless its
+ * configuration says; 0: nobody knows. */
+void orch_sized(struct orch *orch, int64_t now_us, const char *room, uint32_t people);
 
 /* ---- Front --------------------------------------------------------------------------------- */
 

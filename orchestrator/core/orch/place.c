@@ -119,11 +119,27 @@ void orch_place_follow(struct orch *orch, struct room_entry *entry)
     entry->node_count = kept;
 }
 
-void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t participants)
+void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t participants,
+                       enum expected_from from)
 {
+    if (participants == 0) {
+        effects_take(&orch->fx,
+                     (struct effect){.type = EFFECT_STORE_SIZE_GET, .name = mem_str(entry->name)});
+        return;
+    }
     entry->expected = participants;
+    entry->expected_from = from;
     if (entry->node_count > 0) {
         expect(orch, entry, entry->nodes[0]);
+    }
+}
+
+void orch_sized(struct orch *orch, int64_t now_us, const char *room, uint32_t people)
+{
+    orch_tick(orch, now_us);
+    struct room_entry *entry = orch_room(orch, room);
+    if (entry != NULL && entry->expected == 0 && people != 0) {
+        orch_place_expect(orch, entry, people, EXPECTED_HISTORY);
     }
 }
 

@@ -13,6 +13,15 @@
 
 #include <uthash.h>
 
+/* Who said how many people a room is going to have. */
+enum expected_from {
+    EXPECTED_NOT,
+    EXPECTED_TAG, /* expected_participants of its configuration */
+    EXPECTED_LIMIT,
+    EXPECTED_HISTORY,
+    EXPECTED_ASKED, /* of place explain alone */
+};
+
 struct room_entry {
     struct room *room;
     const char *name; /* the room's */
@@ -21,6 +30,8 @@ struct room_entry {
     size_t node_count;
     bool promised;     /* nobody came yet: the first of nodes keeps place for it */
     uint32_t expected; /* people, as told when it was made; 0: nobody said */
+    enum expected_from expected_from;
+    uint32_t peak; /* people that were in it at once */
     int64_t deadline_us;
     bool held;             /* listed in the registration being read */
     UT_hash_handle hh;     /* by name */
@@ -141,8 +152,10 @@ MUST_CHECK int orch_place_room(struct orch *orch, struct room_entry *entry, cons
 /* Where somebody who joins goes, who is reserved for there. ERR_FULL: no node takes one more. */
 MUST_CHECK int orch_place_join(struct orch *orch, struct room_entry *entry, const char *region,
                                const char *identity, const Spillway__Control__Register **out);
-/* So many people are expected in a room that was just made. */
-void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t participants);
+/* So many people are expected in a room that was just made; 0: nobody said, its name's history is
+ * asked for. */
+void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t participants,
+                       enum expected_from from);
 /* Moves a participant there. ERR_NOT_FOUND, ERR_FULL. */
 MUST_CHECK int orch_place_move(struct orch *orch, struct room_entry *entry, const char *identity,
                                const char *node);

@@ -71,6 +71,15 @@ static void store_claim_effect(struct server *server, const struct effect *effec
                 on_claimed, server);
 }
 
+static void on_size(void *arg, const char *room, uint32_t people)
+{
+    struct server *server = arg;
+    orch_sized(server->orch, server_now(), room, people);
+    if (!server->draining) {
+        server_drain(server);
+    }
+}
+
 struct placing {
     struct server *server;
     char *room, *request; /* owned */
@@ -182,6 +191,12 @@ static void carry_out(struct server *server, const struct effect *effect)
         break;
     case EFFECT_STORE_CLAIM:
         store_claim_effect(server, effect);
+        break;
+    case EFFECT_STORE_SIZE:
+        store_size(server->store, effect->name, effect->weight);
+        break;
+    case EFFECT_STORE_SIZE_GET:
+        store_size_get(server->store, effect->name, on_size, server);
         break;
     case EFFECT_STORE_PLACE:
         store_place_effect(server, effect);

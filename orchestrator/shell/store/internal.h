@@ -63,6 +63,10 @@ void row_of_look(struct row *out, const char *room);
 void row_of_renewal(struct row *out, const struct store_room *room);
 void row_of_release(struct row *out, const char *owner, const char *room, uint64_t epoch);
 
+/* ---- sizes.c: how many people rooms of a name had ---- */
+#define SIZES_KEY "spillway:sizes"
+void row_of_size(struct row *out, const char *room, uint32_t people, uint32_t names_max);
+
 /* ---- redis.c: one connection that is opened again and again -------------------------------------
  */
 struct redis;

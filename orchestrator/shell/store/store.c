@@ -14,6 +14,7 @@ struct store {
     void (*on_down)(void *arg);
     void (*on_lost)(void *arg, const char *room);
     void *arg;
+    uint32_t sizes_max;
     uv_timer_t *presence; /* outlives the store until libuv has let go of it */
     struct redis *redis;  /* one of both */
     struct memory *memory;
@@ -70,6 +71,7 @@ struct store *store_new(const struct store_config *config)
 {
     struct store *store = mem_alloc(sizeof(*store));
     store->owner = mem_str(config->owner);
+    store->sizes_max = config->sizes_max == 0 ? STORE_SIZES_MAX : config->sizes_max;
     store->on_up = config->on_up;
     store->on_down = config->on_down;
     store->on_lost = config->on_lost;
@@ -320,6 +322,48 @@ void store_room_get(struct store *store, const char *name, store_room_fn *callba
     *lookup = (struct lookup){.name = mem_str(name), .callback = callback, .arg = arg};
     if (redis_send(store->redis, &row, on_room, lookup) != 0) {
         finish(lookup, ERR_IO, NULL);
+    }
+}
+
+/* ---- History ---- */
+
+void store_size(struct store *store, const char *room, uint32_t people)
+{
+    struct row row;
+    if (store->redis != NULL) {
+        row_of_size(&row, room, people, store->sizes_max);
+        (void)redis_send(store->redis, &row, NULL, NULL);
+    }
+}
+
+struct size_lookup {
+    char *room; /* owned */
+    store_size_fn *callback;
+    void *arg;
+};
+
+static void on_size(void *arg, const struct redisReply *reply)
+{
+    struct size_lookup *lookup = arg;
+    bool known = reply != NULL && reply->type == REDIS_REPLY_STRING;
+    unsigned long long people = known ? strtoull(reply->str, NULL, 10) : 0;
+    lookup->callback(lookup->arg, lookup->room, (uint32_t)MIN(people, UINT32_MAX));
+    free(lookup->room);
+    free(lookup);
+}
+
+void store_size_get(struct store *store, const char *room, store_size_fn *callback, void *arg)
+{
+    struct row row;
+    if (store->redis == NULL) {
+        callback(arg, room, 0);
+        return;
+    }
+    struct size_lookup *lookup = mem_alloc(sizeof(*lookup));
+    *lookup = (struct size_lookup){.room = mem_str(room), .callback = callback, .arg = arg};
+    row_of_words(&row, 3, (const char *const[]){"HGET", SIZES_KEY, room});
+    if (redis_send(store->redis, &row, on_size, lookup) != 0) {
+        on_size(lookup, NULL);
     }
 }
 

@@ -17,8 +17,9 @@
  * In Redis: hash "spillway:node:<id>" with one field per load figure, hash "spillway:room:<name>"
  * with fields node, epoch, owner and request (who placed it last), set "spillway:nodes" of node
  * ids, string "spillway:orchestrator:<id>" of each that is present; held, held_before and held_slot
- * of a node are its reservations (place.lua). Hashes expire when they are not written again
- * (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
+ * of a node are its reservations (place.lua); hash "spillway:sizes" and sorted set
+ * "spillway:sizes:at" are the history of names (sizes.c). The other hashes expire when they are not
+ * written again (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
  */
 #ifndef ORCHESTRATOR_SHELL_STORE_STORE_H
 #define ORCHESTRATOR_SHELL_STORE_STORE_H
@@ -29,8 +30,10 @@
 
 #define STORE_NODE_TTL_S  10
 #define STORE_ROOM_TTL_S  86400
-#define STORE_PRESENCE_MS 2000  /* renewed four times in it */
-#define STORE_PENDING_MAX 10000 /* commands without a reply; further ones are dropped */
+#define STORE_PRESENCE_MS 2000 /* renewed four times in it */
+#define STORE_SIZES_TTL_S (30 * 86400)
+#define STORE_SIZES_MAX   100000 /* names, of at most 256 bytes */
+#define STORE_PENDING_MAX 10000  /* commands without a reply; further ones are dropped */
 
 struct store;
 
@@ -38,6 +41,7 @@ struct store_config {
     uv_loop_t *loop;
     const char *redis_host;     /* name, address, or path of a unix socket ("/..."); NULL: memory */
     uint16_t redis_port;        /* ignored for a unix socket */
+    uint32_t sizes_max;         /* names whose size is remembered; 0: STORE_SIZES_MAX */
     const char *owner;          /* this orchestrator's id */
     const struct log_sink *log; /* may be NULL; outlives the store */
     void (*on_up)(void *arg);   /* connected: write every row again; may be NULL */
@@ -101,6 +105,15 @@ void store_claim(struct store *store, const struct store_claim *claim, store_cla
  * row (borrowed), ERR_NOT_FOUND, or ERR_IO when the store can not be asked. */
 typedef void store_room_fn(void *arg, int err, const struct store_room *row);
 void store_room_get(struct store *store, const char *name, store_room_fn *callback, void *arg);
+
+/* ---- History ----
+ * A room of that name had so many people at once, and is over; the next one is expected to have as
+ * many, or half-way between if it was more before. Only Redis remembers, the last STORE_SIZES_MAX
+ * names of the last STORE_SIZES_TTL_S. */
+void store_size(struct store *store, const char *room, uint32_t people);
+/* callback runs exactly once, possibly before this returns; people 0: nobody knows. */
+typedef void store_size_fn(void *arg, const char *room, uint32_t people);
+void store_size_get(struct store *store, const char *room, store_size_fn *callback, void *arg);
 
 /* ---- Placing ----
  * Several orchestrators place rooms at the same time, and each sees its own reservations only. So

@@ -185,6 +185,27 @@ class Meeting(Case):
         for person in people:
             person.close()
 
+    def test_history_of_a_name(self):
+        """What three people came to is expected when the name is used again, whoever is asked."""
+        people = [Participant(each, "lobby", f"p{i}") for i, each in enumerate(self.all)]
+        for person in people:
+            person.ping()
+        self.assertEqual(self.ask(self.all[0], "DeleteRoom", room="lobby")[0], 200)
+        again = Participant(self.all[1], "lobby", "p0")
+        again.ping()
+        for each in self.all:
+            said = wait("the history is there", lambda each=each: self.expected(each))
+            self.assertEqual(said, (3, "history"))
+        for person in [*people, again]:
+            person.close()
+
+    def expected(self, orchestrator):
+        bearer = {"Authorization": BEARER["Authorization"]}
+        answer = json.loads(http(f"{orchestrator.url}/admin/v1/place",
+                                 json.dumps({"room": "lobby"}).encode(), **bearer)[1])
+        return answer["expected_from"] and (answer["expected_participants"],
+                                            answer["expected_from"])
+
     def test_at_the_same_instant(self):
         """Each of 20 new rooms is one, though three people make it at once."""
         for number in range(20):

@@ -135,6 +135,7 @@ class Get(Case):
 
 class Place(Case):
     ANSWER = {"room": TEXT, "who": TEXT, "region": TEXT, "weight": NUMBER,
+              "expected_participants": NUMBER, "expected_from": TEXT,
               "expected_weight": NUMBER, "node": TEXT, "node_name": TEXT, "reason": TEXT,
               "text": TEXT, "retry_after_s": NUMBER, "distance_ms": NUMBER, "nodes": LIST}
     EACH = {"id": TEXT, "name": TEXT, "region": TEXT, "zone": TEXT, "state": TEXT,
@@ -163,7 +164,8 @@ class Place(Case):
         rooms = self.run_it("get", "rooms", "-o", "name").stdout
         answer = self.json("place", "--dry-run", "--participants", "3")
         self.check_shape(answer, self.ANSWER)
-        self.assertEqual((answer["who"], answer["expected_weight"]), ("new_room", 18))
+        self.assertEqual((answer["who"], answer["expected_weight"], answer["expected_from"]),
+                         ("new_room", 18, "asked"))
         self.assertEqual(sorted(node["reason"] for node in answer["nodes"]),
                          ["chosen", "fuller"])
         self.assertEqual(self.run_it("get", "rooms", "-o", "name").stdout, rooms)

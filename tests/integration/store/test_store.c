@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <setjmp.h>
@@ -676,6 +677,70 @@ static void test_placing_races(void **state)
     assert_int_equal(placed, (800 + 600) / WEIGHT);
 }
 
+static void on_size(void *arg, const char *room, uint32_t people)
+{
+    struct seen *seen = arg;
+    seen->answers++;
+    seen->epoch = people;
+    snprintf(seen->node, sizeof(seen->node), "%s", room);
+}
+
+static uint64_t size_of(struct store *store, const char *room)
+{
+    struct seen seen = {0};
+    store_size_get(store, room, on_size, &seen);
+    run_until(&seen.answers, 1);
+    assert_string_equal(seen.node, room);
+    return seen.epoch;
+}
+
+/* Goal: sizes go up at once and down by half; the least recent names make place; old ones go. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    server_start();
+    struct store *store = store_new(&(struct store_config){.loop = &loop,
+                                                           .redis_host = socket_path,
+                                                           .owner = "OR_1",
+                                                           .sizes_max = 3,
+                                                           .on_up = on_up,
+                                                           .arg = &seen});
+    assert_int_equal(size_of(store, "a b"), 0); /* nobody to ask yet */
+    run_until(&seen.ups, 1);
+    assert_int_equal(size_of(store, "a b"), 0);
+    store_size(store, "a b", 10);
+    assert_int_equal(size_of(store, "a b"), 10);
+    store_size(store, "a b", 3);
+    assert_int_equal(size_of(store, "a b"), 6);
+    store_size(store, "a b", 7);
+    assert_int_equal(size_of(store, "a b"), 7);
+    ask("ZADD spillway:sizes:at 1000 old");
+    ask("HSET spillway:sizes old 5");
+    assert_int_equal(size_of(store, "old"), 5);
+    store_size(store, "b", 1);
+    assert_int_equal(size_of(store, "old"), 0);
+    assert_int_equal(size_of(store, "a b"), 7);
+    char last_week[64];
+    snprintf(last_week, sizeof(last_week), "ZADD spillway:sizes:at XX %lld b",
+             (long long)time(NULL) - 7 * 86400);
+    ask(last_week);
+    store_size(store, "c", 1);
+    store_size(store, "d", 1); /* one too many */
+    assert_int_equal(size_of(store, "b"), 0);
+    assert_int_equal(size_of(store, "a b"), 7);
+    assert_int_equal(size_of(store, "d"), 1);
+    assert_string_equal(ask("ZCARD spillway:sizes:at"), "3");
+    assert_string_equal(ask("HLEN spillway:sizes"), "3");
+    assert_int_equal(strtol(ask("TTL spillway:sizes"), NULL, 10), 30 * 86400);
+    store_free(store);
+
+    store = open_store(&seen, NULL, 0); /* without Redis: none */
+    store_size(store, "a", 10);
+    assert_int_equal(size_of(store, "a"), 0);
+    store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -687,6 +752,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_free_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
         cmocka_unit_test_setup_teardown(test_presence, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_placing_in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_placing_on_redis, setup, teardown),

@@ -4,6 +4,7 @@
  */
 #include "tests/lib/orch_world.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <setjmp.h>
@@ -73,6 +74,67 @@ static void expected_size(void **state)
     world_fini(&world);
 }
 
+/* What the store was told and asked, "lobby=2 attic? ". */
+static void on_size(struct world *world, const struct effect *effect)
+{
+    char *log = world->arg;
+    size_t len = strlen(log);
+    if (effect->type == EFFECT_STORE_SIZE) {
+        snprintf(log + len, 128 - len, "%s=%u ", effect->name, effect->weight);
+    } else if (effect->type == EFFECT_STORE_SIZE_GET) {
+        snprintf(log + len, 128 - len, "%s? ", effect->name);
+    }
+}
+
+static void sized(struct world *world, const char *room, uint32_t people)
+{
+    orch_sized(world->orch, world->now_us, room, people);
+    world_drain(world);
+    world_admin(world, "GET", "/admin/v1/nodes/ND_a", "");
+}
+
+/* Goal: of a room that nobody says anything about its name's history is used, which it then makes
+ * itself; what its configuration says goes first. */
+static void history(void **state)
+{
+    (void)state;
+    char log[128] = "";
+    struct world world;
+    world_init(&world);
+    world.elsewhere = on_size;
+    world.arg = log;
+    world_node(&world, "ND_a");
+    world_twirp(&world, "CreateRoom", "{\"name\": \"told\", \"max_participants\": 2}");
+    assert_string_equal(log, "");
+    sized(&world, "told", 10); /* nobody asked */
+    assert_non_null(strstr(world.last_reply, "\"reserved\":16,"));
+    sized(&world, "nowhere", 10);
+
+    const struct world_join alice = {.room = "lobby", .identity = "alice"};
+    const struct world_join bob = {.room = "lobby", .identity = "bob"};
+    world_join(&world, 1, &alice);
+    assert_string_equal(log, "lobby? ");
+    assert_non_null(strstr(world.last_reply, "\"reserved\":16,"));
+    sized(&world, "lobby", 0);
+    assert_non_null(strstr(world.last_reply, "\"reserved\":36,"));
+    sized(&world, "lobby", 10);
+    assert_non_null(strstr(world.last_reply, "\"reserved\":216,"));
+    world_admin(&world, "ASK", "/admin/v1/place", "{\"room\": \"lobby\"}");
+    assert_non_null(strstr(world.last_reply, "\"expected_participants\":10,"
+                                             "\"expected_from\":\"history\","
+                                             "\"expected_weight\":200,"));
+    world_admin(&world, "ASK", "/admin/v1/place", "{\"room\": \"told\"}");
+    assert_non_null(strstr(world.last_reply, "\"expected_from\":\"max_participants\""));
+    world_join(&world, 2, &bob);
+    orch_disconnected(world.orch, world.now_us, 1);
+    world_twirp(&world, "DeleteRoom", "{\"room\": \"lobby\"}");
+    assert_string_equal(log, "lobby? lobby=2 ");
+    world_twirp(&world, "CreateRoom", "{\"name\": \"attic\"}");
+    world_twirp(&world, "DeleteRoom", "{\"room\": \"attic\"}"); /* nobody came: says nothing */
+    assert_string_equal(log, "lobby? lobby=2 attic? ");
+    world_fini(&world);
+}
+
 /* Goal: an operator is told where the next one would go and why, and nothing changes by it. */
 static void explained(void **state)
 {
@@ -92,7 +154,9 @@ static void explained(void **state)
     char *before = mem_str(world.last_reply);
     world_admin(&world, "ASK", "/admin/v1/place", "{\"region\": \"mars\", \"participants\": 3}");
     assert_non_null(strstr(world.last_reply, "\"who\":\"new_room\",\"region\":\"mars\","
-                                             "\"weight\":16,\"expected_weight\":18,"));
+                                             "\"weight\":16,\"expected_participants\":3,"
+                                             "\"expected_from\":\"asked\","
+                                             "\"expected_weight\":18,"));
     assert_non_null(strstr(world.last_reply, "\"reason\":\"chosen\""));
     assert_non_null(strstr(world.last_reply, "\"reason\":\"fuller\""));
     assert_non_null(strstr(world.last_reply, "\"distance_ms\":null"));
@@ -117,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(admission),
         cmocka_unit_test(expected_size),
+        cmocka_unit_test(history),
         cmocka_unit_test(explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
