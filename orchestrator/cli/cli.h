@@ -35,7 +35,8 @@ struct cli_option {
 struct cli {
     const char *command; /* "get", for messages */
     /* Options of every command. */
-    const char *server;
+    const char *server; /* a list with commas */
+    const char *cluster_file;
     const char *format_text;
     const char *token_file;
     const char *api_key;
@@ -43,6 +44,7 @@ struct cli {
     const char *no_headers;
     const char *timeout_text;
     const char *help;
+    char server_text[4096]; /* of --server, several times */
     enum cli_format format;
     long timeout_s;
     /* What is left behind the command's name, between the options. */
@@ -64,7 +66,20 @@ int64_t cli_seconds(const char *text);
 /* First line of a file, to be freed; NULL and a message if there is none. */
 char *cli_read_line(const char *path);
 
-/* ---- request.c ---- */
+/* ---- servers.c ---- */
+#define CLI_SERVERS_MAX 16
+struct cli_servers {
+    char *urls[CLI_SERVERS_MAX]; /* owned */
+    size_t count;                /* 1 or more */
+};
+/* False: none, told already. */
+bool cli_servers_read(const struct cli *cli, struct cli_servers *out);
+void cli_servers_free(struct cli_servers *servers);
+
+/* ---- request.c ----
+ * One orchestrator after the other is asked until one answers: for what only reads, whatever went
+ * wrong with those before; for what changes something, only while they could not be connected to,
+ * since else it may have been done. */
 /* A call of the admin API. Path segments are escaped here: cli_path(path, size, "rooms", room,
  * NULL). On CLI_OK *out holds the answer, to be released with json_decref; else the reason was
  * told. */

@@ -110,6 +110,20 @@ static bool format_of(const char *text, enum cli_format *out)
     return false;
 }
 
+/* The last one counts, but of servers there may be several. False: too long. */
+static bool set(struct cli *cli, const struct cli_option *option, const char *text)
+{
+    if (option->value != &cli->server) {
+        *option->value = text;
+        return true;
+    }
+    size_t len = strlen(cli->server_text);
+    int added = snprintf(cli->server_text + len, sizeof(cli->server_text) - len, "%s%s",
+                         len == 0 ? "" : ",", text);
+    cli->server = cli->server_text;
+    return (size_t)added < sizeof(cli->server_text) - len;
+}
+
 /* Sets what getopt_long finds. False: an option that is not there, told already. */
 static bool scan(struct cli *cli, int argc, char **argv, const struct cli_option *const *all,
                  size_t count)
@@ -126,7 +140,10 @@ static bool scan(struct cli *cli, int argc, char **argv, const struct cli_option
     int found;
     while ((found = getopt_long(argc, argv, ":o:h", table, &index)) != -1) {
         if (found == 0) {
-            *all[index]->value = optarg == NULL ? "true" : optarg;
+            if (!set(cli, all[index], optarg == NULL ? "true" : optarg)) {
+                cli_usage(cli, "--server is too long");
+                return false;
+            }
         } else if (found == 'o') {
             cli->format_text = optarg;
         } else if (found == 'h') {
@@ -147,7 +164,10 @@ bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
                const struct cli_option *options, size_t count, enum cli_exit *exit_code)
 {
     const struct cli_option common[] = {
-        {"server", "URL", &cli->server, "the orchestrator (SPILLWAY_SERVER)"},
+        {"server", "URL", &cli->server,
+         "the orchestrator, or several: again, or with commas (SPILLWAY_SERVER)"},
+        {"cluster", "FILE", &cli->cluster_file,
+         "deploy/up's cluster.json, which names them (SPILLWAY_CLUSTER)"},
         {"output", "FORMAT", &cli->format_text, "-o: table, wide, json or name"},
         {"no-headers", NULL, &cli->no_headers, "tables without their first line"},
         {"token-file", "FILE", &cli->token_file, "holds the token to send (SPILLWAY_TOKEN)"},

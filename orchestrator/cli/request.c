@@ -2,9 +2,9 @@
  *
  * Calls of the admin API (docs/protocols/admin-api.md) through libcurl.
  *
- * Happy path: a 2xx with JSON. Failure modes, each a sentence on stderr and an exit code: no
- * connection, no answer in time, a status with {"error", "message"}, or an answer that is no JSON
- * because something else listens there.
+ * Happy path: a 2xx with JSON. Failure modes, each a sentence on stderr and, unless another
+ * orchestrator answers, an exit code: no connection, no answer in time, a status with {"error",
+ * "message"}, or an answer that is no JSON because something else listens there.
  */
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #define ANSWER_MAX     ((size_t)64 << 20)
 #define URL_MAX        4096
 #define NAME_MAX_BYTES 1024
+#define CONNECT_S      3L /* where there is another one to ask */
 
 struct answer {
     char *text;
@@ -64,15 +65,6 @@ static size_t take(char *bytes, size_t size, size_t count, void *arg)
     answer->len += len;
     answer->text[answer->len] = '\0';
     return len;
-}
-
-static const char *server_of(const struct cli *cli)
-{
-    const char *from_environment = getenv("SPILLWAY_SERVER");
-    if (cli->server != NULL) {
-        return cli->server;
-    }
-    return from_environment != NULL ? from_environment : "http://127.0.0.1:7880";
 }
 
 static enum cli_exit exit_of_curl(CURLcode result)
@@ -148,18 +140,34 @@ static struct curl_slist *headers_of(const struct cli *cli)
     return headers;
 }
 
-static enum cli_exit call(const struct cli *cli, const char *path, const json_t *body, json_t **out)
+/* What to ask one orchestrator, and whether another may be asked after it. */
+struct attempt {
+    const char *server, *path;
+    char *body; /* JSON; NULL: reads */
+    bool last;
+    bool again; /* out */
+};
+
+/* A body that was sent may have been acted on. */
+static bool may_ask_another(const struct attempt *attempt, CURLcode result, long status)
 {
-    const char *server = server_of(cli);
+    bool unsent = result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST;
+    bool failed = exit_of_curl(result) == CLI_UNREACHABLE || exit_of_curl(result) == CLI_TIMEOUT ||
+                  (result == CURLE_OK && (status == 502 || status == 503 || status == 504));
+    return !attempt->last && (attempt->body == NULL ? failed : unsent);
+}
+
+static enum cli_exit try(const struct cli *cli, struct attempt *attempt, json_t **out)
+{
+    const char *server = attempt->server;
     char url[URL_MAX];
     char why[CURL_ERROR_SIZE] = "";
     struct answer answer = {0};
-    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
     struct curl_slist *headers = headers_of(cli);
     long status = 0;
     size_t server_len = strlen(server);
     bool slash = server_len > 0 && server[server_len - 1] == '/';
-    snprintf(url, sizeof(url), "%s%sadmin/v1/%s", server, slash ? "" : "/", path);
+    snprintf(url, sizeof(url), "%s%sadmin/v1/%s", server, slash ? "" : "/", attempt->path);
 
     CURL *easy = curl_easy_init();
     curl_easy_setopt(easy, CURLOPT_URL, url);
@@ -167,15 +175,19 @@ static enum cli_exit call(const struct cli *cli, const char *path, const json_t 
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "spillctl/" SPILLWAY_VERSION);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT, cli->timeout_s);
+    if (!attempt->last) {
+        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    }
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, why);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer);
-    if (text != NULL) {
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, text);
+    if (attempt->body != NULL) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, attempt->body);
     }
     CURLcode result = curl_easy_perform(easy);
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     enum cli_exit exit_code = exit_of_curl(result);
+    attempt->again = may_ask_another(attempt, result, status);
     if (exit_code != CLI_OK) {
         cli_say("%s: %s", server, why[0] != '\0' ? why : curl_easy_strerror(result));
     } else {
@@ -184,7 +196,27 @@ static enum cli_exit call(const struct cli *cli, const char *path, const json_t 
     curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
     free(answer.text);
+    return exit_code;
+}
+
+static enum cli_exit call(const struct cli *cli, const char *path, const json_t *body, json_t **out)
+{
+    struct cli_servers servers;
+    enum cli_exit exit_code = CLI_USAGE;
+    if (!cli_servers_read(cli, &servers)) {
+        return exit_code;
+    }
+    char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
+    for (size_t i = 0; i < servers.count; i++) {
+        struct attempt attempt = {
+            .server = servers.urls[i], .path = path, .body = text, .last = i + 1 == servers.count};
+        exit_code = try(cli, &attempt, out);
+        if (!attempt.again) {
+            break;
+        }
+    }
     free(text);
+    cli_servers_free(&servers);
     return exit_code;
 }
 

@@ -30,7 +30,8 @@ NODE = {"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "version": "
 ROOM = {"name": "my room", "sid": "RM_1", "node": "ND_1", "node_name": "node-a", "epoch": 7,
         "participants": 1, "publishers": 1, "weight": 3, "max_participants": 0, "metadata": "",
         "created_at": "2026-01-01T00:00:00Z"}
-PLACE = {"room": "my room", "who": "join", "region": "eu", "weight": 4, "expected_weight": 0,
+PLACE = {"room": "my room", "who": "join", "region": "eu", "weight": 4,
+         "expected_participants": 3, "expected_from": "history", "expected_weight": 18,
          "node": "ND_1", "node_name": "node-a", "reason": "kept",
          "text": "the room's own node in the asked region eu", "retry_after_s": 0,
          "distance_ms": 0,
@@ -73,6 +74,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         "POST rooms/there/move": (409, {"error": "conflict", "message": "it is there already"}),
         "GET nodes/broken": (500, None),
         "GET nodes/odd": (200, None),
+        "GET nodes/alone": (503, {"error": "unavailable", "message": "its owner does not answer"}),
     }
 
     def answer(self):
@@ -97,6 +99,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *arguments):
         pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def decoded(part):
@@ -188,6 +196,7 @@ class Lists(Case):
     def test_place(self):
         done = self.run_it("place", "explain", "my room", "--region", "eu", "--identity", "eve")
         self.assertIn("node-a: the room's own node in the asked region eu", done.stderr)
+        self.assertIn("3 people are expected, as before under its name", done.stderr)
         lines = done.stdout.splitlines()
         self.assertEqual(lines[0].split(), ["NODE", "REGION", "WEIGHT", "RESERVED", "CAPACITY",
                                             "REASON", "WHY"])
@@ -239,9 +248,7 @@ class Exits(Case):
         self.run_it("describe", "node", "slow", "--timeout", "1s", exit_code=TIMEOUT)
 
     def test_unreachable(self):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            url = f"http://127.0.0.1:{s.getsockname()[1]}"
+        url = f"http://127.0.0.1:{free_port()}"
         self.run_it("get", "nodes", "--server", url, exit_code=UNREACHABLE)
         self.run_it("get", "nodes", exit_code=UNREACHABLE, env={"SPILLWAY_SERVER": url})
 
@@ -251,6 +258,82 @@ class Exits(Case):
         self.assertIn("--room", self.run_it("get", "--help").stdout)
         self.assertRegex(self.run_it("version").stdout, r"^spillctl \d+\.\d+\.\d+\n$")
         self.assertIn("version", json.loads(self.run_it("--version", "-o", "json").stdout))
+
+
+class Failover(Case):
+    """Several orchestrators: one after the other until one answers."""
+
+    def setUp(self):
+        super().setUp()
+        self.dead, self.live = f"http://127.0.0.1:{free_port()}", self.admin.url
+
+    def listed(self, *arguments, env=None):
+        done = self.run_it("get", "nodes", "-o", "name", *arguments, env=env, server=False)
+        self.assertEqual(done.stdout, "node-a\n")
+        return done.stderr
+
+    def cluster_file(self, rows):
+        file = tempfile.NamedTemporaryFile("w", suffix=".json")
+        self.addCleanup(file.close)
+        file.write(rows if isinstance(rows, str) else json.dumps(rows))
+        file.flush()
+        return file.name
+
+    def test_where_they_come_from(self):
+        rows = [{"role": "node", "url": "http://127.0.0.1:1"},
+                {"role": "orchestrator", "url": self.dead},
+                {"role": "orchestrator", "url": self.live}]
+        file = self.cluster_file(rows)
+        both = f"{self.dead},{self.live}"
+        nobody = {"SPILLWAY_SERVER": self.dead, "SPILLWAY_CLUSTER": "/nowhere"}
+        for arguments, env in (
+                (("--server", both), nobody),
+                (("--server", self.dead, "--server", self.live), nobody),
+                (("--cluster", file), nobody),
+                ((), {"SPILLWAY_SERVER": both, "SPILLWAY_CLUSTER": "/nowhere"}),
+                ((), {"SPILLWAY_CLUSTER": file})):
+            self.assertIn(self.dead, self.listed(*arguments, env=env), "says who does not answer")
+            self.assertEqual(len(self.admin.requests), 1)
+            self.admin.requests.clear()
+        self.assertEqual(self.listed("--server", f"{self.live},{self.dead}"), "", "in this order")
+
+    def test_files_that_are_none(self):
+        for rows in ("no JSON", {}, [], [{"role": "node", "url": self.live}]):
+            self.run_it("get", "nodes", "--cluster", self.cluster_file(rows), server=False,
+                        exit_code=USAGE)
+        self.run_it("get", "nodes", "--cluster", "/nowhere", server=False, exit_code=USAGE)
+        self.run_it("get", "nodes", "--server", ",", server=False, exit_code=USAGE)
+        self.run_it("get", "nodes", "--server", ",".join([self.live] * 17), server=False,
+                    exit_code=USAGE)
+
+    def test_nobody_answers(self):
+        other = f"http://127.0.0.1:{free_port()}"
+        done = self.run_it("get", "nodes", "--server", f"{self.dead},{other}", server=False,
+                           exit_code=UNREACHABLE)
+        self.assertTrue(self.dead in done.stderr and other in done.stderr)
+
+    def test_hung(self):
+        """One that takes connections and says nothing."""
+        with socket.create_server(("127.0.0.1", 0)) as hung:
+            url = f"http://127.0.0.1:{hung.getsockname()[1]}"
+            self.listed("--server", url, "--server", self.live, "--timeout", "1s")
+            self.run_it("move", "--room", "my room", "--to", "x", "--timeout", "1s", "--server",
+                        f"{url},{self.live}", server=False, exit_code=TIMEOUT)
+        self.assertEqual([request[0] for request in self.admin.requests], ["GET"],
+                         "what changes something is not asked twice")
+
+    def test_answers_count(self):
+        """Only silence sends us on, or one that is cut off: not a refusal."""
+        servers = f"{self.live},{self.dead}"
+        self.run_it("describe", "node", "x", "--server", servers, server=False,
+                    exit_code=NOT_FOUND)
+        self.run_it("describe", "node", "locked", "--server", servers, server=False,
+                    exit_code=REFUSED)
+        self.run_it("describe", "node", "alone", "--server", servers, server=False,
+                    exit_code=UNREACHABLE)
+        moved = self.run_it("move", "--to", "ND_2", "--room", "my room", "--server",
+                            f"{self.dead},{self.live}", server=False)
+        self.assertIn("from ND_1 to ND_2", moved.stderr)
 
 
 class Tokens(Case):
