@@ -3,6 +3,7 @@
 // Debian's own browsers, headless, with fake cameras and microphones: Chromium through
 // playwright-core, Firefox through puppeteer-core. Both come out as the same small thing: pages of
 // which each is a person of its own, and a function to run in one.
+import { fileURLToPath } from 'node:url';
 import { chromium as playwright } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 
@@ -32,11 +33,12 @@ const firefoxPrefs = {
 };
 
 /** {open(url) -> {page, run(fn, ...args), close()}, close()} */
-export async function openChromium(flags = []) {
+export async function openChromium(flags = [], more = {}) {
   const browser = await playwright.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
     args: [...chromiumFlags, ...flags],
+    ...more,
   });
   return {
     name: 'Chromium',
@@ -53,6 +55,14 @@ export async function openChromium(flags = []) {
     },
     close: () => browser.close(),
   };
+}
+
+/** One that runs in a region of tests/link/in_regions. */
+export function openChromiumIn(region) {
+  return openChromium([], {
+    executablePath: fileURLToPath(new URL('../chromium_in_region', import.meta.url)),
+    env: { ...process.env, SPILLWAY_REGION: region },
+  });
 }
 
 export async function openFirefox() {

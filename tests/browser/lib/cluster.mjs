@@ -18,8 +18,10 @@ export const API_SECRET = 'secret';
 
 const STOP_MS = 15_000;
 const ORCHESTRATOR_PORTS = 4; // clients, control, tunnel, peers
-/** Of each cluster; whoever asks for its `ws` gets the URL of the next one. */
+/** Of each cluster that does not say; whoever asks for its `ws` gets the URL of the next one. */
 const ORCHESTRATORS = Number(process.env.SPILLWAY_ORCHESTRATORS ?? 1);
+/** Where programs run: their address, on what orchestrators listen, and what to put before the command. */
+const HERE = { address: '127.0.0.1', listen: '127.0.0.1', enter: [] };
 const testPages = fileURLToPath(new URL('../dist', import.meta.url));
 export const meetingPages = fileURLToPath(new URL('../../../orchestrator/web/dist', import.meta.url));
 
@@ -68,11 +70,24 @@ export function outerAddress() {
   return address;
 }
 
+/** The regions that tests/link/in_regions gives, as places of Cluster.start. */
+export function emulatedRegions() {
+  if (!process.env.SPILLWAY_LINK_CONTROL) {
+    throw new Error('run this through tests/link/in_regions');
+  }
+  const place = (region, address) => ({
+    address,
+    listen: '0.0.0.0', // a page has the rights of a secure one only from loopback
+    enter: ['nsenter', `--net=/run/netns/${region}`],
+  });
+  return { eu: place('eu', '192.0.2.1'), us: place('us', '192.0.2.2') };
+}
+
 class Process {
-  static async start(name, dir, path, args) {
+  static async start(name, dir, command) {
     const log = join(dir, `${name}.log`);
     const file = await open(log, 'w');
-    const child = spawn(path, args, { stdio: ['ignore', file.fd, file.fd] });
+    const child = spawn(command[0], command.slice(1), { stdio: ['ignore', file.fd, file.fd] });
     await file.close();
     process.on('exit', () => child.kill('SIGKILL')); // whatever ends the tests
     return new Process(name, log, child);
@@ -122,50 +137,59 @@ class Process {
 export class Cluster {
   #fronts = 0; // given
 
-  constructor(dir, port) {
+  constructor(dir, port, orchestrators, places) {
     this.dir = dir;
     this.port = port;
-    this.http = `http://127.0.0.1:${port}`;
+    this.places = places;
     this.processes = [];
+    this.orchestrators = orchestrators.map((region, i) => {
+      const first = port + i * ORCHESTRATOR_PORTS;
+      const place = this.#place(region);
+      return {
+        name: i === 0 ? 'orchestrator' : `orchestrator-${i + 1}`,
+        region,
+        place,
+        port: first,
+        http: `http://${place.address}:${first}`, // from here; its clients use loopback
+        page: `http://127.0.0.1:${first}/`,
+        ws: `ws://127.0.0.1:${first}`,
+      };
+    });
+    this.http = this.orchestrators[0].http;
+    this.redis = port + orchestrators.length * ORCHESTRATOR_PORTS;
   }
 
+  /** Of the next orchestrator. */
   get ws() {
-    return `ws://127.0.0.1:${this.#ports(this.#fronts++ % ORCHESTRATORS)}`;
+    return this.orchestrators[this.#fronts++ % this.orchestrators.length].ws;
   }
 
-  /** The first port of an orchestrator. */
-  #ports(index) {
-    return this.port + index * ORCHESTRATOR_PORTS;
-  }
-
-  #orchestrator(index) {
-    return index === 0 ? 'orchestrator' : `orchestrator-${index + 1}`;
-  }
-
-  /** What f makes of each orchestrator's first port and name. */
-  #each(f) {
-    return Array.from({ length: ORCHESTRATORS }, (_, i) => f(this.#ports(i), this.#orchestrator(i)));
+  #place(region) {
+    return this.places[region] ?? HERE;
   }
 
   /**
-   * nodes: how many, or the region of each; media: the address they listen on, and at how many
-   * ports each. pages: the folder to serve. settings: more of the orchestrator's. Resolves when every node is ready.
+   * nodes, orchestrators: how many, or the region of each; media: the address where nodes listen, and
+   * at how many ports each. places: {region: where its programs run}. pages: the folder to serve.
+   * settings: more of the orchestrators'. Resolves when every node is ready.
    */
   static async start(options = {}) {
-    const { nodes: given = 2, ports = 4, media = '127.0.0.1' } = options;
-    const { pages = testPages, settings = {} } = options;
-    const regions = Array.isArray(given) ? given : Array(given).fill('');
+    const { nodes: given = 2, orchestrators = ORCHESTRATORS, ports = 4, media } = options;
+    const { places = {}, pages = testPages, settings = {} } = options;
+    const list = (what) => (Array.isArray(what) ? what : Array(what).fill(''));
+    const regions = list(given);
     const nodes = regions.length;
     const dir = await mkdtemp(join(tmpdir(), 'spillway-test-'));
-    const own = ORCHESTRATORS * ORCHESTRATOR_PORTS + 1; // and Redis
+    const own = list(orchestrators).length * ORCHESTRATOR_PORTS + 1; // and Redis
     const base = await freePorts(own + nodes * (ports + 1));
-    const cluster = new Cluster(dir, base);
+    const cluster = new Cluster(dir, base, list(orchestrators), places);
     try {
       await cluster.#makeKeys(nodes);
       await cluster.#startOrchestrators(pages, settings);
       for (let n = 1; n <= nodes; n++) {
         const first = base + own + (n - 1) * (ports + 1);
-        await cluster.#startNode(n, regions[n - 1], { ip: media, port_base: first, ports });
+        const ip = media ?? cluster.#place(regions[n - 1]).address;
+        await cluster.#startNode(n, regions[n - 1], { ip, port_base: first, ports });
       }
       await poll('every node is ready', 20_000, () => cluster.#ready(nodes));
       return cluster;
@@ -180,50 +204,51 @@ export class Cluster {
     await mkdir(join(keys, 'nodes'), { recursive: true });
     const make = (dir, name) =>
       promisify(execFile)(binary('SPILLWAY_CTL'), ['keys', '--out', dir, name]);
-    await Promise.all(this.#each((_, name) => make(keys, name)));
+    await Promise.all(this.orchestrators.map(({ name }) => make(keys, name)));
     for (let n = 1; n <= nodes; n++) {
       await make(join(keys, 'nodes'), `node-${n}`);
     }
   }
 
   async #startOrchestrators(pages, settings) {
-    const redis = this.port + ORCHESTRATORS * ORCHESTRATOR_PORTS;
-    if (ORCHESTRATORS > 1) {
-      const args = ['--port', redis, '--bind', '127.0.0.1', '--save', '', '--dir', this.dir];
-      this.processes.push(await Process.start('redis', this.dir, 'redis-server', args));
+    const several = this.orchestrators.length > 1;
+    if (several) {
+      const { address, enter } = this.orchestrators[0].place;
+      const args = ['--port', this.redis, '--bind', address, '--save', '', '--dir', this.dir];
+      args.push('--protected-mode', 'no'); // which has it that only loopback is private
+      const command = [...enter, 'redis-server', ...args.map(String)];
+      this.processes.push(await Process.start('redis', this.dir, command));
     }
     await Promise.all(
-      this.#each((port, name) =>
-        this.#startOrchestrator(port, name, pages, {
-          ...(ORCHESTRATORS > 1 && this.#peers(port, redis)),
-          ...settings,
-        }),
+      this.orchestrators.map((one) =>
+        this.#startOrchestrator(one, pages, { ...(several && this.#peers(one)), ...settings }),
       ),
     );
     await poll('the orchestrators answer', 15_000, () => this.#answers());
   }
 
-  #peers(port, redis) {
+  #peers({ place, port }) {
     return {
-      redis: { host: '127.0.0.1', port: redis },
+      redis: { host: this.orchestrators[0].place.address, port: this.redis },
       cluster_secret: 'for tests, and known to everybody',
-      peer_listen: `tcp://127.0.0.1:${port + 3}`,
-      peers: this.#each((other, name) => ({
-        endpoint: `tcp://127.0.0.1:${other + 3}`,
-        key_file: `${this.dir}/keys/${name}.pub`,
+      peer_listen: `tcp://${place.address}:${port + 3}`,
+      peers: this.orchestrators.map((other) => ({
+        endpoint: `tcp://${other.place.address}:${other.port + 3}`,
+        key_file: `${this.dir}/keys/${other.name}.pub`,
       })),
     };
   }
 
-  async #startOrchestrator(port, name, pages, settings) {
+  async #startOrchestrator({ name, region, place, port }, pages, settings) {
     const keys = join(this.dir, 'keys');
-    await this.#spawn(name, binary('SPILLWAY_ORCHESTRATOR'), {
+    await this.#spawn(name, place, binary('SPILLWAY_ORCHESTRATOR'), {
       name,
+      region,
       keys: { [API_KEY]: API_SECRET },
-      listen: { address: '127.0.0.1', port },
+      listen: { address: place.listen, port },
       bus: {
-        control: `tcp://127.0.0.1:${port + 1}`,
-        tunnel: `tcp://127.0.0.1:${port + 2}`,
+        control: `tcp://${place.address}:${port + 1}`,
+        tunnel: `tcp://${place.address}:${port + 2}`,
         secret_file: `${keys}/${name}.key`,
         nodes_dir: `${keys}/nodes`,
       },
@@ -235,42 +260,47 @@ export class Cluster {
 
   async #startNode(n, region, media) {
     const keys = join(this.dir, 'keys');
-    await this.#spawn(`node-${n}`, binary('SPILLWAY_NODE'), {
+    const place = this.#place(region);
+    await this.#spawn(`node-${n}`, place, binary('SPILLWAY_NODE'), {
       name: `node-${n}`,
       region,
       curve: { secret_file: `${keys}/nodes/node-${n}.key` },
-      orchestrators: this.#each((port, name) => ({
-        control: `tcp://127.0.0.1:${port + 1}`,
-        tunnel: `tcp://127.0.0.1:${port + 2}`,
-        key_file: `${keys}/${name}.pub`,
+      orchestrators: this.orchestrators.map((one) => ({
+        control: `tcp://${one.place.address}:${one.port + 1}`,
+        tunnel: `tcp://${one.place.address}:${one.port + 2}`,
+        key_file: `${keys}/${one.name}.pub`,
       })),
       media,
-      probes: { port: media.port_base + media.ports },
+      probes: { listen: place.address, port: media.port_base + media.ports },
       drain_grace: '0s',
       log: { level: process.env.SPILLWAY_LOG ?? 'info' },
     });
     const port = media.port_base + media.ports;
-    this.process(`node-${n}`).probes = `http://127.0.0.1:${port}`;
+    this.process(`node-${n}`).probes = `http://${place.address}:${port}`;
   }
 
   /** Starts a program with these settings; JSON is YAML, too. */
-  async #spawn(name, path, settings) {
+  async #spawn(name, { enter }, path, settings) {
     const config = join(this.dir, `${name}.yaml`);
     await writeFile(config, JSON.stringify(settings, null, 2));
-    this.processes.push(await Process.start(name, this.dir, path, ['--config', config]));
+    const command = [...enter, path, '--config', config];
+    this.processes.push(await Process.start(name, this.dir, command));
   }
 
   async #answers() {
     this.#checkAlive();
-    const get = async (port) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-    const all = await Promise.all(this.#each(get)).catch(() => undefined);
-    return all?.every((text) => text.includes(`orchestrator_peers_up ${ORCHESTRATORS - 1}\n`));
+    const get = async ({ http }) => (await fetch(`${http}/metrics`)).text();
+    const all = await Promise.all(this.orchestrators.map(get)).catch(() => undefined);
+    return all?.every((text) => text.includes(`orchestrator_peers_up ${all.length - 1}\n`));
   }
 
   async #ready(nodes) {
     this.#checkAlive();
-    const { nodes: list } = await this.admin('GET', 'nodes');
-    return list.filter(({ state }) => state === 'ready').length === nodes;
+    const ready = async ({ http }) => {
+      const { nodes: list } = await this.admin('GET', 'nodes', undefined, http);
+      return list.filter(({ state }) => state === 'ready').length === nodes;
+    };
+    return (await Promise.all(this.orchestrators.map(ready))).every((yes) => yes);
   }
 
   #checkAlive() {
@@ -291,11 +321,11 @@ export class Cluster {
     return token.toJwt();
   }
 
-  /** A call of the admin API; throws unless it succeeds. */
-  async admin(method, path, body) {
+  /** A call of the admin API, of the orchestrator at `http`; throws unless it succeeds. */
+  async admin(method, path, body, http = this.http) {
     const token = new AccessToken(API_KEY, API_SECRET, { ttl: '10m' });
     token.addGrant({ roomList: true, roomCreate: true });
-    const response = await fetch(`${this.http}/admin/v1/${path}`, {
+    const response = await fetch(`${http}/admin/v1/${path}`, {
       method,
       headers: { Authorization: `Bearer ${await token.toJwt()}` },
       body: body && JSON.stringify(body),

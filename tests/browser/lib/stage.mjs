@@ -49,13 +49,18 @@ export class Participant {
   async sees(identity, source = 'camera', frames = 5) {
     const count = (from, kind) => me.frameTimes(from, kind).length;
     const before = await this.run(count, identity, source);
-    await this.until(
-      `sees ${identity}'s ${source} (${before} frames before)`,
-      (from, kind, least) => me.frameTimes(from, kind).length >= least,
-      identity,
-      source,
-      before + frames,
-    );
+    try {
+      await this.until(
+        `sees ${identity}'s ${source} (${before} frames before)`,
+        (from, kind, least) => me.frameTimes(from, kind).length >= least,
+        identity,
+        source,
+        before + frames,
+      );
+    } catch (error) {
+      error.message += `\n  received: ${JSON.stringify(await this.received(identity, source))}`;
+      throw error;
+    }
     return this.received(identity, source);
   }
 
@@ -105,8 +110,9 @@ export class Stage {
   }
 
   /** A page that has not joined yet. */
-  async visitor(identity, { browser = this.browsers[0], stays = false } = {}) {
-    const person = new Participant(identity, await browser.open(`${this.cluster.http}/`));
+  async visitor(identity, { browser = this.browsers[0], front, stays = false } = {}) {
+    const { page } = front ?? this.cluster.orchestrators[0];
+    const person = new Participant(identity, await browser.open(page));
     if (!stays) {
       this.#people.push(person);
     }
@@ -116,7 +122,8 @@ export class Stage {
   /**
    * Somebody in the room of the test. grants and claims are for the token, options and connect for
    * the SDK. camera, microphone: whether to publish the fake ones; tone: a sound without a pause,
-   * where the fake microphone beeps once a second. stays: for all tests of the file.
+   * where the fake microphone beeps once a second. browser, and front, an orchestrator that it
+   * reaches: where to. stays: for all tests of the file.
    */
   async enter(identity, how = {}) {
     const { room = this.room, grants, claims, options = {}, connect = {} } = how;
@@ -124,7 +131,7 @@ export class Stage {
     const token = await this.cluster.token(room, identity, grants, claims);
     await person.run(
       (url, jwt, a, b) => me.join(url, jwt, a, b),
-      this.cluster.ws,
+      how.front?.ws ?? this.cluster.ws,
       token,
       options,
       connect,
