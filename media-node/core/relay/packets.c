@@ -76,6 +76,7 @@ int relay_rtp(struct relay *relay, int64_t now_us, uint8_t *data, size_t len, st
     relay->rtp_in++;
     relay->totals.packets_in++;
     relay->totals.bytes_in += len;
+    counters->relay_bytes_in += len;
     /* No node sends padding; of a sealed packet its length could not be read either. */
     if (len < RTP_HEADER_LEN || (data[0] & 0x20) != 0 || rtp_parse(&out->view, data, len) != 0 ||
         rtp_csrc_count(&out->view) != WORDS) {

@@ -225,6 +225,7 @@ void relay_commit(struct relay *relay, size_t len)
 {
     relay->totals.packets_out++;
     relay->totals.bytes_out += len;
+    relay->config.counters->relay_bytes_out += len;
     outbox_commit(relay->config.outbox, &relay->path, len);
 }
 

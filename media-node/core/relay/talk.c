@@ -106,6 +106,7 @@ int relay_rtcp(struct relay *relay, int64_t now_us, uint8_t *data, size_t len,
     struct counters *counters = relay->config.counters;
     relay->totals.packets_in++;
     relay->totals.bytes_in += len;
+    counters->relay_bytes_in += len;
     if (len < RTCP_HEADER_LEN || data[1] != RTCP_APP) {
         counters->drop_trunk_malformed++;
         return ERR_INVALID;

@@ -230,6 +230,12 @@ static void test_round_trip_and_words(void **state)
     assert_int_equal(w->ends[1].got, 500);
     run(w, 1000);
     assert_int_equal(relay_report(w->ends[1].relay, w->now_us).lost_permille, 0);
+    for (size_t i = 0; i < 2; i++) { /* the node's sums are those of its trunks */
+        report = relay_report(w->ends[i].relay, w->now_us);
+        assert_true(report.bytes_in > 0 && report.bytes_out > 0);
+        assert_int_equal(w->ends[i].counters.relay_bytes_in, report.bytes_in);
+        assert_int_equal(w->ends[i].counters.relay_bytes_out, report.bytes_out);
+    }
     w->cut_off = true;
     run(w, 900);
     assert_false(relay_report(w->ends[0].relay, w->now_us).silent);
