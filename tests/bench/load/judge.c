@@ -100,6 +100,14 @@ static uint64_t expected(const struct judge *judge, uint16_t publisher, enum sce
 
 /* ---- Receivers ------------------------------------------------------------------------------- */
 
+static void note_node(struct scene_node *node, const struct receiver_track *track, uint64_t wanted)
+{
+    if (node != NULL) {
+        node->expected += wanted;
+        node->received += track == NULL ? 0 : MIN(track->account.received, wanted);
+    }
+}
+
 static void judge_track(struct judge *judge, const struct receiver_track *track, uint16_t publisher,
                         enum scene_kind kind, uint64_t wanted)
 {
@@ -167,8 +175,9 @@ static void judge_receiver(struct judge *judge, const struct participant *p)
             uint64_t wanted = expected(judge, publisher, kind);
             any |= wanted > 0;
             if (wanted > 0) {
-                judge_track(judge, receiver_track(receiver, publisher, kind), publisher, kind,
-                            wanted);
+                const struct receiver_track *track = receiver_track(receiver, publisher, kind);
+                judge_track(judge, track, publisher, kind, wanted);
+                note_node(receiver_node(receiver), track, wanted);
             }
         }
     }

@@ -3,6 +3,7 @@
 
 #include "tests/bench/load/judge.h"
 #include "tests/bench/load/participant.h"
+#include "tests/bench/load/source.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,13 +182,23 @@ static void run_until(struct load *load, int64_t end_us)
 
 /* ---- The course ------------------------------------------------------------------------------ */
 
+static struct sockaddr_in server_of(const struct load_config *config, size_t i)
+{
+    if (i >= config->publishers) {
+        return config->servers[(i - config->publishers) % config->server_count];
+    }
+    return config->publisher_server_count == 0
+               ? config->servers[i % config->server_count]
+               : config->publisher_servers[i % config->publisher_server_count];
+}
+
 static void add_member(struct load *load)
 {
     const struct load_config *config = load->config;
     size_t i = load->count++;
     struct participant_config member = {
         .scene = &load->result->scene,
-        .server = config->servers[i % config->server_count],
+        .server = server_of(config, i),
         .key = config->key,
         .secret = config->secret,
         .room = config->room,
@@ -195,6 +206,8 @@ static void add_member(struct load *load)
         .audio = config->audio,
         .layers = config->layers,
         .quality = config->quality,
+        .tile_width = config->tile_width,
+        .tile_height = config->tile_height,
         .tick_us = config->tick_us,
         .loss_permille = config->loss_permille,
     };
@@ -323,18 +336,53 @@ static void read_meters(struct load *load)
     }
 }
 
+static void tell(const struct load *load, const char *stage)
+{
+    if (load->config->progress != NULL) {
+        fprintf(load->config->progress, "spillway-load: %s\n", stage);
+        fflush(load->config->progress);
+    }
+}
+
+/* NULL: it is nowhere, or there are too many. */
+static struct scene_node *node_of(struct scene *scene, const struct participant *p)
+{
+    const struct sockaddr_in *addr = participant_node(p);
+    for (size_t i = 0; i < scene->node_count && addr != NULL; i++) {
+        if (memcmp(&scene->nodes[i].addr, addr, sizeof(*addr)) == 0) {
+            return &scene->nodes[i];
+        }
+    }
+    if (addr == NULL || scene->node_count == SCENE_NODES_MAX) {
+        return NULL;
+    }
+    struct scene_node *node = &scene->nodes[scene->node_count++];
+    node->addr = *addr;
+    return node;
+}
+
+static void begin_receiver(struct scene *scene, const struct participant *p)
+{
+    struct scene_node *node = node_of(scene, p);
+    if (node != NULL) {
+        node->receivers++;
+    }
+    receiver_begin(participant_receiver(p), node);
+}
+
 static void measure(struct load *load)
 {
     struct scene *scene = &load->result->scene;
     scene->begin_us = monotonic_us();
     scene->end_us = scene->begin_us + load->config->measure_us;
     for (size_t i = load->config->publishers; i < load->count; i++) {
-        receiver_begin(participant_receiver(load->members[i].participant));
+        begin_receiver(scene, load->members[i].participant);
     }
     read_meters(load);
     run_until(load, scene->end_us);
     read_meters(load);
     load->result->measured_us = monotonic_us() - scene->begin_us;
+    tell(load, "measured");
     run_until(load, scene->end_us + DOUBLES_US);
     wait_for(load, all_arrived, DRAIN_US);
     for (size_t i = load->config->publishers; i < load->count; i++) {
@@ -365,12 +413,12 @@ static void leave(struct load *load)
     }
 }
 
-static void tell(const struct load *load, const char *stage)
+static uint8_t wanted_stream(const struct load_config *config)
 {
-    if (load->config->progress != NULL) {
-        fprintf(load->config->progress, "spillway-load: %s\n", stage);
-        fflush(load->config->progress);
+    if (config->tile_width == 0 || config->layers == 0) {
+        return (uint8_t)MIN((size_t)config->quality + 1, config->layers);
     }
+    return source_covering(config->layers, config->tile_width, config->tile_height);
 }
 
 static struct load *load_new(const struct load_config *config)
@@ -380,7 +428,7 @@ static struct load *load_new(const struct load_config *config)
     load->result = mem_alloc(sizeof(*load->result));
     load->result->participants = config->publishers + config->receivers;
     load->result->scene.begin_us = load->result->scene.end_us = TIME_NEVER;
-    load->result->scene.wanted = (uint8_t)MIN((size_t)config->quality + 1, config->layers);
+    load->result->scene.wanted = wanted_stream(config);
     load->result->scene.lossy = config->loss_permille > 0;
     load->batch = transport_batch_new();
     load->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -404,6 +452,8 @@ struct load_result *load_run(const struct load_config *config)
     if (config->publishers == 0) {
         run_until(load, monotonic_us() + FOREIGN_US);
     }
+    tell(load, "settling");
+    run_until(load, monotonic_us() + config->settle_us);
     tell(load, "measuring");
     measure(load);
     tell(load, "done");

@@ -27,15 +27,20 @@ struct load_process {
 struct load_config {
     struct sockaddr_in servers[LOAD_SERVERS_MAX]; /* of signalling; taken in turn */
     size_t server_count;
-    const char *key; /* of the API, and its secret */
+    struct sockaddr_in publisher_servers[LOAD_SERVERS_MAX]; /* those of publishers, if others */
+    size_t publisher_server_count;                          /* 0: the same */
+    const char *key;                                        /* of the API, and its secret */
     const char *secret;
     const char *room;
     const char *prefix; /* of identities */
     size_t publishers;  /* 0: those of another run; continuity is checked, not completeness */
     size_t receivers;
-    bool audio;             /* what publishers send and receivers expect */
-    size_t layers;          /* of video; 0: none */
-    int quality;            /* livekit.VideoQuality that receivers ask for */
+    bool audio;          /* what publishers send and receivers expect */
+    size_t layers;       /* of video; 0: none */
+    int quality;         /* livekit.VideoQuality that receivers ask for */
+    uint32_t tile_width; /* or the size they show videos in; 0: by quality */
+    uint32_t tile_height;
+    int64_t settle_us;      /* from when everybody gets everything until it is measured */
     int64_t tick_us;        /* see participant.h */
     unsigned loss_permille; /* of media packets, each way, by chance */
     int64_t measure_us;

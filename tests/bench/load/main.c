@@ -17,6 +17,7 @@
 
 #define STATUS_FAILED 1
 #define STATUS_USAGE  2
+#define TILE_MAX      16384 /* pixels each way */
 
 static const char usage[] =
     "Usage: spillway-load --room ROOM [options]\n"
@@ -27,11 +28,15 @@ static const char usage[] =
     "  --url ws://HOST:PORT   of an orchestrator; several are taken in turn\n"
     "                         (default ws://127.0.0.1:7880)\n"
     "  --key K, --secret S    of the API (default devkey, secret)\n"
+    "  --publisher-url URL    where publishers go, if not there; several are taken in turn\n"
     "  --publishers N         0 to 64 (default 1); 0: another run's are there already\n"
     "  --receivers N          0 to 5000 (default 1)\n"
     "  --audio, --video       what is published and expected (default both)\n"
     "  --layers N             of the video's simulcast, 1 to 3 (default 3)\n"
     "  --quality Q            low, medium or high: what receivers ask for (default high)\n"
+    "  --tile WxH             ... or the size they show the video in\n"
+    "  --settle MS            from when everybody gets everything until it is measured\n"
+    "                         (default 0)\n"
     "  --seconds S            measured once everybody gets everything, up to 86400 (default 10)\n"
     "  --join-rate N          participants a second, 1 to 1000 (default 50)\n"
     "  --ice-tick MS          a candidate that comes late is checked after up to so long, as\n"
@@ -77,7 +82,8 @@ static unsigned long read_number(const char *name, const char *text, unsigned lo
     return value;
 }
 
-static void add_server(struct load_config *config, const char *url)
+static void add_server(struct sockaddr_in servers[LOAD_SERVERS_MAX], size_t *server_count,
+                       const char *url)
 {
     char host[256];
     char port[8];
@@ -88,14 +94,14 @@ static void add_server(struct load_config *config, const char *url)
     if (count != 2) {
         refuse("--url: %s is not ws://HOST:PORT", url);
     }
-    if (config->server_count == LOAD_SERVERS_MAX) {
+    if (*server_count == LOAD_SERVERS_MAX) {
         refuse("--url: more than %d", LOAD_SERVERS_MAX);
     }
     (void)read_number("url", port, 1, UINT16_MAX);
     if (getaddrinfo(host, port, &hints, &found) != 0) {
         refuse("--url: %s is no host with an IPv4 address", host);
     }
-    memcpy(&config->servers[config->server_count++], found->ai_addr, sizeof(struct sockaddr_in));
+    memcpy(&servers[(*server_count)++], found->ai_addr, sizeof(struct sockaddr_in));
     freeaddrinfo(found);
 }
 
@@ -108,6 +114,18 @@ static int read_quality(const char *text)
         }
     }
     refuse("--quality: %s is not low, medium or high", text);
+}
+
+static void read_tile(struct load_config *config, const char *text)
+{
+    char width[6];
+    char height[6];
+    char rest;
+    if (sscanf(text, "%5[0-9]x%5[0-9]%c", width, height, &rest) != 2) {
+        refuse("--tile: %s is not WIDTHxHEIGHT", text);
+    }
+    config->tile_width = (uint32_t)read_number("tile", width, 1, TILE_MAX);
+    config->tile_height = (uint32_t)read_number("tile", height, 1, TILE_MAX);
 }
 
 static bool read_output(const char *text)
@@ -155,6 +173,7 @@ static void add_processes(struct load_config *config, const char *path)
 
 enum {
     OPTION_URL = 256,
+    OPTION_PUBLISHER_URL,
     OPTION_KEY,
     OPTION_SECRET,
     OPTION_ROOM,
@@ -164,6 +183,8 @@ enum {
     OPTION_VIDEO,
     OPTION_LAYERS,
     OPTION_QUALITY,
+    OPTION_TILE,
+    OPTION_SETTLE,
     OPTION_SECONDS,
     OPTION_JOIN_RATE,
     OPTION_ICE_TICK,
@@ -179,6 +200,7 @@ enum {
 
 static const struct option names[] = {
     {"url", required_argument, NULL, OPTION_URL},
+    {"publisher-url", required_argument, NULL, OPTION_PUBLISHER_URL},
     {"key", required_argument, NULL, OPTION_KEY},
     {"secret", required_argument, NULL, OPTION_SECRET},
     {"room", required_argument, NULL, OPTION_ROOM},
@@ -188,6 +210,8 @@ static const struct option names[] = {
     {"video", no_argument, NULL, OPTION_VIDEO},
     {"layers", required_argument, NULL, OPTION_LAYERS},
     {"quality", required_argument, NULL, OPTION_QUALITY},
+    {"tile", required_argument, NULL, OPTION_TILE},
+    {"settle", required_argument, NULL, OPTION_SETTLE},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"join-rate", required_argument, NULL, OPTION_JOIN_RATE},
     {"ice-tick", required_argument, NULL, OPTION_ICE_TICK},
@@ -217,6 +241,12 @@ static void take_load_option(struct load_config *config, int option, const char 
     case OPTION_QUALITY:
         config->quality = read_quality(value);
         break;
+    case OPTION_TILE:
+        read_tile(config, value);
+        break;
+    case OPTION_SETTLE:
+        config->settle_us = TIME_MS(read_number("settle", value, 0, 600000));
+        break;
     case OPTION_SECONDS:
         config->measure_us = TIME_S(read_number("seconds", value, 1, 86400));
         break;
@@ -245,7 +275,10 @@ static void take_option(struct options *options, int option, const char *value)
     struct load_config *config = &options->config;
     switch (option) {
     case OPTION_URL:
-        add_server(config, value);
+        add_server(config->servers, &config->server_count, value);
+        break;
+    case OPTION_PUBLISHER_URL:
+        add_server(config->publisher_servers, &config->publisher_server_count, value);
         break;
     case OPTION_KEY:
         config->key = read_name("key", value, 256);
@@ -302,7 +335,7 @@ static void read_options(struct options *options, int argc, char **argv)
         refuse("nobody is to join");
     }
     if (config->server_count == 0) {
-        add_server(config, "ws://127.0.0.1:7880");
+        add_server(config->servers, &config->server_count, "ws://127.0.0.1:7880");
     }
     config->audio = audio || !video;
     config->layers = video || !audio ? config->layers : 0;

@@ -180,6 +180,11 @@ const struct participant_times *participant_times(const struct participant *p)
     return &p->times;
 }
 
+const struct sockaddr_in *participant_node(const struct participant *p)
+{
+    return transport_remote(p->transport);
+}
+
 const struct transport_stats *participant_transport(const struct participant *p)
 {
     return transport_stats(p->transport);
@@ -284,13 +289,15 @@ void participant_leave(struct participant *p)
     p->left = true;
 }
 
-static void ask_for_quality(struct participant *p, char *sid)
+static void ask_for_layer(struct participant *p, char *sid)
 {
     Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
     Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
     settings.track_sids = &sid;
     settings.n_track_sids = 1;
     settings.quality = (Livekit__VideoQuality)p->config.quality;
+    settings.width = p->config.tile_width;
+    settings.height = p->config.tile_height;
     request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING;
     request.track_setting = &settings;
     send_signal(p, &request);
@@ -402,7 +409,7 @@ static void map_tracks(struct participant *p, const Livekit__SessionDescription 
         receiver_map(p->receiver, mid, p->sections[mid].video ? SCENE_VIDEO : SCENE_AUDIO,
                      track == NULL ? -1 : track->publisher);
         if (p->sections[mid].video) {
-            ask_for_quality(p, entry->value);
+            ask_for_layer(p, entry->value);
         }
     }
 }

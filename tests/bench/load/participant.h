@@ -22,10 +22,12 @@ struct participant_config {
     const char *secret;
     const char *room;
     char identity[PARTICIPANT_IDENTITY_MAX];
-    int publisher;          /* its number, 0 .. SCENE_PUBLISHERS_MAX - 1; -1: it receives */
-    bool audio;             /* what it publishes */
-    size_t layers;          /* 0: no video */
-    int quality;            /* asked for by receivers: livekit.VideoQuality */
+    int publisher;       /* its number, 0 .. SCENE_PUBLISHERS_MAX - 1; -1: it receives */
+    bool audio;          /* what it publishes */
+    size_t layers;       /* 0: no video */
+    int quality;         /* asked for by receivers: livekit.VideoQuality */
+    uint32_t tile_width; /* or the size they show the video in; 0: by quality */
+    uint32_t tile_height;
     int64_t tick_us;        /* a trickled candidate is checked after up to so long, at random */
     unsigned loss_permille; /* of media packets, each way */
 };
@@ -64,6 +66,7 @@ struct participant_times {
     int64_t connected_us; /* ICE and DTLS are done */
 };
 const struct participant_times *participant_times(const struct participant *p);
+const struct sockaddr_in *participant_node(const struct participant *p); /* NULL: not there yet */
 const struct transport_stats *participant_transport(const struct participant *p);
 
 /* NULL if it is the other kind, or has not got that far. */

@@ -48,6 +48,7 @@ enum place { REPAIR, NEXT, BEHIND_GAP, LATE };
 struct receiver {
     struct scene *scene;
     struct transport *transport;
+    struct scene_node *node;
     uint32_t ssrc;        /* of our RTCP */
     struct inlet *inlets; /* by mid */
     size_t inlet_count;
@@ -124,8 +125,14 @@ const struct receiver_track *receiver_track(const struct receiver *receiver, uin
     return receiver->tracks[publisher][kind];
 }
 
-void receiver_begin(struct receiver *receiver)
+struct scene_node *receiver_node(const struct receiver *receiver)
 {
+    return receiver->node;
+}
+
+void receiver_begin(struct receiver *receiver, struct scene_node *node)
+{
+    receiver->node = node;
     for (size_t i = 0; i < SCENE_PUBLISHERS_MAX; i++) {
         for (size_t kind = 0; kind < SCENE_KINDS; kind++) {
             if (receiver->tracks[i][kind] != NULL) {
@@ -146,6 +153,14 @@ void receiver_end(struct receiver *receiver)
     }
 }
 
+static void note_delay(struct receiver *receiver, enum scene_kind kind, int64_t delay_us)
+{
+    histogram_add(&receiver->scene->delay[kind], delay_us);
+    if (receiver->node != NULL) {
+        histogram_add(&receiver->node->delay[kind], delay_us);
+    }
+}
+
 static void keep_account(struct receiver *receiver, const struct stamp *stamp, enum place place,
                          int64_t arrival_us)
 {
@@ -162,7 +177,7 @@ static void keep_account(struct receiver *receiver, const struct stamp *stamp, e
         receiver->stats.spare++; /* the packet and our NACK for it have crossed */
     } else if (counts) {
         account_add(&track->account, stamp->counter, arrival_us);
-        histogram_add(&scene->delay[kind], arrival_us - stamp->sent_us);
+        note_delay(receiver, kind, arrival_us - stamp->sent_us);
     }
 }
 

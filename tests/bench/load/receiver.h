@@ -38,9 +38,11 @@ struct receiver_track {
 const struct receiver_track *receiver_track(const struct receiver *receiver, uint16_t publisher,
                                             enum scene_kind kind);
 
-/* The scene's begin and end are set: starts and closes the accounts. */
-void receiver_begin(struct receiver *receiver);
+/* The scene's begin and end are set: starts and closes the accounts. node: where the receiver is,
+ * outlives it; NULL: not told apart. */
+void receiver_begin(struct receiver *receiver, struct scene_node *node);
 void receiver_end(struct receiver *receiver);
+struct scene_node *receiver_node(const struct receiver *receiver);
 
 struct receiver_stats {
     int64_t first_us;     /* when the first packet arrived; 0: none has */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/bench/load/report.h"
 
+#include <arpa/inet.h>
 #include <jansson.h>
 
 static const char *const kind_names[SCENE_KINDS] = {"audio", "video"};
@@ -20,6 +21,16 @@ double report_ns_per_packet(const struct load_result *result, const char *role)
         any = true;
     }
     return any && result->forwarded > 0 ? (double)used_us * 1000 / (double)result->forwarded : -1;
+}
+
+#define NODE_NAME_MAX 32 /* of an IPv4 address with its port, NUL included */
+
+static const char *node_name(char out[NODE_NAME_MAX], const struct scene_node *node)
+{
+    char ip[INET_ADDRSTRLEN];
+    (void)inet_ntop(AF_INET, &node->addr.sin_addr, ip, sizeof(ip));
+    snprintf(out, NODE_NAME_MAX, "%s:%u", ip, ntohs(node->addr.sin_port));
+    return out;
 }
 
 static double per_second(const struct load_result *result, uint64_t count)
@@ -54,6 +65,23 @@ static void print_kind(FILE *out, const struct load_result *result, enum scene_k
     print_durations(out, name, &result->scene.delay[kind]);
     snprintf(name, sizeof(name), "%s longest pause", kind_names[kind]);
     print_durations(out, name, &k->gap);
+}
+
+static void print_nodes(FILE *out, const struct load_result *result)
+{
+    char name[NODE_NAME_MAX];
+    for (size_t i = 0; i < result->scene.node_count && result->scene.node_count > 1; i++) {
+        const struct scene_node *node = &result->scene.nodes[i];
+        fprintf(out, "  at %s %zu receivers; packets: %llu expected, %llu received\n",
+                node_name(name, node), node->receivers, (unsigned long long)node->expected,
+                (unsigned long long)node->received);
+        for (size_t kind = 0; kind < SCENE_KINDS; kind++) {
+            if (node->delay[kind].count > 0) {
+                snprintf(name, sizeof(name), "  %s delay", kind_names[kind]);
+                print_durations(out, name, &node->delay[kind]);
+            }
+        }
+    }
 }
 
 static void print_cpu(FILE *out, const struct load_result *result)
@@ -91,6 +119,7 @@ void report_table(const struct load_result *result, FILE *out)
             per_second(result, 8 * result->forwarded_bytes) / 1e6);
     print_kind(out, result, SCENE_AUDIO);
     print_kind(out, result, SCENE_VIDEO);
+    print_nodes(out, result);
     print_durations(out, "sent late by us", &result->scene.late);
     fprintf(out,
             "  sent %llu, key frames %llu; NACKed %llu, repaired %llu (%llu to spare), repeated by "
@@ -147,6 +176,22 @@ static json_t *counts_object(const struct load_result *result)
                      (json_int_t)result->replayed);
 }
 
+static json_t *nodes_array(const struct load_result *result)
+{
+    char name[NODE_NAME_MAX];
+    json_t *list = json_array();
+    for (size_t i = 0; i < result->scene.node_count; i++) {
+        const struct scene_node *node = &result->scene.nodes[i];
+        json_array_append_new(
+            list, json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "address", node_name(name, node),
+                            "receivers", (json_int_t)node->receivers, "expected",
+                            (json_int_t)node->expected, "received", (json_int_t)node->received,
+                            "audio_delay_us", durations(&node->delay[SCENE_AUDIO]),
+                            "video_delay_us", durations(&node->delay[SCENE_VIDEO])));
+    }
+    return list;
+}
+
 static json_t *cpu_object(const struct load_result *result)
 {
     json_t *list = json_array();
@@ -169,15 +214,15 @@ void report_json(const struct load_result *result, FILE *out)
         json_array_append_new(failures, json_string(result->failures[i]));
     }
     json_t *object = json_pack(
-        "{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
         "participants", (json_int_t)result->participants, "joined", (json_int_t)result->joined,
         "connected", (json_int_t)result->connected, "failed", (json_int_t)result->failed, "join_us",
         durations(&result->join), "connected_us", durations(&result->connect), "first_media_us",
         durations(&result->first), "measured_us", (json_int_t)result->measured_us, "forwarded",
         (json_int_t)result->forwarded, "forwarded_bytes", (json_int_t)result->forwarded_bytes,
         "audio", kind_object(result, SCENE_AUDIO), "video", kind_object(result, SCENE_VIDEO),
-        "late_us", durations(&result->scene.late), "counts", counts_object(result), "cpu",
-        cpu_object(result), "failures", failures);
+        "nodes", nodes_array(result), "late_us", durations(&result->scene.late), "counts",
+        counts_object(result), "cpu", cpu_object(result), "failures", failures);
     assert(object != NULL);
     json_dumpf(object, out, JSON_INDENT(2));
     fputc('\n', out);

@@ -7,7 +7,10 @@
 
 #include "tests/bench/load/histogram.h"
 
+#include <netinet/in.h>
+
 #define SCENE_PUBLISHERS_MAX 64
+#define SCENE_NODES_MAX      16
 
 enum scene_kind { SCENE_AUDIO, SCENE_VIDEO, SCENE_KINDS };
 
@@ -17,14 +20,25 @@ struct scene_track {
     enum scene_kind kind;
 };
 
+/* Of the receivers that are at one node when it begins to be measured. */
+struct scene_node {
+    struct sockaddr_in addr; /* where they reach it */
+    size_t receivers;
+    uint64_t expected; /* packets of all kinds, of all these receivers */
+    uint64_t received;
+    struct histogram delay[SCENE_KINDS];
+};
+
 /* Plain memory. */
 struct scene {
     int64_t begin_us; /* packets sent from then on count ... */
     int64_t end_us;   /* ... until then; both TIME_NEVER before it is known */
     uint8_t wanted;   /* the stream of videos that receivers ask for, as in stamp.h */
     bool lossy;       /* packets get lost, on purpose */
-    struct histogram delay[SCENE_KINDS]; /* from the sender to the receiver's kernel */
-    struct histogram late;               /* packets sent after they were due */
+    struct histogram delay[SCENE_KINDS];      /* from the sender to the receiver's kernel */
+    struct histogram late;                    /* packets sent after they were due */
+    struct scene_node nodes[SCENE_NODES_MAX]; /* those of further nodes are not told apart */
+    size_t node_count;
     struct scene_track tracks[SCENE_KINDS * SCENE_PUBLISHERS_MAX];
     size_t track_count;
 };

@@ -29,6 +29,18 @@ struct source_shape source_shape(uint8_t stream, size_t layers)
     return sizes[stream - 1];
 }
 
+uint8_t source_covering(size_t layers, uint32_t width, uint32_t height)
+{
+    uint8_t stream = 1;
+    for (; stream < layers; stream++) {
+        struct source_shape shape = source_shape(stream, layers);
+        if ((uint64_t)shape.width * shape.height >= (uint64_t)width * height) {
+            break;
+        }
+    }
+    return stream;
+}
+
 void source_init(struct source *source, const struct source_shape *shape, uint16_t publisher,
                  uint8_t stream, struct prng *prng)
 {

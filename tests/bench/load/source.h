@@ -27,6 +27,10 @@ struct source_shape {
 /* Shape of stream 0 (audio), or 1 .. layers (video); layers 1 .. SOURCE_LAYERS_MAX. */
 struct source_shape source_shape(uint8_t stream, size_t layers);
 
+/* The stream that a server should choose for a tile of that size: of the smallest layer that covers
+ * it, or of the largest. */
+uint8_t source_covering(size_t layers, uint32_t width, uint32_t height);
+
 struct source_packet {
     uint32_t counter;
     uint32_t ts;

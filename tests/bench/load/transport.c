@@ -143,6 +143,11 @@ const char *transport_failure(const struct transport *t)
     return t->failure[0] == '\0' ? NULL : t->failure;
 }
 
+const struct sockaddr_in *transport_remote(const struct transport *t)
+{
+    return t->selected < 0 ? NULL : &t->pairs[t->selected].addr;
+}
+
 const struct transport_stats *transport_stats(const struct transport *t)
 {
     return &t->stats;

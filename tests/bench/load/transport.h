@@ -63,6 +63,9 @@ void transport_send_rtp(struct transport *transport, struct rtpsec_stream *strea
 /* A compound of up to RTCP_OUT_MAX bytes. */
 void transport_send_rtcp(struct transport *transport, struct bytes compound);
 
+/* The node's address in use; NULL: none yet. */
+const struct sockaddr_in *transport_remote(const struct transport *transport);
+
 struct transport_stats {
     uint64_t rejected; /* datagrams that did not authenticate or parse */
     uint64_t replayed; /* SRTP that was received before */

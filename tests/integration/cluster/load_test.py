@@ -8,7 +8,7 @@ import json
 import subprocess
 import unittest
 
-from cluster import API_KEY, API_SECRET, BUILD, Cluster
+from cluster import API_KEY, API_SECRET, BUILD, Cluster, free_ports
 
 LOAD = BUILD / "tests/bench/load/spillway-load"
 USAGE = 2
@@ -26,12 +26,12 @@ class Load(unittest.TestCase):
         self.addCleanup(process.kill)
         return process
 
-    def start_measuring(self, *args):
-        """Returns when everybody gets everything, and it is measured."""
+    def start_measuring(self, *args, stage="measuring"):
+        """Returns when everybody gets everything, and it is measured (or settling)."""
         process = subprocess.Popen(command(*args, "--progress"), text=True,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
-        while "measuring" not in (line := process.stderr.readline()):
+        while stage not in (line := process.stderr.readline()):
             self.assertNotEqual(line, "", "ended before that")
         return process
 
@@ -71,6 +71,52 @@ class Meeting(Load):
                     self.assertGreater(result["audio"]["expected"], 12 * 2 * 50 * 0.5)
                     self.assertGreater(result["video"]["expected"], 12 * 2 * packets * 0.5)
                     self.assertLess(result["video"]["expected"], 12 * 2 * packets * 1.5)
+
+    def test_tiles(self):
+        """Who shows a video in a tile gets the smallest layer that covers it."""
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            for tile, packets in (("160x90", 20), ("640x360", 60)):
+                with self.subTest(tile):
+                    result = self.finish(self.start(
+                        cluster, tile, "--receivers", 2, "--seconds", 2, "--tile", tile))
+                    self.check_complete(result, tracks=2)
+                    self.assertAlmostEqual(result["video"]["expected"], 2 * 2 * packets,
+                                           delta=packets)
+
+    def test_receivers_at_several_nodes(self):
+        """What they get is told by the node that they are at."""
+        with Cluster(nodes=2) as cluster:
+            cluster.start()
+            load = self.start_measuring(cluster, "two", "--receivers", 3, "--seconds", 1,
+                                        "--settle", 2000, stage="settling")
+            here = cluster.rooms()["two"]
+            there = next(node.name for node in cluster.nodes if node.name != here)
+            cluster.admin("rooms/two/move", {"participant": "load-receiver-1", "to": there})
+            result = self.finish(load)
+            self.check_complete(result, tracks=3)
+            receivers = {node.name: 0 for node in cluster.nodes}
+            for at in result["nodes"]:
+                port = int(at["address"].rpartition(":")[2])
+                name = next(node.name for node in cluster.nodes if port in node.ports)
+                receivers[name] += at["receivers"]
+                self.assertEqual(at["received"], at["expected"])
+                self.assertEqual(at["received"], at["audio_delay_us"]["count"] +
+                                 at["video_delay_us"]["count"])
+            self.assertEqual(receivers, {here: 2, there: 1})
+            self.assertEqual(sum(at["received"] for at in result["nodes"]),
+                             result["audio"]["received"] + result["video"]["received"])
+
+    def test_publishers_elsewhere(self):
+        """Publishers may have another address than receivers."""
+        with Cluster(nodes=1) as cluster:
+            cluster.start()
+            url = cluster.orchestrator.url.replace("http", "ws")
+            result = self.finish(self.start(cluster, "r", "--seconds", 1, "--publisher-url", url))
+            self.check_complete(result, tracks=1)
+            result = self.finish(self.start(cluster, "r", "--seconds", 1, "--publisher-url",
+                                            f"ws://127.0.0.1:{free_ports(1)}"), 1)
+            self.assertEqual((result["joined"], result["failed"]), (1, 2))
 
     def test_cost(self):
         """The CPU time of a cluster's processes, for each packet that they forwarded."""
@@ -161,6 +207,9 @@ class Notices(Load):
                 ["--room", "r", "--url", "http://127.0.0.1:7880"],
                 ["--room", "r", "--url", "ws://127.0.0.1"],
                 ["--room", "r", "--url", "ws://127.0.0.1:99999"],
+                ["--room", "r", "--publisher-url", "127.0.0.1:7880"],
+                ["--room", "r", "--tile", "640"], ["--room", "r", "--tile", "640x0"],
+                ["--room", "r", "--tile", "640x360p"], ["--room", "r", "--settle", "-1"],
                 ["--room", "r", "--cluster", "/nowhere"], ["--room", "r", "-o", "yaml"],
                 ["--room", "r", "--unknown"], ["--room", "r", "more"]]
         for row in rows:

@@ -194,6 +194,22 @@ static void test_source_rates(void **state)
     }
 }
 
+static void test_source_covering(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t layers;
+        uint32_t width;
+        uint32_t height;
+        uint8_t stream;
+    } rows[] = {{3, 160, 90, 1},   {3, 320, 180, 1},   {3, 321, 180, 2}, {3, 640, 360, 2},
+                {3, 1280, 720, 3}, {3, 1920, 1080, 3}, {2, 640, 360, 2}, {1, 160, 90, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(source_covering(rows[i].layers, rows[i].width, rows[i].height),
+                         rows[i].stream);
+    }
+}
+
 static void test_source_key_frames(void **state)
 {
     (void)state;
@@ -248,10 +264,11 @@ static void test_candidates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_account),      cmocka_unit_test(test_account_has),
-        cmocka_unit_test(test_account_gaps), cmocka_unit_test(test_histogram),
-        cmocka_unit_test(test_source_rates), cmocka_unit_test(test_source_key_frames),
-        cmocka_unit_test(test_source_late),  cmocka_unit_test(test_candidates),
+        cmocka_unit_test(test_account),           cmocka_unit_test(test_account_has),
+        cmocka_unit_test(test_account_gaps),      cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_source_rates),      cmocka_unit_test(test_source_covering),
+        cmocka_unit_test(test_source_key_frames), cmocka_unit_test(test_source_late),
+        cmocka_unit_test(test_candidates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
