@@ -5,7 +5,7 @@ run, by the nodes' counters: what the publishers sent, which is what forwarding 
 
     bench_crossing.py BUILD_DIRECTORY
 """
-from rig import Rig, begin, check_served
+from rig import LOOPBACK, Rig, begin, check_served
 
 PUBLISHERS, VIEWERS = 8, 20
 SECONDS = 10
@@ -14,8 +14,9 @@ WANTED_PERCENT = 60
 
 
 def measure(rig, tile):
-    report, counted = rig.run(["r1"], ["r2"], "--publishers", PUBLISHERS, "--receivers", VIEWERS,
-                              "--tile", tile, "--seconds", SECONDS, "--settle", SETTLE_MS)
+    report, counted = rig.measure(rig.load(
+        "--publishers", PUBLISHERS, "--receivers", VIEWERS, "--tile", tile, "--seconds", SECONDS,
+        "--settle", SETTLE_MS, publish=["r1"], receive=["r2"]))
     check_served(report)
     near = counted[next(node.name for node in rig.nodes if node.region == "r1")]
     everything = near["bytes_in_total"] - near["relay_bytes_in_total"]
@@ -30,7 +31,7 @@ def measure(rig, tile):
 
 def main():
     begin()
-    with Rig(regions=2, nodes=1) as rig:
+    with Rig(LOOPBACK, nodes=1) as rig:
         measure(rig, "320x180")
         measure(rig, "640x360")
 

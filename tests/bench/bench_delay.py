@@ -5,7 +5,7 @@ there are 0 to 3 hops away in the same run.
 
     bench_delay.py BUILD_DIRECTORY
 """
-from rig import ROOM, Rig, begin, check_served, delays, ms
+from rig import LOOPBACK, Rig, begin, check_served, delays, ms
 
 RECEIVERS = 20
 SECONDS = 20
@@ -16,30 +16,26 @@ WANTED_MS = 20
 def spread(rig):
     """Everybody joined at a hub. Every other receiver goes to its region's leaf, and so does the
     publisher. Returns {hops: node}."""
-    hubs = [rig.node(name) for name in rig.hosts()]
-    leaves = [next(node for node in rig.nodes if node.region == hub.region and node is not hub)
-              for hub in hubs]
+    hubs = rig.hosts()
+    leaves = [rig.leaf(hub) for hub in hubs]
     for i in range(RECEIVERS):  # their regions take turns
         if i // 2 % 2:
-            move(rig, f"load-receiver-{i}", leaves[i % 2])
-    move(rig, "load-publisher-0", leaves[0])
+            rig.move(f"load-receiver-{i}", leaves[i % 2])
+    rig.move("load-publisher-0", leaves[0])
     return {0: leaves[0], 1: hubs[0], 2: hubs[1], 3: leaves[1]}
-
-
-def move(rig, identity, node):
-    rig.admin(f"rooms/{ROOM}/move", body={"participant": identity, "to": node.name})
 
 
 def main():
     begin()
-    with Rig(regions=2, nodes=2) as rig:
-        nodes = {}
-        report, counted = rig.run(["r1"], ["r1", "r2"], "--receivers", RECEIVERS, "--seconds",
-                                  SECONDS, "--settle", SETTLE_MS,
-                                  settle=lambda: nodes.update(spread(rig)))
+    with Rig(LOOPBACK, nodes=2) as rig:
+        load = rig.load("--receivers", RECEIVERS, "--seconds", SECONDS, "--settle", SETTLE_MS,
+                        publish=["r1"], receive=["r1", "r2"])
+        load.wait("settling")
+        nodes = spread(rig)
+        report, counted = rig.measure(load)
         check_served(report)
-        by_address = {at["address"]: at for at in report["nodes"]}
-        far = {hops: by_address[node.address] for hops, node in nodes.items()}
+        by_node = {rig.node_at(at["address"]): at for at in report["nodes"]}
+        far = {hops: by_node[node] for hops, node in nodes.items()}
         for kind in ("audio", "video"):
             print(f"{kind}: {report[kind]['lost']} of {report[kind]['expected']} packets lost; "
                   "delay, ms:")

@@ -7,7 +7,7 @@ watched goes from node to node.
 """
 import sys
 
-from rig import Rig, begin, check_served, delays
+from rig import LOOPBACK, Rig, begin, check_served, delays
 
 CAPACITY = 240  # of a node: some 100 receivers of two tracks each, to the mark where a room spans
 SHARE_MIN = 0.1  # of the receivers, at each node
@@ -19,7 +19,7 @@ COPIES_ERROR = 0.2  # what nodes counted and what was measured is not of quite t
 def copies_expected(rig):
     """{node: (copies in, copies out)}, by the topology of two regions: the publisher's node is a
     hub, the first of its region; so is the first of the other one."""
-    hosts = [rig.node(name) for name in rig.hosts()]
+    hosts = rig.hosts()
     root = hosts[0]
     far_hub = next(node for node in hosts if node.region != root.region)
     return {node.name: (0 if node is root else 1,
@@ -30,11 +30,12 @@ def main():
     receivers = int(sys.argv[1]) if len(sys.argv) > 1 else 300
     quality = sys.argv[2] if len(sys.argv) > 2 else "low"
     begin()
-    with Rig(regions=2, nodes=2, capacity=CAPACITY * receivers // 300) as rig:
-        expected = {}
-        report, counted = rig.run(
-            ["r1"], ["r1", "r2"], "--receivers", receivers, "--quality", quality, "--seconds",
-            SECONDS, "--settle", SETTLE_MS, settle=lambda: expected.update(copies_expected(rig)))
+    with Rig(LOOPBACK, nodes=2, capacity=CAPACITY * receivers // 300) as rig:
+        load = rig.load("--receivers", receivers, "--quality", quality, "--seconds", SECONDS,
+                        "--settle", SETTLE_MS, publish=["r1"], receive=["r1", "r2"])
+        load.wait("settling")
+        expected = copies_expected(rig)
+        report, counted = rig.measure(load)
         check_served(report)
         sums = [report[kind] for kind in ("audio", "video")]
         wanted = sum(kind["expected"] for kind in sums) / receivers
