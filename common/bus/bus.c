@@ -22,6 +22,7 @@ static void release(struct bus *bus)
     DL_FOREACH_SAFE(bus->closed, socket, next)
     {
         DL_DELETE(bus->closed, socket);
+        backlog_release(socket->backlog);
         free(socket);
     }
     if (bus->freed) {

@@ -23,6 +23,9 @@
 #define BUS_PATH_MAX  1024 /* bytes of a key file's path, NUL included */
 #define BUS_ERROR_MAX 256  /* bytes of an error text, NUL included */
 
+/* Of a DEALER's messages, not on the wire yet. */
+#define BUS_QUEUED_BYTES_MAX ((size_t)64 << 20)
+
 /* ---- Keys ----------------------------------------------------------------------------------
  * A key pair NAME is two text files of one Z85 line: NAME.key (secret, mode 0600) and NAME.pub. */
 struct bus_keys {
@@ -80,7 +83,8 @@ int bus_allow_dir(struct bus *bus, enum bus_role role, const char *dir,
 /* ---- Sockets -------------------------------------------------------------------------------- */
 enum bus_profile {
     BUS_CONTROL, /* high-water mark 1000 messages a peer, up to 16 MiB each: a full queue is news */
-    BUS_PEER,   /* high-water mark 20000: one message for each client or room, and bursts of them */
+    BUS_PEER,   /* 20000 to send: one message for each client or room, and bursts of them; 1000 that
+                   came and were not read */
     BUS_TUNNEL, /* high-water mark 200, up to 64 KiB each: a full queue drops, DTLS/SCTP repair */
 };
 
@@ -145,9 +149,12 @@ void bus_reconnect(struct bus_socket *socket);
 void bus_socket_close(struct bus_socket *socket);
 
 /* Queues one message; peer is an id for a ROUTER and NULL for a DEALER. ERR_FULL: the peer's queue
- * is at its high-water mark. ERR_NOT_FOUND: no such peer, or a DEALER without a connection. Either
- * way the message is dropped and counted. Never blocks. */
+ * is at its high-water mark, or a DEALER's at BUS_QUEUED_BYTES_MAX. ERR_NOT_FOUND: no such peer, or
+ * a DEALER without a connection. Either way the message is dropped and counted. Never blocks. */
 int bus_send(struct bus_socket *socket, const char *peer, struct bytes message);
+
+/* How much of that a DEALER has queued. */
+size_t bus_queued_bytes(const struct bus_socket *socket);
 
 /* What a ROUTER is bound to, with the port it got, or what a DEALER connects to. Borrowed. */
 const char *bus_endpoint(const struct bus_socket *socket);

@@ -86,15 +86,29 @@ bool dealer_drain(void *arg)
 
 int dealer_send(struct bus_socket *socket, struct bytes message)
 {
+    zmq_msg_t msg;
     if (!socket->up) {
         return ERR_NOT_FOUND;
     }
-    int rc = zmq_send(socket->zmq, message.data, message.len, ZMQ_DONTWAIT);
+    if (backlog_bytes(socket->backlog) + message.len > BUS_QUEUED_BYTES_MAX) {
+        return ERR_FULL;
+    }
+    backlog_lend(socket->backlog, message, &msg);
+    int rc = zmq_msg_send(&msg, socket->zmq, ZMQ_DONTWAIT);
     if (rc < 0) { /* see router_send() */
         pump_check(&socket->pump);
-        rc = zmq_send(socket->zmq, message.data, message.len, ZMQ_DONTWAIT);
+        rc = zmq_msg_send(&msg, socket->zmq, ZMQ_DONTWAIT);
+    }
+    if (rc < 0) {
+        zmq_msg_close(&msg);
     }
     return rc < 0 ? ERR_FULL : 0;
+}
+
+size_t bus_queued_bytes(const struct bus_socket *socket)
+{
+    assert(!socket->router);
+    return backlog_bytes(socket->backlog);
 }
 
 void bus_reconnect(struct bus_socket *socket)

@@ -84,6 +84,8 @@ struct connection {
     UT_hash_handle by_id; /* only with an id */
 };
 
+struct backlog;
+
 struct bus_socket {
     uint32_t magic;
     struct bus *bus;
@@ -104,6 +106,7 @@ struct bus_socket {
 
     /* dealer */
     bool up;
+    struct backlog *backlog;
     int fd;           /* of the connection that stands or is being made, -1 none */
     uv_timer_t retry; /* after the router refused our key, which ends ZeroMQ's own reconnecting */
 
@@ -125,6 +128,13 @@ int socket_open(struct bus_socket **out, struct bus *bus, const struct socket_co
 void socket_on_peer(struct bus_socket *socket, const char *id, const char *name, bool up);
 void socket_on_message(struct bus_socket *socket, const char *id, const char *name, zmq_msg_t *msg);
 int socket_set_int(void *zmq, int option, int value);
+
+/* ---- backlog.c: bytes that ZeroMQ holds ---- */
+struct backlog *backlog_new(void);
+void backlog_release(struct backlog *backlog);
+size_t backlog_bytes(struct backlog *backlog);
+/* A copy of the message, counted until ZeroMQ lets go of it. */
+void backlog_lend(struct backlog *backlog, struct bytes message, zmq_msg_t *out);
 
 /* ---- monitor.c ----------------------------------------------------------------------------------
  */

@@ -51,17 +51,18 @@ static int set_options(void *zmq, const struct option *options, size_t count)
 
 static int set_profile(void *zmq, enum bus_profile profile)
 {
+    /* What is received and not read is kept short: it is the sender that has a policy. */
     static const struct {
-        int hwm;
-        int64_t size_max; /* bytes */
+        int send, receive; /* messages */
+        int64_t size_max;  /* bytes */
     } profiles[] = {
-        [BUS_CONTROL] = {1000, 16 << 20},
-        [BUS_PEER] = {20000, 16 << 20},
-        [BUS_TUNNEL] = {200, 64 << 10},
+        [BUS_CONTROL] = {1000, 1000, 16 << 20},
+        [BUS_PEER] = {20000, 1000, 16 << 20},
+        [BUS_TUNNEL] = {200, 200, 64 << 10},
     };
-    int hwm = profiles[profile].hwm;
     int64_t size_max = profiles[profile].size_max;
-    const struct option options[] = {{ZMQ_SNDHWM, hwm}, {ZMQ_RCVHWM, hwm}};
+    const struct option options[] = {{ZMQ_SNDHWM, profiles[profile].send},
+                                     {ZMQ_RCVHWM, profiles[profile].receive}};
     int err = set_options(zmq, options, ARRAY_LEN(options));
     if (err == 0 && zmq_setsockopt(zmq, ZMQ_MAXMSGSIZE, &size_max, sizeof(size_max)) != 0) {
         err = ERR_IO;
@@ -96,6 +97,7 @@ int socket_open(struct bus_socket **out, struct bus *bus, const struct socket_co
         .handlers = config->handlers,
         .router = config->type == ZMQ_ROUTER,
         .fd = -1,
+        .backlog = backlog_new(),
         .zmq = zmq_socket(bus->context, config->type),
     };
     DL_APPEND(bus->sockets, socket);

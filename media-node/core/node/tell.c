@@ -138,9 +138,9 @@ static void fill_load(const struct node *node, Spillway__Control__Load *load)
             load->transports += (uint32_t)counts.members;
             load->tracks += (uint32_t)counts.tracks;
             load->subscriptions += (uint32_t)counts.subscriptions;
+            load->weight += (uint32_t)(counts.tracks + counts.subscriptions + counts.edges);
         }
     }
-    load->weight = load->tracks + load->subscriptions;
     load->cpu_permille = node->cpu_permille;
     load->loop_lag_us = node->loop_lag_us;
     load->bps_in = per_second(node->rates.bytes_in * 8, node->rates_us);

@@ -29,6 +29,7 @@ struct ask *ask_find(const struct cluster *c, uint64_t id)
 void ask_forget(struct cluster *c, struct ask *ask)
 {
     HASH_DEL(c->asks, ask);
+    c->waiting_bytes -= ask->len;
     spillway__bus__ask__free_unpacked(ask->message, NULL);
     free(ask);
 }
@@ -275,7 +276,8 @@ void ask_new(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message
         c->stats.malformed++; /* a peer's: ours are new */
         return;
     }
-    if (HASH_COUNT(c->asks) >= CLUSTER_ASKS_MAX) {
+    size_t len = protobuf_c_message_get_packed_size(&message->base);
+    if (HASH_COUNT(c->asks) >= CLUSTER_ASKS_MAX || c->waiting_bytes + len > CLUSTER_WAITING_MAX) {
         c->stats.asks_full++;
         refuse(c, origin, message, "too many clients wait for their rooms to be found");
         return;
@@ -285,7 +287,9 @@ void ask_new(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message
                         .origin = origin,
                         .at = OWNERSHIP_NOBODY,
                         .until_us = c->now_us + CLUSTER_ASK_US,
-                        .message = (Spillway__Bus__Ask *)cluster_clone(&message->base)};
+                        .message = (Spillway__Bus__Ask *)cluster_clone(&message->base),
+                        .len = len};
+    c->waiting_bytes += len;
     HASH_ADD(hh, c->asks, id, sizeof(ask->id), ask);
     route(c, ask);
 }

@@ -13,10 +13,11 @@
  * A join into a room nobody is known to own goes to the preferred owner (ownership.h), which claims
  * it: STORE_CLAIM, answered by cluster_claimed(). One that lost the race sends a redirect to the
  * front, which asks the winner; after CLUSTER_HOPS_MAX the client is refused. Meanwhile what was
- * asked waits, at most CLUSTER_ASK_US, and at most CLUSTER_ASKS_MAX of it; its WebSocket is open by
- * then, so a refusal is a leave message and a close frame with the reason. Without a store the
- * preferred owner of all members owns the room with an epoch of its clock. Whoever hears of a
- * higher epoch for a room of its own gives it up: its clients start over, at the other owner.
+ * asked waits, at most CLUSTER_ASK_US, and at most CLUSTER_ASKS_MAX and CLUSTER_WAITING_MAX of it;
+ * its WebSocket is open by then, so a refusal is a leave message and a close frame with the reason.
+ * Without a store the preferred owner of all members owns the room with an epoch of its clock.
+ * Whoever hears of a higher epoch for a room of its own gives it up: its clients start over, at the
+ * other owner.
  *
  * A link to a peer counts as lost when either connection breaks, when nothing was heard for
  * CLUSTER_SILENT_US, or when its queue is full. Then nothing on its way is relied on: clients whose
@@ -33,12 +34,13 @@
 #define CLUSTER_SILENT_US   TIME_S(2)
 #define CLUSTER_HOPS_MAX    4
 #define CLUSTER_ASKS_MAX    4096
-#define CLUSTER_ASK_US      TIME_S(5)    /* for an owner to be found and to answer */
-#define CLUSTER_CLAIM_US    TIME_MS(200) /* until a claim that led nowhere is made again */
-#define CLUSTER_GATHER_US   TIME_S(2)    /* for peers to say their part of a list */
-#define CLUSTER_RENEW_US    TIME_S(3600) /* between two writings of every room to the store */
-#define CLUSTER_EARLY_MAX   8            /* messages of a client whose room's owner is not found */
-#define CLUSTER_MESSAGE_MAX (16 << 20)   /* bytes, to and from a peer */
+#define CLUSTER_WAITING_MAX ((size_t)64 << 20) /* bytes of asks, and of early messages */
+#define CLUSTER_ASK_US      TIME_S(5)          /* for an owner to be found and to answer */
+#define CLUSTER_CLAIM_US    TIME_MS(200)       /* until a claim that led nowhere is made again */
+#define CLUSTER_GATHER_US   TIME_S(2)          /* for peers to say their part of a list */
+#define CLUSTER_RENEW_US    TIME_S(3600)       /* between two writings of every room to the store */
+#define CLUSTER_EARLY_MAX   8          /* messages of a client whose room's owner is not found */
+#define CLUSTER_MESSAGE_MAX (16 << 20) /* bytes, to and from a peer */
 
 struct cluster;
 

@@ -30,10 +30,16 @@ void front_conn_add(struct cluster *c, uint64_t id)
     HASH_ADD(hh, c->conns, id, sizeof(conn->id), conn);
 }
 
+static void early_free(struct cluster *c, struct early *early)
+{
+    c->waiting_bytes -= early->len;
+    free(early->data);
+}
+
 void front_conn_forget(struct cluster *c, struct conn *conn)
 {
     for (size_t i = 0; i < conn->early_count; i++) {
-        free(conn->early[i].data);
+        early_free(c, &conn->early[i]);
     }
     HASH_DEL(c->conns, conn);
     free(conn);
@@ -85,9 +91,9 @@ void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner)
 {
     conn->owner = owner;
     for (size_t i = 0; i < conn->early_count; i++) {
-        const struct early *early = &conn->early[i];
+        struct early *early = &conn->early[i];
         send_signal(c, conn, (struct bytes){early->data, early->len}, early->malformed);
-        free(early->data);
+        early_free(c, early);
     }
     conn->early_count = 0;
 }
@@ -100,7 +106,9 @@ static void signal(struct cluster *c, uint64_t id, struct bytes message, bool ma
         send_signal(c, &local, message, malformed);
     } else if (conn->owner != OWNERSHIP_NOBODY) {
         send_signal(c, conn, message, malformed);
-    } else if (conn->early_count < CLUSTER_EARLY_MAX) { /* clients wait for the join response */
+    } else if (conn->early_count < CLUSTER_EARLY_MAX &&
+               c->waiting_bytes + message.len <= CLUSTER_WAITING_MAX) {
+        c->waiting_bytes += message.len; /* clients wait for the join response */
         conn->early[conn->early_count++] = (struct early){
             .data = mem_copy(message.data, message.len), .len = message.len, malformed};
     } else {

@@ -68,6 +68,7 @@ struct ask {
     size_t at;     /* the peer it was sent to; NOBODY: here, for a claim */
     int64_t until_us;
     Spillway__Bus__Ask *message; /* owned */
+    size_t len;                  /* packed */
     UT_hash_handle hh;
 };
 
@@ -103,6 +104,7 @@ struct cluster {
     struct ask *asks;
     struct claim *claims;
     struct placed *placed;
+    size_t waiting_bytes;
     struct gather *gathers;
     struct cluster_stats stats;
 };

@@ -55,7 +55,7 @@ struct registry_endpoint {
 
 /* control.proto, Load. */
 struct registry_load {
-    uint32_t weight; /* 1 per published or subscribed track */
+    uint32_t weight; /* 1 per track, subscription and edge */
     uint32_t transports;
     uint32_t tracks;
     uint32_t subscriptions;

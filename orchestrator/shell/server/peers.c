@@ -6,8 +6,9 @@
  * message that came in and the DEALER that answers belong together.
  *
  * Failure modes: a connection breaks either way: the core is told at once. A peer does not read and
- * its queue is full: what may be lost is dropped and counted, anything else means that the link is
- * lost and made anew.
+ * its queue is full, by messages or by bytes (bus.h): what may be lost is dropped and counted, so
+ * is all of that from half of the bytes on, which leaves the rest to what may not; anything else
+ * means that the link is lost and made anew.
  */
 #include "orchestrator/shell/server/internal.h"
 
@@ -63,11 +64,16 @@ static void on_router_message(void *arg, const struct bus_peer *peer, struct byt
 void peers_send(struct server *server, const struct effect *effect)
 {
     struct server_peer *peer = &server->peers[effect->id];
+    bool lossy = effect->status != 0;
+    if (lossy && bus_queued_bytes(peer->dealer) > BUS_QUEUED_BYTES_MAX / 2) {
+        server->peers_lossy_dropped++;
+        return;
+    }
     int err = bus_send(peer->dealer, NULL, (struct bytes){effect->data, effect->len});
     if (err != ERR_FULL) {
         return; /* else it has no connection, which the core knows or hears in a moment */
     }
-    if (effect->status != 0) {
+    if (lossy) {
         server->peers_lossy_dropped++;
     } else if (!peer->broken) {
         server->peers_full++;

@@ -109,6 +109,7 @@ static void run_for(uint64_t ms)
     uv_timer_t timer;
     uv_timer_init(&loop, &timer);
     timer.data = &over;
+    uv_update_time(&loop); /* a timer that is due at once would leave ONCE waiting for ever */
     uv_timer_start(&timer, stop_loop, ms, 0);
     while (!over) {
         uv_run(&loop, UV_RUN_ONCE);
@@ -436,6 +437,58 @@ static int child_main(char **args)
     return uv_run(&loop, UV_RUN_DEFAULT);
 }
 
+/* "router FD PUBLIC SECRET KEY": lets that key in, writes its endpoint there, and reads. */
+static int child_router_main(char **args)
+{
+    struct end end = {0};
+    snprintf(end.keys.public_key, sizeof(end.keys.public_key), "%s", args[1]);
+    snprintf(end.keys.secret_key, sizeof(end.keys.secret_key), "%s", args[2]);
+    uv_loop_init(&loop);
+    const struct bus_config config = {.loop = &loop, .keys = end.keys, .io_threads = 1};
+    if (bus_new(&end.bus, &config) != 0 ||
+        bus_allow(end.bus, BUS_ROLE_ORCHESTRATOR, "0", args[3]) != 0) {
+        return 1;
+    }
+    router_open(&end, "tcp://127.0.0.1:*", BUS_PEER, BUS_ROLE_ORCHESTRATOR);
+    const char *endpoint = bus_endpoint(end.socket);
+    if (write((int)strtol(args[0], NULL, 10), endpoint, strlen(endpoint) + 1) < 0) {
+        return 1;
+    }
+    alarm(60);
+    return uv_run(&loop, UV_RUN_DEFAULT);
+}
+
+/* Another orchestrator, as a process; the dealer connects to it. */
+static pid_t peer_start(struct end *dealer)
+{
+    char fd[16], endpoint[128] = "", error[BUS_ERROR_MAX] = "";
+    int ends[2];
+    struct bus_keys keys;
+    bus_keys_new(&keys);
+    assert_int_equal(pipe(ends), 0);
+    snprintf(fd, sizeof(fd), "%d", ends[1]);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/proc/self/exe", "router", fd, keys.public_key, keys.secret_key,
+              dealer->keys.public_key, (char *)NULL);
+        _exit(127);
+    }
+    assert_true(read(ends[0], endpoint, sizeof(endpoint)) > 0);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(
+        bus_dealer_connect(&dealer->socket, dealer->bus,
+                           &(struct bus_dealer_config){.endpoint = endpoint,
+                                                       .server_key = keys.public_key,
+                                                       .id = "OR_1",
+                                                       .profile = BUS_PEER,
+                                                       .handlers = handlers_of(dealer)},
+                           error),
+        0);
+    run_until(&dealer->ups, 1);
+    return pid;
+}
+
 static pid_t child_start(const struct end *router, const struct bus_keys *keys, const char *id)
 {
     pid_t pid = fork();
@@ -519,6 +572,44 @@ static void test_full_queue_drops_for_that_peer_only(void **state)
     run_until(&router.downs, 1);
     bus_free(healthy.bus);
     bus_free(router.bus);
+}
+
+static size_t send_until_full(struct end *dealer)
+{
+    static uint8_t large[1 << 20];
+    struct bytes message = {large, sizeof(large)};
+    size_t sent = 0;
+    while (bus_send(dealer->socket, NULL, message) == 0) {
+        sent++;
+        assert_true(sent < 1000);
+    }
+    return sent;
+}
+
+/* Far fewer messages than the high-water mark: what counts of large ones is their size. */
+static void test_queued_bytes_are_bounded(void **state)
+{
+    (void)state;
+    struct end dealer;
+    end_open(&dealer);
+    pid_t pid = peer_start(&dealer);
+    assert_int_equal(bus_send(dealer.socket, NULL, (struct bytes){0}), 0); /* an empty one passes */
+    kill(pid, SIGSTOP);
+    size_t sent = send_until_full(&dealer);
+    print_message("%zu MB sent until full\n", sent);
+    assert_in_range(sent, 64, 128);
+    assert_in_range(bus_queued_bytes(dealer.socket), 32 << 20, BUS_QUEUED_BYTES_MAX);
+    assert_int_equal(bus_stats(dealer.socket)->dropped_full, 1);
+
+    kill(pid, SIGCONT); /* it reads, or was too slow for its heartbeat and is given up */
+    for (size_t i = 0; i < 1500 && bus_queued_bytes(dealer.socket) > 0; i++) {
+        run_for(10);
+    }
+    assert_int_equal(bus_queued_bytes(dealer.socket), 0);
+    kill(pid, SIGSTOP);
+    (void)send_until_full(&dealer); /* closing with all of it is fine, too */
+    child_kill(pid);
+    bus_free(dealer.bus);
 }
 
 /* ---- Traffic -----------------------------------------------------------------------------------
@@ -626,6 +717,9 @@ int main(int argc, char **argv)
     if (argc == 6 && strcmp(argv[0], "child") == 0) {
         return child_main(argv + 1);
     }
+    if (argc == 5 && strcmp(argv[0], "router") == 0) {
+        return child_router_main(argv + 1);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_listed_key_passes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unlisted_key_is_refused_until_listed, setup, teardown),
@@ -637,6 +731,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_id_of_another_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed_process_is_down, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_queue_drops_for_that_peer_only, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_queued_bytes_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_burst_arrives_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_malformed_messages_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_endpoints, setup, teardown),

@@ -117,6 +117,10 @@ static void test_chain(void **state)
         assert_true(media_client_incoming(client->client, "6")->reports >= 3);
         assert_int_equal(client->client->bad, 0);
     }
+    /* each carries two tracks, passes them on, and but for the first has somebody who watches */
+    assert_int_equal(c->heartbeats[1]->load->weight, 2 + 2);
+    assert_int_equal(c->heartbeats[2]->load->weight, 2 + 2 + 2);
+    assert_int_equal(c->heartbeats[4]->load->weight, 2 + 2);
     /* only the publisher's node tells of the track */
     assert_int_equal(c->arrived[1], 2);
     assert_int_equal(c->arrived[2] + c->arrived[3] + c->arrived[4], 0);

@@ -280,6 +280,47 @@ static void early(void **state)
     cluster_world_fini(&w);
 }
 
+static void say(struct cluster_world *w, const char *text, size_t len)
+{
+    struct world *at = &w->sites[0];
+    cluster_signal(at->cluster, at->now_us, CLUSTER_ID(0, 1),
+                   (struct bytes){(const uint8_t *)text, len});
+    world_drain(at);
+}
+
+/* Goal: what waits for owners is bounded in bytes, too; what is refused for it says so, and what is
+ * gone makes place. */
+static void heavy(void **state)
+{
+    (void)state;
+    enum { PIECE = 16 << 20, LEFT = 8 << 10 };
+    struct cluster_world w;
+    char *piece = mem_alloc(PIECE);
+    cluster_world_init(&w, three_regions);
+    for (size_t round = 0; round < 2; round++) {
+        cluster_world_join(&w, 0, 1, "lobby", "alice", true);
+        for (size_t i = 0; i < CLUSTER_WAITING_MAX / PIECE; i++) {
+            say(&w, piece, PIECE - LEFT / (CLUSTER_WAITING_MAX / PIECE));
+        }
+        assert_string_equal(cluster_world_story(&w, 0), "conn 1 accept\n");
+        uint64_t joins = 0;
+        const char *story;
+        do {
+            cluster_world_join(&w, 0, 2 + joins, "attic", "bob", true);
+            story = cluster_world_story(&w, 0);
+        } while (strstr(story, "close") == NULL && ++joins < LEFT / 64);
+        assert_non_null(strstr(story, "close 1013 too many clients wait"));
+        assert_true(joins > 0);
+        say(&w, piece, LEFT);
+        assert_non_null(strstr(cluster_world_story(&w, 0), "conn 1 close 1008 too many messages"));
+        for (uint64_t n = 0; n < joins; n++) {
+            cluster_world_disconnect(&w, 0, 2 + n);
+        }
+    }
+    free(piece);
+    cluster_world_fini(&w);
+}
+
 /* Goal: a client that goes while its room is being found leaves nothing behind. */
 static void gone_meanwhile(void **state)
 {
@@ -309,9 +350,10 @@ static void gone_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signalling), cmocka_unit_test(malformed), cmocka_unit_test(data),
-        cmocka_unit_test(apis),       cmocka_unit_test(changes),   cmocka_unit_test(rpc),
-        cmocka_unit_test(refusal),    cmocka_unit_test(early),     cmocka_unit_test(gone_meanwhile),
+        cmocka_unit_test(signalling),     cmocka_unit_test(malformed), cmocka_unit_test(data),
+        cmocka_unit_test(apis),           cmocka_unit_test(changes),   cmocka_unit_test(rpc),
+        cmocka_unit_test(refusal),        cmocka_unit_test(early),     cmocka_unit_test(heavy),
+        cmocka_unit_test(gone_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
