@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: what a person notices when a call starts or its link changes: full quality within the time
+ * the project asks for, the right layer soon after a link has shrunk, no delay that stays, no
+ * layers that come and go.
+ */
+#include "tests/unit/media-node/bwe/world.h"
+
+#define SEEDS     3
+#define WIDE_BPS  2000000
+#define SMALL_BPS 500000
+
+static const struct bottleneck_config wide = {
+    .bps = WIDE_BPS, .queue_bytes = 75000, .delay_us = TIME_MS(25)};
+static const struct call_config elastic = {.source = CALL_ELASTIC, .wanted_bps = 5000000};
+static const struct call_config layers = {.source = CALL_LAYERS, .wanted_bps = WIDE_BPS};
+
+static struct world *begin(const struct bottleneck_config *link, const struct call_config *call,
+                           uint64_t seed)
+{
+    struct world *world = world_new(link, seed);
+    world_call(world, call);
+    return world;
+}
+
+static void starts_at_full_quality(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t delay_us; /* one way */
+        double within_s;
+    } rows[] = {{TIME_MS(10), 1}, {TIME_MS(25), 1}, {TIME_MS(75), 2}, {TIME_MS(150), 4}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+            struct bottleneck_config link = wide;
+            link.delay_us = rows[i].delay_us;
+            struct world *world = begin(&link, &layers, seed);
+            world_run(world, 30);
+            double top_s = world_until_layer(world, 0, 0, CALL_LAYER_COUNT - 1);
+            print_message("start at %3d ms: top layer after %.1f s, %u changes in 30 s\n",
+                          (int)(2 * rows[i].delay_us / 1000), top_s,
+                          world->calls[0]->layer_changes);
+            assert_true(top_s <= rows[i].within_s);
+            assert_true(world_share_layer(world, 0, rows[i].within_s, 30, 2) > 0.95);
+            world_free(world);
+        }
+    }
+}
+
+/* 2 Mbit/s, after 30 s 500 kbit/s, after 20 more 2 Mbit/s again. */
+static struct world *step(const struct call_config *call, uint64_t seed)
+{
+    struct world *world = begin(&wide, call, seed);
+    world_run(world, 30);
+    world->link->config.bps = SMALL_BPS;
+    world_run(world, 50);
+    world->link->config.bps = WIDE_BPS;
+    world_run(world, 70);
+    return world;
+}
+
+static void step_of_an_elastic_source(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world *world = step(&elastic, seed);
+        double down_s = world_until_below(world, 0, 30, 1.15 * SMALL_BPS);
+        double up_s = world_until_above(world, 0, 50, 0.85 * WIDE_BPS);
+        double queue_ms = world_queue_ms(world, 35, 50);
+        print_message("step: down in %.1f s, up in %.1f s, queue of the small link %.0f ms\n",
+                      down_s, up_s, queue_ms);
+        assert_true(down_s <= 3);
+        assert_true(up_s <= 8);
+        assert_true(queue_ms <= 80);
+        double small = world_target(world, 0, 35, 50) / SMALL_BPS;
+        double full = world_target(world, 0, 58, 70) / WIDE_BPS;
+        assert_true(small >= 0.85 && small <= 1.15);
+        assert_true(full >= 0.85 && full <= 1.15);
+        world_free(world);
+    }
+}
+
+static void step_of_layers(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world *world = step(&layers, seed);
+        double down_s = world_until_below(world, 0, 30, CALL_LAYER_TOP);
+        double up_s = world_until_layer(world, 0, 50, 2);
+        print_message("step: top layer left after %.1f s, back after %.1f s, %u changes\n", down_s,
+                      up_s, world->calls[0]->layer_changes);
+        assert_true(down_s <= 3);
+        assert_true(world_share_layer(world, 0, 33, 50, 2) == 0); /* too much for the small link */
+        assert_true(up_s <= 8);
+        assert_true(world_share_layer(world, 0, 58, 70, 2) == 1);
+        assert_true(world_queue_ms(world, 33, 50) <= 20);
+        assert_true(world->calls[0]->layer_changes <= 8);
+        world_free(world);
+    }
+}
+
+/* A long time on the small link must not make the estimator slow to try. */
+static double seconds_up_after_minutes(const struct call_config *call, uint64_t seed)
+{
+    struct world *world = begin(&wide, call, seed);
+    world->link->config.bps = SMALL_BPS;
+    world_run(world, 150);
+    world->link->config.bps = WIDE_BPS;
+    world_run(world, 170);
+    double up_s = call->source == CALL_LAYERS
+                      ? world_until_layer(world, 0, 150, CALL_LAYER_COUNT - 1)
+                      : world_until_above(world, 0, 150, 0.85 * WIDE_BPS);
+    world_free(world);
+    return up_s;
+}
+
+static void up_after_minutes(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        double layers_s = seconds_up_after_minutes(&layers, seed);
+        double elastic_s = seconds_up_after_minutes(&elastic, seed);
+        print_message("up after 150 s: top layer in %.1f s, an elastic source in %.1f s\n",
+                      layers_s, elastic_s);
+        assert_true(layers_s <= 8);
+        assert_true(elastic_s <= 8);
+    }
+}
+
+/* Random loss must not take the layer that the link carries: 1.6 of 2 Mbit/s. */
+static void ten_percent_loss_does_not_collapse(void **state)
+{
+    (void)state;
+    struct bottleneck_config link = wide;
+    link.loss_permille = 100;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world *world = begin(&link, &layers, seed);
+        world_run(world, 90);
+        double share = world_share_layer(world, 0, 10, 90, 2);
+        print_message("10 %% loss: top layer %.0f %% of the time, %u changes in 90 s\n",
+                      share * 100, world->calls[0]->layer_changes);
+        assert_true(share >= 0.9);
+        assert_true(world_share_layer(world, 0, 10, 90, 0) < 0.01);
+        world_free(world);
+    }
+}
+
+/* Nothing arrives for three seconds, as in a lift. */
+static void outage(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world *world = begin(&wide, &layers, seed);
+        world_run(world, 20);
+        world->link->config.loss_permille = 1000;
+        world_run(world, 23);
+        world->link->config.loss_permille = 0;
+        world_run(world, 40);
+        double back_s = world_until_layer(world, 0, 23.2, 2);
+        print_message("outage: %.2f Mbit/s at its end, top layer %.1f s after it\n",
+                      world_target(world, 0, 22.9, 23) / 1e6, back_s);
+        assert_true(world_target(world, 0, 22.9, 23) < WIDE_BPS / 2.0);
+        assert_true(back_s <= 8);
+        world_free(world);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(starts_at_full_quality),
+        cmocka_unit_test(step_of_an_elastic_source),
+        cmocka_unit_test(step_of_layers),
+        cmocka_unit_test(up_after_minutes),
+        cmocka_unit_test(ten_percent_loss_does_not_collapse),
+        cmocka_unit_test(outage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
