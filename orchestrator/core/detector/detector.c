@@ -25,6 +25,8 @@ struct watched {
     int64_t heard_at_us;
     bool suspect;   /* which queue it stands in */
     bool witnessed; /* somebody else does not hear it either */
+    bool unlinked;  /* while it was held: dead when that ends */
+    int64_t held_until_us;
     struct watched *prev, *next;
     UT_hash_handle hh;
 };
@@ -94,6 +96,11 @@ static void die(struct detector *detector, struct watched *watched, enum detecto
     forget(detector, watched);
 }
 
+static bool is_held(const struct detector *detector, const struct watched *watched)
+{
+    return detector->now_us < watched->held_until_us;
+}
+
 static void doubt_ourselves(struct detector *detector)
 {
     detector->judge_from_us = detector->now_us + detector->config.suspect_us;
@@ -110,6 +117,8 @@ static void spoke(struct detector *detector, struct watched *watched)
     }
     watched->suspect = false;
     watched->witnessed = false;
+    watched->unlinked = false;
+    watched->held_until_us = INT64_MIN;
     watched->heard_at_us = detector->now_us;
     DL_APPEND(detector->heard, watched);
     if (detector->all_silent) {
@@ -148,7 +157,9 @@ void detector_link_lost(struct detector *detector, int64_t now_us, const char *i
 {
     advance(detector, now_us);
     struct watched *watched = find(detector, id);
-    if (watched != NULL) {
+    if (watched != NULL && is_held(detector, watched)) {
+        watched->unlinked = true;
+    } else if (watched != NULL) {
         die(detector, watched, DETECTOR_LINK_LOST);
     }
 }
@@ -166,9 +177,24 @@ void detector_witness_told(struct detector *detector, int64_t now_us, const char
         return;
     }
     watched->witnessed = true; /* remembered for when judging is allowed again */
-    if (may_judge(detector)) {
+    if (may_judge(detector) && !is_held(detector, watched)) {
         die(detector, watched, DETECTOR_WITNESSED);
     }
+}
+
+void detector_hold(struct detector *detector, int64_t now_us, const char *id, int64_t until_us)
+{
+    struct watched *watched = find(detector, id);
+    advance(detector, now_us);
+    if (watched != NULL) {
+        watched->held_until_us = until_us;
+    }
+}
+
+int64_t detector_silence_us(const struct detector *detector, int64_t now_us, const char *id)
+{
+    const struct watched *watched = find(detector, id);
+    return watched == NULL ? TIME_NEVER : now_us - watched->heard_at_us;
 }
 
 void detector_node_left(struct detector *detector, const char *id)
@@ -220,7 +246,12 @@ static void judge_suspects(struct detector *detector)
     struct watched *next;
     DL_FOREACH_SAFE(detector->suspect, watched, next)
     {
-        if (watched->witnessed) {
+        if (is_held(detector, watched)) {
+            continue;
+        }
+        if (watched->unlinked) {
+            die(detector, watched, DETECTOR_LINK_LOST);
+        } else if (watched->witnessed) {
             die(detector, watched, DETECTOR_WITNESSED);
         } else if (silence_us(detector, watched) >= detector->config.dead_us) {
             die(detector, watched, DETECTOR_SILENT);

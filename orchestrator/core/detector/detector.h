@@ -12,6 +12,9 @@
  *   - If every node went silent, it is we who are cut off: nobody is declared dead of silence while
  *     that lasts. So a single node is never declared dead of silence: there is nowhere to move to.
  *
+ *   - A node of a region that is cut off (cluster.h) is held: suspect, but not declared dead of
+ *     silence, witness or a lost link until it spoke or the time it is held for is over.
+ *
  * Verdicts are outputs: after each call, detector_poll() until it returns false.
  */
 #ifndef ORCHESTRATOR_CORE_DETECTOR_DETECTOR_H
@@ -80,6 +83,12 @@ void detector_link_lost(struct detector *detector, int64_t now_us, const char *i
 
 /* Somebody else who should hear it does not. Counts only while the node is suspect here. */
 void detector_witness_told(struct detector *detector, int64_t now_us, const char *id);
+
+/* No verdict of death before that time, unless it speaks first. Unknown ids are ignored. */
+void detector_hold(struct detector *detector, int64_t now_us, const char *id, int64_t until_us);
+
+/* Since it was last heard; TIME_NEVER for an unknown id. */
+int64_t detector_silence_us(const struct detector *detector, int64_t now_us, const char *id);
 
 /* It left in an orderly way, and is watched no more; no verdict follows. */
 void detector_node_left(struct detector *detector, const char *id);

@@ -249,6 +249,44 @@ static void test_single_node_never_dies_of_silence(void **state)
                          "[60000] a dead (link_lost)\n");
 }
 
+/* Goal: nodes that are held do not die of silence, witnesses or lost links until that time, or at
+ * all once they spoke; then they die of what happened meanwhile. */
+static void test_held_nodes_wait(void **state)
+{
+    (void)state;
+    struct world world = world_new(4); /* d is heard all the time */
+    run_to(&world, 1100);
+    world.hangs[0] = world.hangs[1] = world.hangs[2] = true;
+    run_to(&world, 3000);
+    for (size_t i = 0; i < 3; i++) {
+        detector_hold(world.detector, world.now_us, names[i], TIME_MS(9000));
+        assert_int_equal(detector_silence_us(world.detector, world.now_us, names[i]) / 1000,
+                         2000 - (int64_t)i);
+    }
+    detector_hold(world.detector, world.now_us, "nobody", TIME_MS(9000));
+    assert_true(detector_silence_us(world.detector, world.now_us, "nobody") == TIME_NEVER);
+    run_to(&world, 5000);
+    detector_witness_told(world.detector, world.now_us, "a");
+    tell(&world);
+    detector_link_lost(world.detector, world.now_us, "b");
+    tell(&world);
+    detector_link_lost(world.detector, world.now_us, "c");
+    tell(&world);
+    run_to(&world, 8000);
+    world.hangs[2] = false;
+    run_to(&world, 8100);
+    detector_link_lost(world.detector, world.now_us, "c"); /* now it counts */
+    tell(&world);
+    run_to(&world, 10000);
+    assert_story(&world, "[ 2000] a suspect (silent)\n"
+                         "[ 2250] b suspect (silent)\n"
+                         "[ 2250] c suspect (silent)\n"
+                         "[ 8002] c alive (spoke)\n"
+                         "[ 8100] c dead (link_lost)\n"
+                         "[ 9000] a dead (witnessed)\n"
+                         "[ 9000] b dead (link_lost)\n");
+}
+
 static void test_who_leaves_is_not_missed(void **state)
 {
     (void)state;
@@ -275,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_lag_delays_but_does_not_hide),
         cmocka_unit_test(test_everyone_silent_is_our_fault),
         cmocka_unit_test(test_single_node_never_dies_of_silence),
+        cmocka_unit_test(test_held_nodes_wait),
         cmocka_unit_test(test_who_leaves_is_not_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
