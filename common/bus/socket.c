@@ -14,9 +14,10 @@ struct option {
 
 /* The same for every socket (zmq_setsockopt(3)); times in milliseconds. */
 static const struct option common_options[] = {
-    {ZMQ_LINGER, 0},           /* closing waits for nobody */
-    {ZMQ_IMMEDIATE, 1},        /* nothing is queued for a connection that does not stand */
-    {ZMQ_HANDSHAKE_IVL, 3000}, /* a stuck handshake is not kept for long */
+    {ZMQ_LINGER, 0},             /* closing waits for nobody */
+    {ZMQ_IMMEDIATE, 1},          /* nothing is queued for a connection that does not stand */
+    {ZMQ_HANDSHAKE_IVL, 3000},   /* a stuck handshake is not kept for long */
+    {ZMQ_CONNECT_TIMEOUT, 2000}, /* the kernel asks less and less often, for two minutes */
     {ZMQ_RECONNECT_IVL, 200},
     {ZMQ_RECONNECT_IVL_MAX, 3000},
     {ZMQ_HEARTBEAT_IVL, 1000}, /* a cut cable is noticed without any traffic of ours */
