@@ -180,8 +180,17 @@ static struct parcel **queue_at(struct cluster_world *w, size_t i)
 
 #define QUEUES (SITES * SITES + 3 * SITES)
 
+/* Nothing goes from one to the other. */
+static bool is_cut(const struct cluster_world *w, size_t from, size_t to)
+{
+    return (from == w->cut_off) != (to == w->cut_off);
+}
+
 static bool has_some(struct cluster_world *w, size_t i)
 {
+    if (i < SITES * SITES && is_cut(w, i / SITES, i % SITES)) {
+        return false;
+    }
     return *queue_at(w, i) != NULL && (i < QUEUES - SITES || w->places_late);
 }
 
@@ -259,13 +268,24 @@ void cluster_world_settle(struct cluster_world *w)
     }
 }
 
+static void hear_nodes(struct cluster_world *w, size_t site)
+{
+    w->beats++;
+    if (site != w->cut_off) {
+        world_heartbeat(&w->sites[site], "ND_a", w->beats);
+    }
+    if (w->second && (w->cut_off == SITES || site == w->cut_off)) {
+        world_heartbeat(&w->sites[site], "ND_b", w->beats);
+    }
+}
+
 void cluster_world_advance(struct cluster_world *w, int64_t us)
 {
     for (int64_t passed = 0; passed < us; passed += TIME_MS(50)) {
         for (size_t i = 0; i < SITES; i++) {
             if (w->alive[i]) {
                 world_advance(&w->sites[i], TIME_MS(50));
-                world_heartbeat(&w->sites[i], "ND_a", ++w->beats);
+                hear_nodes(w, i);
             }
         }
         cluster_world_settle(w);
@@ -286,6 +306,22 @@ void cluster_world_link(struct cluster_world *w, size_t from, size_t to, bool up
         cluster_peer_lost(b->cluster, b->now_us, index_of(to, from));
         world_drain(b);
     }
+}
+
+void cluster_world_second_node(struct cluster_world *w)
+{
+    w->second = true;
+    for (size_t i = 0; i < SITES; i++) {
+        w->sites[i].node_region = "r2";
+        world_node(&w->sites[i], "ND_b");
+        (void)world_story(&w->sites[i]);
+    }
+}
+
+void cluster_world_cut_off(struct cluster_world *w, size_t site)
+{
+    w->cut_off = site;
+    cluster_world_settle(w);
 }
 
 void cluster_world_kill(struct cluster_world *w, size_t site)
@@ -324,7 +360,7 @@ void cluster_world_store_up(struct cluster_world *w, bool up)
 
 void cluster_world_init(struct cluster_world *w, const char *const regions[SITES])
 {
-    *w = (struct cluster_world){0};
+    *w = (struct cluster_world){.cut_off = SITES};
     for (size_t i = 0; i < SITES; i++) {
         world_init_site(&w->sites[i], &(struct world_site){.id = ids[i],
                                                            .region = regions[i],

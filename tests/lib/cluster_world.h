@@ -47,7 +47,9 @@ struct cluster_world {
     uint64_t last_epoch; /* the highest given by the store */
     size_t bytes;        /* sent over all links */
     size_t messages;
-    uint64_t beats; /* of the node */
+    uint64_t beats; /* of the nodes */
+    bool second;    /* there is a node ND_b, in region r2 */
+    size_t cut_off; /* this site and ND_b are, from all others; SITES: nobody */
 };
 
 /* regions of the three; every link is up, and every site knows node ND_a. */
@@ -71,6 +73,11 @@ void cluster_world_advance(struct cluster_world *world, int64_t us);
 void cluster_world_kill(struct cluster_world *world, size_t site);
 /* The connection from one to another breaks, with all that was on it; or comes back. */
 void cluster_world_link(struct cluster_world *world, size_t from, size_t to, bool up);
+/* A second node, ND_b in region r2, that all sites know. */
+void cluster_world_second_node(struct cluster_world *world);
+/* That site and ND_b hear nobody and are heard by nobody; what is on its way waits. SITES: it is
+ * over, and what waited arrives unless its connection broke meanwhile. */
+void cluster_world_cut_off(struct cluster_world *world, size_t site);
 void cluster_world_store_up(struct cluster_world *world, bool up);
 
 /* The store's answer to the oldest of a site's STORE_PLACE: this node, or "" none of them, or NULL

@@ -190,6 +190,9 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ROOM_UPDATE: /* counts, debounced: noise in a story */
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_CONNECTION_QUALITY:
         break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_PONG_RESP:
+        tell(world, "conn %d < pong", c);
+        break;
     default:
         tell(world, "conn %d < message %d", c, (int)m->message_case);
         break;

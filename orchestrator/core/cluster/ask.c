@@ -181,6 +181,16 @@ size_t ask_owner(const struct cluster *c, const char *room)
 static void send_on(struct cluster *c, struct ask *ask, size_t member)
 {
     Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    if (c->peers[member].away) { /* it would hear of it after who asked has gone */
+        if (ask->origin == OWNERSHIP_SELF && is_connect(ask->message) && !ask->message->creates) {
+            uint64_t conn = ask->id;
+            ask_forget(c, ask);
+            front_try_again(c, conn); /* somebody who is in the room, and stays */
+        } else {
+            give_up(c, ask, "the region where the room is decided is cut off");
+        }
+        return;
+    }
     ask->at = member;
     ask->message->hops++;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_ASK;

@@ -322,6 +322,8 @@ void cluster_stats(const struct cluster *c, struct cluster_stats *out)
     *out = c->stats;
     for (size_t member = 1; member < c->member_count; member++) {
         out->peers_up += c->peers[member].up;
+        out->peers_cut_off += c->peers[member].away;
+        out->kept += c->peers[member].kept_count;
         out->rooms_known += ownership_count(c->ownership, member);
     }
     out->asks = HASH_COUNT(c->asks);

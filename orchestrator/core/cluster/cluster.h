@@ -23,6 +23,12 @@
  * CLUSTER_SILENT_US, or when its queue is full. Then nothing on its way is relied on: clients whose
  * room's owner was there lose their WebSocket and DTLS, clients whose front was there count as
  * disconnected, what they asked is asked again, and rooms owned there may be claimed anew.
+ *
+ * Not if another region falls silent as a whole, its orchestrators and its nodes: it is cut off,
+ * not dead (hold.c). For CLUSTER_CUT_OFF_US nobody there is moved or removed, clients of the
+ * region's rooms keep their WebSocket and DTLS, and what is for the other side waits, bounded by
+ * CLUSTER_KEPT_MAX and CLUSTER_KEPT_BYTES. What comes back in time goes on as it was; what does
+ * not, or what too much waits for, is lost as above. Meanwhile nobody joins or calls its rooms.
  */
 #ifndef ORCHESTRATOR_CORE_CLUSTER_CLUSTER_H
 #define ORCHESTRATOR_CORE_CLUSTER_CLUSTER_H
@@ -41,6 +47,11 @@
 #define CLUSTER_RENEW_US    TIME_S(3600)       /* between two writings of every room to the store */
 #define CLUSTER_EARLY_MAX   8          /* messages of a client whose room's owner is not found */
 #define CLUSTER_MESSAGE_MAX (16 << 20) /* bytes, to and from a peer */
+#define CLUSTER_DOUBT_US    TIME_S(1)  /* of silence of the rest of a region, to be cut off */
+#define CLUSTER_CUT_OFF_US  TIME_S(30) /* until a region that is cut off counts as dead */
+#define CLUSTER_RETURN_US   TIME_S(10) /* for its nodes, once its orchestrators are back */
+#define CLUSTER_KEPT_MAX    10000      /* messages for a peer of another region, not received yet */
+#define CLUSTER_KEPT_BYTES  (32u << 20)
 
 struct cluster;
 
@@ -131,13 +142,15 @@ void cluster_peer_message(struct cluster *cluster, int64_t now_us, size_t peer,
 
 struct cluster_stats {
     uint64_t peers_up, asks, conns_elsewhere, transports_elsewhere; /* gauges */
-    uint64_t rooms_known;                                           /* gauge: of peers */
-    uint64_t claims, claims_lost, claims_failed;                    /* the rest are counters */
-    uint64_t redirects;                                             /* received */
+    uint64_t peers_cut_off, kept; /* gauges: peers of regions that are, messages that wait */
+    uint64_t rooms_known;         /* gauge: of peers */
+    uint64_t claims, claims_lost, claims_failed; /* the rest are counters */
+    uint64_t redirects;                          /* received */
     uint64_t sent_on; /* what clients and callers asked, to an owner elsewhere */
     uint64_t asks_full, asks_late;
     uint64_t yields; /* rooms given up for a higher epoch */
     uint64_t peers_lost;
+    uint64_t cut_offs;      /* times a peer's region was cut off */
     uint64_t malformed;     /* messages of peers: no PeerMessage, or about what is not theirs */
     uint64_t stale;         /* of a session that is over */
     uint64_t undeliverable; /* effects for a front that is gone */

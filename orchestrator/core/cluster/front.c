@@ -68,6 +68,45 @@ void front_refuse(struct cluster *c, uint64_t id, int status, const char *text)
     }
 }
 
+void front_try_again(struct cluster *c, uint64_t id)
+{
+    struct conn *conn = front_conn(c, id);
+    effect_close(&c->fx, id, CLOSE_TRY_AGAIN);
+    if (conn != NULL) {
+        front_conn_forget(c, conn);
+    }
+}
+
+/* The owner is cut off and cannot, and the client would take its connection for dead. */
+static bool answer_ping(struct cluster *c, uint64_t id, struct bytes message)
+{
+    ProtobufCMessage *unpacked;
+    Livekit__Pong pong = LIVEKIT__PONG__INIT;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    if (wire_unpack(&livekit__signal_request__descriptor, message, &unpacked) != 0) {
+        return false; /* the owner says what is wrong */
+    }
+    const Livekit__SignalRequest *request = (const Livekit__SignalRequest *)unpacked;
+    int64_t wall_ms = (c->now_us + c->wall_offset_us) / 1000;
+    if (request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ) {
+        pong.last_ping_timestamp = request->ping_req->timestamp;
+        pong.timestamp = wall_ms;
+        response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_PONG_RESP;
+        response.pong_resp = &pong;
+    } else if (request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING) {
+        response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_PONG;
+        response.pong = wall_ms;
+    }
+    protobuf_c_message_free_unpacked(unpacked, NULL);
+    if (response.message_case == LIVEKIT__SIGNAL_RESPONSE__MESSAGE__NOT_SET) {
+        return false;
+    }
+    size_t len;
+    uint8_t *data = wire_pack(&response.base, &len);
+    effects_take(&c->fx, (struct effect){.type = EFFECT_SEND, .id = id, .data = data, .len = len});
+    return true;
+}
+
 static void send_signal(struct cluster *c, const struct conn *conn, struct bytes message,
                         bool malformed)
 {
@@ -75,7 +114,7 @@ static void send_signal(struct cluster *c, const struct conn *conn, struct bytes
         orch_signal_malformed(c->orch, c->now_us, conn->id);
     } else if (conn->owner == OWNERSHIP_SELF) {
         orch_signal(c->orch, c->now_us, conn->id, message);
-    } else {
+    } else if (!c->peers[conn->owner].away || malformed || !answer_ping(c, conn->id, message)) {
         Spillway__Bus__Signal signal = SPILLWAY__BUS__SIGNAL__INIT;
         Spillway__Bus__PeerMessage out = SPILLWAY__BUS__PEER_MESSAGE__INIT;
         signal.conn = conn->id;

@@ -142,7 +142,8 @@ int64_t gather_deadline(const struct cluster *c)
 
 /* ---- The question -------------------------------------------------------------------------- */
 
-/* Sent to everybody who is up. Ours follows at once by the caller: never NULL after it. */
+/* Sent to everybody who is up; who is cut off does not answer. Ours follows at once by the caller:
+ * never NULL after it. */
 static struct gather *begin(struct cluster *c, Spillway__Bus__Ask *ask)
 {
     Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
@@ -154,8 +155,8 @@ static struct gather *begin(struct cluster *c, Spillway__Bus__Ask *ask)
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_ASK;
     message.ask = ask;
     for (size_t member = 1; member < c->member_count; member++) {
+        gather->asked[member] = c->peers[member].up || c->peers[member].away;
         if (c->peers[member].up) {
-            gather->asked[member] = true;
             peer_send(c, member, &message, false);
         }
     }

@@ -3,14 +3,17 @@
  * The link to each peer.
  *
  *   lost   nothing of theirs counts but a Hello, which is kept       -> up: our connection stands,
- *          our Hello is on it, and theirs has come
+ *          and theirs has come and says that ours has
  *   up     everything goes both ways, a beat each way four a second  -> lost: a connection broke,
  *          silence, or a Hello of a session that we do not know: they lost us, or died and came
- * back
+ *          back  -> away: its region is cut off (hold.c)
+ *   away   what is for them is kept, and a Hello four a second asks for theirs  -> up: theirs has
+ *          come, of the session that we know  -> lost: it lasts too long, or too much is kept
  *
  * Each time it is lost, what we send gets a new session, and a Hello begins it: so a peer that did
  * not notice does then, and both start with nothing in common. A Hello says which of ours it knows;
- * if that is not the present one, ours is said again.
+ * if that is not the present one, or theirs is new, ours is said again. One that was on its way
+ * when its session ended brings nobody up: else each end would find the other anew for ever.
  */
 #include "orchestrator/core/cluster/private.h"
 #include "proto/gen/control.pb-c.h"
@@ -30,8 +33,20 @@ typedef Spillway__Bus__PeerMessage peer_message;
 static void send_now(struct cluster *c, size_t member, peer_message *message, bool lossy)
 {
     size_t len;
-    message->session = c->peers[member].session;
+    struct peer *peer = &c->peers[member];
+    bool hello = message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO;
+    bool beat = message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT;
+    message->session = peer->session;
+    message->number = lossy || hello || beat ? 0 : ++peer->sent;
     uint8_t *data = wire_pack(&message->base, &len);
+    if (message->number != 0) {
+        hold_keep(c, member, data, len);
+    }
+    if (peer->away && !hello) {
+        c->stats.undeliverable += message->number == 0;
+        free(data);
+        return;
+    }
     effects_take(
         &c->fx,
         (struct effect){
@@ -70,7 +85,7 @@ void peer_send(struct cluster *c, size_t member, peer_message *message, bool los
 {
     assert(member != OWNERSHIP_SELF && member < c->member_count);
     flush(c, member); /* it was first */
-    if (c->peers[member].up) {
+    if (c->peers[member].up || c->peers[member].away) {
         send_now(c, member, message, lossy);
     } else {
         c->stats.undeliverable++;
@@ -169,7 +184,7 @@ void peer_tell_room(struct cluster *c, const char *name, uint64_t epoch, bool ow
     rooms.rooms = list;
     rooms.n_rooms = 1;
     for (size_t member = 1; member < c->member_count; member++) {
-        if (c->peers[member].up) {
+        if (c->peers[member].up || c->peers[member].away) {
             send_rooms(c, member, &rooms, owned);
         }
     }
@@ -223,7 +238,7 @@ static void rooms_released(struct cluster *c, size_t member, const Spillway__Bus
 
 /* ---- Links --------------------------------------------------------------------------------- */
 
-static void say_hello(struct cluster *c, size_t member)
+void peer_say_hello(struct cluster *c, size_t member, bool asks)
 {
     struct peer *peer = &c->peers[member];
     Spillway__Bus__Hello hello = SPILLWAY__BUS__HELLO__INIT;
@@ -234,6 +249,8 @@ static void say_hello(struct cluster *c, size_t member)
     hello.region = (char *)(uintptr_t)c->config.front.region;
     hello.protocol = PROTOCOL;
     hello.answers = peer->met ? peer->session_in : 0;
+    hello.received = peer->met ? peer->received : 0;
+    hello.asks = asks;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO;
     message.hello = &hello;
     send_now(c, member, &message, false);
@@ -245,7 +262,10 @@ static void begin_session(struct cluster *c, size_t member)
     do {
         c->config.random.fill(c->config.random.arg, &peer->session, sizeof(peer->session));
     } while (peer->session == 0);
-    say_hello(c, member);
+    peer->sent = 0;
+    peer->heeds = false;
+    hold_forget(peer);
+    peer_say_hello(c, member, false);
 }
 
 static void beat(struct cluster *c, size_t member)
@@ -253,6 +273,7 @@ static void beat(struct cluster *c, size_t member)
     Spillway__Bus__Beat beat = SPILLWAY__BUS__BEAT__INIT;
     peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
     beat.store_up = c->store_up;
+    beat.received = c->peers[member].received;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT;
     message.beat = &beat;
     c->peers[member].beat_us = c->now_us + CLUSTER_BEAT_US;
@@ -262,7 +283,7 @@ static void beat(struct cluster *c, size_t member)
 static void rise(struct cluster *c, size_t member)
 {
     struct peer *peer = &c->peers[member];
-    if (!peer->link || !peer->met || peer->up) {
+    if (!peer->link || !peer->met || !peer->heeds || peer->up || peer->away) {
         return;
     }
     peer->up = true;
@@ -283,14 +304,14 @@ static void forget(struct peer *peer)
     free(peer->name);
     free(peer->region);
     peer->name = peer->region = NULL;
-    peer->met = peer->up = false;
+    peer->met = peer->up = peer->away = false;
 }
 
 /* Everything in common is over. */
 static void fall(struct cluster *c, size_t member, const char *why)
 {
     struct peer *peer = &c->peers[member];
-    bool was_up = peer->up;
+    bool was_up = peer->up || peer->away;
     uint64_t number = peer->number;
     if (was_up) {
         log_write(c->config.log, LOG_WARN, "peer_lost peer=%s name=%s why=\"%s\"", peer->id,
@@ -319,9 +340,15 @@ void cluster_peer_link(struct cluster *c, int64_t now_us, size_t index, bool up)
     struct peer *peer = &c->peers[member];
     if (!up) {
         peer->link = false;
-        fall(c, member, "our connection broke");
+        if (!hold_begin(c, member)) {
+            fall(c, member, "our connection broke");
+        }
     } else if (!peer->link) {
         peer->link = true;
+        if (peer->away) {
+            peer_say_hello(c, member, true);
+            return;
+        }
         begin_session(c, member);
         rise(c, member);
     }
@@ -331,7 +358,7 @@ void cluster_peer_lost(struct cluster *c, int64_t now_us, size_t index)
 {
     assert(index + 1 < c->member_count);
     cluster_tick(c, now_us);
-    if (c->peers[index + 1].met) {
+    if (c->peers[index + 1].met && !hold_begin(c, index + 1)) {
         fall(c, index + 1, "its connection broke");
     }
 }
@@ -367,7 +394,7 @@ static void meet(struct cluster *c, size_t member, uint64_t session,
 {
     struct peer *peer = &c->peers[member];
     const char *ails = what_ails(c, member, hello);
-    if (peer->up) {
+    if (peer->up || peer->away) {
         fall(c, member, "it starts anew");
     }
     if (ails != NULL) {
@@ -378,6 +405,7 @@ static void meet(struct cluster *c, size_t member, uint64_t session,
     forget(peer);
     peer->met = true;
     peer->session_in = session;
+    peer->received = 0;
     peer->number = hello->number;
     peer->name = mem_str(hello->name);
     peer->region = mem_str(hello->region);
@@ -388,13 +416,42 @@ static void greeted(struct cluster *c, size_t member, uint64_t session,
                     const Spillway__Bus__Hello *hello)
 {
     struct peer *peer = &c->peers[member];
-    if (!peer->met || peer->session_in != session) {
+    bool is_new = !peer->met || peer->session_in != session;
+    if (is_new) {
         meet(c, member, session, hello);
     }
-    if (peer->met && peer->link && hello->answers != peer->session) {
-        say_hello(c, member);
+    if (!peer->met) {
+        return;
+    }
+    bool heeds = hello->answers == peer->session;
+    if (peer->link && (is_new || !heeds || hello->asks)) {
+        peer_say_hello(c, member, false);
+    }
+    if (heeds) {
+        peer->heeds = true;
+        hold_acked(c, member, hello->received);
+        if (peer->away && peer->link) {
+            hold_end(c, member);
+        }
     }
     rise(c, member);
+}
+
+/* Whether it is the next one of theirs: what they sent again may have come before. */
+static bool is_next(struct cluster *c, size_t member, uint64_t number)
+{
+    struct peer *peer = &c->peers[member];
+    if (number == 0) {
+        return true;
+    }
+    if (number == peer->received + 1) {
+        peer->received = number;
+        return true;
+    }
+    if (number > peer->received) {
+        fall(c, member, "messages of it are lost");
+    }
+    return false;
 }
 
 /* ---- Messages ------------------------------------------------------------------------------ */
@@ -501,6 +558,7 @@ static void dispatch(struct cluster *c, size_t member, const peer_message *m)
     switch (m->message_case) {
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT:
         ownership_member_claims(c->ownership, member, m->beat->store_up);
+        hold_acked(c, member, m->beat->received);
         break;
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_OWNED:
         rooms_owned(c, member, m->owned);
@@ -549,9 +607,9 @@ void cluster_peer_message(struct cluster *c, int64_t now_us, size_t index, struc
     const peer_message *m = (const peer_message *)unpacked;
     if (m->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO) {
         greeted(c, member, m->session, m->hello);
-    } else if (!peer->up || m->session != peer->session_in) {
+    } else if (!(peer->up || peer->away) || m->session != peer->session_in) {
         c->stats.stale++;
-    } else {
+    } else if (is_next(c, member, m->number)) {
         peer->heard_us = now_us;
         dispatch(c, member, m);
     }
@@ -565,9 +623,18 @@ void peers_expire(struct cluster *c)
     for (size_t member = 1; member < c->member_count; member++) {
         struct peer *peer = &c->peers[member];
         if (peer->up && peer->heard_us + CLUSTER_SILENT_US <= c->now_us) {
-            fall(c, member, "silent");
+            if (!hold_begin(c, member)) {
+                fall(c, member, "silent");
+            }
+        } else if (peer->away && peer->away_until_us <= c->now_us) {
+            fall(c, member, "its region is cut off, for too long or with too much to tell it");
         } else if (peer->up && peer->beat_us <= c->now_us) {
             beat(c, member);
+        } else if (peer->away && peer->beat_us <= c->now_us) {
+            peer->beat_us = c->now_us + CLUSTER_BEAT_US;
+            if (peer->link) {
+                peer_say_hello(c, member, true);
+            }
         }
     }
 }
@@ -579,6 +646,8 @@ int64_t peers_deadline(const struct cluster *c)
         const struct peer *peer = &c->peers[member];
         if (peer->up) {
             at = MIN(at, MIN(peer->beat_us, peer->heard_us + CLUSTER_SILENT_US));
+        } else if (peer->away) {
+            at = MIN(at, MIN(peer->beat_us, peer->away_until_us));
         }
     }
     return at;
@@ -589,6 +658,7 @@ void peer_free_all(struct cluster *c)
     for (size_t member = 1; member < c->member_count; member++) {
         struct peer *peer = &c->peers[member];
         forget(peer);
+        hold_forget(peer);
         free(peer->batch.transports);
         free(peer->batch.streams);
     }

@@ -24,10 +24,19 @@ struct batch {
     bool lossy;
 };
 
-/* down: not usable. up: our connection stands, our Hello was sent on it and theirs has come. */
+/* A message of a session that the peer has not told yet to have received. */
+struct kept {
+    uint64_t number;
+    uint8_t *data; /* owned, packed */
+    size_t len;
+    struct kept *prev, *next;
+};
+
+/* down: not usable. up: our connection stands, and each has the other's Hello of these sessions. */
 struct peer {
-    bool link; /* our connection to it stands */
-    bool met;  /* its Hello has come since it was last lost */
+    bool link;  /* our connection to it stands */
+    bool met;   /* its Hello has come since it was last lost */
+    bool heeds; /* and said that it has ours of this session */
     bool up;
     uint64_t session;    /* of what we send */
     uint64_t session_in; /* of what it sends, once met */
@@ -37,6 +46,13 @@ struct peer {
     int64_t heard_us;
     int64_t beat_us; /* when the next one is due */
     struct batch batch;
+    bool away; /* was up, and its region is cut off */
+    int64_t away_until_us;
+    uint64_t sent, received; /* number of the last message, ours and theirs */
+    uint64_t acked;          /* theirs of ours */
+    uint64_t unkept;         /* the last one that was not kept: beyond acked, nothing goes on */
+    struct kept *kept;       /* the oldest first */
+    size_t kept_count, kept_bytes;
 };
 
 struct early {
@@ -147,6 +163,8 @@ void front_conn_forget(struct cluster *c, struct conn *conn);
 /* The owner said its first word about it, or is this process: early messages go there. */
 void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner);
 void front_refuse(struct cluster *c, uint64_t conn, int status, const char *text);
+/* Its WebSocket is closed, and the client will come again. */
+void front_try_again(struct cluster *c, uint64_t conn);
 /* An owner's words. */
 void front_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect);
 void front_channel_send(struct cluster *c, size_t member, const Spillway__Bus__ChannelSend *send);
@@ -161,6 +179,19 @@ void peer_tell_room(struct cluster *c, const char *room, uint64_t epoch, bool ow
 void peers_expire(struct cluster *c);
 int64_t peers_deadline(const struct cluster *c);
 void peer_free_all(struct cluster *c);
+
+/* Our Hello, in the session that is; asks: for theirs. */
+void peer_say_hello(struct cluster *c, size_t member, bool asks);
+
+/* ---- hold.c: regions that are cut off */
+void hold_keep(struct cluster *c, size_t member, const uint8_t *data, size_t len);
+/* It received ours up to this number. */
+void hold_acked(struct cluster *c, size_t member, uint64_t received);
+void hold_forget(struct peer *peer);
+/* It is silent, or its connection broke: whether its region is cut off, and it is held. */
+bool hold_begin(struct cluster *c, size_t member);
+/* It knows our session and we know its: everything goes on. */
+void hold_end(struct cluster *c, size_t member);
 
 /* ---- gather.c: lists of everybody's */
 bool gather_twirp(struct cluster *c, uint64_t request, const struct twirp_head *head,

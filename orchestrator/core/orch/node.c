@@ -369,6 +369,36 @@ static void events(struct orch *orch, const char *id, const Spillway__Control__E
     }
 }
 
+/* ---- Regions ------------------------------------------------------------------------------- */
+
+bool orch_region_silent(const struct orch *orch, int64_t now_us, const char *region,
+                        int64_t silent_us)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < registry_count(orch->registry); i++) {
+        const struct registry_node *node = registry_at(orch->registry, i);
+        if (node->state == REGISTRY_GONE || strcmp(node->region, region) != 0) {
+            continue;
+        }
+        if (detector_silence_us(orch->detector, now_us, node->id) < silent_us) {
+            return false;
+        }
+        count++;
+    }
+    return count > 0;
+}
+
+void orch_region_cut_off(struct orch *orch, int64_t now_us, const char *region, int64_t until_us)
+{
+    orch_tick(orch, now_us);
+    for (size_t i = 0; i < registry_count(orch->registry); i++) {
+        const struct registry_node *node = registry_at(orch->registry, i);
+        if (strcmp(node->region, region) == 0) {
+            detector_hold(orch->detector, now_us, node->id, until_us);
+        }
+    }
+}
+
 static void draining(struct orch *orch, const char *id)
 {
     log_write(orch->config.log, LOG_INFO, "node_draining node=%s", id);

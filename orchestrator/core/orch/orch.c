@@ -270,6 +270,17 @@ void orch_front_lost(struct orch *orch, int64_t now_us, uint64_t number)
     }
 }
 
+void orch_front_away(struct orch *orch, int64_t now_us, uint64_t number, bool away)
+{
+    orch_tick(orch, now_us);
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        room_front_away(entry->room, now_us, number, away);
+        orch_settle(orch, entry);
+    }
+}
+
 void orch_store_up(struct orch *orch, int64_t now_us)
 {
     orch_tick(orch, now_us);

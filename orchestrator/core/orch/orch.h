@@ -102,6 +102,13 @@ bool orch_has_room(const struct orch *orch, const char *name);
 void orch_yield(struct orch *orch, int64_t now_us, const char *name);
 /* The front with this number is gone, with all connections and transports that ended there. */
 void orch_front_lost(struct orch *orch, int64_t now_us, uint64_t number);
+/* It cannot be reached for a while, or can again: its clients are not expected to be heard. */
+void orch_front_away(struct orch *orch, int64_t now_us, uint64_t number, bool away);
+/* Whether the region has nodes, and none was heard for so long. */
+bool orch_region_silent(const struct orch *orch, int64_t now_us, const char *region,
+                        int64_t silent_us);
+/* No node of the region counts as dead before that time, unless it is heard before. */
+void orch_region_cut_off(struct orch *orch, int64_t now_us, const char *region, int64_t until_us);
 
 /* ---- Placing together (share.c) ------------------------------------------------------------ */
 

@@ -16,6 +16,7 @@ struct owned {
 struct member {
     bool alive;
     bool claims;
+    bool away;
     char id[ID_MAX];
     char *region;
     struct owned *rooms;
@@ -71,6 +72,11 @@ void ownership_member_claims(struct ownership *ownership, size_t member, bool cl
     ownership->members[member].claims = claims;
 }
 
+void ownership_member_away(struct ownership *ownership, size_t member, bool away)
+{
+    ownership->members[member].away = away;
+}
+
 void ownership_member_gone(struct ownership *ownership, size_t member)
 {
     struct member *m = &ownership->members[member];
@@ -112,14 +118,16 @@ enum choice { CLAIMS_HERE, CLAIMS, ALIVE, CHOICES };
 
 static bool eligible(const struct ownership *ownership, const struct member *m, enum choice choice)
 {
+    if (!m->alive || m->away) {
+        return false;
+    }
     switch (choice) {
     case CLAIMS_HERE:
-        return m->alive && m->claims &&
-               strcmp(m->region, ownership->members[OWNERSHIP_SELF].region) == 0;
+        return m->claims && strcmp(m->region, ownership->members[OWNERSHIP_SELF].region) == 0;
     case CLAIMS:
-        return m->alive && m->claims;
+        return m->claims;
     default:
-        return m->alive;
+        return true;
     }
 }
 

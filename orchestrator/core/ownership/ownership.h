@@ -31,6 +31,8 @@ void ownership_free(struct ownership *ownership);
 void ownership_member(struct ownership *ownership, size_t member, const char *id,
                       const char *region);
 void ownership_member_claims(struct ownership *ownership, size_t member, bool claims);
+/* Cut off: its rooms are its own, and it is nobody's preferred owner. */
+void ownership_member_away(struct ownership *ownership, size_t member, bool away);
 /* It is no more, and nobody owns its rooms. Harmless for one that is unknown. */
 void ownership_member_gone(struct ownership *ownership, size_t member);
 /* The live member with this id, or NOBODY. */

@@ -49,6 +49,17 @@ void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, co
                LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
 }
 
+void room_front_away(struct room *room, int64_t now_us, uint64_t number, bool away)
+{
+    struct participant *p, *next;
+    HASH_ITER(hh, room->participants, p, next)
+    {
+        if (p->conn >> EFFECT_FRONT_SHIFT == number) {
+            p->ping_by_us = away ? TIME_NEVER : now_us + TIME_S(ROOM_PING_TIMEOUT_S);
+        }
+    }
+}
+
 void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx)
 {
     struct participant *p, *next;

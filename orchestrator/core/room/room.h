@@ -197,6 +197,8 @@ void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, co
 /* The front with this number is gone (effect.h). Whose DTLS ended there starts over: at once if its
  * WebSocket is elsewhere, else when it comes back. */
 void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx);
+/* It is cut off from us, or not any more: nobody is gone for not being heard through it. */
+void room_front_away(struct room *room, int64_t now_us, uint64_t number, bool away);
 void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, uint16_t stream,
                          const char *label, struct effects *fx);
 void room_channel_closed(struct room *room, uint64_t transport, uint16_t stream);

@@ -121,6 +121,12 @@ static void add_cluster(struct list *list, const struct server *server)
     cluster_stats(server->cluster, &stats);
     add(list, PROBES_GAUGE, "peers_up", NULL, (double)stats.peers_up,
         "Other orchestrators that are there.");
+    add(list, PROBES_GAUGE, "peers_cut_off", NULL, (double)stats.peers_cut_off,
+        "Other orchestrators whose region is cut off.");
+    add(list, PROBES_GAUGE, "peer_messages_kept", NULL, (double)stats.kept,
+        "Messages to orchestrators of other regions that they have not received yet.");
+    add(list, PROBES_COUNTER, "cut_offs_total", NULL, (double)stats.cut_offs,
+        "Times that the region of another orchestrator was cut off.");
     add(list, PROBES_GAUGE, "conns_elsewhere", NULL, (double)stats.conns_elsewhere,
         "WebSockets of this front whose room another orchestrator owns.");
     add(list, PROBES_GAUGE, "asks_waiting", NULL, (double)stats.asks,

@@ -12,16 +12,33 @@
 #define SESSION 7
 #define THEIRS  2 /* number of their front; ours is 1 */
 
-static void drain(struct cluster *cluster, int64_t now_us)
+static uint64_t session_of(const struct effect *sent)
+{
+    ProtobufCMessage *message;
+    int err = wire_unpack(&spillway__bus__peer_message__descriptor,
+                          (struct bytes){sent->data, sent->len}, &message);
+    assert(err == 0);
+    uint64_t session = ((const Spillway__Bus__PeerMessage *)message)->session;
+    protobuf_c_message_free_unpacked(message, NULL);
+    return session;
+}
+
+/* The session of what was sent last, 0: nothing was. */
+static uint64_t drain(struct cluster *cluster, int64_t now_us)
 {
     struct effect effect;
+    uint64_t session = 0;
     while (cluster_poll(cluster, &effect)) {
+        if (effect.type == EFFECT_PEER_SEND) {
+            session = session_of(&effect);
+        }
         if (effect.type == EFFECT_STORE_CLAIM) { /* theirs and ours take turns */
             bool ours = strlen(effect.name) % 2 == 0;
             cluster_claimed(cluster, now_us, effect.name, 0, ours ? "OR_1" : "OR_2", 1);
         }
         effect_fini(&effect);
     }
+    return session;
 }
 
 static void say(struct cluster *cluster, int64_t now_us, Spillway__Bus__PeerMessage *message)
@@ -69,6 +86,8 @@ static struct cluster *make(struct prng *prng, const struct token_key *key)
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO;
     message.hello = &hello;
     cluster_peer_link(cluster, 1, 0, true);
+    hello.answers = drain(cluster, 1);
+    hello.region = "r2"; /* can be cut off */
     say(cluster, 1, &message);
     return cluster;
 }

@@ -154,8 +154,50 @@ static void link_breaks(void **state)
     }
 }
 
-/* Goal: a peer that says nothing for 2 s is lost, though its connections stand; when it speaks
- * again both start anew. */
+/* Goal: however links break and messages are late, both ends find each other in the end, and then
+ * stay together: they do not take each other's Hellos of before for news without end. */
+static void links_at_random(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct cluster_world w;
+        struct prng prng;
+        bool up[SITES][SITES];
+        memset(up, 1, sizeof(up));
+        prng_seed(&prng, seed);
+        cluster_world_init(&w, three_regions);
+        for (int step = 0; step < 300; step++) {
+            size_t from = prng_below(&prng, SITES), to = prng_below(&prng, SITES);
+            size_t choices = cluster_world_choices(&w);
+            if (prng_below(&prng, 16) == 0) { /* hears nobody for long: what it missed comes late */
+                world_advance(&w.sites[from], CLUSTER_SILENT_US + TIME_MS(100));
+            } else if (from != to && prng_below(&prng, 16) == 0) {
+                up[from][to] = !up[from][to];
+                cluster_world_link(&w, from, to, up[from][to]);
+            } else if (choices > 0) {
+                cluster_world_deliver(&w, prng_below(&prng, choices));
+            }
+        }
+        for (size_t from = 0; from < SITES; from++) {
+            for (size_t to = 0; to < SITES; to++) {
+                if (!up[from][to] && from != to) {
+                    cluster_world_link(&w, from, to, true);
+                }
+            }
+        }
+        for (int step = 0; cluster_world_choices(&w) > 0; step++) {
+            assert_true(step < 1000);
+            cluster_world_deliver(&w, prng_below(&prng, cluster_world_choices(&w)));
+        }
+        for (size_t site = 0; site < SITES; site++) {
+            assert_int_equal(stats_of(&w, site).peers_up, 2);
+        }
+        cluster_world_fini(&w);
+    }
+}
+
+/* Goal: a peer that says nothing for 2 s is lost, though its connections stand and its region's
+ * node is heard; when it speaks again both start anew. */
 static void silence(void **state)
 {
     (void)state;
@@ -164,6 +206,8 @@ static void silence(void **state)
     for (int64_t us = 0; us < TIME_MS(2100); us += TIME_MS(50)) { /* site 0 is stopped */
         world_advance(&w.sites[1], TIME_MS(50));
         world_advance(&w.sites[2], TIME_MS(50));
+        world_heartbeat(&w.sites[1], "ND_a", ++w.beats);
+        world_heartbeat(&w.sites[2], "ND_a", w.beats);
         cluster_world_deliver_link(&w, 1, 2);
         cluster_world_deliver_link(&w, 2, 1);
     }
@@ -383,6 +427,7 @@ int main(void)
         cmocka_unit_test(dies_while_asked),
         cmocka_unit_test(dies_while_called),
         cmocka_unit_test(link_breaks),
+        cmocka_unit_test(links_at_random),
         cmocka_unit_test(silence),
         cmocka_unit_test(parted),
         cmocka_unit_test(without_store),
