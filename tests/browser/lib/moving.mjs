@@ -21,11 +21,12 @@ export async function chatter(from) {
     });
 }
 
-/** All `sent` messages of the chatter arrived at `person`, once and in order. */
-export async function allArrived(person, sent) {
-  await person.until(`${sent} messages`, (n) => me.texts('chatter').length >= n, sent);
+/** All `sent` messages of the chatter arrived at `person`, once and in order; of `from` alone, if given. */
+export async function allArrived(person, sent, from) {
+  const enough = (n, who) => me.texts('chatter', who).length >= n;
+  await person.until(`${sent} messages`, enough, sent, from);
   assert.deepEqual(
-    await person.run(() => me.texts('chatter')),
+    await person.run((who) => me.texts('chatter', who), from),
     Array.from({ length: sent }, (_, i) => `${i}`),
   );
 }

@@ -19,12 +19,14 @@ export async function bringTo(stage, person, node) {
 }
 
 export async function everybodyMeets(people) {
-  for (const viewer of people) {
-    for (const seen of people.filter((one) => one !== viewer)) {
-      await viewer.sees(seen.identity, 'camera', 10);
-      await viewer.hears(seen.identity);
-    }
-  }
+  await Promise.all(
+    people.map(async (viewer) => {
+      for (const seen of people.filter((one) => one !== viewer)) {
+        await viewer.sees(seen.identity, 'camera', 10);
+        await viewer.hears(seen.identity);
+      }
+    }),
+  );
 }
 
 async function fourPeopleMeet(stage, at) {

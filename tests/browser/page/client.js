@@ -216,8 +216,10 @@ const me = {
     await me.room.localParticipant.publishData(new TextEncoder().encode(text), options);
   },
 
-  texts(topic) {
-    return me.messages.filter((message) => message.topic === topic).map(({ text }) => text);
+  texts(topic, sender) {
+    return me.messages
+      .filter((message) => message.topic === topic && (!sender || message.from === sender))
+      .map(({ text }) => text);
   },
 };
 
