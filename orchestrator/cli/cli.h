@@ -109,6 +109,9 @@ void cli_describe(const json_t *object);
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.c */
 enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv); /* show.c */
 enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);     /* show.c */
+enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);   /* drain.c */
+enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv); /* drain.c */
+enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);    /* drain.c */
 enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);    /* place.c */
 enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv);    /* token.c */
 enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv);     /* keys.c */

@@ -13,6 +13,8 @@ static const char usage[] =
     "  get nodes|rooms|participants       list them (participants: --room R, else of all rooms)\n"
     "  describe node|room|participant X   everything about one (participant: --room R)\n"
     "  move --room R --to NODE            move a whole room to another node\n"
+    "  cordon|uncordon NODE               no new rooms on it; take that back, and a drain\n"
+    "  drain NODE [--deadline 60s]        move everybody away from it\n"
     "  place explain ROOM [--region R]    where the next one of a room would go, and why of each "
     "node\n"
     "  place --dry-run [--region R]       the same for a room that is not there\n"
@@ -49,8 +51,9 @@ static const struct {
     const char *name;
     enum cli_exit (*run)(struct cli *cli, int argc, char **argv);
 } commands[] = {
-    {"get", cli_cmd_get},     {"describe", cli_cmd_describe}, {"move", cli_cmd_move},
-    {"token", cli_cmd_token}, {"keys", cli_cmd_keys},         {"place", cli_cmd_place},
+    {"get", cli_cmd_get},       {"describe", cli_cmd_describe}, {"move", cli_cmd_move},
+    {"token", cli_cmd_token},   {"keys", cli_cmd_keys},         {"place", cli_cmd_place},
+    {"cordon", cli_cmd_cordon}, {"uncordon", cli_cmd_uncordon}, {"drain", cli_cmd_drain},
     {"version", version},
 };
 

@@ -248,6 +248,15 @@ void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequenc
     node_says(world, id, &message);
 }
 
+void world_draining(struct world *world, const char *id)
+{
+    Spillway__Control__Draining draining = SPILLWAY__CONTROL__DRAINING__INIT;
+    Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_DRAINING;
+    message.draining = &draining;
+    node_says(world, id, &message);
+}
+
 void world_arrive(struct world *world, const char *node, size_t transport)
 {
     Spillway__Control__Endpoint client = SPILLWAY__CONTROL__ENDPOINT__INIT;

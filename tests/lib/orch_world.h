@@ -91,6 +91,8 @@ void world_heartbeat(struct world *world, const char *id, uint64_t sequence);
 /* With rooms that the node says it holds. */
 void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequence,
                            Spillway__Control__RoomVersion **rooms, size_t count);
+/* It is being stopped. */
+void world_draining(struct world *world, const char *id);
 void world_ack(struct world *world, const char *id, Spillway__Control__SpecAck *ack);
 /* The client of that transport has its path at the node; and: the node has stopped serving it, and
  * says where (of one subscription; 0: of none). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lists of everything: the same question to everybody who is up, one answer out of theirs and ours.
+ * Lists of everything, and what changes a node: the same question to everybody who is up, one
+ * answer out of theirs and ours.
  */
 #include "orchestrator/core/cluster/private.h"
 #include "proto/wire/wire.h"
@@ -194,6 +195,16 @@ bool gather_twirp(struct cluster *c, uint64_t request, const struct twirp_head *
     return true;
 }
 
+/* Of "nodes/NAME/verb"; NULL: another path. */
+static const char *node_verb(const char *path)
+{
+    static const char prefix[] = "/admin/v1/nodes/";
+    const char *slash = strncmp(path, prefix, sizeof(prefix) - 1) == 0
+                            ? strchr(path + sizeof(prefix) - 1, '/')
+                            : NULL;
+    return slash == NULL || strchr(slash + 1, '/') != NULL ? NULL : slash + 1;
+}
+
 static const char *kind_of(const char *path)
 {
     static const char prefix[] = "/admin/v1/";
@@ -211,17 +222,26 @@ static const char *kind_of(const char *path)
     return one ? "node" : NULL;
 }
 
-bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_request *admin)
+bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_request *asked)
 {
-    const char *kind = kind_of(admin->path);
-    if (kind == NULL || strcmp(admin->verb, "GET") != 0) {
-        return false;
+    static const char force[] = "{\"force\":true}";
+    struct orch_admin_request whole = *asked;
+    const struct orch_admin_request *admin = &whole;
+    bool get = strcmp(asked->verb, "GET") == 0;
+    const char *verb = node_verb(asked->path);
+    const char *kind = get ? kind_of(asked->path) : verb == NULL ? NULL : "node";
+    if (kind == NULL || (!get && orch_admin_refuses(c->orch, asked))) {
+        return false; /* for orch to answer alone */
+    }
+    if (!get && strcmp(verb, "drain") == 0) { /* was looked at here: all, or nobody */
+        whole.body = (struct bytes){(const uint8_t *)force, sizeof(force) - 1};
     }
     Spillway__Bus__Admin message = SPILLWAY__BUS__ADMIN__INIT;
     Spillway__Bus__Ask ask = SPILLWAY__BUS__ASK__INIT;
     message.verb = (char *)(uintptr_t)admin->verb;
     message.path = (char *)(uintptr_t)admin->path;
     message.authorization = (char *)(uintptr_t)admin->authorization;
+    message.body = (ProtobufCBinaryData){admin->body.len, (uint8_t *)(uintptr_t)admin->body.data};
     ask.id = request;
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_ADMIN;
     ask.admin = &message;

@@ -125,6 +125,50 @@ static void get_node(const struct admin_call *c)
     reply(c, OK, json);
 }
 
+static bool is_forced(struct bytes body)
+{
+    json_t *json = json_loadb((const char *)body.data, body.len, 0, NULL);
+    bool forced = json_is_true(json_object_get(json, "force"));
+    json_decref(json);
+    return forced;
+}
+
+static void uncordon(const struct admin_call *c, const char *id)
+{
+    const struct node_entry *entry;
+    HASH_FIND_STR(c->orch->nodes, id, entry);
+    if (entry != NULL && entry->stopping) {
+        fail(c, CONFLICT, "conflict", "the node is being stopped where it runs");
+        return;
+    }
+    orch_drain_end(c->orch, id);
+    (void)!registry_set_state(c->orch->registry, id, REGISTRY_READY); /* it is there */
+    get_node(c);
+}
+
+static void change_node(const struct admin_call *c, struct bytes body)
+{
+    const struct registry_node *node = find_node(c->orch, c->segments[1]);
+    const char *verb = c->segments[2];
+    if (node == NULL || node->state == REGISTRY_GONE) {
+        fail(c, NOT_FOUND, "not_found", "no live node has this id or name");
+    } else if (strcmp(verb, "uncordon") == 0) {
+        uncordon(c, node->id);
+    } else if (strcmp(verb, "cordon") == 0) {
+        if (node->state == REGISTRY_READY) { /* one that drains is more than cordoned */
+            (void)!registry_set_state(c->orch->registry, node->id, REGISTRY_CORDONED);
+        }
+        get_node(c);
+    } else if (strcmp(verb, "drain") != 0) {
+        fail(c, NOT_FOUND, "not_found", "no such path");
+    } else if (!is_forced(body) && !orch_drain_possible(c->orch, node)) {
+        fail(c, CONFLICT, "conflict", "the other nodes have no place for what this one carries");
+    } else {
+        orch_drain_begin(c->orch, node->id);
+        get_node(c);
+    }
+}
+
 /* ---- Rooms --------------------------------------------------------------------------------- */
 
 static const char *node_name(const struct orch *orch, const char *id)
@@ -363,6 +407,16 @@ static bool room_of_body(struct bytes body, char *out, size_t len)
     return fits;
 }
 
+bool orch_admin_refuses(const struct orch *orch, const struct orch_admin_request *admin)
+{
+    struct admin_call c = {0};
+    if (!split(&c, admin->path) || c.count != 3 || strcmp(c.segments[2], "drain") != 0) {
+        return false;
+    }
+    const struct registry_node *node = find_node(orch, c.segments[1]);
+    return node != NULL && !is_forced(admin->body) && !orch_drain_possible(orch, node);
+}
+
 bool orch_admin_room(const struct orch_admin_request *admin, char *out, size_t len)
 {
     struct admin_call c = {0};
@@ -441,8 +495,11 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
              get ? "the token does not grant roomList" : "the token does not grant roomCreate");
     } else if (strcmp(kind, "rooms") == 0 && c->count >= 2) {
         room_call(c, get, admin->body);
+    } else if (!get && strcmp(kind, "nodes") == 0 && c->count == 3) {
+        change_node(c, admin->body);
     } else if (!get) {
-        fail(c, METHOD, "method_not_allowed", "only rooms/NAME/move and place take POST");
+        fail(c, METHOD, "method_not_allowed",
+             "only rooms/NAME/move, place and nodes/NAME/cordon, uncordon and drain take POST");
     } else if (strcmp(kind, "nodes") == 0 && c->count == 1) {
         get_nodes(c);
     } else if (strcmp(kind, "nodes") == 0 && c->count == 2) {

@@ -401,11 +401,12 @@ void orch_region_cut_off(struct orch *orch, int64_t now_us, const char *region, 
 
 static void draining(struct orch *orch, const char *id)
 {
-    log_write(orch->config.log, LOG_INFO, "node_draining node=%s", id);
-    if (registry_set_state(orch->registry, id, REGISTRY_DRAINING) != 0) {
-        return;
+    struct node_entry *node;
+    HASH_FIND_STR(orch->nodes, id, node);
+    if (node != NULL) {
+        node->stopping = true;
+        orch_drain_begin(orch, id);
     }
-    orch_place_leave(orch, id);
 }
 
 void orch_node_message(struct orch *orch, int64_t now_us, const char *node, struct bytes message)

@@ -69,6 +69,7 @@ void orch_free(struct orch *orch)
     }
     orch_rpcs_free(orch);
     orch_share_fini(orch);
+    orch_drain_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);
@@ -300,6 +301,7 @@ int64_t orch_deadline(const struct orch *orch)
 {
     int64_t at = MIN(registry_deadline(orch->registry), detector_deadline(orch->detector));
     at = MIN(at, orch_share_deadline(orch));
+    at = MIN(at, orch_drain_deadline(orch));
     for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
         at = MIN(at, entry->deadline_us);
     }
@@ -313,6 +315,7 @@ static void node_gone(struct orch *orch, const char *id)
     if (registry_gone(orch->registry, orch->now_us, id) != 0) {
         return;
     }
+    orch_drain_end(orch, id);
     effect_node_gone(&orch->fx, id);
     HASH_FIND_STR(orch->nodes, id, node);
     assert(node != NULL); /* was added with its registration */
@@ -343,6 +346,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
     orch_share_expire(orch);
     detector_expire(orch->detector, now_us);
     orch_judge(orch);
+    orch_drain_expire(orch);
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)
     {

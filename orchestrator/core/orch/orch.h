@@ -179,6 +179,9 @@ struct orch_page_request {
 void orch_page_token(struct orch *orch, int64_t now_us, uint64_t request,
                      const struct orch_page_request *page);
 
+/* Whether it is a drain that the other nodes could not carry: then nobody is to begin with it. */
+bool orch_admin_refuses(const struct orch *orch, const struct orch_admin_request *admin);
+
 /* The client of an API call is gone: no REPLY for it. */
 void orch_request_gone(struct orch *orch, uint64_t request);
 

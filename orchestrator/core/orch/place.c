@@ -330,6 +330,13 @@ int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char 
     return 0;
 }
 
+int orch_place_elsewhere(struct orch *orch, struct room_entry *entry, const char *identity,
+                         const char *from)
+{
+    int err = choose_for_all(orch, entry, from, JOIN_WEIGHT);
+    return err != 0 ? err : orch_place_move(orch, entry, identity, orch->refusal.node->id);
+}
+
 /* Nobody is in the room yet: what was kept for it there is kept elsewhere. If there is no such
  * place now, the first one who joins finds it, or is refused. */
 static void keep_elsewhere(struct orch *orch, struct room_entry *entry)
@@ -337,6 +344,17 @@ static void keep_elsewhere(struct orch *orch, struct room_entry *entry)
     entry->promised = false;
     orch_place_follow(orch, entry);
     (void)!orch_place_room(orch, entry, orch->config.region);
+}
+
+void orch_place_promises(struct orch *orch, const char *node)
+{
+    struct room_entry *entry, *next;
+    HASH_ITER(hh, orch->rooms, entry, next)
+    {
+        if (entry->promised && has_weight(entry, node)) {
+            keep_elsewhere(orch, entry);
+        }
+    }
 }
 
 void orch_place_leave(struct orch *orch, const char *node)
@@ -350,10 +368,9 @@ void orch_place_leave(struct orch *orch, const char *node)
                           node);
             }
             orch_settle(orch, entry);
-        } else if (entry->promised && has_weight(entry, node)) {
-            keep_elsewhere(orch, entry);
         }
     }
+    orch_place_promises(orch, node);
 }
 
 static void leave_the_dead(struct orch *orch, struct room_entry *entry)

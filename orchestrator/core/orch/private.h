@@ -33,6 +33,7 @@ struct room_entry {
     enum expected_from expected_from;
     uint32_t peak; /* people that were in it at once */
     int64_t deadline_us;
+    int64_t drained_us;    /* when a drain may move it again */
     bool held;             /* listed in the registration being read */
     UT_hash_handle hh;     /* by name */
     UT_hash_handle by_sid; /* nodes speak of sids */
@@ -56,6 +57,7 @@ struct node_entry {
     char id[REGISTRY_NAME_MAX];
     Spillway__Control__Register *info;
     bool specs_unsent; /* for some of its rooms */
+    bool stopping;     /* it said so itself */
     UT_hash_handle hh;
 };
 
@@ -90,6 +92,14 @@ struct place_entry {
     UT_hash_handle by_request;    /* PLACE_ASKED */
 };
 
+/* A node that is to be empty, see drain.c. */
+struct drain {
+    char node[REGISTRY_NAME_MAX];
+    int64_t moves_us; /* up to when the moves so far use up what is allowed */
+    int64_t wake_us;
+    struct drain *prev, *next;
+};
+
 struct share {
     uint32_t planners;
     bool agreed;
@@ -118,6 +128,7 @@ struct orch {
     struct node_entry *nodes;
     struct rpc_entry *rpcs;
     struct share share;
+    struct drain *drains;
     struct orch_stats stats;
 };
 
@@ -162,11 +173,16 @@ MUST_CHECK int orch_place_move(struct orch *orch, struct room_entry *entry, cons
 /* Moves everybody on `from` to another node; to NULL: chosen here. ERR_FULL: they stay. */
 MUST_CHECK int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char *from,
                                    const char *to);
-/* Everybody on a node that is dead or drains goes elsewhere. Where no other takes them they wait
+/* Everybody on a node that is dead goes elsewhere, at once. Where no other takes them they wait
  * for one, or for it to come back. */
 void orch_place_leave(struct orch *orch, const char *node);
 /* The first node of the room, or the one that has place for it while nobody is in it; "" none. */
 const char *orch_place_node(const struct room_entry *entry);
+/* Moves him to any other node. ERR_FULL: none takes him. ERR_AGAIN: he is on his way. */
+MUST_CHECK int orch_place_elsewhere(struct orch *orch, struct room_entry *entry,
+                                    const char *identity, const char *from);
+/* What is kept on a node for rooms that nobody came to yet is kept elsewhere. */
+void orch_place_promises(struct orch *orch, const char *node);
 /* A node came: who is on a dead one goes there if it takes them. */
 void orch_place_waiting(struct orch *orch);
 /* The room's nodes are these now (EFFECT_STORE_ROOM): what was reserved elsewhere is free. */
@@ -196,6 +212,15 @@ MUST_CHECK int orch_share_choose(struct orch *orch, const struct room_entry *ent
 void orch_share_expire(struct orch *orch);
 int64_t orch_share_deadline(const struct orch *orch);
 void orch_share_fini(struct orch *orch);
+
+/* ---- drain.c: nodes that are to be empty */
+void orch_drain_begin(struct orch *orch, const char *node);
+void orch_drain_end(struct orch *orch, const char *node); /* no further moves */
+/* Whether the others have place for what it carries. */
+bool orch_drain_possible(const struct orch *orch, const struct registry_node *node);
+void orch_drain_expire(struct orch *orch);
+int64_t orch_drain_deadline(const struct orch *orch);
+void orch_drain_fini(struct orch *orch);
 
 /* ---- explain.c */
 /* The answer to POST place; asked is its body. */

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 
 SPILLCTL = sys.argv.pop(1)
 OK, FAILED, USAGE, NOT_FOUND, REFUSED, TIMEOUT, UNREACHABLE = range(7)
@@ -74,6 +75,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         "POST rooms/there/move": (409, {"error": "conflict", "message": "it is there already"}),
         "GET nodes/broken": (500, None),
         "GET nodes/odd": (200, None),
+        "POST nodes/node-a/cordon": (200, {**NODE, "state": "cordoned"}),
+        "POST nodes/node-a/uncordon": (200, NODE),
+        "POST nodes/node-a/drain": (200, {**NODE, "state": "draining"}),
+        "POST nodes/full/drain": (409, {"error": "conflict", "message": "no place for them"}),
+        "POST nodes/stuck/drain": (200, {**NODE, "state": "draining"}),
+        "GET nodes/stuck": (200, {**NODE, "state": "draining"}),
+        "POST nodes/again/drain": (200, {**NODE, "state": "draining"}),
+        "GET nodes/again": (200, NODE),
         "GET nodes/alone": (503, {"error": "unavailable", "message": "its owner does not answer"}),
     }
 
@@ -87,8 +96,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if path == "place":
             asked = json.loads(body)
             self.answers["POST place"] = (200, PLACE if asked["room"] else FULL)
-        status, answer = self.answers.get(f"{self.command} {path}",
-                                          (404, {"error": "not_found", "message": "no such thing"}))
+        answer = self.answers.get(f"{self.command} {path}",
+                                  (404, {"error": "not_found", "message": "no such thing"}))
+        status, answer = answer() if callable(answer) else answer
         text = b"<html>" if answer is None else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
@@ -192,6 +202,37 @@ class Lists(Case):
         method, _, _, body = self.admin.requests[-1]
         self.assertEqual((method, json.loads(body)), ("POST", {"to": "ND_2"}))
 
+    def test_cordon(self):
+        self.assertIn("gets no new rooms", self.run_it("cordon", "node-a").stderr)
+        self.assertIn("takes rooms again", self.run_it("uncordon", "node-a").stderr)
+        self.assertEqual([request[:2] for request in self.admin.requests],
+                         [("POST", "/admin/v1/nodes/node-a/cordon"),
+                          ("POST", "/admin/v1/nodes/node-a/uncordon")])
+        self.run_it("cordon", "x", exit_code=NOT_FOUND)
+
+    def test_drain(self):
+        steps = iter([(2, 5), (2, 5), (1, 2), (0, 0)])
+
+        def shrink():
+            rooms, people = next(steps)
+            return 200, {**NODE, "state": "draining", "rooms": rooms, "transports": people}
+
+        with unittest.mock.patch.dict(Handler.answers, {"GET nodes/node-a": shrink}):
+            done = self.run_it("drain", "node-a")
+        self.assertEqual([line.removeprefix("spillctl: ") for line in done.stderr.splitlines()],
+                         ["node-a: 2 rooms, 5 people left", "node-a: 1 rooms, 2 people left",
+                          "node-a: 0 rooms, 0 people left", "node-a is empty"])
+        self.assertEqual(json.loads(self.admin.requests[0][3]), {"force": False})
+        self.run_it("drain", "node-a", "--detach", "--force")
+        self.assertEqual(json.loads(self.admin.requests[-1][3]), {"force": True})
+
+    def test_drain_that_ends_otherwise(self):
+        self.assertIn("no place", self.run_it("drain", "full", exit_code=REFUSED).stderr)
+        self.run_it("drain", "x", exit_code=NOT_FOUND)
+        late = self.run_it("drain", "stuck", "--deadline", "1s", exit_code=TIMEOUT).stderr
+        self.assertIn("the drain goes on, uncordon ends it", late)
+        self.assertIn("not draining any more",
+                      self.run_it("drain", "again", exit_code=FAILED).stderr)
 
     def test_place(self):
         done = self.run_it("place", "explain", "my room", "--region", "eu", "--identity", "eve")
@@ -227,6 +268,8 @@ class Exits(Case):
                           ("get", "nodes", "--room", "x"), ("get", "nodes", "--server"),
                           ("describe", "node"), ("describe", "participant", "x"),
                           ("describe", "cloud", "x"), ("move", "--room", "x"),
+                          ("cordon",), ("drain",), ("drain", "a", "b"),
+                          ("drain", "a", "--deadline", "soon"), ("uncordon", "a", "b"),
                           ("place",), ("place", "explain"), ("place", "x", "y"),
                           ("place", "explain", "x", "--dry-run"), ("place", "--dry-run", "x"),
                           ("place", "--dry-run", "--participants", "many"),

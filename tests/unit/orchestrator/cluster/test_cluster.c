@@ -187,6 +187,49 @@ static void apis(void **state)
     cluster_world_fini(&w);
 }
 
+static int change(struct cluster_world *w, size_t site, const char *path)
+{
+    w->sites[site].last_status = 0;
+    world_admin(&w->sites[site], "POST", path, "{}");
+    cluster_world_settle(w);
+    return w->sites[site].last_status;
+}
+
+/* What each of them knows itself of the node. */
+static void all_say(struct cluster_world *w, const char *state)
+{
+    for (size_t site = 0; site < SITES; site++) {
+        assert_non_null(strstr(show(w, site, "/admin/v1/nodes/ND_a"), state));
+    }
+}
+
+/* Goal: a node is cordoned, drained and uncordoned by all of them, whoever is asked; what one finds
+ * impossible none begins; who owns a room there moves it. */
+static void nodes(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    assert_int_equal(change(&w, 2, "/admin/v1/nodes/ND_a/cordon"), 200);
+    all_say(&w, "\"state\":\"cordoned\"");
+    assert_int_equal(change(&w, 1, "/admin/v1/nodes/ND_a/uncordon"), 200);
+    all_say(&w, "\"state\":\"ready\"");
+    assert_int_equal(change(&w, 1, "/admin/v1/nodes/ND_x/cordon"), 404);
+    for (size_t site = 0; site < SITES; site++) {
+        w.sites[site].node_weight = 10;
+        world_heartbeat(&w.sites[site], "ND_a", 1);
+    }
+    assert_int_equal(change(&w, 2, "/admin/v1/nodes/ND_a/drain"), 409);
+    all_say(&w, "\"state\":\"ready\"");
+    for (size_t site = 0; site < SITES; site++) {
+        world_node(&w.sites[site], "ND_b");
+    }
+    assert_int_equal(change(&w, 2, "/admin/v1/nodes/ND_a/drain"), 200);
+    all_say(&w, "\"state\":\"draining\"");
+    assert_non_null(strstr(show(&w, 1, "/admin/v1/rooms/lobby"), "\"node\":\"ND_b\""));
+    cluster_world_fini(&w);
+}
+
 /* Goal: rooms are made through any orchestrator, once, and a participant is removed through any. */
 static void changes(void **state)
 {
@@ -350,10 +393,10 @@ static void gone_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signalling),     cmocka_unit_test(malformed), cmocka_unit_test(data),
-        cmocka_unit_test(apis),           cmocka_unit_test(changes),   cmocka_unit_test(rpc),
-        cmocka_unit_test(refusal),        cmocka_unit_test(early),     cmocka_unit_test(heavy),
-        cmocka_unit_test(gone_meanwhile),
+        cmocka_unit_test(signalling), cmocka_unit_test(malformed),      cmocka_unit_test(data),
+        cmocka_unit_test(apis),       cmocka_unit_test(changes),        cmocka_unit_test(rpc),
+        cmocka_unit_test(refusal),    cmocka_unit_test(early),          cmocka_unit_test(heavy),
+        cmocka_unit_test(nodes),      cmocka_unit_test(gone_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Nodes that are to be empty: told by the operator (drain), or stopping themselves (Draining). Both
+ * get nobody new, and their people are moved away a few at a time, each room as a whole where one
+ * node takes it. Uncordoning ends it at any moment; who was moved stays where he is.
+ *
+ * MOVES_PER_S people move on average, MOVES_AT_ONCE of them at once at the start; a room counts
+ * when it was moved, so that one larger than that moves whole, too. Who did not arrive at the new
+ * node stays (room/move.c), and whom no node takes: both are tried again after AGAIN_US.
+ */
+#include "orchestrator/core/orch/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#define MOVES_PER_S   50
+#define MOVES_AT_ONCE 50
+#define MOVE_US       (TIME_S(1) / MOVES_PER_S)
+#define AGAIN_US      TIME_S(3) /* more than ROOM_ARRIVAL_TIMEOUT_US */
+
+static struct drain *find(const struct orch *orch, const char *node)
+{
+    struct drain *drain;
+    DL_FOREACH(orch->drains, drain)
+    {
+        if (strcmp(drain->node, node) == 0) {
+            return drain;
+        }
+    }
+    return NULL;
+}
+
+static void forget(struct orch *orch, struct drain *drain)
+{
+    DL_DELETE(orch->drains, drain);
+    free(drain);
+}
+
+/* ---- Moving -------------------------------------------------------------------------------- */
+
+/* No node takes all of them: each goes where there is place. */
+static size_t scatter(struct orch *orch, struct room_entry *entry, const char *from)
+{
+    struct arena arena = {0};
+    Livekit__ParticipantInfo **infos;
+    size_t moved = 0;
+    size_t count = room_participants(entry->room, &arena, &infos);
+    for (size_t i = 0; i < count; i++) {
+        const char *node = room_node_of(entry->room, infos[i]->identity);
+        if (node != NULL && strcmp(node, from) == 0) {
+            moved += orch_place_elsewhere(orch, entry, infos[i]->identity, from) == 0;
+        }
+    }
+    arena_fini(&arena);
+    return moved;
+}
+
+/* One room's people, now; how many. May free the entry. */
+static size_t move(struct orch *orch, struct room_entry *entry, const char *from)
+{
+    size_t moved = room_node_people(entry->room, from);
+    entry->drained_us = orch->now_us + AGAIN_US;
+    if (orch_place_evacuate(orch, entry, from, NULL) != 0) {
+        moved = scatter(orch, entry, from);
+    }
+    if (moved == 0) {
+        log_write(orch->config.log, LOG_WARN, "room_stays room=%s node=%s", entry->sid, from);
+    }
+    orch_settle(orch, entry);
+    return moved;
+}
+
+static struct room_entry *next_room(const struct orch *orch, const char *node)
+{
+    for (struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        if (entry->drained_us <= orch->now_us && room_on_node(entry->room, node)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+static void run(struct orch *orch, struct drain *drain)
+{
+    struct room_entry *entry = NULL;
+    int64_t ahead_us = orch->now_us + MOVES_AT_ONCE * MOVE_US;
+    while (drain->moves_us < ahead_us && (entry = next_room(orch, drain->node)) != NULL) {
+        size_t moved = move(orch, entry, drain->node);
+        drain->moves_us = MAX(drain->moves_us, orch->now_us) + (int64_t)moved * MOVE_US;
+    }
+    bool paced = drain->moves_us >= ahead_us;
+    drain->wake_us =
+        paced ? drain->moves_us - (MOVES_AT_ONCE - 1) * MOVE_US : orch->now_us + AGAIN_US;
+}
+
+/* ---- Nodes --------------------------------------------------------------------------------- */
+
+void orch_drain_begin(struct orch *orch, const char *node)
+{
+    if (find(orch, node) != NULL || registry_set_state(orch->registry, node, REGISTRY_DRAINING)) {
+        return;
+    }
+    log_write(orch->config.log, LOG_INFO, "node_draining node=%s", node);
+    struct drain *drain = mem_alloc(sizeof(*drain));
+    snprintf(drain->node, sizeof(drain->node), "%s", node);
+    drain->moves_us = orch->now_us;
+    DL_APPEND(orch->drains, drain);
+    orch_place_promises(orch, node);
+    run(orch, drain);
+}
+
+void orch_drain_end(struct orch *orch, const char *node)
+{
+    struct drain *drain = find(orch, node);
+    if (drain != NULL) {
+        forget(orch, drain);
+    }
+}
+
+bool orch_drain_possible(const struct orch *orch, const struct registry_node *node)
+{
+    uint64_t room_for = 0;
+    bool alone = true;
+    for (size_t i = 0; i < registry_count(orch->registry); i++) {
+        const struct registry_node *other = registry_at(orch->registry, i);
+        if (other == node || other->state != REGISTRY_READY || other->suspect) {
+            continue;
+        }
+        uint64_t mark = (uint64_t)other->capacity * orch->config.join_permille / 1000;
+        uint64_t has = other->load.weight + other->reserved;
+        room_for += mark > has ? mark - has : 0;
+        alone = false;
+    }
+    bool idle = node->load.weight == 0 && node->load.transports == 0;
+    return idle || (!alone && room_for >= node->load.weight);
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
+int64_t orch_drain_deadline(const struct orch *orch)
+{
+    const struct drain *drain;
+    int64_t at = TIME_NEVER;
+    DL_FOREACH(orch->drains, drain)
+    {
+        at = MIN(at, drain->wake_us);
+    }
+    return at;
+}
+
+void orch_drain_expire(struct orch *orch)
+{
+    struct drain *drain;
+    DL_FOREACH(orch->drains, drain)
+    {
+        if (drain->wake_us <= orch->now_us) {
+            run(orch, drain);
+        }
+    }
+}
+
+void orch_drain_fini(struct orch *orch)
+{
+    while (orch->drains != NULL) {
+        forget(orch, orch->drains);
+    }
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: a node is emptied a few people at a time, rooms as a whole where that goes, and the
+ * operator may change his mind at any moment.
+ */
+#include "tests/lib/orch_world.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void beat(struct world *world, const char *id, uint32_t weight)
+{
+    static uint64_t sequence;
+    world->node_weight = weight;
+    world_heartbeat(world, id, ++sequence);
+}
+
+static int post(struct world *world, const char *path, const char *body)
+{
+    world->last_status = 0;
+    world_admin(world, "POST", path, body);
+    return world->last_status;
+}
+
+/* So many rooms of two people on ND_a; then ND_b comes. */
+static void rooms(struct world *world, int count)
+{
+    world_init(world);
+    world_node(world, "ND_a");
+    for (int i = 0; i < 2 * count; i++) {
+        char room[16], identity[16];
+        snprintf(room, sizeof(room), "room-%d", i / 2);
+        snprintf(identity, sizeof(identity), "p%d", i);
+        world_join(world, (uint64_t)i + 1,
+                   &(struct world_join){
+                       .room = room, .identity = identity, .offer_file = "chromium-join.offer"});
+        beat(world, "ND_a", 0);
+    }
+    world_node(world, "ND_b");
+    world->node_weight = 0;
+}
+
+static uint64_t moves(struct world *world)
+{
+    struct orch_stats stats;
+    orch_stats(world->orch, &stats);
+    return stats.moves;
+}
+
+/* Lets time pass while all nodes live. */
+static void pass(struct world *world, int64_t us)
+{
+    for (; us > 0; us -= TIME_MS(250)) {
+        world_advance(world, MIN(us, TIME_MS(250)));
+        beat(world, "ND_a", 0);
+        beat(world, "ND_b", 0);
+        beat(world, "ND_c", 0); /* where there is one */
+    }
+}
+
+static bool shows(struct world *world, const char *node, const char *what)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/admin/v1/nodes/%s", node);
+    world_admin(world, "GET", path, "");
+    return strstr(world->last_reply, what) != NULL;
+}
+
+/* Goal: a cordoned node keeps what it has and gets no new room, until it is uncordoned. */
+static void cordon(void **state)
+{
+    (void)state;
+    struct world world;
+    rooms(&world, 1);
+    assert_int_equal(post(&world, "/admin/v1/nodes/nobody/cordon", "{}"), 404);
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/paint", "{}"), 404);
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_b/cordon", "{}"), 200);
+    assert_non_null(strstr(world.last_reply, "\"state\":\"cordoned\""));
+    for (int i = 0; i < 5; i++) {
+        char json[64];
+        snprintf(json, sizeof(json), "{\"name\": \"new-%d\"}", i);
+        world_twirp(&world, "CreateRoom", json);
+    }
+    assert_true(shows(&world, "ND_b", "\"rooms\":0,"));
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}"), 200);
+    assert_true(shows(&world, "ND_b", "\"state\":\"ready\""));
+    world_twirp(&world, "CreateRoom", "{\"name\": \"last\"}");
+    assert_true(shows(&world, "ND_b", "\"rooms\":1,"));
+    assert_int_equal(moves(&world), 0);
+    world_fini(&world);
+}
+
+/* Goal: 60 people: 50 of them at once, the rest at 50 a second; rooms move whole. */
+static void paced(void **state)
+{
+    (void)state;
+    struct world world;
+    rooms(&world, 60);
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 200);
+    assert_non_null(strstr(world.last_reply, "\"state\":\"draining\""));
+    assert_int_equal(moves(&world), 50);
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 200); /* no more by that */
+    assert_int_equal(moves(&world), 50);
+    pass(&world, TIME_MS(500));
+    assert_in_range(moves(&world), 70, 80);
+    pass(&world, TIME_S(1));
+    assert_int_equal(moves(&world), 120);
+    assert_true(shows(&world, "ND_a", "\"rooms\":0,"));
+    assert_true(shows(&world, "ND_b", "\"rooms\":60,"));
+    pass(&world, TIME_S(10));
+    assert_int_equal(moves(&world), 120);
+    assert_true(shows(&world, "ND_a", "\"state\":\"draining\"")); /* until somebody says else */
+    world_fini(&world);
+}
+
+/* Goal: uncordoned in the middle of it, nobody moves any more, and it takes rooms again. */
+static void reversed(void **state)
+{
+    (void)state;
+    struct world world;
+    rooms(&world, 60);
+    post(&world, "/admin/v1/nodes/ND_a/drain", "{}");
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 200);
+    assert_non_null(strstr(world.last_reply, "\"state\":\"ready\""));
+    pass(&world, TIME_S(5));
+    assert_int_equal(moves(&world), 50);
+    assert_true(shows(&world, "ND_a", "\"rooms\":35,"));
+    world_fini(&world);
+}
+
+/* Goal: refused while the others have no place, and begun all the same if that is wished. */
+static void refused(void **state)
+{
+    (void)state;
+    struct world world;
+    rooms(&world, 1);
+    beat(&world, "ND_a", 300);
+    beat(&world, "ND_b", 700); /* of 1000, of which joins may fill 950 */
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
+    assert_true(shows(&world, "ND_a", "\"state\":\"ready\""));
+    assert_int_equal(moves(&world), 0);
+    beat(&world, "ND_b", 600);
+    post(&world, "/admin/v1/nodes/ND_b/cordon", "{}");
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
+    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    beat(&world, "ND_b", 990);
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}"), 200);
+    world_fini(&world);
+}
+
+/* Goal: where no node takes a room whole, its people go where there is place; those for whom there
+ * is none stay, and go once there is. */
+static void scattered(void **state)
+{
+    (void)state;
+    struct world world;
+    rooms(&world, 1);
+    for (uint64_t n = 3; n <= 6; n++) {
+        char identity[16];
+        snprintf(identity, sizeof(identity), "q%d", (int)n);
+        world_join(&world, n,
+                   &(struct world_join){.room = "room-0",
+                                        .identity = identity,
+                                        .offer_file = "chromium-join.offer"});
+    }
+    world_node(&world, "ND_c");
+    beat(&world, "ND_b", 990);
+    beat(&world, "ND_c", 990); /* two people each */
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}"), 200);
+    assert_int_equal(moves(&world), 4);
+    world_admin(&world, "GET", "/admin/v1/rooms/room-0", "");
+    assert_non_null(strstr(world.last_reply, "\"name\":\"ND_a\",\"participants\":2"));
+    assert_non_null(strstr(world.last_reply, "\"name\":\"ND_b\",\"participants\":2"));
+    assert_non_null(strstr(world.last_reply, "\"name\":\"ND_c\",\"participants\":2"));
+    pass(&world, TIME_S(3));
+    assert_int_equal(moves(&world), 6);
+    assert_true(shows(&world, "ND_a", "\"rooms\":0,"));
+    world_fini(&world);
+}
+
+/* Goal: a node that is being stopped where it runs cannot be uncordoned. */
+static void stopping(void **state)
+{
+    (void)state;
+    struct world world;
+    rooms(&world, 1);
+    world_draining(&world, "ND_a");
+    assert_int_equal(moves(&world), 2);
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 409);
+    assert_true(shows(&world, "ND_a", "\"state\":\"draining\""));
+    world_fini(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cordon),  cmocka_unit_test(paced),     cmocka_unit_test(reversed),
+        cmocka_unit_test(refused), cmocka_unit_test(scattered), cmocka_unit_test(stopping),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
