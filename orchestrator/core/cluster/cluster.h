@@ -14,7 +14,9 @@
  * it: STORE_CLAIM, answered by cluster_claimed(). One that lost the race sends a redirect to the
  * front, which asks the winner; after CLUSTER_HOPS_MAX the client is refused. Meanwhile what was
  * asked waits, at most CLUSTER_ASK_US, and at most CLUSTER_ASKS_MAX and CLUSTER_WAITING_MAX of it;
- * its WebSocket is open by then, so a refusal is a leave message and a close frame with the reason.
+ * its WebSocket is open by then (libwebsockets wants a yes or no at once), so a refusal is a leave
+ * message and a close frame with the reason. Only a room that nobody has, while our nodes are full,
+ * is refused at the upgrade; the validate path asks the owner in any case.
  * Without a store the preferred owner of all members owns the room with an epoch of its clock.
  * Whoever hears of a higher epoch for a room of its own gives it up: its clients start over, at the
  * other owner.

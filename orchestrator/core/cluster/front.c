@@ -259,7 +259,10 @@ void cluster_connect(struct cluster *c, int64_t now_us, uint64_t conn,
         return;
     }
     bool done = false;
-    if (ask_owner(c, entry.room) == OWNERSHIP_SELF) {
+    size_t owner = ask_owner(c, entry.room);
+    if (owner == OWNERSHIP_NOBODY) { /* its owner would refuse it, when its WebSocket is open */
+        done = !orch_admits_new(c->orch, now_us, conn, &client, &entry);
+    } else if (owner == OWNERSHIP_SELF) {
         orch_claimed(c->orch, cluster_own_epoch(c, entry.room));
         done = orch_enter(c->orch, now_us, conn, &client, &entry);
         orch_claimed(c->orch, 0);

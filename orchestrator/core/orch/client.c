@@ -220,6 +220,20 @@ bool orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct o
     return join(orch, &args, entry->room);
 }
 
+bool orch_admits_new(struct orch *orch, int64_t now_us, uint64_t conn,
+                     const struct orch_client *client, const struct entry *entry)
+{
+    orch_tick(orch, now_us);
+    if (entry->request->reconnect ||
+        orch_place_admits(orch, NULL, region_of(&entry->token, client->front.region),
+                          entry->token.identity) ||
+        orch->refusal.reason == PLACEMENT_NO_NODES) { /* others may know some */
+        return true;
+    }
+    refuse_for_now(orch, conn);
+    return false;
+}
+
 bool orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
                   const struct orch_client *client)
 {

@@ -74,6 +74,10 @@ bool orch_connect(struct orch *orch, int64_t now_us, uint64_t conn,
 bool orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct orch_client *client,
                 const struct entry *entry);
 void orch_refuse(struct orch *orch, int64_t now_us, uint64_t conn, int status, const char *reason);
+/* For a client whose room nobody is known to have: false, with a REFUSE of conn, where the nodes we
+ * know are too full for one more room. */
+bool orch_admits_new(struct orch *orch, int64_t now_us, uint64_t conn,
+                     const struct orch_client *client, const struct entry *entry);
 /* The validate paths: a REPLY of request. */
 void orch_validate(struct orch *orch, int64_t now_us, uint64_t request,
                    const struct entry_request *entry);

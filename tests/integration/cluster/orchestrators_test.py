@@ -11,8 +11,9 @@ import time
 import unittest
 
 from cluster import (API_KEY, API_SECRET, HOST, MEDIA_PORTS, SPILLCTL, Cluster, Node, Orchestrator,
-                     free_ports, http, metrics, token, wait)
-from participant import LEFT, Participant
+                     free_ports, http, join_token, metrics, token, wait)
+from participant import LEFT, Participant, join_request, path
+from ws_client import Ws, request
 
 COUNT = 3
 DEAD_S = 2  # how long a dead one's claims last, at most
@@ -166,6 +167,45 @@ class Places(Case):
         self.assertLessEqual(20 * max(counts), self.CAPACITY)
         self.assertGreaterEqual(20 * min(counts), self.CAPACITY // 2)
         self.assertGreater(self.placements()["agreed"], 0)
+
+
+class Refused(Case):
+    """What somebody who may not join hears through each front: from the upgrade as far as that one
+    knows, and from the validate path, which asks the room's owner."""
+    def upgrade(self, orchestrator, room):
+        """HTTP's answers to the upgrade, and to the validate path."""
+        asked = path(join_token(room, "late"), join_request())
+        client = Ws(orchestrator, asked)
+        client.s.close()
+        with orchestrator.connect() as s:
+            validate = asked.replace("?", "/validate?")
+            return client.answer, request(orchestrator, f"GET {validate}", s=s)
+
+    def test_full_room(self):
+        self.assertEqual(self.ask(self.all[0], "CreateRoom", name="small",
+                                  max_participants=1)[0], 200)
+        only = Participant(self.all[0], "small", "only")
+        only.ping()
+        owners = 0
+        for each in self.all:
+            upgraded, validated = self.upgrade(each, "small")
+            owners += upgraded.status == 403
+            self.assertIn(upgraded.status, (101, 403))
+            self.assertEqual((validated.status, validated.body),
+                             (403, b"the room has its 1 participants"))
+        self.assertEqual(owners, 1, "libwebsockets cannot let the others wait")
+        only.close()
+
+
+class FullCluster(Refused):
+    CAPACITY = 10  # less than any room
+
+    def test_full_room(self):
+        for each in self.all:
+            for answer in self.upgrade(each, "new"):
+                self.assertEqual(answer.status, 503)
+                self.assertGreater(int(answer.headers["retry-after"]), 0)
+                self.assertIn(b"the media nodes are full", answer.body)
 
 
 class Meeting(Case):

@@ -300,6 +300,33 @@ static void refusal(void **state)
     cluster_world_fini(&w);
 }
 
+/* Goal: whose room nobody has, and none would take, is refused before its WebSocket opens; into a
+ * room that is there its owner may still let people. */
+static void full(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    for (size_t site = 0; site < SITES; site++) {
+        w.sites[site].node_weight = 820; /* no new rooms, but joins */
+        world_heartbeat(&w.sites[site], "ND_a", 1);
+        (void)cluster_world_story(&w, site);
+    }
+    cluster_world_join(&w, 1, 2, "attic", "carol", false);
+    const char *story = cluster_world_story(&w, 1);
+    assert_non_null(strstr(story, "conn 2 refuse 503 the media nodes are full, try again in 1"));
+    assert_null(strstr(story, "accept"));
+    world_validate(&w.sites[1], &(struct world_join){.room = "attic", .identity = "carol"});
+    cluster_world_settle(&w);
+    assert_int_equal(w.sites[1].last_status, 503);
+    cluster_world_join(&w, 1, 3, "lobby", "carol", false);
+    cluster_world_settle(&w);
+    assert_non_null(strstr(cluster_world_story(&w, 1), "conn 3 < join carol"));
+    cluster_world_join(&w, 1, 4, "nowhere", "carol", true); /* only its owner knows */
+    assert_non_null(strstr(cluster_world_story(&w, 1), "conn 4 accept"));
+    cluster_world_fini(&w);
+}
+
 /* Goal: what a client says before its room's owner is found gets there after the join; one that
  * says too much is ended. */
 static void early(void **state)
@@ -393,10 +420,10 @@ static void gone_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signalling), cmocka_unit_test(malformed),      cmocka_unit_test(data),
-        cmocka_unit_test(apis),       cmocka_unit_test(changes),        cmocka_unit_test(rpc),
-        cmocka_unit_test(refusal),    cmocka_unit_test(early),          cmocka_unit_test(heavy),
-        cmocka_unit_test(nodes),      cmocka_unit_test(gone_meanwhile),
+        cmocka_unit_test(signalling), cmocka_unit_test(malformed), cmocka_unit_test(data),
+        cmocka_unit_test(apis),       cmocka_unit_test(changes),   cmocka_unit_test(rpc),
+        cmocka_unit_test(refusal),    cmocka_unit_test(full),      cmocka_unit_test(early),
+        cmocka_unit_test(heavy),      cmocka_unit_test(nodes),     cmocka_unit_test(gone_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
