@@ -122,6 +122,7 @@ static void is_handed_over(struct orch_play *play, size_t transport)
         spillway__control__sender_state__init(&states[i]);
         states[i].subscription = i + 1;
         states[i].next_index = 77;
+        states[i].next_rtx_index = 78;
         list[i] = &states[i];
     }
     Spillway__Control__HandedOver over = SPILLWAY__CONTROL__HANDED_OVER__INIT;

@@ -277,7 +277,7 @@ void world_hand_over(struct world *world, const char *node, size_t transport, ui
                                    *list[] = {&state};
     state.subscription = subscription;
     state.next_index = 77;
-    state.started = true;
+    state.next_rtx_index = 78;
     Spillway__Control__HandedOver over = SPILLWAY__CONTROL__HANDED_OVER__INIT;
     over.transport = world->transports[transport - 1];
     over.senders = list;

@@ -102,6 +102,10 @@ void rtpsec_stream_init(struct rtpsec_stream *stream, uint32_t ssrc);
  * as used. */
 void rtpsec_stream_resume(struct rtpsec_stream *stream, uint32_t ssrc, uint32_t roc, uint16_t seq);
 
+/* After that: the last holder did not use this index, and never will. No effect outside the window.
+ */
+void rtpsec_stream_spare(struct rtpsec_stream *stream, uint64_t index);
+
 /* Where to read a packet from. The header already stands at the start of out. */
 struct rtpsec_packet {
     size_t header_len; /* RTP header with extensions, 12 or more: authenticated, not encrypted */

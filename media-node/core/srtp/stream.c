@@ -29,6 +29,14 @@ static uint64_t bit_of(uint64_t index)
     return UINT64_C(1) << index % 64;
 }
 
+void rtpsec_stream_spare(struct rtpsec_stream *stream, uint64_t index)
+{
+    uint64_t newest = rtpsec_stream_newest(stream);
+    if (index <= newest && newest - index < RTPSEC_SEND_WINDOW) {
+        *word_of(stream, index) &= ~bit_of(index);
+    }
+}
+
 /* Moves the window forward, so that index is its newest. */
 static void advance(struct rtpsec_stream *stream, uint64_t newest, uint64_t index)
 {

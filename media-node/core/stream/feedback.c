@@ -19,9 +19,9 @@ static uint64_t index_of(const struct stream_sender *sender, uint16_t seq)
     return newest - (uint16_t)((uint16_t)newest - seq);
 }
 
-static const struct stream_packet *
-source_packet(const struct stream_sender *sender, const struct stream_slot *slot,
-              struct stream_receiver *const layers[STREAM_LAYERS_MAX])
+const struct stream_packet *
+stream_sender_source(const struct stream_sender *sender, const struct stream_slot *slot,
+                     struct stream_receiver *const layers[STREAM_LAYERS_MAX])
 {
     const struct stream_layer_source *source = &sender->layers[slot->layer];
     const struct stream_receiver *receiver = layers[slot->layer];
@@ -107,7 +107,8 @@ int stream_sender_resend(struct stream_sender *sender, int64_t now_us, uint16_t 
     sender->stats.nacked++;
     uint64_t index = index_of(sender, seq);
     struct stream_slot *slot = stream_ring_get(&sender->ring, index);
-    const struct stream_packet *packet = slot != NULL ? source_packet(sender, slot, layers) : NULL;
+    const struct stream_packet *packet =
+        slot != NULL ? stream_sender_source(sender, slot, layers) : NULL;
     if (packet == NULL) {
         sender->stats.nack_misses++;
         return ERR_NOT_FOUND;

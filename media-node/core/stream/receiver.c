@@ -506,6 +506,12 @@ int stream_receiver_report(struct stream_receiver *receiver, int64_t now_us,
     return 0;
 }
 
+bool stream_receiver_newest(const struct stream_receiver *receiver, uint32_t ssrc, uint64_t *seq)
+{
+    *seq = receiver->sequence.highest;
+    return receiver->ssrc == ssrc && receiver->sequence.started;
+}
+
 const struct stream_packet *stream_receiver_find(const struct stream_receiver *receiver,
                                                  uint64_t seq)
 {

@@ -105,7 +105,7 @@ static void fall_silent(struct stream_sender *sender)
     sender->picture_lost = false;
 }
 
-static void choose_target(struct stream_sender *sender)
+void stream_sender_choose_target(struct stream_sender *sender)
 {
     int layer = MIN(sender->want.spatial_max, STREAM_LAYERS_MAX - 1);
     while (layer >= 0 && (sender->live >> layer & 1) == 0) {
@@ -123,7 +123,7 @@ unsigned stream_sender_want(struct stream_sender *sender, int64_t now_us,
     if (want->paused) {
         fall_silent(sender);
     }
-    choose_target(sender);
+    stream_sender_choose_target(sender);
     return ask(sender, needed);
 }
 
@@ -135,7 +135,7 @@ unsigned stream_sender_layers(struct stream_sender *sender, int64_t now_us, uint
     if (sender->current != NO_LAYER && (live >> sender->current & 1) == 0) {
         fall_silent(sender);
     }
-    choose_target(sender);
+    stream_sender_choose_target(sender);
     return ask(sender, needed);
 }
 
@@ -439,7 +439,7 @@ unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
     int needed = stream_sender_needs_key_frame(sender);
     if ((sender->live >> layer & 1) == 0 && !packet->late) {
         sender->live = (uint8_t)(sender->live | 1u << layer);
-        choose_target(sender);
+        stream_sender_choose_target(sender);
     }
     if (layer == sender->current && is_cut(sender, packet)) {
         fall_silent(sender);
@@ -456,11 +456,6 @@ unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
 }
 
 /* ---- Views ---------------------------------------------------------------------------------- */
-
-struct stream_sender_next stream_sender_next(const struct stream_sender *sender)
-{
-    return (struct stream_sender_next){.seq = sender->ring.next, .rtx_seq = sender->rtx_next};
-}
 
 void stream_sender_stats(const struct stream_sender *sender, struct stream_sender_stats *out)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of a sender: the ring of numbers it has given, and its state, which sender.c (layers,
- * generations, forwarding), compose.c (payloads) and feedback.c (NACK, reports) share.
+ * generations, forwarding), compose.c (payloads), feedback.c (NACK, reports) and handover.c (to
+ * another node) share.
  */
 #ifndef MEDIA_NODE_CORE_STREAM_SENDER_PARTS_H
 #define MEDIA_NODE_CORE_STREAM_SENDER_PARTS_H
@@ -151,8 +152,16 @@ struct stream_sender {
     struct stream_sender_stats stats;
 };
 
+/* sender.c: target follows from what is wanted and live. */
+void stream_sender_choose_target(struct stream_sender *sender);
+
 /* sender.c: true if a late packet may only be sent as a filler. */
 bool stream_sender_late_left_out(struct stream_sender *sender, const struct stream_packet *packet);
+
+/* feedback.c: the cached packet that the slot stands for; NULL: it is not there (any more). */
+const struct stream_packet *
+stream_sender_source(const struct stream_sender *sender, const struct stream_slot *slot,
+                     struct stream_receiver *const layers[STREAM_LAYERS_MAX]);
 
 /* ---- compose.c: what a packet looks like to this subscriber --------------------------------- */
 

@@ -4,7 +4,8 @@
  *
  *   receiver  one per received SSRC, that is per layer of a track (its RTX SSRC attached): sequence
  *             numbers, loss, NACK, key-frame requests, statistics, audio level, packet cache.
- *   sender    one per subscription: chooses the layer, renumbers, answers NACKs, reports.
+ *   sender    one per subscription: chooses the layer, renumbers, answers NACKs, reports; can be
+ *             handed over to another node.
  *   arrivals  one per transport: records transport-wide sequence numbers and builds the feedback.
  *
  * The way of a packet:
@@ -133,6 +134,10 @@ bool stream_receiver_poll(struct stream_receiver *receiver, struct stream_reques
  * interval since the last call. ERR_AGAIN before the first packet. */
 MUST_CHECK int stream_receiver_report(struct stream_receiver *receiver, int64_t now_us,
                                       struct rtcp_report *out);
+
+/* The newest extended sequence number of that SSRC. False: it is not this receiver's, or nothing
+ * came of it yet. */
+bool stream_receiver_newest(const struct stream_receiver *receiver, uint32_t ssrc, uint64_t *seq);
 
 /* A packet from the cache by its extended sequence number, or NULL. Borrowed as *out above. About
  * the last second is kept, up to 512 packets (audio: 128). */
@@ -293,13 +298,6 @@ int stream_sender_target(const struct stream_sender *sender);
 /* Layer of which it needs a key frame, -1 none: the state of which STREAM_ASK tells the changes. */
 int stream_sender_needs_key_frame(const struct stream_sender *sender);
 
-/* Where another holder of these SSRCs would go on. */
-struct stream_sender_next {
-    uint64_t seq;
-    uint64_t rtx_seq;
-};
-struct stream_sender_next stream_sender_next(const struct stream_sender *sender);
-
 struct stream_sender_stats {
     uint64_t packets; /* first transmissions */
     uint64_t bytes;   /* payload bytes of these */
@@ -319,6 +317,72 @@ struct stream_sender_stats {
     uint32_t rtt_us; /* 0 unknown */
 };
 void stream_sender_stats(const struct stream_sender *sender, struct stream_sender_stats *out);
+
+/* ---- Handover ------------------------------------------------------------------------------
+ * One sender stops, and another one of the same SSRCs, at another node, goes on under the next
+ * number as if it had sent all before (architecture.md §2.3, §6.4). */
+
+#define STREAM_SERIES_MAX    128 /* 1 KB; of a stream that leaves out every other frame: 4 s */
+#define STREAM_HANDED_MAX    256 /* numbers handed over: what a client may still miss */
+#define STREAM_VALUE_UNKNOWN (-1)
+
+enum stream_series_state { SERIES_SENT, SERIES_KEPT, SERIES_VOID }; /* as in control.proto */
+
+/* Consecutive numbers, given to consecutive numbers of the source. */
+struct stream_series {
+    uint8_t state; /* enum stream_series_state */
+    uint16_t source_seq;
+    uint16_t count;
+    uint16_t picture_shift;
+};
+
+/* All that the next holder needs. SenderState in control.proto says what the values mean. */
+struct stream_state {
+    uint64_t seq_next;
+    uint64_t rtx_seq_next;
+    uint64_t packets;
+    uint64_t bytes;
+    uint64_t lost;
+    struct {
+        bool known;
+        enum rtp_codec codec;
+        uint32_t ts;
+        uint32_t clock_hz;
+        int64_t arrival_us;
+        int64_t wall_us; /* or STREAM_WALL_UNKNOWN */
+        int picture;     /* or STREAM_VALUE_UNKNOWN, as those that follow */
+        int tl0;
+        int key;
+    } newest;
+    bool flows; /* the rest is valid */
+    uint8_t layer;
+    uint8_t temporal_max;
+    uint8_t tl0_shift;
+    uint8_t key_shift;
+    uint32_t ssrc; /* of the source */
+    uint32_t ts_offset;
+    uint16_t source_seq;
+    uint16_t picture_shift;
+    int left_out;        /* or STREAM_VALUE_UNKNOWN */
+    size_t series_count; /* newest first, from seq_next - 1 down; in all 0 .. STREAM_HANDED_MAX */
+    struct stream_series series[STREAM_SERIES_MAX];
+};
+
+/* Where the sender stands. It may go on itself as well, but then nobody else may. */
+void stream_sender_export(const struct stream_sender *sender, struct stream_state *out);
+
+/* Goes on from state. Only for a sender that never sent (asserted), after stream_sender_want;
+ * layers as for stream_sender_resend. Where the source is not here, or not near where it was, the
+ * sender keeps the numbers and begins anew. Returns STREAM_ASK or 0. */
+unsigned stream_sender_resume(struct stream_sender *sender, int64_t now_us,
+                              const struct stream_state *state,
+                              struct stream_receiver *const layers[STREAM_LAYERS_MAX]);
+
+/* After a resumption, a cached packet of its source that was not sent yet: forward it, and ask
+ * again. NULL: the sender is up to date. *cursor is 0 at first. */
+const struct stream_packet *
+stream_sender_behind(const struct stream_sender *sender,
+                     struct stream_receiver *const layers[STREAM_LAYERS_MAX], uint64_t *cursor);
 
 /* ---- Arrivals ------------------------------------------------------------------------------
  * Transport-wide congestion control, draft-holmer-rmcat-transport-wide-cc-extensions-01. */

@@ -60,6 +60,22 @@ static void resumed_stream_starts_behind_its_past(void **state)
     assert_int_equal(rtpsec_stream_take(&stream, 11, false, &index), 0);
 }
 
+static void resumed_stream_has_what_was_spared(void **state)
+{
+    (void)state;
+    struct rtpsec_stream stream;
+    uint64_t index = 0;
+    rtpsec_stream_resume(&stream, 1, 3, 10);
+    rtpsec_stream_spare(&stream, (UINT64_C(3) << 16) - 2);
+    rtpsec_stream_spare(&stream, (UINT64_C(3) << 16 | 10) - RTPSEC_SEND_WINDOW); /* too old */
+    rtpsec_stream_spare(&stream, UINT64_C(3) << 16 | 11);                        /* not past */
+    assert_int_equal(rtpsec_stream_take(&stream, 10, false, &index), ERR_REPLAY);
+    assert_int_equal(rtpsec_stream_take(&stream, 65535, false, &index), ERR_REPLAY);
+    assert_int_equal(rtpsec_stream_take(&stream, 65534, false, &index), 0);
+    assert_true(index == (UINT64_C(3) << 16) - 2);
+    assert_int_equal(rtpsec_stream_take(&stream, 65534, false, &index), ERR_REPLAY);
+}
+
 static void ends_with_the_last_index(void **state)
 {
     (void)state;
@@ -112,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table),
         cmocka_unit_test(resumed_stream_starts_behind_its_past),
+        cmocka_unit_test(resumed_stream_has_what_was_spared),
         cmocka_unit_test(ends_with_the_last_index),
         cmocka_unit_test(random_walk_against_a_model),
     };

@@ -146,6 +146,13 @@ struct stream_sender *kit_sender(enum stream_kind kind)
     return stream_sender_new(&config, 0);
 }
 
+struct stream_state kit_state(const struct stream_sender *sender)
+{
+    struct stream_state state;
+    stream_sender_export(sender, &state);
+    return state;
+}
+
 const struct stream_packet *kit_feed(struct stream_receiver *receiver, int64_t now_us,
                                      const struct kit_packet *packet)
 {

@@ -79,6 +79,8 @@ uint32_t kit_tag(const uint8_t *payload, size_t len);
 struct stream_receiver *kit_receiver(enum stream_kind kind, uint8_t layer);
 struct stream_sender *kit_sender(enum stream_kind kind);
 
+struct stream_state kit_state(const struct stream_sender *sender);
+
 /* Feeds a packet that must be accepted. */
 const struct stream_packet *kit_feed(struct stream_receiver *receiver, int64_t now_us,
                                      const struct kit_packet *packet);

@@ -3,7 +3,9 @@
  * Goal: a simulcast publisher behind a network that loses, reorders and repeats, three receivers
  * and one sender whose wants change all the time, against a model that keeps everything in plain
  * lists: every packet goes out under the right number, once, with the right picture id, TL0PICIDX,
- * KEYIDX and timestamp, and a NACK for any number gets exactly what went out under it.
+ * KEYIDX and timestamp, and a NACK for any number gets exactly what went out under it. The same
+ * with a sender that is handed over to another one every other second: the subscriber, that is the
+ * model, does not notice.
  */
 #include "tests/unit/media-node/stream/kit.h"
 
@@ -43,7 +45,7 @@ struct pending {
 /* ---- The model of the sender ------------------------------------------------------------------
  */
 
-enum owner_state { KEPT, SENT, FILLER };
+enum owner_state { KEPT, SENT, FILLER, GONE /* not handed over */ };
 
 /* One outgoing number. */
 struct owner {
@@ -94,6 +96,12 @@ struct world {
     struct stream_want want;
     int64_t temporal_changed_us;
     struct model model;
+    uint64_t rtx_next;
+    bool hands_over;
+    int64_t resume_us; /* a handover is under way until then; TIME_NEVER: none */
+    struct stream_state state;
+    struct stream_sender_stats stats; /* of the senders before */
+    unsigned handovers;
 };
 
 static bool chance(struct world *world, uint64_t percent)
@@ -344,13 +352,22 @@ static void ask(struct world *world, unsigned bits)
     }
 }
 
+static void forward(struct world *world, const struct made *made, const struct stream_packet *given)
+{
+    struct stream_out out;
+    unsigned bits = stream_sender_forward(world->sender, world->now_us, given, &out);
+    model_forward(world, made, given, (bits & STREAM_SEND) != 0, &out);
+    assert_int_equal(stream_sender_layer(world->sender), world->model.current);
+    assert_int_equal(stream_sender_target(world->sender), model_target(world));
+    ask(world, bits);
+}
+
 static void deliver(struct world *world, struct pending pending)
 {
     const struct made *made = &world->publisher.made[pending.tag];
     struct kit_packet packet;
     struct kit_packet repair;
     const struct stream_packet *given;
-    struct stream_out out;
     if (made->padding) {
         struct kit_spec spec = made->spec;
         spec.pt = PT_VP8;
@@ -371,11 +388,9 @@ static void deliver(struct world *world, struct pending pending)
         assert_true(err == ERR_REPLAY || err == ERR_STALE);
         return;
     }
-    unsigned bits = stream_sender_forward(world->sender, world->now_us, given, &out);
-    model_forward(world, made, given, (bits & STREAM_SEND) != 0, &out);
-    assert_int_equal(stream_sender_layer(world->sender), world->model.current);
-    assert_int_equal(stream_sender_target(world->sender), model_target(world));
-    ask(world, bits);
+    if (world->resume_us == TIME_NEVER) {
+        forward(world, made, given);
+    }
 }
 
 static void deliver_due(struct world *world)
@@ -414,6 +429,7 @@ static void check_resent(struct world *world, struct owner *owner, const struct 
 {
     struct kit_seen seen = kit_see(out);
     assert_true(out->rtx && !out->repeat);
+    assert_int_equal(out->index, world->rtx_next++);
     assert_true(owner->state == KEPT || out->padding == (owner->state == FILLER));
     if (owner->state == SENT) {
         assert_int_equal(seen.len, owner->seen.len + 2);
@@ -449,7 +465,7 @@ static void subscriber_asks_again(struct world *world)
         stream_receiver_find(world->layers[owner->layer], owner->source);
     int err = stream_sender_resend(world->sender, world->now_us, (uint16_t)(SEQ_OUT + i),
                                    world->layers, &out);
-    if (model->count - i > RING || packet == NULL) {
+    if (model->count - i > RING || packet == NULL || owner->state == GONE) {
         assert_int_equal(err, ERR_NOT_FOUND);
     } else if (owner->tries > 0 && world->now_us - owner->resent_us < 49 * MS) {
         assert_int_equal(err, ERR_AGAIN);
@@ -488,6 +504,88 @@ static void change_layers(struct world *world)
     ask(world, stream_sender_layers(world->sender, world->now_us, live));
 }
 
+/* ---- Handover ---------------------------------------------------------------------------------
+ */
+
+/* What is handed over is what the model knows, and the rest can't be asked for any more. */
+static void check_state(struct world *world)
+{
+    static const enum owner_state states[] = {
+        [SERIES_SENT] = SENT, [SERIES_KEPT] = KEPT, [SERIES_VOID] = GONE};
+    struct model *model = &world->model;
+    const struct stream_state *state = &world->state;
+    size_t told = 0;
+    assert_int_equal(state->seq_next, SEQ_OUT + model->count);
+    assert_int_equal(state->flows ? state->layer : -1, model->current);
+    for (size_t i = 0; i < state->series_count; i++) {
+        for (size_t n = state->series[i].count; n > 0; n--) {
+            struct owner *owner = &model->owners[model->count - ++told];
+            assert_int_equal((uint16_t)(state->series[i].source_seq + n - 1),
+                             (uint16_t)owner->source);
+            assert_int_equal(owner->run, model->run);
+            if (state->series[i].state != SERIES_VOID) {
+                assert_int_equal(owner->state, states[state->series[i].state]);
+            }
+            owner->state = states[state->series[i].state];
+            owner->tries = 0;
+        }
+    }
+    assert_true(told <= STREAM_HANDED_MAX);
+    for (size_t i = 0; i < model->count - told; i++) {
+        model->owners[i].state = GONE;
+    }
+}
+
+static void stop_sender(struct world *world)
+{
+    struct stream_sender_stats stats;
+    stream_sender_export(world->sender, &world->state);
+    stream_sender_stats(world->sender, &stats);
+    world->stats.switches += stats.switches;
+    world->stats.resent += stats.resent;
+    world->handovers++;
+    stream_sender_free(world->sender);
+    world->sender = NULL;
+    check_state(world);
+    world->resume_us = world->now_us + (int64_t)prng_below(&world->prng, 40) * MS;
+}
+
+/* Nothing that can be sent waits. */
+static void check_up_to_date(const struct world *world)
+{
+    const struct model *model = &world->model;
+    if (model->current < 0) {
+        return;
+    }
+    const struct stream_receiver *receiver = world->layers[model->current];
+    uint64_t newest;
+    assert_true(stream_receiver_newest(receiver, SSRC_SOURCE + (uint32_t)model->current, &newest));
+    assert_int_equal(model->head, newest);
+    for (size_t i = model->run_index; i < model->count; i++) {
+        const struct owner *owner = &model->owners[i];
+        assert_true(owner->state != KEPT || model->count - i > RING ||
+                    stream_receiver_find(receiver, owner->source) == NULL);
+    }
+}
+
+/* The next one goes on with what came in between. */
+static void resume_sender(struct world *world)
+{
+    uint64_t cursor = 0;
+    const struct stream_packet *packet;
+    world->resume_us = TIME_NEVER;
+    world->sender = kit_sender(STREAM_VIDEO);
+    (void)stream_sender_layers(world->sender, world->now_us, world->model.live);
+    (void)stream_sender_want(world->sender, world->now_us, &world->want);
+    ask(world, stream_sender_resume(world->sender, world->now_us, &world->state, world->layers));
+    assert_int_equal(stream_sender_layer(world->sender), world->model.current);
+    while ((packet = stream_sender_behind(world->sender, world->layers, &cursor)) != NULL) {
+        uint32_t tag = world->publisher.by_seq[packet->layer][packet->rtp.seq];
+        forward(world, &world->publisher.made[tag], packet);
+    }
+    check_up_to_date(world);
+}
+
 /* ---- A minute of it ----------------------------------------------------------------------------
  */
 
@@ -496,6 +594,7 @@ static struct world *world_new(uint64_t seed)
     struct world *world = mem_alloc(sizeof(*world));
     prng_seed(&world->prng, seed);
     world->sender = kit_sender(STREAM_VIDEO);
+    world->resume_us = TIME_NEVER;
     world->want.paused = true;
     world->model.current = -1;
     world->model.limits = mem_alloc(PACKETS);
@@ -530,14 +629,40 @@ static void check_totals(const struct world *world)
         fillers += model->owners[i].state == FILLER;
     }
     stream_sender_stats(world->sender, &stats);
-    assert_int_equal(stream_sender_next(world->sender).seq, SEQ_OUT + model->count);
-    assert_int_equal(stats.switches, model->run);
-    assert_true(sent > 1500 && fillers > 10 && model->run > 15 && stats.resent > 500);
+    assert_int_equal(kit_state(world->sender).seq_next, SEQ_OUT + model->count);
+    assert_int_equal(world->stats.switches + stats.switches, model->run);
+    assert_true(model->run > 15);
+    if (world->hands_over) { /* most numbers are gone */
+        assert_true(world->handovers > 15 && world->stats.resent + stats.resent > 250);
+    } else {
+        assert_true(sent > 1500 && fillers > 10 && stats.resent > 500);
+    }
 }
 
-static void run(uint64_t seed)
+/* Everything that is the sender's. */
+static void be_subscriber(struct world *world, int ms)
+{
+    if (ms % 100 == 0) {
+        change_layers(world);
+    }
+    if (ms % 700 == 0) {
+        change_wants(world);
+    }
+    if (chance(world, 5)) {
+        subscriber_asks_again(world);
+    }
+    if (ms % 5000 == 4000) {
+        ask(world, stream_sender_picture_lost(world->sender, world->now_us));
+    }
+    if (world->hands_over && prng_below(&world->prng, 2000) == 0) {
+        stop_sender(world);
+    }
+}
+
+static void run(uint64_t seed, bool hands_over)
 {
     struct world *world = world_new(seed);
+    world->hands_over = hands_over;
     unsigned flowing = 7;
     for (int ms = 0; ms < 60000; ms++) {
         world->now_us = ms * MS;
@@ -553,18 +678,15 @@ static void run(uint64_t seed)
         if (ms % 2000 == 0) { /* the publisher's uplink changes */
             flowing = 1u | (unsigned)prng_below(&world->prng, 8);
         }
-        if (ms % 100 == 0) {
-            change_layers(world);
+        if (world->resume_us <= world->now_us) {
+            resume_sender(world);
         }
-        if (ms % 700 == 0) {
-            change_wants(world);
+        if (world->resume_us == TIME_NEVER) {
+            be_subscriber(world, ms);
         }
-        if (chance(world, 5)) {
-            subscriber_asks_again(world);
-        }
-        if (ms % 5000 == 4000) {
-            ask(world, stream_sender_picture_lost(world->sender, world->now_us));
-        }
+    }
+    if (world->resume_us != TIME_NEVER) {
+        resume_sender(world);
     }
     check_totals(world);
     world_free(world);
@@ -574,7 +696,15 @@ static void random_worlds(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 6; seed++) {
-        run(seed);
+        run(seed, false);
+    }
+}
+
+static void random_worlds_with_handovers(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        run(seed, true);
     }
 }
 
@@ -582,6 +712,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_worlds),
+        cmocka_unit_test(random_worlds_with_handovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

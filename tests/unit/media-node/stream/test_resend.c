@@ -94,7 +94,7 @@ static void as_rtx_over_a_switch(void **state)
         assert_int_equal(seen.len, first[i].len + 2);
         assert_memory_equal(seen.payload + 2, first[i].payload, first[i].len);
     }
-    assert_int_equal(stream_sender_next(world.sender).rtx_seq, 4);
+    assert_int_equal(kit_state(world.sender).rtx_seq_next, 4);
     teardown(&world);
 }
 

@@ -541,7 +541,7 @@ static void indices_run_over_the_rollover(void **state)
                          STREAM_SEND);
         assert_int_equal(out.index, config.seq_next + i);
     }
-    assert_int_equal(stream_sender_next(sender).seq, config.seq_next + 3);
+    assert_int_equal(kit_state(sender).seq_next, config.seq_next + 3);
     stream_sender_free(sender);
     stream_receiver_free(receiver);
 }
