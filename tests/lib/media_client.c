@@ -313,6 +313,17 @@ static void take_payload(struct media_incoming *in, const struct rtp_view *view)
     in->picture = vp8.picture_id;
 }
 
+static void note_number(struct media_client *client, struct bytes value)
+{
+    if (value.data == NULL) {
+        return;
+    }
+    uint16_t seq = be16_get(value.data);
+    client->numbered_jumps += client->numbered && seq != (uint16_t)(client->numbered_seq + 1);
+    client->numbered_seq = seq;
+    client->numbered = true;
+}
+
 static struct media_incoming *take_rtp(struct media_client *client, uint8_t *data, size_t len)
 {
     struct rtp_view view;
@@ -327,6 +338,7 @@ static struct media_incoming *take_rtp(struct media_client *client, uint8_t *dat
         return NULL;
     }
     rtp_exts_read(&exts, &view, &media_client_exts);
+    note_number(client, exts.value[RTP_EXT_TRANSPORT_CC]);
     char mid[PEER_MID_MAX] = "";
     struct bytes value = exts.value[RTP_EXT_MID];
     memcpy(mid, value.data, MIN(value.len, sizeof(mid) - 1));

@@ -112,6 +112,9 @@ struct media_client {
     unsigned dtls;             /* DTLS datagrams received */
     unsigned bad;              /* datagrams that did not parse or authenticate */
     uint32_t server_rtcp_ssrc; /* sender of the last RTCP */
+    bool numbered;             /* a transport-wide number came; the next two are valid */
+    uint16_t numbered_seq;     /* newest */
+    unsigned numbered_jumps;   /* times it was not the next one */
     uint32_t lose;             /* so many of the next incoming RTP packets are thrown away */
     uint16_t lost_seq;         /* the last of these */
 };

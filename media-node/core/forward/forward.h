@@ -51,7 +51,8 @@ enum fwd_event_kind {
     FWD_SOURCE,           /* source: first packet of an SSRC */
     FWD_MEDIA,            /* track: its first packet that can be forwarded */
     FWD_LEVELS,           /* levels, none when silence began; member NULL */
-    FWD_REPORT            /* report */
+    FWD_REPORT,           /* report */
+    FWD_HANDED            /* handed: where its streams stopped */
 };
 
 struct fwd_level {
@@ -86,6 +87,17 @@ struct fwd_report {
     size_t subscription_count;
 };
 
+/* What the next node needs to serve a member on. */
+struct fwd_handed_stream {
+    uint32_t subscription;
+    struct stream_state state;
+};
+struct fwd_handed {
+    const struct fwd_handed_stream *streams;
+    size_t stream_count;
+    uint16_t transport_cc; /* next transport-wide number */
+};
+
 /* Pointers are borrowed until the next call on the room. */
 struct fwd_event {
     enum fwd_event_kind kind;
@@ -99,6 +111,7 @@ struct fwd_event {
     const struct fwd_level *levels;
     size_t level_count;
     struct fwd_report report;
+    struct fwd_handed handed;
 };
 
 /* What rooms have to tell, in order. All zero: empty. Holds what one call can cause. */
@@ -149,6 +162,19 @@ MUST_CHECK int fwd_set_transport(struct fwd *fwd, int64_t now_us,
                                  const struct fwd_transport *transport, struct fwd_member **member);
 /* Its tracks and subscriptions go too. */
 void fwd_remove_transport(struct fwd *fwd, struct fwd_member *member);
+
+/* Who serves the member: sends to it by SRTP and SRTCP (architecture.md §2.3). A new one is served
+ * from here. */
+enum fwd_duty {
+    FWD_SERVES,
+    FWD_STANDBY,   /* another node does still */
+    FWD_HANDS_OVER /* another node shall: say where it goes on (FWD_HANDED, each time) */
+};
+
+/* Set it last, when what the member should have is set. transport_cc: where to go on counting;
+ * heeded when standby ends. */
+void fwd_set_duty(struct fwd_member *member, int64_t now_us, enum fwd_duty duty,
+                  uint16_t transport_cc);
 
 uint64_t fwd_member_id(const struct fwd_member *member);
 struct fwd_counts fwd_member_counts(const struct fwd_member *member); /* of it alone */
@@ -205,6 +231,9 @@ struct fwd_subscription {
     size_t payload_count; /* 1 .. STREAM_PAYLOADS_MAX */
     bool transport_cc;    /* negotiated for these payload types */
     struct stream_want want;
+    /* Where another node stopped: with what came since, this one goes on there once it serves the
+     * member. NULL: nowhere. Passed over if that index was sent from here before. Copied. */
+    const struct stream_state *resume;
 };
 
 /* The track must be there (asserted). One whose track or member changes begins anew. */

@@ -66,8 +66,7 @@ void media_want_key_frame(struct track *track, int64_t now_us, int layer)
     media_ask(track, now_us, (size_t)layer);
 }
 
-/* Acts on what a sender returned. */
-static void heed(struct subscription *subscription, int64_t now_us, unsigned flags)
+void media_heed(struct subscription *subscription, int64_t now_us, unsigned flags)
 {
     if ((flags & STREAM_ASK) != 0) {
         media_want_key_frame(subscription->track, now_us,
@@ -77,9 +76,12 @@ static void heed(struct subscription *subscription, int64_t now_us, unsigned fla
 
 void media_apply_want(struct subscription *subscription, int64_t now_us)
 {
+    if (subscription->resume != NULL && subscription->member->sending) {
+        handover_resume(subscription, now_us);
+    }
     struct stream_want want = subscription->spec.want;
     want.paused = want.paused || subscription->track->spec.muted || !subscription->member->sending;
-    heed(subscription, now_us, stream_sender_want(subscription->sender, now_us, &want));
+    media_heed(subscription, now_us, stream_sender_want(subscription->sender, now_us, &want));
 }
 
 bool media_look_at_layers(struct track *track, int64_t now_us)
@@ -92,7 +94,8 @@ bool media_look_at_layers(struct track *track, int64_t now_us)
         track->live = live;
         for (size_t i = 0; i < track->subscription_count; i++) {
             struct subscription *subscription = track->subscriptions[i];
-            heed(subscription, now_us, stream_sender_layers(subscription->sender, now_us, live));
+            media_heed(subscription, now_us,
+                       stream_sender_layers(subscription->sender, now_us, live));
         }
         edge_update_all(track, now_us);
     }
@@ -138,6 +141,20 @@ void media_send(struct subscription *subscription, int64_t now_us, const struct 
     }
 }
 
+void media_forward(struct subscription *subscription, int64_t now_us,
+                   const struct stream_packet *packet)
+{
+    struct rtp_exts exts;
+    struct stream_out out;
+    unsigned flags = stream_sender_forward(subscription->sender, now_us, packet, &out);
+    if ((flags & STREAM_SEND) != 0) {
+        carry(&exts, packet);
+        subscription->member->fwd->config.counters->rtp_forwarded +=
+            send_with(subscription, now_us, &out, &exts);
+    }
+    media_heed(subscription, now_us, flags);
+}
+
 void media_fan_out(struct track *track, int64_t now_us, const struct stream_packet *packet)
 {
     struct rtp_exts exts;
@@ -150,7 +167,7 @@ void media_fan_out(struct track *track, int64_t now_us, const struct stream_pack
         if ((flags & STREAM_SEND) != 0 && send_with(subscription, now_us, &out, &exts)) {
             forwarded++;
         }
-        heed(subscription, now_us, flags);
+        media_heed(subscription, now_us, flags);
     }
     track->fwd->config.counters->rtp_forwarded += forwarded;
     if (track->edge_count > 0 && track->spec.kind == STREAM_AUDIO && !packet->late) {

@@ -164,6 +164,7 @@ void fwd_remove_transport(struct fwd *fwd, struct fwd_member *member)
     free(member->tracks);
     free(member->subscriptions);
     free(member->retired);
+    free(member->handed);
     free(member);
 }
 
@@ -213,6 +214,7 @@ static void renew_streams(struct fwd_member *member)
         struct subscription *subscription = member->subscriptions[i];
         rtpsec_stream_init(&subscription->media, subscription->spec.ssrc);
         rtpsec_stream_init(&subscription->rtx, subscription->spec.rtx_ssrc);
+        handover_forget(subscription);
     }
 }
 
@@ -305,6 +307,9 @@ void fwd_tell(struct fwd_member *member)
         if (member->tracks[i]->arrived) {
             room_event(fwd, member, FWD_MEDIA)->track = member->tracks[i]->id;
         }
+    }
+    if (member->duty == FWD_HANDS_OVER) {
+        handover_tell(member);
     }
 }
 

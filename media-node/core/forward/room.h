@@ -102,6 +102,7 @@ struct subscription {
     size_t member_place; /* in member->subscriptions */
     size_t track_place;  /* in track->subscriptions */
     struct stream_sender *sender;
+    struct stream_state *resume; /* to begin with; NULL: anew */
     struct rtpsec_stream media;
     struct rtpsec_stream rtx;
     struct rtp_ext_ids ids; /* the member's, but for what its payload types did not negotiate */
@@ -156,6 +157,9 @@ struct fwd_member {
     size_t retired_count;
     struct fwd_member *prev; /* list of the room's members (utlist) */
     struct fwd_member *next;
+    enum fwd_duty duty;
+    struct fwd_handed_stream *handed; /* when it was handed over */
+    size_t handed_count;
     bool sending;            /* peer_can_send, as last seen */
     uint32_t key_generation; /* peer_key_generation, as last seen */
     uint32_t rtt_us;
@@ -196,6 +200,10 @@ struct fwd_event *room_event(struct fwd *fwd, struct fwd_member *member, enum fw
 
 /* ---- wanted.c -------------------------------------------------------------------------------- */
 
+/* Makes the subscription's sender, which begins at these indices. */
+void wanted_start_sender(struct subscription *subscription, int64_t now_us, uint64_t seq_next,
+                         uint64_t rtx_seq_next);
+
 /* Receivers of layers from that one on go; the next packet of one makes it anew. */
 void wanted_drop_receivers(struct track *track, size_t from);
 
@@ -229,6 +237,25 @@ void media_follow_up(struct track *track, int64_t now_us, size_t layer);
 
 /* The publisher's sender report, also on to other nodes. */
 void media_clock(struct track *track, int64_t now_us, size_t layer, const struct rtcp_sr *sr);
+
+/* Acts on what a sender returned. */
+void media_heed(struct subscription *subscription, int64_t now_us, unsigned flags);
+
+/* A packet to one subscription. */
+void media_forward(struct subscription *subscription, int64_t now_us,
+                   const struct stream_packet *packet);
+
+/* ---- handover.c ------------------------------------------------------------------------------ */
+
+/* Takes note of where the subscription is to go on, unless the index was sent from here. */
+void handover_note(struct subscription *subscription, const struct stream_state *state);
+void handover_forget(struct subscription *subscription);
+
+/* Begins where the subscription is to go on. */
+void handover_resume(struct subscription *subscription, int64_t now_us);
+
+/* Says where the member's streams stopped; it must have been handed over. */
+void handover_tell(struct fwd_member *member);
 
 /* ---- origin.c -------------------------------------------------------------------------------- */
 

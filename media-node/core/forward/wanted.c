@@ -237,10 +237,10 @@ static void retire_streams(struct subscription *subscription)
     retire(subscription->member, &subscription->rtx);
 }
 
-static void start_sender(struct subscription *subscription, int64_t now_us)
+void wanted_start_sender(struct subscription *subscription, int64_t now_us, uint64_t seq_next,
+                         uint64_t rtx_seq_next)
 {
-    struct fwd_member *member = subscription->member;
-    const struct random_source *random = &member->fwd->config.random;
+    const struct random_source *random = &subscription->member->fwd->config.random;
     const struct fwd_subscription *spec = &subscription->spec;
     struct stream_sender_config config = {
         .kind = subscription->track->spec.kind,
@@ -248,8 +248,8 @@ static void start_sender(struct subscription *subscription, int64_t now_us)
         .rtx_ssrc = spec->rtx_ssrc,
         .payloads = spec->payloads,
         .payload_count = spec->payload_count,
-        .seq_next = next_index(member, &subscription->media, spec->ssrc),
-        .rtx_seq_next = next_index(member, &subscription->rtx, spec->rtx_ssrc),
+        .seq_next = seq_next,
+        .rtx_seq_next = rtx_seq_next,
     };
     random->fill(random->arg, &config.timestamp_first, sizeof(config.timestamp_first));
     if (subscription->sender != NULL) {
@@ -258,6 +258,16 @@ static void start_sender(struct subscription *subscription, int64_t now_us)
     subscription->sender = stream_sender_new(&config, now_us);
     subscription->told = (struct told){0};
     (void)stream_sender_layers(subscription->sender, now_us, subscription->track->live);
+}
+
+static void start_sender(struct subscription *subscription, int64_t now_us)
+{
+    struct fwd_member *member = subscription->member;
+    const struct fwd_subscription *spec = &subscription->spec;
+    uint64_t seq_next = next_index(member, &subscription->media, spec->ssrc);
+    uint64_t rtx_seq_next = next_index(member, &subscription->rtx, spec->rtx_ssrc);
+    handover_forget(subscription);
+    wanted_start_sender(subscription, now_us, seq_next, rtx_seq_next);
 }
 
 static void link_subscription(struct subscription *subscription)
@@ -323,8 +333,12 @@ void fwd_set_subscription(struct fwd *fwd, int64_t now_us, struct fwd_member *me
     if (!spec->transport_cc) {
         subscription->ids.id[RTP_EXT_TRANSPORT_CC] = 0;
     }
+    subscription->spec.resume = NULL;
     if (anew) {
         start_sender(subscription, now_us);
+    }
+    if (spec->resume != NULL) {
+        handover_note(subscription, spec->resume);
     }
     media_apply_want(subscription, now_us);
 }
@@ -350,6 +364,7 @@ void fwd_remove_subscription(struct fwd *fwd, uint32_t id)
     retire_streams(subscription);
     unlink_subscription(subscription);
     stream_sender_free(subscription->sender);
+    handover_forget(subscription);
     HASH_DEL(fwd->subscriptions, subscription);
     free(subscription);
 }

@@ -496,6 +496,19 @@ static void set_track(struct application *app, const struct spec_track *spec)
     assert(err == 0);
 }
 
+static void set_subscription(struct application *app, const struct spec_subscription *spec)
+{
+    struct fwd_member *member = node_find_transport(app->node, spec->transport)->member;
+    struct fwd_subscription subscription = spec->forward;
+    struct stream_state state;
+    if (spec->resume != NULL) {
+        state = *spec->resume;
+        state.newest.arrival_us += app->now_us;
+        subscription.resume = &state;
+    }
+    fwd_set_subscription(app->fwd, app->now_us, member, &subscription);
+}
+
 static void set_edges(struct application *app)
 {
     for (size_t i = 0; i < app->spec->message->n_edges; i++) {
@@ -526,11 +539,14 @@ static void change(struct application *app, struct arena *arena)
         set_track(app, &spec->tracks[i]);
     }
     for (size_t i = 0; i < spec->message->n_subscriptions; i++) {
-        const struct spec_subscription *subscription = &spec->subscriptions[i];
-        struct transport *transport = node_find_transport(app->node, subscription->transport);
-        fwd_set_subscription(app->fwd, app->now_us, transport->member, &subscription->forward);
+        set_subscription(app, &spec->subscriptions[i]);
     }
     set_edges(app);
+    for (size_t i = 0; i < spec->message->n_transports; i++) {
+        const struct spec_transport *transport = &spec->transports[i];
+        struct fwd_member *member = node_find_transport(app->node, transport->forward.id)->member;
+        fwd_set_duty(member, app->now_us, transport->duty, transport->transport_cc);
+    }
 }
 
 static void tell_all(struct application *app, struct arena *arena)

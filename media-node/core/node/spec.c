@@ -273,6 +273,8 @@ MUST_CHECK static int read_transport(struct spec_transport *out, const transport
         .orchestrator = message->orchestrator,
         .sealed = {message->sealed.data, message->sealed.len},
     };
+    out->duty = message->hand_over ? FWD_HANDS_OVER : message->standby ? FWD_STANDBY : FWD_SERVES;
+    out->transport_cc = (uint16_t)message->transport_cc;
     const char *ails = what_ails_credentials(message);
     if (ails != NULL) {
         return refuse(reason, "transport", message->id, ails);
@@ -304,7 +306,7 @@ MUST_CHECK static int read_transport(struct spec_transport *out, const transport
 
 /* ---- Tracks and subscriptions ---------------------------------------------------------------- */
 
-static bool known_codec(Spillway__Control__Codec codec, enum rtp_codec *out)
+bool spec_codec(Spillway__Control__Codec codec, enum rtp_codec *out)
 {
     static const enum rtp_codec codecs[] = {
         [SPILLWAY__CONTROL__CODEC__OPUS] = RTP_CODEC_OPUS,
@@ -338,7 +340,7 @@ static const char *read_payloads(struct stream_payload out[STREAM_PAYLOADS_MAX],
                                          .nack = message->nack,
                                          .pli = message->pli,
                                          .clock_hz = message->clock_hz};
-        if (!known_codec(message->codec, &out[i].codec)) {
+        if (!spec_codec(message->codec, &out[i].codec)) {
             return "unknown codec";
         }
         if (message->number > 127 || message->rtx > 127 || message->clock_hz == 0) {
@@ -447,7 +449,7 @@ static const char *read_track(struct spec_track *out, const track_message *messa
     return ails != NULL ? ails : read_upstreams(out, message);
 }
 
-static const char *read_subscription(struct spec_subscription *out,
+static const char *read_subscription(struct spec_subscription *out, struct arena *arena,
                                      const subscription_message *message)
 {
     struct fwd_subscription *subscription = &out->forward;
@@ -472,8 +474,13 @@ static const char *read_subscription(struct spec_subscription *out,
         subscription->transport_cc =
             subscription->transport_cc || message->payload_types[i]->transport_cc;
     }
-    return read_payloads(subscription->payloads, &subscription->payload_count,
-                         message->payload_types, message->n_payload_types);
+    const char *ails = read_payloads(subscription->payloads, &subscription->payload_count,
+                                     message->payload_types, message->n_payload_types);
+    if (ails == NULL && message->resume != NULL) {
+        out->resume = arena_alloc(arena, sizeof(*out->resume));
+        ails = spec_state(out->resume, message->resume);
+    }
+    return ails;
 }
 
 /* ---- Trunks and edges ------------------------------------------------------------------------ */
@@ -694,7 +701,8 @@ MUST_CHECK static int read_entries(struct spec *out, struct arena *arena,
         }
     }
     for (size_t i = 0; i < message->n_subscriptions; i++) {
-        const char *ails = read_subscription(&out->subscriptions[i], message->subscriptions[i]);
+        const char *ails =
+            read_subscription(&out->subscriptions[i], arena, message->subscriptions[i]);
         if (ails != NULL) {
             return refuse(reason, "subscription", message->subscriptions[i]->id, ails);
         }

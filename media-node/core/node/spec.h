@@ -25,6 +25,8 @@ struct spec_transport {
     struct net_addr client;       /* valid with check_priority */
     bool has_local;
     struct net_addr local;
+    enum fwd_duty duty;
+    uint16_t transport_cc; /* to go on with */
 };
 
 struct spec_track {
@@ -48,7 +50,8 @@ struct spec_edge {
 
 struct spec_subscription {
     uint64_t transport;
-    struct fwd_subscription forward;
+    struct fwd_subscription forward; /* without resume */
+    struct stream_state *resume;     /* NULL: none; times in it as if it were 0 now */
 };
 
 struct spec {
@@ -84,7 +87,22 @@ bool spec_removes_subscription(const struct spec *spec, uint32_t id);
 bool spec_removes_edge(const struct spec *spec, uint32_t id);
 bool spec_names_trunk(const struct spec *spec, const char *node);
 
+/* Codecs as protobuf has them. False: none that a node knows. */
+bool spec_codec(Spillway__Control__Codec codec, enum rtp_codec *out);
+
 /* SRTP keys as protobuf has them. 0 with out->suite RTPSEC_NONE if there are none; ERR_INVALID. */
 MUST_CHECK int spec_keys(struct peer_keys *out, const Spillway__Control__SrtpKeys *keys);
+
+/* ---- handover.c: what is handed over from node to node ----------------------------------------
+ */
+
+/* What another node handed over of a subscription. Times are set as if it were 0 now. NULL, or what
+ * is wrong with it. */
+const char *spec_state(struct stream_state *out, const Spillway__Control__SenderState *message);
+
+/* The same the other way. The message is arena's. */
+Spillway__Control__HandedOver *spec_handed_over(struct arena *arena, int64_t now_us,
+                                                uint64_t transport,
+                                                const struct fwd_handed *handed);
 
 #endif

@@ -100,6 +100,7 @@ void tell_register(struct node *node, size_t link)
     reg.protocol = NODE_PROTOCOL;
     reg.capacity = config->capacity;
     reg.pid = config->pid;
+    reg.hands_over = true;
     reg.name = text(config->name);
     reg.endpoints = arena_array(&arena, config->endpoint_count * config->advertise_count,
                                 sizeof(endpoint_message *));
@@ -392,6 +393,11 @@ static event_message *make_event(const struct node *node, struct arena *arena,
         return out;
     case FWD_REPORT:
         make_report(arena, out, event);
+        return out;
+    case FWD_HANDED:
+        out->event_case = SPILLWAY__CONTROL__EVENT__EVENT_HANDED_OVER;
+        out->handed_over =
+            spec_handed_over(arena, node->now_us, fwd_member_id(event->member), &event->handed);
         return out;
     case FWD_PATH_ADDED:
     case FWD_PATH_REMOVED:

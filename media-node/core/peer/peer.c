@@ -22,6 +22,8 @@ struct peer {
     bool has_selected;
     bool has_dtls;
     bool left;        /* the client was heard to have left */
+    bool quiet;       /* see peer_set_quiet */
+    bool cc_begun;    /* a transport-wide number was sent */
     uint32_t cc_ssrc; /* of the last packet that had a transport-wide number */
     uint16_t cc_seq;  /* next transport-wide number to send */
     int64_t heard_us; /* last SRTP or SRTCP, -1 never */
@@ -360,10 +362,11 @@ static bool feedback_due(const struct peer *peer, int64_t now_us)
            stream_arrivals_deadline(peer->arrivals) <= now_us;
 }
 
-static void send_feedback(struct peer *peer, int64_t now_us)
+/* Until there is nothing due, or, with all, nothing waiting. */
+static void send_feedback(struct peer *peer, int64_t now_us, bool all)
 {
     struct peer_rtcp rtcp;
-    while (feedback_due(peer, now_us) && peer_rtcp_begin(peer, &rtcp, NULL, 0)) {
+    while ((all || feedback_due(peer, now_us)) && peer_rtcp_begin(peer, &rtcp, NULL, 0)) {
         /* It is about the whole transport, but libwebrtc heeds it only for an SSRC of its own. */
         struct rtcp_feedback about = {.sender_ssrc = rtcp.ssrc, .media_ssrc = peer->cc_ssrc};
         if (stream_arrivals_write(peer->arrivals, now_us, &rtcp.writer, about) != 0) {
@@ -376,7 +379,27 @@ static void send_feedback(struct peer *peer, int64_t now_us)
 void peer_expire(struct peer *peer, int64_t now_us)
 {
     ice_expire(peer->ice, now_us);
-    send_feedback(peer, now_us);
+    send_feedback(peer, now_us, false);
+}
+
+void peer_set_quiet(struct peer *peer, int64_t now_us, bool quiet)
+{
+    if (quiet && !peer->quiet && peer->arrivals != NULL) {
+        send_feedback(peer, now_us, true);
+    }
+    peer->quiet = quiet;
+}
+
+uint16_t peer_transport_cc(const struct peer *peer)
+{
+    return peer->cc_seq;
+}
+
+void peer_set_transport_cc(struct peer *peer, uint16_t next)
+{
+    if (!peer->cc_begun) {
+        peer->cc_seq = next;
+    }
 }
 
 int64_t peer_deadline(const struct peer *peer)
@@ -461,7 +484,7 @@ bool peer_poll(struct peer *peer, struct peer_event *out)
 
 bool peer_can_send(const struct peer *peer)
 {
-    return peer->sec != NULL && peer->has_selected && !peer->left;
+    return peer->sec != NULL && peer->has_selected && !peer->left && !peer->quiet;
 }
 
 const struct ice_path *peer_selected(const struct peer *peer)
@@ -476,6 +499,7 @@ static void stamp(struct peer *peer, int64_t now_us, uint8_t *header,
     if (where->transport_cc_at != 0) {
         be16_put(header + where->transport_cc_at, peer->cc_seq);
         peer->cc_seq++;
+        peer->cc_begun = true;
     }
     if (where->abs_send_time_at != 0) {
         be24_put(header + where->abs_send_time_at, rtp_abs_send_time(now_us));

@@ -15,6 +15,9 @@
  * receiver reports about audio are rare. A client that was never heard has not left: it has not
  * arrived. One of whom STUN is not heard either has a network that failed: it is sent to until
  * consent expires, for it may be back the next moment.
+ *
+ * Quiet: another node serves this client, still or by now. What comes is received, STUN and DTLS go
+ * on, but no SRTP or SRTCP is sent: that is for the other one to do, under the same keys.
  */
 #ifndef MEDIA_NODE_CORE_PEER_PEER_H
 #define MEDIA_NODE_CORE_PEER_PEER_H
@@ -68,6 +71,13 @@ MUST_CHECK int peer_set_keys(struct peer *peer, const struct peer_keys *keys);
 /* Rises with each set of keys taken into use, 0 before the first: streams start a new life of their
  * rollover counter with it. */
 uint32_t peer_key_generation(const struct peer *peer);
+
+/* Being quiet or not. What waits to be said as feedback is said before the quiet. */
+void peer_set_quiet(struct peer *peer, int64_t now_us, bool quiet);
+
+/* The next transport-wide number towards the client. It may be set while none was sent. */
+uint16_t peer_transport_cc(const struct peer *peer);
+void peer_set_transport_cc(struct peer *peer, uint16_t next);
 
 /* Sends STUN checks to path, as when a client is moved here. ERR_STATE, ERR_FULL as ice_check. */
 MUST_CHECK int peer_check(struct peer *peer, int64_t now_us, const struct ice_path *path,
@@ -161,7 +171,7 @@ struct peer_event {
 /* False when drained. */
 bool peer_poll(struct peer *peer, struct peer_event *out);
 
-/* Keys and a path are there, and the client has not left. */
+/* Keys and a path are there, the client has not left, and the peer is not quiet. */
 bool peer_can_send(const struct peer *peer);
 
 /* NULL: none. Valid until the next input. */

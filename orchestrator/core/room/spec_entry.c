@@ -88,6 +88,7 @@ Spillway__Control__Transport *spec_transport_entry(struct participant *p, int pl
     entry->check_priority = arrives ? p->check_priority : 0;
     entry->standby = place == NEXT && p->phase != MOVE_SETTLING;
     entry->hand_over = p->phase == (place == HERE ? MOVE_HANDING : MOVE_SETTLING);
+    entry->transport_cc = place == HERE && p->handed != NULL ? p->handed->transport_cc : 0;
     entry->extensions = arena_array(arena, SDP_EXT_COUNT, sizeof(*entry->extensions));
     for (unsigned kind = 1; kind < SDP_EXT_COUNT; kind++) {
         if (session->extension_ids[kind] == 0) {

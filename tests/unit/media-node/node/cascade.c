@@ -15,6 +15,18 @@ int cascade_setup(void **state)
 
 /* ---- Control --------------------------------------------------------------------------------- */
 
+/* A copy in place of the one before. */
+static void keep(const ProtobufCMessage *message, ProtobufCMessage **kept)
+{
+    size_t len;
+    uint8_t *bytes = wire_pack(message, &len);
+    if (*kept != NULL) {
+        protobuf_c_message_free_unpacked(*kept, NULL);
+    }
+    *kept = protobuf_c_message_unpack(message->descriptor, NULL, len, bytes);
+    free(bytes);
+}
+
 static void take_events(struct cascade *c, unsigned node, const Spillway__Control__Events *events)
 {
     for (size_t i = 0; i < events->n_events; i++) {
@@ -23,24 +35,10 @@ static void take_events(struct cascade *c, unsigned node, const Spillway__Contro
             c->arrived[node]++;
         } else if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_LEVELS) {
             c->levels[node] += event->levels->n_levels > 0;
+        } else if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_HANDED_OVER) {
+            keep(&event->handed_over->base, (ProtobufCMessage **)&c->handed[node]);
         }
     }
-}
-
-static void keep_heartbeat(struct cascade *c, unsigned node,
-                           const Spillway__Control__Heartbeat *heartbeat)
-{
-    Spillway__Control__Heartbeat **kept = &c->heartbeats[node];
-    size_t len;
-    if (heartbeat->n_trunks == 0) {
-        return;
-    }
-    uint8_t *bytes = wire_pack(&heartbeat->base, &len);
-    if (*kept != NULL) {
-        spillway__control__heartbeat__free_unpacked(*kept, NULL);
-    }
-    *kept = spillway__control__heartbeat__unpack(NULL, len, bytes);
-    free(bytes);
 }
 
 static void take_control(struct cascade *c, unsigned node, const struct node_message *out)
@@ -57,7 +55,9 @@ static void take_control(struct cascade *c, unsigned node, const struct node_mes
         take_events(c, node, m->events);
         break;
     case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT:
-        keep_heartbeat(c, node, m->heartbeat);
+        if (m->heartbeat->n_trunks > 0) {
+            keep(&m->heartbeat->base, (ProtobufCMessage **)&c->heartbeats[node]);
+        }
         break;
     default:
         break;
@@ -121,7 +121,7 @@ static void to_client(struct cascade *c, unsigned node, const struct outbox_pack
         struct cascade_client *client = &c->clients[i];
         struct media_incoming *changed;
         if (!net_equal(&client->client->config.addr, &packet->path.remote) ||
-            client->node != node) {
+            (client->node != node && client->old != node)) {
             continue;
         }
         memcpy(data, packet->data, packet->len);
@@ -254,6 +254,9 @@ void cascade_free(struct cascade *c)
         }
         if (c->heartbeats[i] != NULL) {
             spillway__control__heartbeat__free_unpacked(c->heartbeats[i], NULL);
+        }
+        if (c->handed[i] != NULL) {
+            spillway__control__handed_over__free_unpacked(c->handed[i], NULL);
         }
     }
     for (size_t i = 0; i < c->client_count; i++) {

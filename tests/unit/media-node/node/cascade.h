@@ -47,7 +47,8 @@ struct cascade_flow {
 
 struct cascade_client {
     struct media_client *client;
-    unsigned node; /* 0: nowhere */
+    unsigned node; /* where what it sends goes; 0: nowhere */
+    unsigned old;  /* what comes from there is received too; 0: nowhere */
     int64_t rtcp_at_us;
     int64_t check_at_us;
     bool sends_clock; /* sender reports of all it sends, each second, the same instant for all */
@@ -74,6 +75,7 @@ struct cascade {
     unsigned arrived[CASCADE_NODES + 1]; /* MediaArrived events */
     unsigned levels[CASCADE_NODES + 1];  /* Levels events that name a track */
     Spillway__Control__Heartbeat *heartbeats[CASCADE_NODES + 1]; /* last one with trunks */
+    Spillway__Control__HandedOver *handed[CASCADE_NODES + 1];    /* last one */
     struct cascade_client clients[CASCADE_CLIENTS];
     size_t client_count;
     struct cascade_datagram air[CASCADE_AIR];

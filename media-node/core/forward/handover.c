@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A member goes over to another node, or comes from one, and its streams go on under the same keys,
+ * SSRCs and indices. No index is used at both: one node says where it stopped, and has stopped; the
+ * other one goes on behind it, and takes nothing up that it has sent past itself.
+ */
+#include "media-node/core/forward/room.h"
+
+#include <stdlib.h>
+
+/* ---- From here ------------------------------------------------------------------------------- */
+
+static void forget_handed(struct fwd_member *member)
+{
+    free(member->handed);
+    member->handed = NULL;
+    member->handed_count = 0;
+}
+
+/* What is still to be resumed here goes on as it came. */
+static void export(const struct subscription *subscription, struct fwd_handed_stream *out)
+{
+    out->subscription = subscription->id;
+    if (subscription->resume != NULL) {
+        out->state = *subscription->resume;
+    } else {
+        stream_sender_export(subscription->sender, &out->state);
+    }
+}
+
+static void hand_over(struct fwd_member *member, int64_t now_us)
+{
+    forget_handed(member);
+    member->handed = mem_array(member->subscription_count, sizeof(*member->handed));
+    for (size_t i = 0; i < member->subscription_count; i++) {
+        export(member->subscriptions[i], &member->handed[member->handed_count++]);
+    }
+    peer_set_quiet(member->peer, now_us, true);
+}
+
+void handover_tell(struct fwd_member *member)
+{
+    struct fwd_event *event = room_event(member->fwd, member, FWD_HANDED);
+    event->handed = (struct fwd_handed){.streams = member->handed,
+                                        .stream_count = member->handed_count,
+                                        .transport_cc = peer_transport_cc(member->peer)};
+}
+
+/* ---- To here --------------------------------------------------------------------------------- */
+
+static bool is_past(const struct rtpsec_stream *stream, uint32_t ssrc, uint64_t next)
+{
+    return !stream->started || stream->ssrc != ssrc || next > rtpsec_stream_newest(stream);
+}
+
+void handover_note(struct subscription *subscription, const struct stream_state *state)
+{
+    const struct fwd_subscription *spec = &subscription->spec;
+    if (!state->newest.known || !is_past(&subscription->media, spec->ssrc, state->seq_next) ||
+        !is_past(&subscription->rtx, spec->rtx_ssrc, state->rtx_seq_next)) {
+        return;
+    }
+    handover_forget(subscription);
+    subscription->resume = mem_copy(state, sizeof(*state));
+}
+
+void handover_forget(struct subscription *subscription)
+{
+    free(subscription->resume);
+    subscription->resume = NULL;
+}
+
+static void resume_stream(struct rtpsec_stream *stream, uint32_t ssrc, uint64_t next)
+{
+    rtpsec_stream_resume(stream, ssrc, (uint32_t)((next - 1) >> 16), (uint16_t)(next - 1));
+}
+
+/* What the other node kept a number for, and never sent, may be sent from here. */
+static void spare_kept(struct rtpsec_stream *stream, const struct stream_state *state)
+{
+    uint64_t index = state->seq_next;
+    for (size_t i = 0; i < state->series_count; i++) {
+        for (size_t n = 0; n < state->series[i].count; n++) {
+            index--;
+            if (state->series[i].state == SERIES_KEPT) {
+                rtpsec_stream_spare(stream, index);
+            }
+        }
+    }
+}
+
+/* The loop ends: behind gives each packet once. */
+static void catch_up(struct subscription *subscription, int64_t now_us)
+{
+    struct stream_receiver *const *layers = subscription->track->receivers;
+    uint64_t cursor = 0;
+    const struct stream_packet *packet;
+    while ((packet = stream_sender_behind(subscription->sender, layers, &cursor)) != NULL) {
+        media_forward(subscription, now_us, packet);
+    }
+}
+
+void handover_resume(struct subscription *subscription, int64_t now_us)
+{
+    struct stream_state *state = subscription->resume;
+    struct stream_sender_stats stats;
+    struct stream_want want = subscription->spec.want;
+    subscription->resume = NULL;
+    want.paused = want.paused || subscription->track->spec.muted;
+    resume_stream(&subscription->media, subscription->spec.ssrc, state->seq_next);
+    spare_kept(&subscription->media, state);
+    resume_stream(&subscription->rtx, subscription->spec.rtx_ssrc, state->rtx_seq_next);
+    wanted_start_sender(subscription, now_us, state->seq_next, state->rtx_seq_next);
+    (void)stream_sender_want(subscription->sender, now_us, &want);
+    media_heed(
+        subscription, now_us,
+        stream_sender_resume(subscription->sender, now_us, state, subscription->track->receivers));
+    stream_sender_stats(subscription->sender, &stats);
+    subscription->told =
+        (struct told){.packets = stats.packets, .lost = stats.lost, .bytes = stats.bytes};
+    catch_up(subscription, now_us);
+    free(state);
+}
+
+/* ---- Duty ------------------------------------------------------------------------------------ */
+
+void fwd_set_duty(struct fwd_member *member, int64_t now_us, enum fwd_duty duty,
+                  uint16_t transport_cc)
+{
+    if (duty == FWD_HANDS_OVER) {
+        if (member->duty != duty) {
+            hand_over(member, now_us);
+        }
+        handover_tell(member);
+    } else {
+        forget_handed(member);
+        if (member->duty == FWD_STANDBY && duty == FWD_SERVES) {
+            peer_set_transport_cc(member->peer, transport_cc);
+        }
+        peer_set_quiet(member->peer, now_us, duty == FWD_STANDBY);
+    }
+    member->duty = duty;
+    room_settle(member, now_us);
+}
