@@ -64,7 +64,7 @@ void edge_update(struct edge *edge, int64_t now_us)
         bool is = (edge->flowing >> layer & 1) != 0;
         if (is && !was) {
             edge->sent[layer].resumed = true;
-            if (edge->track->spec.kind == STREAM_VIDEO) {
+            if (edge->track->spec.kind == STREAM_VIDEO && !edge->spec.seamless) {
                 media_want_key_frame(edge->track, now_us, layer);
             }
         }

@@ -45,7 +45,7 @@ struct fwd_member; /* one transport of it */
 enum fwd_event_kind {
     FWD_PATH_ADDED,       /* path: its datagrams belong to this member */
     FWD_PATH_REMOVED,     /* path: no longer */
-    FWD_PATH_SELECTED,    /* path */
+    FWD_PATH_SELECTED,    /* path; in standby not before SRTP or SRTCP came */
     FWD_CHECK_UNANSWERED, /* path: our checks there were given up */
     FWD_LOST,             /* no consent any more, or the last TCP connection closed (tcp) */
     FWD_SOURCE,           /* source: first packet of an SSRC */
@@ -258,6 +258,7 @@ struct fwd_edge {
     size_t ssrc_count;
     uint8_t layers; /* bit n: layer n is wanted; the next lower one that flows stands in for it */
     bool backup;    /* nothing flows until the other end asks */
+    bool seamless;  /* a layer that begins to flow needs no key frame */
 };
 
 /* The track must be there (asserted). One whose track, relay or SSRCs change begins anew. */

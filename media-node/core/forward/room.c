@@ -190,15 +190,33 @@ void fwd_list_members(const struct fwd *fwd, struct fwd_member **out)
 
 /* ---- Input ----------------------------------------------------------------------------------- */
 
-static void pass_on(struct fwd_member *member, const struct peer_event *said)
+/* A client that stands between two nodes is at this one when its media are: it may name a path long
+ * before it takes it. */
+static void tell_path(struct fwd_member *member)
+{
+    const struct ice_path *selected = peer_selected(member->peer);
+    if (member->duty == FWD_STANDBY && peer_heard_us(member->peer) < member->selected_at_us) {
+        return;
+    }
+    member->path_untold = false;
+    if (selected != NULL) {
+        room_event(member->fwd, member, FWD_PATH_SELECTED)->path = *selected;
+    }
+}
+
+static void pass_on(struct fwd_member *member, int64_t now_us, const struct peer_event *said)
 {
     static const enum fwd_event_kind kinds[] = {
         [PEER_PATH_ADDED] = FWD_PATH_ADDED,
         [PEER_PATH_REMOVED] = FWD_PATH_REMOVED,
-        [PEER_PATH_SELECTED] = FWD_PATH_SELECTED,
         [PEER_UNANSWERED] = FWD_CHECK_UNANSWERED,
         [PEER_LOST] = FWD_LOST,
     };
+    if (said->kind == PEER_PATH_SELECTED) {
+        member->path_untold = true;
+        member->selected_at_us = now_us;
+        return;
+    }
     if (said->kind == PEER_LOST) {
         member->fwd->config.counters->transports_lost++;
     }
@@ -255,7 +273,10 @@ void room_settle(struct fwd_member *member, int64_t now_us)
 {
     struct peer_event said;
     while (peer_poll(member->peer, &said)) {
-        pass_on(member, &said);
+        pass_on(member, now_us, &said);
+    }
+    if (member->path_untold) {
+        tell_path(member);
     }
     if (peer_key_generation(member->peer) != member->key_generation) {
         member->key_generation = peer_key_generation(member->peer);
@@ -289,10 +310,7 @@ int fwd_check(struct fwd_member *member, int64_t now_us, const struct ice_path *
 void fwd_tell(struct fwd_member *member)
 {
     struct fwd *fwd = member->fwd;
-    const struct ice_path *selected = peer_selected(member->peer);
-    if (selected != NULL) {
-        room_event(fwd, member, FWD_PATH_SELECTED)->path = *selected;
-    }
+    tell_path(member);
     const struct peer_source *source;
     for (size_t i = 0; (source = peer_source_at(member->peer, i)) != NULL; i++) {
         struct track *track;

@@ -515,7 +515,8 @@ static const char *read_edge(struct spec_edge *out, const Spillway__Control__Edg
                               .forward = {.id = message->id,
                                           .track = message->track,
                                           .layers = (uint8_t)(message->layers & 0xf),
-                                          .backup = message->backup}};
+                                          .backup = message->backup,
+                                          .seamless = message->seamless}};
     return read_ssrcs(out->forward.ssrcs, &out->forward.ssrc_count, message->ssrcs,
                       message->n_ssrcs);
 }

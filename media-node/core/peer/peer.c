@@ -23,7 +23,6 @@ struct peer {
     bool has_dtls;
     bool left;        /* the client was heard to have left */
     bool quiet;       /* see peer_set_quiet */
-    bool cc_begun;    /* a transport-wide number was sent */
     uint32_t cc_ssrc; /* of the last packet that had a transport-wide number */
     uint16_t cc_seq;  /* next transport-wide number to send */
     int64_t heard_us; /* last SRTP or SRTCP, -1 never */
@@ -397,9 +396,7 @@ uint16_t peer_transport_cc(const struct peer *peer)
 
 void peer_set_transport_cc(struct peer *peer, uint16_t next)
 {
-    if (!peer->cc_begun) {
-        peer->cc_seq = next;
-    }
+    peer->cc_seq = next;
 }
 
 int64_t peer_deadline(const struct peer *peer)
@@ -499,7 +496,6 @@ static void stamp(struct peer *peer, int64_t now_us, uint8_t *header,
     if (where->transport_cc_at != 0) {
         be16_put(header + where->transport_cc_at, peer->cc_seq);
         peer->cc_seq++;
-        peer->cc_begun = true;
     }
     if (where->abs_send_time_at != 0) {
         be24_put(header + where->abs_send_time_at, rtp_abs_send_time(now_us));

@@ -75,7 +75,7 @@ uint32_t peer_key_generation(const struct peer *peer);
 /* Being quiet or not. What waits to be said as feedback is said before the quiet. */
 void peer_set_quiet(struct peer *peer, int64_t now_us, bool quiet);
 
-/* The next transport-wide number towards the client. It may be set while none was sent. */
+/* The next transport-wide number towards the client. */
 uint16_t peer_transport_cc(const struct peer *peer);
 void peer_set_transport_cc(struct peer *peer, uint16_t next);
 

@@ -54,6 +54,7 @@ struct routes {
     size_t root_count;                           /* 0: nowhere */
     bool needed[TOPOLOGY_NODES_MAX];             /* a copy belongs there */
     uint32_t layers[PLACES][TOPOLOGY_NODES_MAX]; /* by root: wanted there and behind it */
+    bool begins[TOPOLOGY_NODES_MAX]; /* somebody there or behind it is served there now */
 };
 
 static uint32_t layers_wanted(const struct subscription *subscription)
@@ -65,13 +66,14 @@ static uint32_t layers_wanted(const struct subscription *subscription)
 }
 
 /* That host and all on its way to each of the roots. */
-static void need_at(struct routes *routes, const struct host *host, uint32_t layers)
+static void need_at(struct routes *routes, const struct host *host, uint32_t layers, bool served)
 {
     for (size_t i = 0; i < routes->root_count; i++) {
         for (size_t at = host->place; at != TOPOLOGY_NONE;
              at = topology_parent(routes->topology, routes->roots[i], at)) {
             routes->needed[at] = true;
             routes->layers[i][at] |= layers;
+            routes->begins[at] = routes->begins[at] || (served && i == HERE);
         }
     }
 }
@@ -82,9 +84,9 @@ static void need(struct routes *routes, const struct subscription *subscription)
     if (!subscription->allowed || subscription->refused) {
         return;
     }
-    need_at(routes, p->host, layers_wanted(subscription));
+    need_at(routes, p->host, layers_wanted(subscription), true);
     if (p->next != NULL) {
-        need_at(routes, p->next, layers_wanted(subscription));
+        need_at(routes, p->next, layers_wanted(subscription), false);
     }
 }
 
@@ -103,6 +105,7 @@ static void find_routes(struct routes *routes, const struct track *track)
     routes->root_count = 0;
     memset(routes->needed, 0, sizeof(routes->needed));
     memset(routes->layers, 0, sizeof(routes->layers));
+    memset(routes->begins, 0, sizeof(routes->begins));
     if (!track->published) {
         return;
     }
@@ -110,9 +113,9 @@ static void find_routes(struct routes *routes, const struct track *track)
     if (publisher->next != NULL) {
         routes->roots[routes->root_count++] = publisher->next->place;
     }
-    need_at(routes, publisher->host, 0);
+    need_at(routes, publisher->host, 0, false);
     if (publisher->next != NULL) { /* each of the two gets what the other one hears */
-        need_at(routes, publisher->next, 0);
+        need_at(routes, publisher->next, 0, false);
     }
     const struct subscription *subscription;
     if (routes->topology->count > 1) { /* else all of them are at the root */
@@ -168,10 +171,15 @@ static void add_edge(struct track *track, struct host *from, struct host *to, bo
     spec_copy_changed(cascade_copy(track, to));
 }
 
-/* Up at once, down later: a want that comes back in time costs no key frame. */
-static void want(struct edge *edge, uint32_t layers, int64_t now_us)
+/* Up at once, down later: a want that comes back in time costs no key frame. seamless: all behind
+ * it have it already, from elsewhere. */
+static void want(struct edge *edge, uint32_t layers, bool seamless, int64_t now_us)
 {
     edge->wanted = layers;
+    if (edge->seamless != seamless) {
+        edge->seamless = seamless;
+        spec_edge_changed(edge);
+    }
     if ((edge->layers | layers) != edge->layers) {
         edge->layers |= layers;
         spec_edge_changed(edge);
@@ -256,7 +264,8 @@ static void ensure_edges(struct track *track, const struct routes *routes, int64
     DL_FOREACH(track->edges, edge)
     {
         if (edge->gone_at_us == TIME_NEVER) {
-            want(edge, layers_behind(routes, edge), now_us);
+            bool seamless = !leads_from(routes, HERE, edge) || !routes->begins[edge->to->place];
+            want(edge, layers_behind(routes, edge), seamless, now_us);
         }
     }
 }

@@ -191,12 +191,10 @@ static bool can_plan(const struct participant *p, const struct host *host)
 
 void move_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
 {
-    /* Back to where its old streams still stand it goes at once: a node that sent on them before
-     * does not take up a later state of them. */
     if (p->phase == MOVE_SETTLING && p->next != host) {
         end(p);
-    }
-    if (p->phase != MOVE_NONE || !can_plan(p, host) || !negotiate_choose_candidates(p, host)) {
+    } /* else back again: its transport there stands by once more */
+    if (is_going(p) || !can_plan(p, host) || !negotiate_choose_candidates(p, host)) {
         move_at_once(p, now_us, host, fx);
         return;
     }
@@ -299,8 +297,7 @@ int room_move(struct room *room, int64_t now_us, const char *identity,
     if (p == NULL) {
         return ERR_NOT_FOUND;
     }
-    struct host *known = host_find(room, node->node_id);
-    if (is_going(p) || (known != NULL && p->next == known)) {
+    if (is_going(p)) {
         return ERR_AGAIN;
     }
     struct host *host = host_of(room, node);

@@ -73,6 +73,7 @@ struct edge {
     uint32_t wanted;            /* bit n: somebody behind it wants layer n */
     uint32_t layers;            /* as told: wanted, and what was until a moment ago */
     bool backup;
+    bool seamless; /* whoever is behind it has the track already, from elsewhere */
     bool dirty, in_spec;
     int64_t lower_at_us;      /* layers become wanted then; TIME_NEVER otherwise */
     int64_t gone_at_us;       /* replaced by another one, it goes then; TIME_NEVER otherwise */

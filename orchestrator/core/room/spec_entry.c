@@ -198,6 +198,7 @@ Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
     entry->n_ssrcs = MAX(track->layer_count, 1);
     entry->layers = edge->layers;
     entry->backup = edge->backup;
+    entry->seamless = edge->seamless;
     put_trunk(b, edge->to);
     return entry;
 }

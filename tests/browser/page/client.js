@@ -155,6 +155,15 @@ const me = {
     };
   },
 
+  /** What WebRTC counts of all streams that come in and go out (RTCStats), one a stream. */
+  async streams() {
+    const live = connections.filter(({ connectionState }) => connectionState !== 'closed');
+    const reports = await Promise.all(live.map((connection) => connection.getStats()));
+    return reports
+      .flatMap((report) => [...report.values()])
+      .filter(({ type }) => type === 'inbound-rtp' || type === 'outbound-rtp');
+  },
+
   /** The times at which frames of a track were presented, ms; over moves from SSRC to SSRC. */
   frameTimes(identity, source) {
     return me.player.frames.get(me.publication(identity, source)?.trackSid) ?? [];

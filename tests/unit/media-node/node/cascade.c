@@ -33,6 +33,8 @@ static void take_events(struct cascade *c, unsigned node, const Spillway__Contro
         const Spillway__Control__Event *event = events->events[i];
         if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_MEDIA_ARRIVED) {
             c->arrived[node]++;
+        } else if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED) {
+            c->paths[node]++;
         } else if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_LEVELS) {
             c->levels[node] += event->levels->n_levels > 0;
         } else if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_HANDED_OVER) {

@@ -73,6 +73,7 @@ struct cascade {
     char ack_reasons[CASCADE_NODES + 1][160];
     int ack_results[CASCADE_NODES + 1];
     unsigned arrived[CASCADE_NODES + 1]; /* MediaArrived events */
+    unsigned paths[CASCADE_NODES + 1];   /* PathSelected events */
     unsigned levels[CASCADE_NODES + 1];  /* Levels events that name a track */
     Spillway__Control__Heartbeat *heartbeats[CASCADE_NODES + 1]; /* last one with trunks */
     Spillway__Control__HandedOver *handed[CASCADE_NODES + 1];    /* last one */

@@ -233,6 +233,28 @@ static void test_standby_is_quiet(void **state)
     cascade_free(c);
 }
 
+/* A client may name the new path (USE-CANDIDATE) long before it takes it. */
+static void test_arrived_with_its_media(void **state)
+{
+    (void)state;
+    struct cascade *c = begin();
+    struct cascade_client *viewer = &c->clients[VIEWER];
+    uint8_t data[MEDIA_CLIENT_PACKET];
+    prepare(c, NEW);
+    size_t len = media_client_check(viewer->client, true, data);
+    const struct node_datagram check = {
+        .remote = viewer->client->config.addr, .data = data, .len = len};
+    (void)node_datagrams(c->nodes[NEW], c->now_us, &check, 1);
+    cascade_run(c, 500);
+    assert_int_equal(c->paths[NEW], 0);
+    arrive(c, NEW);
+    cascade_run(c, 2);
+    assert_int_equal(c->paths[NEW], 1);
+    cascade_run(c, 500);
+    assert_int_equal(c->paths[NEW], 1);
+    cascade_free(c);
+}
+
 /* The old one stops at once, and says the same each time it is asked. */
 static void test_the_same_answer(void **state)
 {
@@ -292,6 +314,22 @@ static void test_ten_moves_in_a_row(void **state)
     }
     cascade_run(c, 1000);
     check_undisturbed(c);
+    cascade_free(c);
+}
+
+/* Back to a node where the transport still stands, which handed over a moment ago. */
+static void test_back_again(void **state)
+{
+    (void)state;
+    struct cascade *c = begin();
+    c->clients[VIEWER].client->numbered_jumps = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        move(c, i % 2 == 0 ? OLD : NEW, i % 2 == 0 ? NEW : OLD);
+        cascade_run(c, 300);
+    }
+    cascade_run(c, 1000);
+    check_undisturbed(c);
+    assert_int_equal(c->clients[VIEWER].client->numbered_jumps, 0);
     cascade_free(c);
 }
 
@@ -420,11 +458,18 @@ static void test_taken_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_is_lost),        cmocka_unit_test(test_standby_is_quiet),
-        cmocka_unit_test(test_the_same_answer),        cmocka_unit_test(test_resumed_once),
-        cmocka_unit_test(test_ten_moves_in_a_row),     cmocka_unit_test(test_over_bad_trunks),
-        cmocka_unit_test(test_repair_across_the_move), cmocka_unit_test(test_paused),
-        cmocka_unit_test(test_source_unknown_there),   cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_nothing_is_lost),
+        cmocka_unit_test(test_standby_is_quiet),
+        cmocka_unit_test(test_arrived_with_its_media),
+        cmocka_unit_test(test_the_same_answer),
+        cmocka_unit_test(test_resumed_once),
+        cmocka_unit_test(test_ten_moves_in_a_row),
+        cmocka_unit_test(test_back_again),
+        cmocka_unit_test(test_over_bad_trunks),
+        cmocka_unit_test(test_repair_across_the_move),
+        cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_source_unknown_there),
+        cmocka_unit_test(test_taken_back),
     };
     return cmocka_run_group_tests(tests, cascade_setup, NULL);
 }
