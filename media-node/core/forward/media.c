@@ -9,6 +9,9 @@
  * for so long. */
 #define SOURCE_STALE_US TIME_S(1)
 
+/* A publisher's clock that went back by more was set. */
+#define CLOCK_SET_US TIME_S(10)
+
 /* ---- Requests to publishers ------------------------------------------------------------------ */
 
 static void ask_member(struct track *track, size_t layer, const struct stream_request *request)
@@ -228,8 +231,19 @@ void media_follow_up(struct track *track, int64_t now_us, size_t layer)
     media_ask(track, now_us, layer);
 }
 
+/* Whether a report was made after the last one: two nodes that have a track from each other, while
+ * its publisher moves, would pass them to and fro without end. */
+static bool is_news(const struct layer *layer, const struct rtcp_sr *sr)
+{
+    int64_t later_us = rtcp_ntp_to_wall_us(sr->ntp) - rtcp_ntp_to_wall_us(layer->clock.ntp);
+    return !layer->clock_known || later_us > 0 || later_us < -CLOCK_SET_US;
+}
+
 void media_clock(struct track *track, int64_t now_us, size_t layer, const struct rtcp_sr *sr)
 {
+    if (!is_news(&track->layers[layer], sr)) {
+        return;
+    }
     stream_receiver_sender_report(track->receivers[layer], now_us, sr);
     track->layers[layer].clock = *sr;
     track->layers[layer].clock_known = true;

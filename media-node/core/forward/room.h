@@ -237,7 +237,7 @@ void media_fan_out(struct track *track, int64_t now_us, const struct stream_pack
 /* What is due after a packet of that layer came, whether it was of use or not. */
 void media_follow_up(struct track *track, int64_t now_us, size_t layer);
 
-/* The publisher's sender report, also on to other nodes. */
+/* The publisher's sender report, also on to other nodes, if it is a newer one. */
 void media_clock(struct track *track, int64_t now_us, size_t layer, const struct rtcp_sr *sr);
 
 /* Acts on what a sender returned. */

@@ -337,11 +337,12 @@ export class Cluster {
     return answer;
   }
 
-  /** Moves a room to the other of two nodes; resolves with that node's name once it has begun. */
+  /** Moves a room from where most are to another node; resolves with its name once it has begun. */
   async moveRoom(room) {
-    const { node_name: from } = await this.admin('GET', `rooms/${room}`);
+    const { nodes: held } = await this.admin('GET', `rooms/${room}`);
+    const [from] = held.sort((a, b) => b.participants - a.participants);
     const { nodes } = await this.admin('GET', 'nodes');
-    const to = nodes.find(({ name, state }) => name !== from && state === 'ready').name;
+    const to = nodes.find(({ name, state }) => name !== from.name && state === 'ready').name;
     await this.admin('POST', `rooms/${room}/move`, { to });
     return to;
   }

@@ -2,6 +2,7 @@
 //
 // What it takes for a move of a room to go unnoticed.
 import assert from 'node:assert/strict';
+import { poll } from './poll.mjs';
 
 export const GAP_MS_MAX = 600;
 
@@ -52,15 +53,15 @@ export async function longestGap(people, act) {
   return Math.max(...gaps);
 }
 
-/** Moves the room to the other node; resolves as longestGap. */
+/** Moves the room to the other node; resolves, when all are there, as longestGap. */
 export async function move(stage, people) {
-  let node;
-  const gap = await longestGap(people, async () => {
-    node = await stage.cluster.moveRoom(stage.room);
+  return longestGap(people, async () => {
+    const node = await stage.cluster.moveRoom(stage.room);
+    await poll(`all are at ${node}`, 5_000, async () => {
+      const { participants } = await stage.cluster.admin('GET', `rooms/${stage.room}/participants`);
+      return participants.every(({ node_name: at }) => at === node);
+    });
   });
-  const { node_name: at } = await stage.cluster.admin('GET', `rooms/${stage.room}`);
-  assert.equal(at, node);
-  return gap;
 }
 
 export async function undisturbed(people) {

@@ -151,6 +151,7 @@ static void launch(struct cascade *c, unsigned from, unsigned to, const uint8_t 
 {
     bool rtcp = data[1] >= 192 && data[1] <= 223;
     struct cascade_wire *wire = rtcp ? NULL : wire_of(c, from, to, be32_get(data + 8));
+    c->rtcp += rtcp;
     bool lost = c->cut[from][to] || prng_below(&c->prng, 1000) < c->loss;
     if (wire != NULL) {
         wire->packets++;

@@ -82,6 +82,7 @@ struct cascade {
     struct cascade_datagram air[CASCADE_AIR];
     struct cascade_wire wires[CASCADE_WIRES];
     size_t wire_count;
+    unsigned rtcp;                                  /* compounds between nodes */
     int64_t delay_us;                               /* each way between nodes */
     int64_t jitter_us;                              /* on top, evenly spread */
     uint32_t loss;                                  /* of 1000 */

@@ -455,6 +455,47 @@ static void test_taken_back(void **state)
     cascade_free(c);
 }
 
+/* The publisher's two nodes have the track from each other for a while: what it says goes round
+ * once. */
+static void test_publisher_at_both_nodes(void **state)
+{
+    (void)state;
+    struct room_spec spec;
+    struct cascade *c = cascade_new(2);
+    const struct media_source video = {.mid = "0", .due_us = c->now_us + TIME_MS(200)};
+    struct cascade_client *publisher = cascade_join(c, 1);
+    struct media_source *source = media_client_publish(publisher->client, &video);
+    publisher->sends_clock = true;
+    c->delay_us = 0;
+    for (unsigned node = 1; node <= 2; node++) {
+        const struct room_spec_edge edge = {10 + node, VIDEO, 3 - node, ssrc_on(node, 3 - node),
+                                            1,         1};
+        cascade_join(c, node);
+        cascade_spec(c, &spec, node);
+        room_spec_transport(&spec, 11, publisher->client, true)->standby = node == 2;
+        room_spec_transport(&spec, 11 + node, c->clients[node].client, true);
+        Spillway__Control__Track *track = room_spec_video(&spec, VIDEO, 11, "0", NULL);
+        track->layers[0]->ssrc = source->ssrc;
+        room_spec_trunk(&spec, node, 3 - node, 1);
+        room_spec_upstream(&spec, track, 3 - node, ssrc_on(3 - node, node));
+        room_spec_edge(&spec, &edge);
+        const struct room_spec_want want = {20 + node, VIDEO, 11 + node, "5", 7000 + node, false};
+        room_spec_subscription(&spec, &want);
+        cascade_apply(c, &spec, node);
+    }
+    cascade_run(c, 3000);
+    publisher->node = 2;
+    publisher->check_at_us = c->now_us;
+    cascade_run(c, 3000);
+    assert_true(c->rtcp < 250); /* 155; without end they would be 20,000 */
+    for (unsigned node = 1; node <= 2; node++) {
+        const struct cascade_flow *flow = cascade_flow(&c->clients[node], 7000 + node);
+        assert_int_equal(cascade_missing(flow), 0);
+        assert_in_range(flow->distinct, 170, 182);
+    }
+    cascade_free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +511,7 @@ int main(void)
         cmocka_unit_test(test_paused),
         cmocka_unit_test(test_source_unknown_there),
         cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_publisher_at_both_nodes),
     };
     return cmocka_run_group_tests(tests, cascade_setup, NULL);
 }
