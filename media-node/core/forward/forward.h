@@ -32,6 +32,8 @@
 #define FWD_NAME_MAX  64           /* bytes of a participant's sid, NUL included */
 #define FWD_NACK_MAX  256          /* sequence numbers of one NACK packet that are looked at */
 
+#define FWD_NAMED_US TIME_MS(700) /* a path that was named in standby counts after that */
+
 #define FWD_UPSTREAMS_MAX 4            /* of one track */
 #define FWD_ALIVE_US      TIME_S(1)    /* who sent within this time can be asked for more */
 #define FWD_BACKUP_US     TIME_MS(400) /* all trunks of a track silent for so long: ask backups */
@@ -45,7 +47,7 @@ struct fwd_member; /* one transport of it */
 enum fwd_event_kind {
     FWD_PATH_ADDED,       /* path: its datagrams belong to this member */
     FWD_PATH_REMOVED,     /* path: no longer */
-    FWD_PATH_SELECTED,    /* path; in standby not before SRTP or SRTCP came */
+    FWD_PATH_SELECTED,    /* path; in standby not before SRTP or SRTCP came, or FWD_NAMED_US */
     FWD_CHECK_UNANSWERED, /* path: our checks there were given up */
     FWD_LOST,             /* no consent any more, or the last TCP connection closed (tcp) */
     FWD_SOURCE,           /* source: first packet of an SSRC */
@@ -293,7 +295,7 @@ MUST_CHECK int fwd_check(struct fwd_member *member, int64_t now_us, const struct
                          uint32_t priority);
 
 /* Tells again all that was learned of this member. */
-void fwd_tell(struct fwd_member *member);
+void fwd_tell(struct fwd_member *member, int64_t now_us);
 
 /* What came from one of the member's paths; stun from anywhere. Errors are counted. */
 int fwd_stun(struct fwd_member *member, int64_t now_us, const struct ice_path *path,

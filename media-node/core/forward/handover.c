@@ -137,6 +137,9 @@ void fwd_set_duty(struct fwd_member *member, int64_t now_us, enum fwd_duty duty,
         if (member->duty == FWD_STANDBY && duty == FWD_SERVES) {
             peer_set_transport_cc(member->peer, transport_cc);
         }
+        if (member->duty != FWD_STANDBY && duty == FWD_STANDBY) {
+            member->selected_at_us = TIME_NEVER;
+        }
         peer_set_quiet(member->peer, now_us, duty == FWD_STANDBY);
     }
     member->duty = duty;

@@ -190,12 +190,13 @@ void fwd_list_members(const struct fwd *fwd, struct fwd_member **out)
 
 /* ---- Input ----------------------------------------------------------------------------------- */
 
-/* A client that stands between two nodes is at this one when its media are: it may name a path long
- * before it takes it. */
-static void tell_path(struct fwd_member *member)
+/* A client that stands between two nodes is at this one when its media are, for it may name a path
+ * long before it takes it; or in a while, if it has none. */
+static void tell_path(struct fwd_member *member, int64_t now_us)
 {
     const struct ice_path *selected = peer_selected(member->peer);
-    if (member->duty == FWD_STANDBY && peer_heard_us(member->peer) < member->selected_at_us) {
+    if (member->duty == FWD_STANDBY && peer_heard_us(member->peer) < member->selected_at_us &&
+        now_us - member->selected_at_us < FWD_NAMED_US) {
         return;
     }
     member->path_untold = false;
@@ -252,6 +253,7 @@ static int64_t deadline_of(const struct fwd_member *member)
 {
     int64_t at = MIN(peer_deadline(member->peer), member->report_at_us);
     at = MIN(at, MIN(member->rtcp_at_us, member->live_at_us));
+    at = member->path_untold ? MIN(at, member->selected_at_us + FWD_NAMED_US) : at;
     for (size_t i = 0; i < member->track_count; i++) {
         at = MIN(at, receivers_deadline(member->tracks[i]));
     }
@@ -276,7 +278,7 @@ void room_settle(struct fwd_member *member, int64_t now_us)
         pass_on(member, now_us, &said);
     }
     if (member->path_untold) {
-        tell_path(member);
+        tell_path(member, now_us);
     }
     if (peer_key_generation(member->peer) != member->key_generation) {
         member->key_generation = peer_key_generation(member->peer);
@@ -307,10 +309,10 @@ int fwd_check(struct fwd_member *member, int64_t now_us, const struct ice_path *
     return err;
 }
 
-void fwd_tell(struct fwd_member *member)
+void fwd_tell(struct fwd_member *member, int64_t now_us)
 {
     struct fwd *fwd = member->fwd;
-    tell_path(member);
+    tell_path(member, now_us);
     const struct peer_source *source;
     for (size_t i = 0; (source = peer_source_at(member->peer, i)) != NULL; i++) {
         struct track *track;

@@ -157,8 +157,8 @@ struct fwd_member {
     size_t retired_count;
     struct fwd_member *prev; /* list of the room's members (utlist) */
     struct fwd_member *next;
-    bool path_untold; /* the selected path is another one than was told */
-    int64_t selected_at_us;
+    bool path_untold;       /* the selected path is another one than was told */
+    int64_t selected_at_us; /* TIME_NEVER: not since it is on standby */
     enum fwd_duty duty;
     struct fwd_handed_stream *handed; /* when it was handed over */
     size_t handed_count;

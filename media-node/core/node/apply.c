@@ -555,7 +555,7 @@ static void tell_all(struct application *app, struct arena *arena)
     struct fwd_member **members = arena_array(arena, count, sizeof(*members));
     fwd_list_members(app->fwd, members);
     for (size_t i = 0; i < count; i++) {
-        fwd_tell(members[i]);
+        fwd_tell(members[i], app->now_us);
     }
 }
 

@@ -347,9 +347,13 @@ export class Cluster {
     return to;
   }
 
-  /** Moves one participant to a node, by name. */
+  /** Moves one participant to a node, by name; resolves when it is there. */
   async moveParticipant(room, participant, to) {
     await this.admin('POST', `rooms/${room}/move`, { participant, to });
+    await poll(`${participant} is at ${to}`, 5_000, async () => {
+      const path = `rooms/${room}/participants/${participant}`;
+      return (await this.admin('GET', path)).node_name === to;
+    });
   }
 
   /** {name: value} of what a process counts, labels left in the name. */

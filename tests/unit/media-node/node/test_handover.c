@@ -6,6 +6,8 @@
  */
 #include "tests/unit/media-node/node/cascade.h"
 
+#include "media-node/core/forward/forward.h"
+
 #define VIDEO 1
 #define AUDIO 2
 
@@ -233,24 +235,43 @@ static void test_standby_is_quiet(void **state)
     cascade_free(c);
 }
 
-/* A client may name the new path (USE-CANDIDATE) long before it takes it. */
+/* A check with USE-CANDIDATE, while all else goes to the old node. */
+static void name_path(struct cascade *c, unsigned node)
+{
+    struct media_client *viewer = c->clients[VIEWER].client;
+    uint8_t data[MEDIA_CLIENT_PACKET];
+    size_t len = media_client_check(viewer, true, data);
+    const struct node_datagram check = {.remote = viewer->config.addr, .data = data, .len = len};
+    (void)node_datagrams(c->nodes[node], c->now_us, &check, 1);
+}
+
+/* A client may name the new path long before it takes it. */
 static void test_arrived_with_its_media(void **state)
 {
     (void)state;
     struct cascade *c = begin();
-    struct cascade_client *viewer = &c->clients[VIEWER];
-    uint8_t data[MEDIA_CLIENT_PACKET];
     prepare(c, NEW);
-    size_t len = media_client_check(viewer->client, true, data);
-    const struct node_datagram check = {
-        .remote = viewer->client->config.addr, .data = data, .len = len};
-    (void)node_datagrams(c->nodes[NEW], c->now_us, &check, 1);
+    name_path(c, NEW);
     cascade_run(c, 500);
     assert_int_equal(c->paths[NEW], 0);
     arrive(c, NEW);
     cascade_run(c, 2);
     assert_int_equal(c->paths[NEW], 1);
     cascade_run(c, 500);
+    assert_int_equal(c->paths[NEW], 1);
+    cascade_free(c);
+}
+
+/* One who sends nothing arrives all the same. */
+static void test_arrived_without_media(void **state)
+{
+    (void)state;
+    struct cascade *c = begin();
+    prepare(c, NEW);
+    name_path(c, NEW);
+    cascade_run(c, FWD_NAMED_US / 1000 - 1);
+    assert_int_equal(c->paths[NEW], 0);
+    cascade_run(c, 2);
     assert_int_equal(c->paths[NEW], 1);
     cascade_free(c);
 }
@@ -502,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_lost),
         cmocka_unit_test(test_standby_is_quiet),
         cmocka_unit_test(test_arrived_with_its_media),
+        cmocka_unit_test(test_arrived_without_media),
         cmocka_unit_test(test_the_same_answer),
         cmocka_unit_test(test_resumed_once),
         cmocka_unit_test(test_ten_moves_in_a_row),
