@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The life of a missing number: it waits NACK_REORDER_US, is asked for, is asked for again each
- * round trip (and the same allowance on top), and is given up after NACK_TRIES_MAX requests. It
- * leaves the list when it arrives or when a key frame makes it worthless. A list that would
- * overflow is emptied: then only a key frame helps.
+ * round trip (and the same allowance on top), and is given up after NACK_TRIES_MAX requests. Who
+ * is near may be without it because it waits for it itself, from across an ocean: after
+ * NACK_QUICK_TRIES requests it is given more time. A number leaves the list when it arrives or when
+ * a key frame makes it worthless. A list that would overflow is emptied: then only a key frame
+ * helps.
  */
 #include "media-node/core/stream/receiver_parts.h"
 
@@ -86,6 +88,12 @@ void stream_nack_forget(struct stream_nack *nack, uint64_t seq)
     }
 }
 
+static int64_t pause_us(const struct stream_nack *nack, unsigned tries)
+{
+    int64_t us = nack->rtt_us + NACK_REORDER_US;
+    return tries < NACK_QUICK_TRIES ? us : MAX(us, NACK_PATIENCE_US);
+}
+
 size_t stream_nack_collect(struct stream_nack *nack, int64_t now_us, uint16_t *out, bool *gave_up)
 {
     if (now_us < nack->due_us) {
@@ -104,7 +112,7 @@ size_t stream_nack_collect(struct stream_nack *nack, int64_t now_us, uint16_t *o
         if (entry.due_us <= now_us && collected < STREAM_NACK_MAX) {
             nack->asked += entry.tries == 0;
             entry.tries++;
-            entry.due_us = now_us + nack->rtt_us + NACK_REORDER_US;
+            entry.due_us = now_us + pause_us(nack, entry.tries);
             out[collected++] = (uint16_t)entry.seq;
         }
         due_us = MIN(due_us, entry.due_us);

@@ -50,9 +50,11 @@ uint64_t stream_sequence_expected(const struct stream_sequence *sequence);
 
 /* ---- nack.c: what to ask for again ---------------------------------------------------------- */
 
-#define NACK_LIST_MAX   256 /* missing numbers; more at a time are a case for a key frame */
-#define NACK_TRIES_MAX  10
-#define NACK_REORDER_US TIME_MS(10) /* a number may be that late before it counts as missing */
+#define NACK_LIST_MAX    256 /* missing numbers; more at a time are a case for a key frame */
+#define NACK_TRIES_MAX   10
+#define NACK_QUICK_TRIES 4            /* of these, a round trip apart however short that is */
+#define NACK_REORDER_US  TIME_MS(10)  /* a number may be that late before it counts as missing */
+#define NACK_PATIENCE_US TIME_MS(110) /* between further requests, at least */
 
 struct stream_nack_entry {
     uint64_t seq;

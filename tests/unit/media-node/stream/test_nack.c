@@ -22,7 +22,7 @@ static void asks_after_the_allowance_and_each_round_trip(void **state)
     uint16_t out[STREAM_NACK_MAX];
     bool gave_up = false;
     stream_nack_init(&nack);
-    nack.rtt_us = 40 * MS;
+    nack.rtt_us = 100 * MS;
     assert_true(nack.due_us == TIME_NEVER);
     assert_true(stream_nack_missing(&nack, 1000 * MS, 65536 + 7, 2));
     int64_t due_us = 1000 * MS + NACK_REORDER_US;
@@ -33,13 +33,39 @@ static void asks_after_the_allowance_and_each_round_trip(void **state)
         assert_int_equal(out[0], 7);
         assert_int_equal(out[1], 8);
         assert_int_equal(collect(&nack, due_us, out), 0);
-        due_us += 50 * MS;
+        due_us += 110 * MS;
     }
     assert_int_equal(nack.asked, 2);
     assert_int_equal(stream_nack_collect(&nack, due_us, out, &gave_up), 0);
     assert_true(gave_up);
     assert_int_equal(nack.given_up, 2);
     assert_true(nack.due_us == TIME_NEVER);
+    stream_nack_fini(&nack);
+}
+
+/* A near node may wait for the number itself: two round trips of 300 ms are not too long. */
+static void who_is_near_is_given_time(void **state)
+{
+    (void)state;
+    struct stream_nack nack;
+    uint16_t out[STREAM_NACK_MAX];
+    unsigned requests = 0;
+    stream_nack_init(&nack);
+    nack.rtt_us = 10 * MS;
+    assert_true(stream_nack_missing(&nack, 0, 7, 1));
+    while (nack.due_us < 700 * MS) {
+        assert_int_equal(collect(&nack, nack.due_us, out), 1);
+        requests++;
+        assert_in_range(nack.due_us, requests * 20 * MS, 20 * MS + requests * 110 * MS);
+    }
+    assert_int_equal(nack.count, 1);
+    assert_int_equal(nack.given_up, 0);
+    assert_in_range(requests, 8, NACK_TRIES_MAX);
+    while (nack.due_us != TIME_NEVER) {
+        requests += (unsigned)collect(&nack, nack.due_us, out);
+    }
+    assert_int_equal(requests, NACK_TRIES_MAX);
+    assert_int_equal(nack.given_up, 1);
     stream_nack_fini(&nack);
 }
 
@@ -140,7 +166,8 @@ static size_t model_collect(struct model *model, int64_t now_us, int64_t rtt_us,
             model->missing--;
         } else if (count < STREAM_NACK_MAX) {
             model->numbers[i].tries++;
-            model->numbers[i].due_us = now_us + rtt_us + NACK_REORDER_US;
+            bool quick = model->numbers[i].tries < 4;
+            model->numbers[i].due_us = now_us + MAX(rtt_us + 10 * MS, quick ? 0 : 110 * MS);
             out[count++] = (uint16_t)i;
         }
     }
@@ -189,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(asks_after_the_allowance_and_each_round_trip),
+        cmocka_unit_test(who_is_near_is_given_time),
         cmocka_unit_test(what_arrives_in_time_is_never_asked_for),
         cmocka_unit_test(more_than_a_request_holds_comes_in_several),
         cmocka_unit_test(a_full_list_is_given_up),
