@@ -34,7 +34,7 @@ export class Participant {
   async #explain() {
     const events = await this.run(() =>
       me.events
-        .filter(({ name }) => name !== 'dataReceived')
+        .filter(({ name }) => !['dataReceived', 'activeSpeakersChanged'].includes(name))
         .slice(-25)
         .map(({ name, about, at }) => `${at.toFixed(0)} ${name} ${about}`),
     );
