@@ -25,9 +25,17 @@ export async function chatter(from) {
 /** All `sent` messages of the chatter arrived at `person`, once and in order; of `from` alone, if given. */
 export async function allArrived(person, sent, from) {
   const enough = (n, who) => me.texts('chatter', who).length >= n;
-  await person.until(`${sent} messages`, enough, sent, from);
+  const texts = () => person.run((who) => me.texts('chatter', who), from);
+  try {
+    await person.until(`${sent} messages`, enough, sent, from);
+  } catch (error) {
+    const came = await texts();
+    const gap = came.findIndex((text, i) => text !== `${i}`);
+    error.message += `\n  ${came.length} came, in order up to ${gap < 0 ? came.length : gap}`;
+    throw error;
+  }
   assert.deepEqual(
-    await person.run((who) => me.texts('chatter', who), from),
+    await texts(),
     Array.from({ length: sent }, (_, i) => `${i}`),
   );
 }
