@@ -241,6 +241,7 @@ static void wait_for_claim(struct cluster *c, struct ask *ask)
     struct claim *claim = mem_alloc(sizeof(*claim));
     claim->room = mem_str(ask->message->room);
     claim->look = !ask->message->creates;
+    claim->began_us = c->now_us;
     HASH_ADD_KEYPTR(hh, c->claims, claim->room, strlen(claim->room), claim);
     c->stats.claims += !claim->look;
     ask_store(c, claim);
@@ -351,6 +352,16 @@ static void not_there(struct cluster *c, const char *room)
     route_all(c, room);
 }
 
+/* Neither the store nor every peer is there, and that for a moment only. */
+static bool is_alone(const struct cluster *c, const struct claim *claim)
+{
+    bool missing = false;
+    for (size_t member = 1; member < c->member_count; member++) {
+        missing |= !c->peers[member].up;
+    }
+    return missing && !claim->look && c->now_us - claim->began_us < CLUSTER_ALONE_US;
+}
+
 /* The store is away: the preferred one of all owns it, by its clock. */
 static void without_store(struct cluster *c, const char *room)
 {
@@ -391,10 +402,17 @@ void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int er
         claim->again_us = now_us + CLUSTER_CLAIM_US;
         return;
     }
+    if (err != 0 && is_alone(c, claim)) {
+        claim->again_us = now_us + CLUSTER_CLAIM_US;
+        route_all(c, room);
+        return;
+    }
     claim_free(c, claim);
     char *name = mem_str(room); /* may be an ask's */
-    if (err != 0) {
-        c->stats.claims_failed++;
+    c->stats.claims_failed += err != 0;
+    if (err != 0 && ask_owner(c, name) != OWNERSHIP_NOBODY) {
+        route_all(c, name); /* it told us meanwhile */
+    } else if (err != 0) {
         without_store(c, name);
     } else if (look && (mine || member == OWNERSHIP_NOBODY)) {
         not_there(c, name);

@@ -17,9 +17,10 @@
  * its WebSocket is open by then (libwebsockets wants a yes or no at once), so a refusal is a leave
  * message and a close frame with the reason. Only a room that nobody has, while our nodes are full,
  * is refused at the upgrade; the validate path asks the owner in any case.
- * Without a store the preferred owner of all members owns the room with an epoch of its clock.
- * Whoever hears of a higher epoch for a room of its own gives it up: its clients start over, at the
- * other owner.
+ * Without a store the preferred owner of all members owns the room with an epoch of its clock;
+ * while a peer is missing, too, only after CLUSTER_ALONE_US, for it may be we who were cut off, and
+ * the room be there. Whoever hears of a higher epoch for a room of its own gives it up: its clients
+ * start over, at the other owner.
  *
  * A link to a peer counts as lost when either connection breaks, when nothing was heard for
  * CLUSTER_SILENT_US, or when its queue is full. Then nothing on its way is relied on: clients whose
@@ -45,14 +46,15 @@
 #define CLUSTER_WAITING_MAX ((size_t)64 << 20) /* bytes of asks, and of early messages */
 #define CLUSTER_ASK_US      TIME_S(5)          /* for an owner to be found and to answer */
 #define CLUSTER_CLAIM_US    TIME_MS(200)       /* until a claim that led nowhere is made again */
-#define CLUSTER_GATHER_US   TIME_S(2)          /* for peers to say their part of a list */
-#define CLUSTER_RENEW_US    TIME_S(3600)       /* between two writings of every room to the store */
-#define CLUSTER_EARLY_MAX   8          /* messages of a client whose room's owner is not found */
-#define CLUSTER_MESSAGE_MAX (16 << 20) /* bytes, to and from a peer */
-#define CLUSTER_DOUBT_US    TIME_S(1)  /* of silence of the rest of a region, to be cut off */
-#define CLUSTER_CUT_OFF_US  TIME_S(30) /* until a region that is cut off counts as dead */
-#define CLUSTER_RETURN_US   TIME_S(10) /* for its nodes, once its orchestrators are back */
-#define CLUSTER_KEPT_MAX    10000      /* messages for a peer of another region, not received yet */
+#define CLUSTER_ALONE_US    TIME_S(4)    /* longer than the bus pauses before connecting anew */
+#define CLUSTER_GATHER_US   TIME_S(2)    /* for peers to say their part of a list */
+#define CLUSTER_RENEW_US    TIME_S(3600) /* between two writings of every room to the store */
+#define CLUSTER_EARLY_MAX   8            /* messages of a client whose room's owner is not found */
+#define CLUSTER_MESSAGE_MAX (16 << 20)   /* bytes, to and from a peer */
+#define CLUSTER_DOUBT_US    TIME_S(1)    /* of silence of the rest of a region, to be cut off */
+#define CLUSTER_CUT_OFF_US  TIME_S(30)   /* until a region that is cut off counts as dead */
+#define CLUSTER_RETURN_US   TIME_S(10)   /* for its nodes, once its orchestrators are back */
+#define CLUSTER_KEPT_MAX    10000 /* messages for a peer of another region, not received yet */
 #define CLUSTER_KEPT_BYTES  (32u << 20)
 
 struct cluster;

@@ -90,8 +90,9 @@ struct ask {
 
 /* A room whose owner the store was asked for. */
 struct claim {
-    char *room;       /* owned */
-    bool look;        /* only: nothing is claimed */
+    char *room; /* owned */
+    bool look;  /* only: nothing is claimed */
+    int64_t began_us;
     int64_t again_us; /* TIME_NEVER while the store is asked */
     UT_hash_handle hh;
 };

@@ -286,7 +286,7 @@ static void asked_meanwhile(void **state)
     w.store_away = true;
     cluster_store_down(w.sites[1].cluster, w.sites[1].now_us);
     cluster_world_join(&w, 1, 5, "new", "frank", false);
-    cluster_world_settle(&w);
+    cluster_world_advance(&w, CLUSTER_ALONE_US + CLUSTER_CLAIM_US);
     assert_true(orch_has_room(w.sites[1].orch, "new"));
     cluster_world_cut_off(&w, SITES);
     cluster_world_store_up(&w, true);

@@ -240,9 +240,12 @@ static void parted(void **state)
     }
     for (size_t site = 0; site < 2; site++) {
         cluster_world_join(&w, site, 1, "lobby", site == 0 ? "alice" : "bob", false);
-        cluster_world_settle(&w);
-        assert_true(orch_has_room(w.sites[site].orch, "lobby"));
     }
+    cluster_world_advance(&w, CLUSTER_ALONE_US - TIME_MS(200));
+    assert_false(orch_has_room(w.sites[0].orch, "lobby"));
+    cluster_world_advance(&w, TIME_MS(400));
+    assert_true(orch_has_room(w.sites[0].orch, "lobby"));
+    assert_true(orch_has_room(w.sites[1].orch, "lobby"));
     (void)cluster_world_story(&w, 0);
     (void)cluster_world_story(&w, 1);
     cluster_world_link(&w, 0, 1, true);
@@ -255,6 +258,36 @@ static void parted(void **state)
     cluster_world_settle(&w);
     assert_non_null(strstr(cluster_world_story(&w, 0), "conn 2 < join alice others=1"));
     cluster_world_fini(&w);
+}
+
+/* Goal: whoever joins through an orchestrator that was cut off, and has found neither the store nor
+ * the others again, waits for that, and disturbs nobody. */
+static void cut_off(void **state)
+{
+    (void)state;
+    for (size_t found = 1; found < SITES; found++) { /* the owner alone, or everybody */
+        struct cluster_world w;
+        cluster_world_init(&w, one_region);
+        cluster_world_join(&w, 0, 1, "lobby", "alice", false);
+        cluster_world_settle(&w);
+        size_t owner = cluster_world_owner(&w, "lobby"), other = (owner + 1) % SITES;
+        cluster_world_store_up(&w, false);
+        for (size_t i = 1; i < SITES; i++) {
+            cluster_world_link(&w, other, (other + i) % SITES, false);
+            cluster_world_link(&w, (other + i) % SITES, other, false);
+        }
+        cluster_world_join(&w, other, 1, "lobby", "bob", false);
+        cluster_world_advance(&w, TIME_S(3));
+        assert_false(orch_has_room(w.sites[other].orch, "lobby"));
+        for (size_t i = SITES - found; i < SITES; i++) {
+            cluster_world_link(&w, other, (other + i) % SITES, true);
+            cluster_world_link(&w, (other + i) % SITES, other, true);
+        }
+        cluster_world_advance(&w, TIME_MS(500));
+        assert_non_null(strstr(cluster_world_story(&w, other), "conn 1 < join bob others=1"));
+        assert_int_equal(cluster_world_owner(&w, "lobby"), owner);
+        cluster_world_fini(&w);
+    }
 }
 
 /* Goal: without a store everybody names the same owner; when it is back, rooms stay where they are.
@@ -430,6 +463,7 @@ int main(void)
         cmocka_unit_test(links_at_random),
         cmocka_unit_test(silence),
         cmocka_unit_test(parted),
+        cmocka_unit_test(cut_off),
         cmocka_unit_test(without_store),
         cmocka_unit_test(lost_in_store),
         cmocka_unit_test(late),
