@@ -53,7 +53,7 @@ static bool is_successor(const struct participant *p)
     return false;
 }
 
-static void flush_updates(struct room *room, struct effects *fx)
+static void flush_updates(struct room *room, int64_t now_us, struct effects *fx)
 {
     struct arena arena = {0};
     Livekit__ParticipantUpdate update = LIVEKIT__PARTICIPANT_UPDATE__INIT;
@@ -88,6 +88,7 @@ static void flush_updates(struct room *room, struct effects *fx)
         }
     }
     for (size_t i = 0; i < room->departed_count; i++) {
+        missed_departed(room, now_us, room->departed[i]);
         livekit__participant_info__free_unpacked(room->departed[i], NULL);
     }
     room->departed_count = 0;
@@ -116,7 +117,7 @@ void room_flush(struct room *room, int64_t now_us, struct effects *fx)
     if (room->closed) {
         return;
     }
-    flush_updates(room, fx);
+    flush_updates(room, now_us, fx);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         negotiate_flush(p, fx);
     }

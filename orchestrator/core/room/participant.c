@@ -163,6 +163,7 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     p->lost_at_us = TIME_NEVER;
     p->arrive_by_us = TIME_NEVER;
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
+    p->heard_us = now_us;
     p->refresh_at_us = now_us + ROOM_REFRESH_US;
     p->replay_from = room->replay.last_ordinal + 1;
     p->quality_sent = -1;

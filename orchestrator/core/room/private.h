@@ -226,6 +226,7 @@ struct participant {
     int64_t arrive_by_us; /* moved: its media are late from then on; TIME_NEVER otherwise */
     Livekit__ParticipantInfo **missed; /* who left while it had no signalling; owned */
     size_t missed_count;
+    int64_t heard_us; /* its last message, or its join */
 
     bool restarting; /* was asked to restart its ICE, and has not arrived since */
     int64_t ping_by_us;
@@ -248,6 +249,11 @@ struct rpc_call {
     int64_t ack_by_us; /* TIME_NEVER: it is acknowledged */
     int64_t until_us;
     struct rpc_call *prev, *next;
+};
+
+struct departure {
+    Livekit__ParticipantInfo *info; /* owned */
+    int64_t at_us;
 };
 
 struct room {
@@ -275,6 +281,9 @@ struct room {
     struct participant *participants;    /* by identity, in order of joining */
     Livekit__ParticipantInfo **departed; /* to be told at the next flush */
     size_t departed_count;
+    struct departure *lately; /* who left, oldest first; missed.c */
+    size_t lately_count;
+    int64_t forgot_us; /* when one left who had to be forgotten sooner; 0: never */
     uint32_t last_track, last_subscription, last_edge;
     bool wants_dirty;    /* what is wanted of some track changed */
     int64_t wants_at_us; /* a level that nobody wants ends; TIME_NEVER none */
@@ -324,7 +333,9 @@ Livekit__Room *info_room(const struct room *room, struct arena *arena);
 void *info_clone(const ProtobufCMessage *message); /* deep; free with free_unpacked(m, NULL) */
 void info_set(char **field, const char *text);     /* of a cloned message; text is copied */
 
-/* ---- missed.c: who left while its signalling was away */
+/* ---- missed.c: who left while its signalling was away, or may have been */
+void missed_departed(struct room *room, int64_t now_us, const Livekit__ParticipantInfo *info);
+void missed_room_fini(struct room *room);
 void missed_note(struct participant *p, const Livekit__ParticipantInfo *info);
 bool missed_too_much(const struct participant *p); /* it cannot resume */
 void missed_tell(struct participant *p, struct effects *fx);

@@ -75,6 +75,7 @@ void room_free(struct room *room)
         host_free(room, room->hosts);
     }
     data_replay_fini(&room->replay);
+    missed_room_fini(room);
     free(room->departed);
     free(room->name);
     free(room->metadata);

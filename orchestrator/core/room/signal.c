@@ -300,6 +300,8 @@ int room_signal(struct room *room, int64_t now_us, const char *identity,
         return 0; /* it left with this connection's messages still on their way */
     }
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
+    p->heard_us = now_us;
+    missed_forget(p);
     int err = limits_request(request, reason);
     if (err != 0) {
         return err;
