@@ -215,11 +215,13 @@ static void pass_on(struct fwd_member *member, int64_t now_us, const struct peer
     };
     if (said->kind == PEER_PATH_SELECTED) {
         member->path_untold = true;
+        member->lost = false;
         member->selected_at_us = now_us;
         return;
     }
     if (said->kind == PEER_LOST) {
         member->fwd->config.counters->transports_lost++;
+        member->lost = true;
     }
     room_event(member->fwd, member, kinds[said->kind])->path = said->path;
 }
@@ -313,6 +315,9 @@ void fwd_tell(struct fwd_member *member, int64_t now_us)
 {
     struct fwd *fwd = member->fwd;
     tell_path(member, now_us);
+    if (member->lost && peer_selected(member->peer) == NULL) {
+        room_event(fwd, member, FWD_LOST);
+    }
     const struct peer_source *source;
     for (size_t i = 0; (source = peer_source_at(member->peer, i)) != NULL; i++) {
         struct track *track;
@@ -359,6 +364,7 @@ void fwd_path_closed(struct fwd_member *member, int64_t now_us, const struct ice
     room_settle(member, now_us);
     if (had_path && peer_selected(member->peer) == NULL) {
         member->fwd->config.counters->transports_lost++;
+        member->lost = true;
         struct fwd_event *event = room_event(member->fwd, member, FWD_LOST);
         event->path = *path;
         event->tcp = true;

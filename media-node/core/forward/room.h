@@ -163,6 +163,7 @@ struct fwd_member {
     struct fwd_handed_stream *handed; /* when it was handed over */
     size_t handed_count;
     bool sending;            /* peer_can_send, as last seen */
+    bool lost;               /* it had a path, and has none any more */
     uint32_t key_generation; /* peer_key_generation, as last seen */
     uint32_t rtt_us;
     uint64_t remb_bps;

@@ -153,6 +153,37 @@ static void test_new_owner(void **state)
     world_fini(&w);
 }
 
+/* A client that went away while its orchestrator did, too: the orchestrator hears of both. */
+static void test_lost_meanwhile(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    world_init(&w);
+    world_register(&w);
+    world_join(&w);
+    struct world_client *b = world_join(&w);
+    struct media_source *video = publish(&w);
+    moved(&spec, &w, video);
+    world_spec(&w, &spec);
+    world_run(&w, 1000);
+    node_link_down(w.node, w.now_us, 0);
+    w.clients[0].check_at_us = w.now_us;
+    b->gone = true;
+    b->quiet = true;
+    world_run(&w, 20000);
+    world_forget(&w);
+    world_register(&w);
+    moved(&spec, &w, video);
+    spec.message.epoch = 3;
+    world_spec(&w, &spec);
+    world_expect(&w, "21000 register node-a endpoints 5 rooms 1 link 0\n"
+                     "21000 ack RM_1 3.9 applied\n"
+                     "21000 event transport 11 path 192.0.2.1:5000 at 40000\n"
+                     "21000 event transport 12 lost consent\n");
+    world_fini(&w);
+}
+
 /* An SSRC that comes back under the same keys goes on where it was: no index is used twice. */
 static void test_ssrc_comes_back(void **state)
 {
@@ -219,6 +250,7 @@ int main(void)
         cmocka_unit_test(test_unanswered),
         cmocka_unit_test(test_local_endpoint),
         cmocka_unit_test(test_new_owner),
+        cmocka_unit_test(test_lost_meanwhile),
         cmocka_unit_test(test_ssrc_comes_back),
         cmocka_unit_test(test_rtcp_ssrc_is_fresh),
     };
