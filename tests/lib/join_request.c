@@ -11,10 +11,13 @@
 
 #define TOKEN_S 3600
 
-static char *make_token(const struct join_request *request, int64_t now_s)
+char *join_request_token(const struct join_request *request, int64_t now_s)
 {
     const struct token_key key = {request->key, request->secret};
+    struct token_attribute region = {"region", request->region};
     struct token token = {.identity = request->identity,
+                          .attributes = &region,
+                          .attribute_count = request->region != NULL,
                           .has_video = true,
                           .video = {.room_join = true, .room = request->room}};
     char *text = token_sign(&token, &key, now_s, TOKEN_S);
@@ -23,7 +26,7 @@ static char *make_token(const struct join_request *request, int64_t now_s)
 }
 
 /* base64url of the wrapped request, without padding. */
-static char *make_wrapped(const struct join_request *from)
+char *join_request_parameter(const struct join_request *from)
 {
     Livekit__ClientInfo client = LIVEKIT__CLIENT_INFO__INIT;
     Livekit__ConnectionSettings settings = LIVEKIT__CONNECTION_SETTINGS__INIT;
@@ -40,7 +43,8 @@ static char *make_wrapped(const struct join_request *from)
     description.id = from->offer_id;
     request.client_info = &client;
     request.connection_settings = &settings;
-    request.publisher_offer = &description;
+    request.publisher_offer = from->offer == NULL ? NULL : &description;
+    request.reconnect = from->reconnect;
     uint8_t *inner = wire_pack(&request.base, &wrapped.join_request.len);
     wrapped.join_request.data = inner;
     size_t len;
@@ -58,8 +62,8 @@ static char *make_wrapped(const struct join_request *from)
 char *join_request_target(const struct join_request *request, int64_t now_s)
 {
     static const char format[] = "/rtc/v1?access_token=%s&join_request=%s";
-    char *token = make_token(request, now_s);
-    char *wrapped = make_wrapped(request);
+    char *token = join_request_token(request, now_s);
+    char *wrapped = join_request_parameter(request);
     size_t cap = sizeof(format) + strlen(token) + strlen(wrapped);
     char *target = mem_alloc(cap);
     snprintf(target, cap, format, token, wrapped);

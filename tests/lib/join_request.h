@@ -13,13 +13,18 @@ struct join_request {
     const char *secret;
     const char *room;
     const char *identity;
-    const char *offer; /* SDP */
+    const char *offer; /* SDP, NULL: none */
     uint32_t offer_id;
     bool subscribe; /* to everything, by itself */
+    bool reconnect;
+    const char *region; /* attribute of the token, NULL: none */
 };
 
-/* Path and query for the WebSocket; free() it. now_s: seconds since 1970; the token is good for an
- * hour. */
+/* The two parameters, to be freed. now_s: seconds since 1970; the token is good for an hour. */
+char *join_request_token(const struct join_request *request, int64_t now_s);
+char *join_request_parameter(const struct join_request *request);
+
+/* Path and query with both, for the WebSocket; free() it. */
 char *join_request_target(const struct join_request *request, int64_t now_s);
 
 #endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/world/world.h"
+
+#include "media-node/core/stun/stun.h"
+#include "proto/wire/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+void check_fail(struct sim *sim, const char *format, ...)
+{
+    va_list args;
+    timeline_print(sim->timeline, stderr);
+    fprintf(stderr, "FAILED seed %llu at %.3f s: ", (unsigned long long)sim->config.seed,
+            (double)(sim_now(sim) - SIM_START_US) / 1e6);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\nplay it again with SPILLWAY_SEED=%llu\n",
+            (unsigned long long)sim->config.seed);
+    abort();
+}
+
+/* ---- Nonces -------------------------------------------------------------------------------- */
+
+/* A key is known by who uses it: the peer connection's address, or two nodes' ids and their keys'
+ * generation. */
+struct nonce {
+    struct {
+        uint64_t key, ssrc, index;
+    } of;
+    uint64_t bytes; /* a hash of what was sent */
+    UT_hash_handle hh;
+};
+
+static uint64_t hash(uint64_t seed, const void *bytes, size_t len)
+{
+    const uint8_t *at = bytes;
+    uint64_t value = seed ^ 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < len; i++) {
+        value = (value ^ at[i]) * 0x100000001b3u;
+    }
+    return value;
+}
+
+static void use(struct sim *sim, const char *who, const struct nonce *of, struct bytes data)
+{
+    struct nonce *used;
+    uint64_t bytes = hash(0, data.data, data.len);
+    sim->check.digest = hash(sim->check.digest, &bytes, sizeof(bytes));
+    HASH_FIND(hh, sim->check.nonces, &of->of, sizeof(of->of), used);
+    if (used != NULL && used->bytes != bytes) {
+        check_fail(sim, "%s sends SSRC %u index %llu a second time under one key", who,
+                   (unsigned)of->of.ssrc, (unsigned long long)of->of.index);
+    }
+    if (used == NULL) {
+        used = mem_alloc(sizeof(*used));
+        used->of = of->of;
+        used->bytes = bytes;
+        HASH_ADD(hh, sim->check.nonces, of, sizeof(used->of), used);
+    }
+}
+
+/* SRTCP says its whole index itself (RFC 7714 §9.1). */
+static void read_rtcp(struct nonce *out, struct bytes data)
+{
+    out->of.ssrc = (uint64_t)1 << 32 | be32_get(data.data + 4);
+    out->of.index = be32_get(data.data + data.len - 4) & 0x7fffffff;
+}
+
+/* Of RTP to clients only the low 16 bits are there: no stream here lives for 65,536 packets. */
+void check_client_packet(struct sim *sim, const struct node_process *from,
+                         const struct net_addr *to, struct bytes data)
+{
+    struct nonce of = {.of = {.key = (uint64_t)be32_get(to->ip) << 16 | to->port}};
+    switch (stun_classify(data.data, data.len)) {
+    case PACKET_RTP:
+        of.of.ssrc = be32_get(data.data + 8);
+        of.of.index = be16_get(data.data + 2);
+        break;
+    case PACKET_RTCP:
+        read_rtcp(&of, data);
+        break;
+    default:
+        return;
+    }
+    use(sim, from->name, &of, data);
+}
+
+/* relay.h: a word behind two CSRCs has the generation and the rollover counter. */
+void check_trunk_packet(struct sim *sim, const struct node_process *from,
+                        const struct node_process *to, struct bytes data)
+{
+    struct nonce of = {.of = {.key = hash(hash(0, from->id, ID_MAX), to->id, ID_MAX)}};
+    uint32_t word;
+    switch (stun_classify(data.data, data.len)) {
+    case PACKET_RTP:
+        word = be32_get(data.data + 16);
+        of.of.key ^= word >> 26;
+        of.of.ssrc = be32_get(data.data + 8);
+        of.of.index = (uint64_t)(word & 0xfffff) << 16 | be16_get(data.data + 2);
+        break;
+    case PACKET_RTCP:
+        of.of.key ^= data.data[0] & 0x1fu;
+        read_rtcp(&of, data);
+        break;
+    default:
+        return;
+    }
+    use(sim, from->name, &of, data);
+}
+
+/* ---- Control ------------------------------------------------------------------------------- */
+
+void check_node_message(struct sim *sim, struct node_process *from, struct bytes message)
+{
+    ProtobufCMessage *unpacked;
+    sim->check.digest = hash(sim->check.digest, message.data, message.len);
+    int err = wire_unpack(&spillway__control__node_message__descriptor, message, &unpacked);
+    assert(err == 0);
+    const Spillway__Control__NodeMessage *m = (const Spillway__Control__NodeMessage *)unpacked;
+    if (m->message_case == SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT &&
+        m->heartbeat->load != NULL) {
+        from->weight = m->heartbeat->load->weight;
+        if (from->weight > from->capacity) {
+            check_fail(sim, "%s carries %u of at most %u", from->name, from->weight,
+                       from->capacity);
+        }
+    }
+    if (m->message_case == SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_SPEC_ACK &&
+        m->spec_ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__INVALID) {
+        check_fail(sim, "%s refuses a spec: %s", from->name, m->spec_ack->reason);
+    }
+    protobuf_c_message_free_unpacked(unpacked, NULL);
+}
+
+/* Who owned a room in an epoch: a process, which is a number and how often it started. */
+struct reign {
+    struct {
+        uint64_t room, epoch;
+    } of;
+    size_t owner;
+    unsigned life;
+    UT_hash_handle hh;
+};
+
+uint32_t check_owner(const struct sim *sim, const char *room)
+{
+    uint64_t of = hash(0, room, strlen(room)), newest = 0;
+    uint32_t owner = 0;
+    for (const struct reign *reign = sim->check.reigns; reign != NULL; reign = reign->hh.next) {
+        if (reign->of.room == of && reign->of.epoch > newest) {
+            newest = reign->of.epoch;
+            owner = 1u << reign->owner;
+        }
+    }
+    return owner;
+}
+
+static void check_reign(struct sim *sim, const struct orchestrator *from,
+                        const Spillway__Control__RoomSpec *spec)
+{
+    struct reign key = {
+        .of = {.room = hash(0, spec->name, strlen(spec->name)), .epoch = spec->epoch}};
+    struct reign *reign;
+    HASH_FIND(hh, sim->check.reigns, &key.of, sizeof(key.of), reign);
+    if (reign == NULL) {
+        reign = mem_alloc(sizeof(*reign));
+        reign->of = key.of;
+        reign->owner = from->index;
+        reign->life = from->life;
+        HASH_ADD(hh, sim->check.reigns, of, sizeof(reign->of), reign);
+        timeline_tell(sim->timeline, from->name, "owns %s since epoch %llu", spec->name,
+                      (unsigned long long)spec->epoch);
+    } else if (reign->owner != from->index || reign->life != from->life) {
+        check_fail(sim, "%s and %s own %s with one epoch", from->name,
+                   sim->orchestrators[reign->owner].name, spec->name);
+    }
+}
+
+void check_spec(struct sim *sim, const struct orchestrator *from, struct bytes message)
+{
+    ProtobufCMessage *unpacked;
+    int err = wire_unpack(&spillway__control__orchestrator_message__descriptor, message, &unpacked);
+    assert(err == 0);
+    const Spillway__Control__OrchestratorMessage *m =
+        (const Spillway__Control__OrchestratorMessage *)unpacked;
+    if (m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SPEC &&
+        !m->spec->dropped) {
+        check_reign(sim, from, m->spec);
+    }
+    protobuf_c_message_free_unpacked(unpacked, NULL);
+}
+
+/* ---- People -------------------------------------------------------------------------------- */
+
+void check_session_lost(struct sim *sim, const struct client *client)
+{
+    bool had_one = client->state == CLIENT_IN || client->state == CLIENT_RESUMING;
+    if (had_one && (client->relied & sim->disturbed) == 0) {
+        check_fail(sim, "%s has to start over, and nothing happened to who serves it",
+                   client->name);
+    }
+}
+
+void check_round_over(struct sim *sim)
+{
+    sim->disturbed = 0;
+    for (size_t i = 0; i < sim->config.clients; i++) {
+        sim->clients[i].relied = 0;
+        if (sim->clients[i].state == CLIENT_IN) {
+            sim->clients[i].relied |= 1u << sim->clients[i].front;
+        }
+    }
+}
+
+/* ---- When nothing is broken ---------------------------------------------------------------- */
+
+static void check_owners(const struct sim *sim, const char *room, char out[CHECK_TEXT_MAX])
+{
+    uint32_t owners = sim_owners(sim, room);
+    if ((owners & (owners - 1)) != 0) {
+        snprintf(out, CHECK_TEXT_MAX, "%s has more than one owner (%x)", room, owners);
+    }
+}
+
+static bool meet(const struct client *a, const struct client *b)
+{
+    return a != b && a->state != CLIENT_AWAY && b->state != CLIENT_AWAY &&
+           strcmp(a->room, b->room) == 0;
+}
+
+void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX])
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < sim->config.clients; i++) {
+        const struct client *a = &sim->clients[i];
+        uint32_t others = 0;
+        if (a->state != CLIENT_AWAY && a->state != CLIENT_IN) {
+            snprintf(out, CHECK_TEXT_MAX, "%s is not in %s", a->name, a->room);
+            return;
+        }
+        if (a->state == CLIENT_IN) {
+            check_owners(sim, a->room, out);
+            if (out[0] != '\0') {
+                return;
+            }
+        }
+        for (size_t j = 0; j < sim->config.clients; j++) {
+            const struct client *b = &sim->clients[j];
+            if (!meet(a, b)) {
+                continue;
+            }
+            others |= 1u << j;
+            if (a->heard_us[j] < sim_now(sim) - CHECK_HEARD_US) {
+                snprintf(out, CHECK_TEXT_MAX, "%s does not hear %s in %s", a->name, b->name,
+                         a->room);
+                return;
+            }
+        }
+        if (a->state != CLIENT_AWAY && a->roster != others) {
+            snprintf(out, CHECK_TEXT_MAX, "%s has listed %x, and there are %x in %s", a->name,
+                     a->roster, others, a->room);
+            return;
+        }
+    }
+}
+
+static void check_orchestrator(const struct sim *sim, const struct orchestrator *o,
+                               char out[CHECK_TEXT_MAX])
+{
+    struct orch_stats stats;
+    orch_stats(o->orch, &stats);
+    if (stats.rooms != 0 || stats.participants != 0) {
+        snprintf(out, CHECK_TEXT_MAX, "%s has %llu rooms and %llu participants", o->name,
+                 (unsigned long long)stats.rooms, (unsigned long long)stats.participants);
+    } else if (o->conns != NULL || o->transports != NULL) {
+        snprintf(out, CHECK_TEXT_MAX, "%s has %s open", o->name,
+                 o->conns != NULL ? "connections" : "transports");
+    } else if (!sim->store_doubted && store_rows(sim->store, o->id) != 0) {
+        snprintf(out, CHECK_TEXT_MAX, "the store has rooms of %s", o->name);
+    }
+}
+
+void check_empty(const struct sim *sim, char out[CHECK_TEXT_MAX])
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < sim->config.orchestrators && out[0] == '\0'; i++) {
+        if (sim->orchestrators[i].alive) {
+            check_orchestrator(sim, &sim->orchestrators[i], out);
+        }
+    }
+    for (size_t i = 0; i < sim->config.nodes && out[0] == '\0'; i++) {
+        const struct node_process *n = &sim->nodes[i];
+        if (n->alive && node_room_count(n->core) != 0) {
+            snprintf(out, CHECK_TEXT_MAX, "%s holds %zu rooms", n->name, node_room_count(n->core));
+        }
+    }
+}
+
+void check_fini(struct check *check)
+{
+    struct nonce *nonce, *next_nonce;
+    HASH_ITER(hh, check->nonces, nonce, next_nonce)
+    {
+        HASH_DEL(check->nonces, nonce);
+        free(nonce);
+    }
+    struct reign *reign, *next_reign;
+    HASH_ITER(hh, check->reigns, reign, next_reign)
+    {
+        HASH_DEL(check->reigns, reign);
+        free(reign);
+    }
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What must never happen, looked at all the time:
+ *
+ *   - two packets with different bytes under one SRTP nonce (key, SSRC, index), whoever sends them;
+ *   - two orchestrators that send specs of one room with the same epoch;
+ *   - somebody who has to start over though neither his front nor his room's owner was disturbed;
+ *   - a node that says it carries more than its capacity, or refuses a spec as invalid;
+ *
+ * and what must be so once nothing is broken any more, for whoever asks: a room has one owner,
+ * everybody in it hears and sees listed exactly the others; and when all have left, nothing is
+ * left.
+ *
+ * A breach ends the program, with the seed and the timeline.
+ */
+#ifndef TESTS_SIM_CHECK_CHECK_H
+#define TESTS_SIM_CHECK_CHECK_H
+
+#include "common/base/base.h"
+#include "common/net/net.h"
+
+#define CHECK_HEARD_US TIME_S(1) /* everybody talks five times in it */
+
+struct client;
+struct sim;
+struct node_process;
+struct orchestrator;
+
+struct check {
+    struct nonce *nonces;
+    struct reign *reigns;
+    uint64_t digest; /* of all that was looked at, in order */
+};
+
+void check_fini(struct check *check);
+
+/* Every packet that a node sends, and every control message. */
+void check_client_packet(struct sim *sim, const struct node_process *from,
+                         const struct net_addr *to, struct bytes data);
+void check_trunk_packet(struct sim *sim, const struct node_process *from,
+                        const struct node_process *to, struct bytes data);
+void check_node_message(struct sim *sim, struct node_process *from, struct bytes message);
+/* An OrchestratorMessage with a spec, as it is sent. */
+void check_spec(struct sim *sim, const struct orchestrator *from, struct bytes message);
+
+/* Who sent the specs of that room's newest epoch, as a bit. */
+uint32_t check_owner(const struct sim *sim, const char *room);
+
+/* A client that was in a room has to start over: only if its front or its room's owner was
+ * disturbed in this round. After the round everything is as if new. */
+void check_session_lost(struct sim *sim, const struct client *client);
+void check_round_over(struct sim *sim);
+
+/* The first thing that is not as it should be; "" if there is none. */
+#define CHECK_TEXT_MAX 200
+void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX]);
+void check_empty(const struct sim *sim, char out[CHECK_TEXT_MAX]);
+
+_Noreturn void check_fail(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/schedule/schedule.h"
+
+#include <stdio.h>
+
+#define ROUND_STEPS 25
+#define STEP_US     TIME_MS(600) /* between two people, on average half of it */
+
+static const struct schedule_class classes[] = {
+    {"calm", FAULT_KINDS, FAULT_KINDS, 0},
+    {"node", FAULT_NODE_CRASH, FAULT_NODE_DRAIN, 1},
+    {"nodes", FAULT_NODE_CRASH, FAULT_LOSS, 2},
+    {"orchestrator", FAULT_ORCHESTRATOR_CRASH, FAULT_ORCHESTRATOR_CUT, 1},
+    {"orchestrators", FAULT_ORCHESTRATOR_CRASH, FAULT_ORCHESTRATOR_CUT, 2},
+    {"store", FAULT_STORE_HANG, FAULT_STORE_EMPTY, 1},
+    {"region", FAULT_REGION_PARTED, FAULT_REGION_LOST, 1},
+    {"any", FAULT_NODE_CRASH, FAULT_REGION_LOST, 2},
+};
+
+const struct schedule_class *schedule_class(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        if (strcmp(classes[i].name, name) == 0) {
+            return &classes[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- People -------------------------------------------------------------------------------- */
+
+/* Most are somewhere at any time. */
+static void somebody_acts(struct sim *sim)
+{
+    char room[16];
+    struct client *c = &sim->clients[prng_below(&sim->prng, sim->config.clients)];
+    uint64_t how = prng_below(&sim->prng, 6);
+    snprintf(room, sizeof(room), "room%u", (unsigned)prng_below(&sim->prng, sim->config.rooms));
+    if (c->state == CLIENT_AWAY) {
+        client_join(c, room);
+    } else if (how == 0) {
+        client_vanish(c);
+    } else if (how <= 2) {
+        client_leave(c);
+    }
+}
+
+static void everybody_leaves(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->config.clients; i++) {
+        if (sim->clients[i].state != CLIENT_AWAY) {
+            client_leave(&sim->clients[i]);
+        }
+    }
+}
+
+/* ---- Rounds -------------------------------------------------------------------------------- */
+
+static bool is_whole(const struct sim *sim)
+{
+    bool broken = sim->broken.store || sim->broken.net;
+    for (size_t i = 0; i < SIM_NODES_MAX; i++) {
+        broken |= sim->broken.nodes[i];
+    }
+    for (size_t i = 0; i < SIM_ORCHESTRATORS_MAX; i++) {
+        broken |= sim->broken.orchestrators[i];
+    }
+    return !broken;
+}
+
+/* Until it finds nothing wrong, with a second's patience. */
+static void becomes(struct sim *sim, void (*check)(const struct sim *sim, char *out),
+                    int64_t within_us)
+{
+    char why[CHECK_TEXT_MAX];
+    for (int64_t waited_us = 0;; waited_us += TIME_S(1)) {
+        check(sim, why);
+        if (why[0] == '\0') {
+            return;
+        }
+        if (waited_us >= within_us) {
+            check_fail(sim, "%s, %d s after the last fault", why, (int)(within_us / TIME_S(1)));
+        }
+        sim_run(sim, TIME_S(1));
+    }
+}
+
+static void play_round(struct sim *sim, const struct schedule_class *class)
+{
+    size_t faults = class->faults == 0 ? 0 : 1 + prng_below(&sim->prng, class->faults);
+    size_t at = ROUND_STEPS / 2 + prng_below(&sim->prng, 4);
+    for (size_t i = 0; i < ROUND_STEPS; i++) {
+        somebody_acts(sim);
+        sim_run(sim, (int64_t)prng_below(&sim->prng, STEP_US));
+        for (; i >= at && faults > 0; faults--, at += prng_below(&sim->prng, 6)) {
+            struct fault fault = fault_random(sim, class->first, class->last);
+            fault_happens(sim, &fault);
+        }
+    }
+    while (!is_whole(sim)) {
+        sim_run(sim, TIME_MS(100));
+    }
+    timeline_tell(sim->timeline, "all", "whole again");
+    becomes(sim, check_meetings, SCHEDULE_WELL_US);
+    timeline_tell(sim->timeline, "all", "well");
+    check_round_over(sim);
+}
+
+uint64_t schedule_play(const struct schedule_class *class, uint64_t seed, bool aloud)
+{
+    struct sim *sim = sim_new(&(struct sim_config){.seed = seed,
+                                                   .regions = 2,
+                                                   .orchestrators = 3,
+                                                   .nodes = 5,
+                                                   .clients = 12,
+                                                   .rooms = 3,
+                                                   .capacity = 1000,
+                                                   .aloud = aloud});
+    for (size_t round = 0; round < SCHEDULE_ROUNDS; round++) {
+        play_round(sim, class);
+    }
+    everybody_leaves(sim);
+    becomes(sim, check_empty, SCHEDULE_EMPTY_US);
+    uint64_t digest = sim->check.digest;
+    sim_free(sim);
+    return digest;
+}

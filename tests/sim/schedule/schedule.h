@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A random story: people come, go and change rooms, and meanwhile things of some class break, one
+ * or two at a time. After each round everything is whole again, and must be well within
+ * SCHEDULE_WELL_US; in the end everybody leaves, and nothing may be left.
+ */
+#ifndef TESTS_SIM_SCHEDULE_SCHEDULE_H
+#define TESTS_SIM_SCHEDULE_SCHEDULE_H
+
+#include "tests/sim/faults/faults.h"
+
+#define SCHEDULE_ROUNDS   3
+#define SCHEDULE_WELL_US  TIME_S(30)
+#define SCHEDULE_EMPTY_US TIME_S(90)
+
+struct schedule_class {
+    const char *name;
+    enum fault_kind first, last; /* of what breaks */
+    size_t faults;               /* at a time, at most */
+};
+
+/* NULL: there is none of that name. */
+const struct schedule_class *schedule_class(const char *name);
+
+/* Ends the program if something is wrong. Returns a digest of everything that was sent. */
+uint64_t schedule_play(const struct schedule_class *class, uint64_t seed, bool aloud);
+
+#endif
