@@ -40,6 +40,65 @@ export async function allArrived(person, sent, from) {
   );
 }
 
+/** What WebRTC counts of a person's streams that no planned move may add to. */
+function counts(person) {
+  return person.run(async () => {
+    const sum = { videoLost: 0, audioLost: 0, concealed: 0, keyFramesAsked: 0 };
+    for (const stream of await me.streams()) {
+      const video = stream.kind === 'video';
+      if (stream.type === 'outbound-rtp') {
+        sum.keyFramesAsked += (video && stream.pliCount) || 0;
+      } else {
+        sum[video ? 'videoLost' : 'audioLost'] += stream.packetsLost ?? 0;
+        sum.concealed += stream.concealedSamples ?? 0;
+      }
+    }
+    return sum;
+  });
+}
+
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
+
+/** Acts `times` times; resolves with each one's gap, and what was counted meanwhile by all. */
+async function series(people, times, act) {
+  const gaps = [];
+  const concealed = [];
+  const total = { videoLost: 0, audioLost: 0, concealed: 0, keyFramesAsked: 0 };
+  let before = await Promise.all(people.map(counts));
+  for (let i = 0; i < times; i++) {
+    gaps.push(Math.round(await act()));
+    const after = await Promise.all(people.map(counts));
+    let added = 0;
+    after.forEach((now, k) => {
+      added += now.concealed - before[k].concealed;
+      for (const name of Object.keys(total)) {
+        total[name] += now[name] - before[k][name];
+      }
+    });
+    concealed.push(added);
+    before = after;
+  }
+  return { gaps, concealed, total };
+}
+
+/**
+ * Planned moves of a room that nobody notices: not a packet is lost, no key frame asked for, and
+ * pictures and sound go on as they do when nothing happens, which is measured first. What depends on
+ * how busy the machine is, is judged by the median.
+ */
+export async function unnoticedMoves(t, stage, people, times) {
+  const quiet = await series(people, times, () => longestGap(people, async () => {}));
+  const moves = await series(people, times, () => move(stage, people));
+  t.diagnostic(`longest gaps, ms: undisturbed ${quiet.gaps}; moves ${moves.gaps}`);
+  t.diagnostic(`samples concealed: undisturbed ${quiet.concealed}; moves ${moves.concealed}`);
+  assert.equal(moves.total.videoLost, 0, 'packets of video lost');
+  assert.equal(moves.total.audioLost, 0, 'packets of audio lost');
+  assert.equal(moves.total.keyFramesAsked, 0, 'key frames asked for');
+  assert.ok(median(moves.gaps) <= median(quiet.gaps) + 20, 'gaps between pictures');
+  assert.ok(median(moves.concealed) <= median(quiet.concealed), 'sound made up');
+  await undisturbed(people);
+}
+
 /**
  * Does something to the cluster, and resolves with the longest gap, ms, in the pictures that any of
  * these people sees of any other.

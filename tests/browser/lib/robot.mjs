@@ -34,6 +34,7 @@ export class Robot {
   messages = []; // {from, topic, text}
   frames = new Map(); // identity -> frames seen
   sounds = new Map(); // identity -> loud audio frames heard
+  silence = 0; // other ones, of anybody who had been loud: 10 ms each
   #going = true;
 
   static async enter(url, token) {
@@ -72,6 +73,8 @@ export class Robot {
     for await (const frame of new AudioStream(track)) {
       if (frame.data.some((sample) => Math.abs(sample) > LOUD)) {
         this.sounds.set(identity, (this.sounds.get(identity) ?? 0) + 1);
+      } else if (this.sounds.has(identity)) {
+        this.silence += 1;
       }
     }
   }

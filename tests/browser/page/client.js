@@ -164,6 +164,14 @@ const me = {
       .filter(({ type }) => type === 'inbound-rtp' || type === 'outbound-rtp');
   },
 
+  /** What congestion control lets out, bit/s; of the widest connection. */
+  async uplinkBps() {
+    const live = connections.filter(({ connectionState }) => connectionState !== 'closed');
+    const reports = await Promise.all(live.map((connection) => connection.getStats()));
+    const pairs = reports.flatMap((report) => [...report.values()]);
+    return Math.max(0, ...pairs.map(({ availableOutgoingBitrate }) => availableOutgoingBitrate ?? 0));
+  },
+
   /** The times at which frames of a track were presented, ms; over moves from SSRC to SSRC. */
   frameTimes(identity, source) {
     return me.player.frames.get(me.publication(identity, source)?.trackSid) ?? [];
