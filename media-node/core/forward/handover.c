@@ -62,6 +62,7 @@ void handover_note(struct subscription *subscription, const struct stream_state 
     }
     handover_forget(subscription);
     subscription->resume = mem_copy(state, sizeof(*state));
+    subscription->resume_by_us = TIME_NEVER;
 }
 
 void handover_forget(struct subscription *subscription)
@@ -100,13 +101,29 @@ static void catch_up(struct subscription *subscription, int64_t now_us)
     }
 }
 
+/* A client may be faster here than its tracks are. */
+static bool waits(struct subscription *subscription, int64_t now_us, bool paused)
+{
+    if (paused || stream_state_found(subscription->resume, subscription->track->receivers)) {
+        return false;
+    }
+    if (subscription->resume_by_us == TIME_NEVER) {
+        subscription->resume_by_us = now_us + FWD_FOUND_US;
+    }
+    return now_us < subscription->resume_by_us;
+}
+
 void handover_resume(struct subscription *subscription, int64_t now_us)
 {
     struct stream_state *state = subscription->resume;
     struct stream_sender_stats stats;
     struct stream_want want = subscription->spec.want;
-    subscription->resume = NULL;
     want.paused = want.paused || subscription->track->spec.muted;
+    if (waits(subscription, now_us, want.paused)) {
+        subscription->track->awaited = true;
+        return;
+    }
+    subscription->resume = NULL;
     resume_stream(&subscription->media, subscription->spec.ssrc, state->seq_next);
     spare_kept(&subscription->media, state);
     resume_stream(&subscription->rtx, subscription->spec.rtx_ssrc, state->rtx_seq_next);
@@ -120,6 +137,16 @@ void handover_resume(struct subscription *subscription, int64_t now_us)
         (struct told){.packets = stats.packets, .lost = stats.lost, .bytes = stats.bytes};
     catch_up(subscription, now_us);
     free(state);
+}
+
+void handover_retry(struct track *track, int64_t now_us)
+{
+    track->awaited = false;
+    for (size_t i = 0; i < track->subscription_count; i++) {
+        if (track->subscriptions[i]->resume != NULL) {
+            media_apply_want(track->subscriptions[i], now_us);
+        }
+    }
 }
 
 /* ---- Duty ------------------------------------------------------------------------------------ */

@@ -83,7 +83,8 @@ void media_apply_want(struct subscription *subscription, int64_t now_us)
         handover_resume(subscription, now_us);
     }
     struct stream_want want = subscription->spec.want;
-    want.paused = want.paused || subscription->track->spec.muted || !subscription->member->sending;
+    want.paused = want.paused || subscription->track->spec.muted ||
+                  !subscription->member->sending || subscription->resume != NULL;
     media_heed(subscription, now_us, stream_sender_want(subscription->sender, now_us, &want));
 }
 
@@ -229,6 +230,9 @@ void media_follow_up(struct track *track, int64_t now_us, size_t layer)
         stream_receiver_want_key_frame(track->receivers[layer], now_us);
     }
     media_ask(track, now_us, layer);
+    if (track->awaited) {
+        handover_retry(track, now_us);
+    }
 }
 
 /* Whether a report was made after the last one: two nodes that have a track from each other, while

@@ -88,6 +88,7 @@ struct track {
     struct layer layers[STREAM_LAYERS_MAX];
     uint8_t live; /* layers that flow, as last told to the senders */
     bool arrived; /* FWD_MEDIA was told */
+    bool awaited; /* by subscriptions that are to be resumed */
     struct subscription **subscriptions;
     size_t subscription_count;
     size_t subscription_capacity;
@@ -103,6 +104,7 @@ struct subscription {
     size_t track_place;  /* in track->subscriptions */
     struct stream_sender *sender;
     struct stream_state *resume; /* to begin with; NULL: anew */
+    int64_t resume_by_us;        /* whether its source is there or not; TIME_NEVER: not begun */
     struct rtpsec_stream media;
     struct rtpsec_stream rtx;
     struct rtp_ext_ids ids; /* the member's, but for what its payload types did not negotiate */
@@ -254,8 +256,11 @@ void media_forward(struct subscription *subscription, int64_t now_us,
 void handover_note(struct subscription *subscription, const struct stream_state *state);
 void handover_forget(struct subscription *subscription);
 
-/* Begins where the subscription is to go on. */
+/* Begins where the subscription is to go on, or waits for its source. */
 void handover_resume(struct subscription *subscription, int64_t now_us);
+
+/* Something of an awaited track came. */
+void handover_retry(struct track *track, int64_t now_us);
 
 /* Says where the member's streams stopped; it must have been handed over. */
 void handover_tell(struct fwd_member *member);

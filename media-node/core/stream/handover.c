@@ -122,18 +122,28 @@ static void resume_newest(struct stream_sent *sent, const struct stream_state *s
     };
 }
 
-/* Where the source's number stands among those of our own receiver. */
+/* Where the source's number stands among those of our own receiver. False: it does not, or what
+ * followed it never came here. */
 static bool find_head(const struct stream_state *state,
                       struct stream_receiver *const layers[STREAM_LAYERS_MAX], uint64_t *head)
 {
     const struct stream_receiver *receiver = layers[state->layer];
-    uint64_t newest;
-    if (receiver == NULL || !stream_receiver_newest(receiver, state->ssrc, &newest)) {
+    uint64_t first, newest;
+    if (receiver == NULL || !stream_receiver_span(receiver, state->ssrc, &first, &newest)) {
         return false;
     }
     int ahead = seq_diff(state->source_seq, (uint16_t)newest);
     *head = newest + (uint64_t)(int64_t)ahead;
-    return ahead > -SEQ_FAR && ahead < SEQ_FAR;
+    return ahead > -SEQ_FAR && ahead < SEQ_FAR && first <= *head + 1;
+}
+
+bool stream_state_found(const struct stream_state *state,
+                        struct stream_receiver *const layers[STREAM_LAYERS_MAX])
+{
+    uint64_t first, newest;
+    const struct stream_receiver *receiver = layers[state->layer];
+    return !state->flows ||
+           (receiver != NULL && stream_receiver_span(receiver, state->ssrc, &first, &newest));
 }
 
 static void resume_series(struct stream_sender *sender, const struct stream_state *state,
@@ -237,9 +247,9 @@ const struct stream_packet *
 stream_sender_behind(const struct stream_sender *sender,
                      struct stream_receiver *const layers[STREAM_LAYERS_MAX], uint64_t *cursor)
 {
-    uint64_t newest;
+    uint64_t first, newest;
     if (sender->current == NO_LAYER || layers[sender->current] == NULL ||
-        !stream_receiver_newest(layers[sender->current], sender->run.ssrc, &newest)) {
+        !stream_receiver_span(layers[sender->current], sender->run.ssrc, &first, &newest)) {
         return NULL;
     }
     const struct stream_packet *packet = kept(sender, layers, cursor);

@@ -506,9 +506,11 @@ int stream_receiver_report(struct stream_receiver *receiver, int64_t now_us,
     return 0;
 }
 
-bool stream_receiver_newest(const struct stream_receiver *receiver, uint32_t ssrc, uint64_t *seq)
+bool stream_receiver_span(const struct stream_receiver *receiver, uint32_t ssrc, uint64_t *first,
+                          uint64_t *newest)
 {
-    *seq = receiver->sequence.highest;
+    *first = receiver->sequence.base;
+    *newest = receiver->sequence.highest;
     return receiver->ssrc == ssrc && receiver->sequence.started;
 }
 

@@ -135,9 +135,10 @@ bool stream_receiver_poll(struct stream_receiver *receiver, struct stream_reques
 MUST_CHECK int stream_receiver_report(struct stream_receiver *receiver, int64_t now_us,
                                       struct rtcp_report *out);
 
-/* The newest extended sequence number of that SSRC. False: it is not this receiver's, or nothing
- * came of it yet. */
-bool stream_receiver_newest(const struct stream_receiver *receiver, uint32_t ssrc, uint64_t *seq);
+/* The first and the newest extended sequence number of that SSRC. False: it is not this receiver's,
+ * or nothing came of it yet. */
+bool stream_receiver_span(const struct stream_receiver *receiver, uint32_t ssrc, uint64_t *first,
+                          uint64_t *newest);
 
 /* A packet from the cache by its extended sequence number, or NULL. Borrowed as *out above. About
  * the last second is kept, up to 512 packets (audio: 128). */
@@ -370,6 +371,10 @@ struct stream_state {
 
 /* Where the sender stands. It may go on itself as well, but then nobody else may. */
 void stream_sender_export(const struct stream_sender *sender, struct stream_state *out);
+
+/* Whether anything of its source has come to these receivers; true as well if nothing flowed. */
+bool stream_state_found(const struct stream_state *state,
+                        struct stream_receiver *const layers[STREAM_LAYERS_MAX]);
 
 /* Goes on from state. Only for a sender that never sent (asserted), after stream_sender_want;
  * layers as for stream_sender_resend. Where the source is not here, or not near where it was, the

@@ -441,7 +441,33 @@ static void test_paused(void **state)
     cascade_free(c);
 }
 
-/* The new node has not got the track yet: the numbers go on all the same, with a key frame. */
+/* A client may be faster than its tracks: they are waited for, and go on all the same. */
+static void test_source_comes_later(void **state)
+{
+    (void)state;
+    struct cascade *c = begin();
+    c->cut[SOURCE][NEW] = true;
+    cascade_run(c, 100);
+    prepare(c, NEW);
+    c->clients[PUBLISHER].client->sources[0].on = false; /* nothing comes for a while */
+    c->clients[PUBLISHER].client->sources[1].on = false;
+    cascade_run(c, 100);
+    arrive(c, NEW);
+    hand_over(c, OLD, NEW);
+    c->cut[SOURCE][NEW] = false;
+    cascade_run(c, 1000);
+    for (size_t i = 0; i < 2; i++) {
+        c->clients[PUBLISHER].client->sources[i].on = true;
+        c->clients[PUBLISHER].client->sources[i].due_us = c->now_us;
+    }
+    unsigned before = video_of(c)->distinct;
+    cascade_run(c, 1000);
+    assert_true(video_of(c)->distinct > before + 25);
+    check_undisturbed(c);
+    cascade_free(c);
+}
+
+/* The new node has not got the track in time: the numbers go on all the same, with a key frame. */
 static void test_source_unknown_there(void **state)
 {
     (void)state;
@@ -531,6 +557,7 @@ int main(void)
         cmocka_unit_test(test_over_bad_trunks),
         cmocka_unit_test(test_repair_across_the_move),
         cmocka_unit_test(test_paused),
+        cmocka_unit_test(test_source_comes_later),
         cmocka_unit_test(test_source_unknown_there),
         cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_publisher_at_both_nodes),

@@ -558,8 +558,9 @@ static void check_up_to_date(const struct world *world)
         return;
     }
     const struct stream_receiver *receiver = world->layers[model->current];
-    uint64_t newest;
-    assert_true(stream_receiver_newest(receiver, SSRC_SOURCE + (uint32_t)model->current, &newest));
+    uint64_t first, newest;
+    uint32_t ssrc = SSRC_SOURCE + (uint32_t)model->current;
+    assert_true(stream_receiver_span(receiver, ssrc, &first, &newest));
     assert_int_equal(model->head, newest);
     for (size_t i = model->run_index; i < model->count; i++) {
         const struct owner *owner = &model->owners[i];
