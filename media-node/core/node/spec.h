@@ -87,6 +87,17 @@ bool spec_removes_subscription(const struct spec *spec, uint32_t id);
 bool spec_removes_edge(const struct spec *spec, uint32_t id);
 bool spec_names_trunk(const struct spec *spec, const char *node);
 
+/* ---- spec_entry.c ----------------------------------------------------------------------------
+ * Each converts one entry. NULL, or what is wrong with it in plain words. */
+
+const char *spec_read_transport(struct spec_transport *out,
+                                const Spillway__Control__Transport *message);
+const char *spec_read_track(struct spec_track *out, const Spillway__Control__Track *message);
+const char *spec_read_subscription(struct spec_subscription *out, struct arena *arena,
+                                   const Spillway__Control__Subscription *message);
+const char *spec_read_trunk(struct spec_trunk *out, const Spillway__Control__Trunk *message);
+const char *spec_read_edge(struct spec_edge *out, const Spillway__Control__Edge *message);
+
 /* Codecs as protobuf has them. False: none that a node knows. */
 bool spec_codec(Spillway__Control__Codec codec, enum rtp_codec *out);
 
