@@ -26,8 +26,18 @@ struct ask *ask_find(const struct cluster *c, uint64_t id)
     return ask;
 }
 
+/* A join that comes when its client is long gone would take the place of the client's next one. */
+static void take_back(struct cluster *c, struct ask *ask)
+{
+    if (ask->at != OWNERSHIP_NOBODY) {
+        hold_withdraw(c, ask->at, ask->number);
+    }
+    ask->at = OWNERSHIP_NOBODY;
+}
+
 void ask_forget(struct cluster *c, struct ask *ask)
 {
+    take_back(c, ask);
     HASH_DEL(c->asks, ask);
     c->waiting_bytes -= ask->len;
     spillway__bus__ask__free_unpacked(ask->message, NULL);
@@ -197,6 +207,7 @@ static void send_on(struct cluster *c, struct ask *ask, size_t member)
     message.ask = ask->message;
     c->stats.sent_on++;
     peer_send(c, member, &message, false);
+    ask->number = c->peers[member].sent;
 }
 
 static void redirect(struct cluster *c, struct ask *ask, size_t owner)
@@ -458,7 +469,7 @@ void ask_peer_gone(struct cluster *c, size_t member)
         if (ask->origin == member) {
             ask_forget(c, ask);
         } else if (ask->at == member && is_connect(ask->message)) {
-            ask->at = OWNERSHIP_NOBODY;
+            take_back(c, ask);
             route(c, ask);
         } else if (ask->at == member) { /* it may have been done: not twice */
             give_up(c, ask, "the orchestrator that has the room does not answer");

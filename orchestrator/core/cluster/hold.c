@@ -14,6 +14,8 @@
  */
 #include "orchestrator/core/cluster/private.h"
 
+#include "proto/wire/wire.h"
+
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -62,6 +64,29 @@ void hold_acked(struct cluster *c, size_t member, uint64_t received)
     peer->acked = MAX(peer->acked, received);
     while (peer->kept != NULL && peer->kept->number <= peer->acked) {
         drop_oldest(peer);
+    }
+}
+
+void hold_withdraw(struct cluster *c, size_t member, uint64_t number)
+{
+    struct peer *peer = &c->peers[member];
+    struct kept *kept;
+    DL_FOREACH(peer->kept, kept)
+    {
+        if (kept->number != number) {
+            continue;
+        }
+        Spillway__Bus__Rooms none = SPILLWAY__BUS__ROOMS__INIT;
+        Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+        message.session = peer->session;
+        message.number = number;
+        message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_RELEASED;
+        message.released = &none;
+        peer->kept_bytes -= kept->len;
+        free(kept->data);
+        kept->data = wire_pack(&message.base, &kept->len);
+        peer->kept_bytes += kept->len;
+        return;
     }
 }
 

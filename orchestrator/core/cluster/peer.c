@@ -481,9 +481,14 @@ static bool is_theirs(struct cluster *c, size_t member, uint64_t id)
     return theirs;
 }
 
+/* What was asked before a cut, and comes as it ends, was given up there (ask_peer_gone). */
 static void asked(struct cluster *c, size_t member, const Spillway__Bus__Ask *ask)
 {
     if (!is_theirs(c, member, ask->id)) {
+        return;
+    }
+    if (c->peers[member].away) {
+        c->stats.asks_late++;
         return;
     }
     if (!is_complete(ask)) {

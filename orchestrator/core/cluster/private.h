@@ -79,9 +79,10 @@ struct transport {
 
 /* What waits for an owner to be found, or for that owner's first word. */
 struct ask {
-    uint64_t id;   /* of a connection or request */
-    size_t origin; /* SELF, or the peer that asked */
-    size_t at;     /* the peer it was sent to; NOBODY: here, for a claim */
+    uint64_t id;     /* of a connection or request */
+    size_t origin;   /* SELF, or the peer that asked */
+    size_t at;       /* the peer it was sent to; NOBODY: here, for a claim */
+    uint64_t number; /* of the message by which it was */
     int64_t until_us;
     Spillway__Bus__Ask *message; /* owned */
     size_t len;                  /* packed */
@@ -188,6 +189,10 @@ void peer_say_hello(struct cluster *c, size_t member, bool asks);
 void hold_keep(struct cluster *c, size_t member, const uint8_t *data, size_t len);
 /* It received ours up to this number. */
 void hold_acked(struct cluster *c, size_t member, uint64_t received);
+
+/* What was sent under that number is of no use any more: should it be sent again, it says nothing.
+ */
+void hold_withdraw(struct cluster *c, size_t member, uint64_t number);
 void hold_forget(struct peer *peer);
 /* It is silent, or its connection broke: whether its region is cut off, and it is held. */
 bool hold_begin(struct cluster *c, size_t member);

@@ -296,6 +296,35 @@ static void asked_meanwhile(void **state)
     cluster_world_fini(&w);
 }
 
+/* Goal: who asked before the cut was noticed, and was given up by the time it ends, does not take
+ * the place of the connection that came after. */
+static void asked_in_vain(void **state)
+{
+    (void)state;
+    for (int broken = 0; broken < 2; broken++) {
+        struct cluster_world w;
+        meet(&w);
+        cluster_world_cut_off(&w, 1);
+        cluster_world_join(&w, 1, 3, "lobby", "dave", false);
+        cluster_world_advance(&w, CLUSTER_ASK_US);
+        assert_true(has(cluster_world_story(&w, 1), "conn 3 close 1013"));
+        cluster_world_join(&w, 0, 4, "lobby", "dave", false); /* by another front */
+        cluster_world_settle(&w);
+        assert_true(has(cluster_world_story(&w, 0), "conn 4 < join dave"));
+        if (broken) {
+            break_connections(&w);
+        }
+        cluster_world_cut_off(&w, SITES);
+        if (broken) {
+            make_connections(&w);
+        }
+        cluster_world_advance(&w, TIME_S(1));
+        nobody_lost(cluster_world_story(&w, 0));
+        assert_false(has(cluster_world_story(&w, 1), "conn 3"));
+        cluster_world_fini(&w);
+    }
+}
+
 /* Goal: what waits is bounded: with too much of it, the other side is given up before its time. */
 static void too_much(void **state)
 {
@@ -357,8 +386,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back),      cmocka_unit_test(short_cuts),
         cmocka_unit_test(pings),           cmocka_unit_test(too_long),
-        cmocka_unit_test(asked_meanwhile), cmocka_unit_test(too_much),
-        cmocka_unit_test(node_is_heard),   cmocka_unit_test(kernel_closes),
+        cmocka_unit_test(asked_meanwhile), cmocka_unit_test(asked_in_vain),
+        cmocka_unit_test(too_much),        cmocka_unit_test(node_is_heard),
+        cmocka_unit_test(kernel_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
