@@ -4,6 +4,7 @@
 // each other, and stay in the call when the room moves.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SimulateScenarioKind, dispose } from '@livekit/rtc-node';
 import { poll } from './lib/poll.mjs';
 import { moveAll, undisturbed } from './lib/moving.mjs';
@@ -57,9 +58,9 @@ test('sound and pictures, everybody to everybody, also over ten moves', (t) =>
     const rounds = async (act) => {
       const before = silence();
       for (let i = 0; i < MOVES; i++) {
-        await act();
-        await allFlows(...people);
+        await Promise.all([act(), sleep(1_000)]);
       }
+      await allFlows(...people);
       return silence() - before;
     };
     await allFlows(...people);
