@@ -34,9 +34,8 @@
 
 #define FWD_NAMED_US TIME_MS(700) /* a path that was named in standby counts after that */
 
-#define FWD_FOUND_US                                                                               \
-    TIME_MS(300) /* a stream to be resumed waits so long for its source, while                     \
-                    anything of its track comes */
+/* A stream to be resumed waits so long for its source, while anything of its track comes. */
+#define FWD_FOUND_US TIME_MS(300)
 
 #define FWD_UPSTREAMS_MAX 4            /* of one track */
 #define FWD_ALIVE_US      TIME_S(1)    /* who sent within this time can be asked for more */

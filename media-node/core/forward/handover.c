@@ -143,9 +143,7 @@ void handover_retry(struct track *track, int64_t now_us)
 {
     track->awaited = false;
     for (size_t i = 0; i < track->subscription_count; i++) {
-        if (track->subscriptions[i]->resume != NULL) {
-            media_apply_want(track->subscriptions[i], now_us);
-        }
+        media_apply_want(track->subscriptions[i], now_us);
     }
 }
 

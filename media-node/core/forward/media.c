@@ -145,18 +145,24 @@ void media_send(struct subscription *subscription, int64_t now_us, const struct 
     }
 }
 
+/* Whether it was sent. */
+static bool forward(struct subscription *subscription, int64_t now_us,
+                    const struct stream_packet *packet, const struct rtp_exts *exts)
+{
+    struct stream_out out;
+    unsigned flags = stream_sender_forward(subscription->sender, now_us, packet, &out);
+    bool sent = (flags & STREAM_SEND) != 0 && send_with(subscription, now_us, &out, exts);
+    media_heed(subscription, now_us, flags);
+    return sent;
+}
+
 void media_forward(struct subscription *subscription, int64_t now_us,
                    const struct stream_packet *packet)
 {
     struct rtp_exts exts;
-    struct stream_out out;
-    unsigned flags = stream_sender_forward(subscription->sender, now_us, packet, &out);
-    if ((flags & STREAM_SEND) != 0) {
-        carry(&exts, packet);
-        subscription->member->fwd->config.counters->rtp_forwarded +=
-            send_with(subscription, now_us, &out, &exts);
-    }
-    media_heed(subscription, now_us, flags);
+    carry(&exts, packet);
+    subscription->member->fwd->config.counters->rtp_forwarded +=
+        forward(subscription, now_us, packet, &exts);
 }
 
 void media_fan_out(struct track *track, int64_t now_us, const struct stream_packet *packet)
@@ -165,13 +171,7 @@ void media_fan_out(struct track *track, int64_t now_us, const struct stream_pack
     carry(&exts, packet);
     uint64_t forwarded = 0;
     for (size_t i = 0; i < track->subscription_count; i++) {
-        struct subscription *subscription = track->subscriptions[i];
-        struct stream_out out;
-        unsigned flags = stream_sender_forward(subscription->sender, now_us, packet, &out);
-        if ((flags & STREAM_SEND) != 0 && send_with(subscription, now_us, &out, &exts)) {
-            forwarded++;
-        }
-        media_heed(subscription, now_us, flags);
+        forwarded += forward(track->subscriptions[i], now_us, packet, &exts);
     }
     track->fwd->config.counters->rtp_forwarded += forwarded;
     if (track->edge_count > 0 && track->spec.kind == STREAM_AUDIO && !packet->late) {

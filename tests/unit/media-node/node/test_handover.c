@@ -441,21 +441,26 @@ static void test_paused(void **state)
     cascade_free(c);
 }
 
-/* A client may be faster than its tracks: they are waited for, and go on all the same. */
-static void test_source_comes_later(void **state)
+/* The client arrives before anything of its tracks does, and for a second nothing comes at all. */
+static struct cascade *wait_for_source(void)
 {
-    (void)state;
     struct cascade *c = begin();
     c->cut[SOURCE][NEW] = true;
     cascade_run(c, 100);
     prepare(c, NEW);
-    c->clients[PUBLISHER].client->sources[0].on = false; /* nothing comes for a while */
+    c->clients[PUBLISHER].client->sources[0].on = false;
     c->clients[PUBLISHER].client->sources[1].on = false;
     cascade_run(c, 100);
     arrive(c, NEW);
     hand_over(c, OLD, NEW);
     c->cut[SOURCE][NEW] = false;
     cascade_run(c, 1000);
+    return c;
+}
+
+/* More than 25 frames of the next second. */
+static void source_comes(struct cascade *c)
+{
     for (size_t i = 0; i < 2; i++) {
         c->clients[PUBLISHER].client->sources[i].on = true;
         c->clients[PUBLISHER].client->sources[i].due_us = c->now_us;
@@ -463,7 +468,31 @@ static void test_source_comes_later(void **state)
     unsigned before = video_of(c)->distinct;
     cascade_run(c, 1000);
     assert_true(video_of(c)->distinct > before + 25);
+}
+
+/* A client may be faster than its tracks: they are waited for, and go on all the same. */
+static void test_source_comes_later(void **state)
+{
+    (void)state;
+    struct cascade *c = wait_for_source();
+    source_comes(c);
     check_undisturbed(c);
+    cascade_free(c);
+}
+
+/* Under new keys there is nothing to go on with: what is waited for begins anew. */
+static void test_new_keys_meanwhile(void **state)
+{
+    (void)state;
+    struct cascade *c = wait_for_source();
+    c->clients[VIEWER].old = 0;
+    media_client_rekey(c->clients[VIEWER].client, 99);
+    struct room_spec spec;
+    cascade_spec(c, &spec, NEW);
+    room_spec_transport(&spec, 12, c->clients[VIEWER].client, true);
+    cascade_apply(c, &spec, NEW);
+    source_comes(c);
+    assert_int_equal(c->clients[VIEWER].client->bad, 0);
     cascade_free(c);
 }
 
@@ -558,6 +587,7 @@ int main(void)
         cmocka_unit_test(test_repair_across_the_move),
         cmocka_unit_test(test_paused),
         cmocka_unit_test(test_source_comes_later),
+        cmocka_unit_test(test_new_keys_meanwhile),
         cmocka_unit_test(test_source_unknown_there),
         cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_publisher_at_both_nodes),
