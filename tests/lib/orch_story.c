@@ -356,6 +356,7 @@ void story_tell(struct world *world, const struct effect *effect)
         }
         break;
     case EFFECT_FRONT_OPEN:
+        world->last_front = effect->front;
         tell(world, "front T%zu open", transport_number(world, effect->id));
         break;
     case EFFECT_FRONT_CLOSE:

@@ -32,6 +32,7 @@ struct world {
     size_t story_len;
     bool aloud;           /* each line goes to stderr, too */
     uint64_t *transports; /* owned */
+    uint64_t last_front;  /* of a FRONT_OPEN */
     size_t transport_count;
     char *last_answer;      /* SDP of the last answer sent, owned */
     char last_sid[ID_MAX];  /* of the last track_published */

@@ -52,9 +52,8 @@ void cluster_tick(struct cluster *c, int64_t now_us)
     c->now_us = now_us;
 }
 
-size_t cluster_front_of(const struct cluster *c, uint64_t id)
+static size_t front_numbered(const struct cluster *c, uint64_t number)
 {
-    uint64_t number = id >> EFFECT_FRONT_SHIFT;
     if (number == c->config.front.number) {
         return OWNERSHIP_SELF;
     }
@@ -64,6 +63,11 @@ size_t cluster_front_of(const struct cluster *c, uint64_t id)
         }
     }
     return OWNERSHIP_NOBODY;
+}
+
+size_t cluster_front_of(const struct cluster *c, uint64_t id)
+{
+    return front_numbered(c, id >> EFFECT_FRONT_SHIFT);
 }
 
 ProtobufCMessage *cluster_clone(const ProtobufCMessage *message)
@@ -196,22 +200,30 @@ static bool ask_for_placed(struct cluster *c)
 
 /* ---- Effects of the orch ------------------------------------------------------------------- */
 
-static bool is_for_front(enum effect_type type)
+/* Whether it is for a front, and whose. */
+static bool is_for_front(const struct cluster *c, const struct effect *effect, size_t *member)
 {
-    switch (type) {
+    switch (effect->type) {
     case EFFECT_ACCEPT:
     case EFFECT_REFUSE:
     case EFFECT_SEND:
     case EFFECT_CLOSE:
+    case EFFECT_REPLY:
+        *member = cluster_front_of(c, effect->id);
+        break;
     case EFFECT_FRONT_OPEN:
     case EFFECT_FRONT_CLOSE:
     case EFFECT_FRONT_ROUTE:
     case EFFECT_CHANNEL_SEND:
-    case EFFECT_REPLY:
-        return true;
+        *member = front_numbered(c, effect->front);
+        break;
     default:
         return false;
     }
+    if (c->config.peer_count == 0) {
+        *member = OWNERSHIP_SELF;
+    }
+    return true;
 }
 
 /* What orch wants done for a client of ours. False: it was done. */
@@ -245,9 +257,8 @@ static bool local_effect(struct cluster *c, const struct effect *effect)
 static bool sort_out(struct cluster *c, struct effect *effect)
 {
     uint64_t epoch;
-    if (is_for_front(effect->type)) {
-        size_t member =
-            c->config.peer_count == 0 ? OWNERSHIP_SELF : cluster_front_of(c, effect->id);
+    size_t member;
+    if (is_for_front(c, effect, &member)) {
         if (member == OWNERSHIP_SELF) {
             return local_effect(c, effect);
         }

@@ -154,9 +154,9 @@ struct cluster_stats {
     uint64_t asks_full, asks_late;
     uint64_t yields; /* rooms given up for a higher epoch */
     uint64_t peers_lost;
-    uint64_t cut_offs;      /* times a peer's region was cut off */
-    uint64_t malformed;     /* messages of peers: no PeerMessage, or about what is not theirs */
-    uint64_t stale;         /* of a session that is over */
+    uint64_t cut_offs;  /* times a peer's region was cut off */
+    uint64_t malformed; /* messages of peers: no PeerMessage, or about what is not theirs */
+    uint64_t stale; /* of a session that is over, or about a transport that does not end there */
     uint64_t undeliverable; /* effects for a front that is gone */
     uint64_t unanswered;    /* parts of lists */
 };

@@ -502,8 +502,9 @@ static void conn_effect(struct cluster *c, size_t member, const Spillway__Bus__E
 
 static void transport_open(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)
 {
-    if (cluster_front_of(c, effect->id) != OWNERSHIP_SELF ||
-        find_transport(c, effect->id) != NULL || strchr(effect->text, ' ') == NULL) {
+    uint64_t front;
+    if (orch_has_transport(c->orch, effect->id, &front) || find_transport(c, effect->id) != NULL ||
+        strchr(effect->text, ' ') == NULL) {
         c->stats.malformed++;
         return;
     }
@@ -575,7 +576,7 @@ void front_channel_send(struct cluster *c, size_t member, const Spillway__Bus__C
     for (size_t i = 0; i < send->n_transports; i++) {
         const struct transport *transport = find_transport(c, send->transports[i]);
         if (transport != NULL && transport->owner == member) { /* else it was closed meanwhile */
-            effect_channel_send(&c->fx, transport->id, (uint16_t)send->streams[i], send->lossy,
+            effect_channel_send(&c->fx, transport->id, 0, (uint16_t)send->streams[i], send->lossy,
                                 data);
         }
     }
@@ -597,7 +598,7 @@ void front_peer_gone(struct cluster *c, size_t member)
     HASH_ITER(hh, c->transports, transport, next_transport)
     {
         if (transport->owner == member) {
-            effect_front_close(&c->fx, transport->id);
+            effect_front_close(&c->fx, transport->id, 0);
             transport_forget(c, transport);
         }
     }

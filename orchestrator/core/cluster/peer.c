@@ -527,9 +527,10 @@ static void transport_event(struct cluster *c, size_t member,
                             const Spillway__Bus__TransportEvent *event)
 {
     Spillway__Control__SrtpKeys keys = SPILLWAY__CONTROL__SRTP_KEYS__INIT;
-    uint64_t transport = event->transport;
+    uint64_t transport = event->transport, front;
     uint16_t stream = (uint16_t)event->stream;
-    if (!is_theirs(c, member, transport)) {
+    if (!orch_has_transport(c->orch, transport, &front) || front != c->peers[member].number) {
+        c->stats.stale++; /* it left, or went to another front, while this was on its way */
         return;
     }
     switch (event->kind) {

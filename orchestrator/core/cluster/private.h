@@ -129,7 +129,7 @@ struct cluster {
 
 /* ---- cluster.c */
 void cluster_tick(struct cluster *c, int64_t now_us);
-/* The member whose front this number of a connection, transport or request is of, or NOBODY. */
+/* The member whose front this connection or request is of, or NOBODY. */
 size_t cluster_front_of(const struct cluster *c, uint64_t id);
 ProtobufCMessage *cluster_clone(const ProtobufCMessage *message);
 /* The epoch under which we own it, 0 if it is nobody's: orch's clock says then. */

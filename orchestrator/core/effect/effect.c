@@ -58,29 +58,35 @@ void effect_close(struct effects *queue, uint64_t conn, int code)
     effects_take(queue, (struct effect){.type = EFFECT_CLOSE, .id = conn, .status = code});
 }
 
-void effect_front_open(struct effects *queue, uint64_t transport, const char *fingerprint)
+void effect_front_open(struct effects *queue, uint64_t transport, uint64_t front,
+                       const char *fingerprint)
 {
-    effects_take(
-        queue,
-        (struct effect){.type = EFFECT_FRONT_OPEN, .id = transport, .text = mem_str(fingerprint)});
+    effects_take(queue, (struct effect){.type = EFFECT_FRONT_OPEN,
+                                        .id = transport,
+                                        .front = front,
+                                        .text = mem_str(fingerprint)});
 }
 
-void effect_front_close(struct effects *queue, uint64_t transport)
+void effect_front_close(struct effects *queue, uint64_t transport, uint64_t front)
 {
-    effects_take(queue, (struct effect){.type = EFFECT_FRONT_CLOSE, .id = transport});
+    effects_take(queue,
+                 (struct effect){.type = EFFECT_FRONT_CLOSE, .id = transport, .front = front});
 }
 
-void effect_front_route(struct effects *queue, uint64_t transport, const char *node)
+void effect_front_route(struct effects *queue, uint64_t transport, uint64_t front, const char *node)
 {
-    effects_take(
-        queue, (struct effect){.type = EFFECT_FRONT_ROUTE, .id = transport, .name = mem_str(node)});
+    effects_take(queue, (struct effect){.type = EFFECT_FRONT_ROUTE,
+                                        .id = transport,
+                                        .front = front,
+                                        .name = mem_str(node)});
 }
 
-void effect_channel_send(struct effects *queue, uint64_t transport, uint16_t stream, bool lossy,
-                         struct bytes data)
+void effect_channel_send(struct effects *queue, uint64_t transport, uint64_t front, uint16_t stream,
+                         bool lossy, struct bytes data)
 {
     effects_take(queue, (struct effect){.type = EFFECT_CHANNEL_SEND,
                                         .id = transport,
+                                        .front = front,
                                         .stream = stream,
                                         .status = lossy ? 1 : 0,
                                         .data = mem_copy(data.data, data.len),

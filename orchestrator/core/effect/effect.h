@@ -7,8 +7,9 @@
  * Order that must hold: effects are carried out in queue order. In particular the SENDs of one
  * connection keep their order, and a FRONT_OPEN comes before anything else about its transport.
  *
- * Connections, requests and transports are numbers that are unique in the cluster: the highest bits
- * of each are the number of the orchestrator that it ends at, its front.
+ * Connections, requests and transports are numbers that are unique in the cluster. The highest bits
+ * of a connection or a request are the number of the orchestrator that it ends at, its front. A
+ * transport may get another front, so an effect about one says where it is now.
  */
 #ifndef ORCHESTRATOR_CORE_EFFECT_EFFECT_H
 #define ORCHESTRATOR_CORE_EFFECT_EFFECT_H
@@ -29,7 +30,7 @@ enum effect_type {
     EFFECT_NODE_SEND, /* data: one OrchestratorMessage; text: the room (sid) whose spec it is, or
                          NULL. If there is no place for it: orch_node_unsent() with that room */
 
-    /* The front's DTLS and SCTP; id is the transport. */
+    /* The front's DTLS and SCTP; id is the transport, front its front. */
     EFFECT_FRONT_OPEN,   /* text: the client's fingerprint, "sha-256 AB:CD:..." */
     EFFECT_FRONT_CLOSE,  /* silently */
     EFFECT_FRONT_ROUTE,  /* name: tunnel its datagrams to this node from now on */
@@ -68,6 +69,7 @@ struct effect {
     enum effect_type type;
     int status;
     uint64_t id;
+    uint64_t front; /* its number; 0: this orchestrator */
     uint64_t epoch;
     uint32_t retry_after_s;
     uint32_t weight; /* or people, of STORE_SIZE */
@@ -100,11 +102,13 @@ void effect_fini(struct effect *effect);
 void effect_accept(struct effects *queue, uint64_t conn);
 void effect_refuse(struct effects *queue, uint64_t conn, int status, const char *text);
 void effect_close(struct effects *queue, uint64_t conn, int code);
-void effect_front_open(struct effects *queue, uint64_t transport, const char *fingerprint);
-void effect_front_close(struct effects *queue, uint64_t transport);
-void effect_front_route(struct effects *queue, uint64_t transport, const char *node);
-void effect_channel_send(struct effects *queue, uint64_t transport, uint16_t stream, bool lossy,
-                         struct bytes data);
+void effect_front_open(struct effects *queue, uint64_t transport, uint64_t front,
+                       const char *fingerprint);
+void effect_front_close(struct effects *queue, uint64_t transport, uint64_t front);
+void effect_front_route(struct effects *queue, uint64_t transport, uint64_t front,
+                        const char *node);
+void effect_channel_send(struct effects *queue, uint64_t transport, uint64_t front, uint16_t stream,
+                         bool lossy, struct bytes data);
 void effect_reply(struct effects *queue, uint64_t request, int status, const char *content_type,
                   const char *body);
 void effect_node_gone(struct effects *queue, const char *node);

@@ -4,11 +4,27 @@
  */
 #include "orchestrator/core/orch/private.h"
 
-static struct room_entry *room_of(struct orch *orch, int64_t now_us, uint64_t transport)
+static const struct transport_entry *find(const struct orch *orch, uint64_t transport)
 {
     struct transport_entry *entry;
-    orch_tick(orch, now_us);
     HASH_FIND(hh, orch->transports, &transport, sizeof(transport), entry);
+    return entry;
+}
+
+bool orch_has_transport(const struct orch *orch, uint64_t transport, uint64_t *front)
+{
+    const struct transport_entry *entry = find(orch, transport);
+    if (entry == NULL) {
+        return false;
+    }
+    *front = entry->front;
+    return true;
+}
+
+static struct room_entry *room_of(struct orch *orch, int64_t now_us, uint64_t transport)
+{
+    orch_tick(orch, now_us);
+    const struct transport_entry *entry = find(orch, transport);
     return entry == NULL ? NULL : entry->room; /* NULL: it left while this was on its way */
 }
 

@@ -98,6 +98,7 @@ static void follow(struct orch *orch, struct room_entry *room, const struct effe
     case EFFECT_FRONT_OPEN:
         transport = mem_alloc(sizeof(*transport));
         transport->transport = effect->id;
+        transport->front = effect->front;
         transport->room = room;
         HASH_ADD(hh, orch->transports, transport, sizeof(transport->transport), transport);
         break;

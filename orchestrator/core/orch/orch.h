@@ -147,6 +147,9 @@ void orch_sized(struct orch *orch, int64_t now_us, const char *room, uint32_t pe
 
 /* ---- Front --------------------------------------------------------------------------------- */
 
+/* Whether a transport of ours has that number; and of which front it is. */
+bool orch_has_transport(const struct orch *orch, uint64_t transport, uint64_t *front);
+
 void orch_front_connected(struct orch *orch, int64_t now_us, uint64_t transport,
                           const Spillway__Control__SrtpKeys *keys);
 void orch_front_failed(struct orch *orch, int64_t now_us, uint64_t transport, const char *why);

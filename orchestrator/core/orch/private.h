@@ -48,6 +48,7 @@ struct conn_entry {
 
 struct transport_entry {
     uint64_t transport;
+    uint64_t front; /* its number */
     struct room_entry *room;
     UT_hash_handle hh;
 };

@@ -32,7 +32,7 @@ static void send_packet(const struct participant *p, enum channel_kind kind, str
                         struct effects *fx)
 {
     if (p->channels[kind].open) {
-        effect_channel_send(fx, p->session.transport, p->channels[kind].stream,
+        effect_channel_send(fx, p->session.transport, p->front.number, p->channels[kind].stream,
                             kind != CHANNEL_RELIABLE, packet);
     }
 }

@@ -341,8 +341,8 @@ void data_track_forward(struct participant *p, struct bytes packet, struct effec
             continue;
         }
         data_track_set_handle(copy, subscription->handle);
-        effect_channel_send(fx, other->session.transport, channel->stream, true,
-                            (struct bytes){copy, packet.len});
+        effect_channel_send(fx, other->session.transport, other->front.number, channel->stream,
+                            true, (struct bytes){copy, packet.len});
     }
     free(copy);
 }

@@ -82,7 +82,7 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
     channel_rpc_forget(room, p->identity, fx);
     if (p->session.transport != 0) {
         spec_remove_transport(p);
-        effect_front_close(fx, p->session.transport);
+        effect_front_close(fx, p->session.transport, p->front.number);
     }
     participant_free(p);
     room->info_dirty = true;

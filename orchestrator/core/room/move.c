@@ -165,7 +165,7 @@ void move_at_once(struct participant *p, int64_t now_us, struct host *host, stru
         return;
     }
     p->media_lost = false;
-    effect_front_route(fx, p->session.transport, host->node);
+    effect_front_route(fx, p->session.transport, p->front.number, host->node);
     if (!knows_the_way) {
         bool fresh = negotiate_choose_candidates(p, host);
         p->check_priority = fresh ? p->session.candidates[0].priority : 0;
@@ -212,7 +212,7 @@ void move_arrived(struct participant *p, int64_t now_us, struct effects *fx)
     if (p->phase == MOVE_STARTED) {
         set_phase(p, MOVE_HANDING, now_us + HANDING_US);
         spec_transport_changed(p);
-        effect_front_route(fx, p->session.transport, p->next->node);
+        effect_front_route(fx, p->session.transport, p->front.number, p->next->node);
     }
 }
 

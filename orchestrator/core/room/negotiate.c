@@ -390,15 +390,6 @@ static void mark_spec(struct participant *p)
     }
 }
 
-/* Whoever has to do with the transport sees from its number where it ends (effect.h). */
-static void number_transport(struct participant *p)
-{
-    if (p->front.number != 0) {
-        p->session.transport &= ((uint64_t)1 << EFFECT_FRONT_SHIFT) - 1;
-        p->session.transport |= p->front.number << EFFECT_FRONT_SHIFT;
-    }
-}
-
 int negotiate_offer(struct participant *p, int64_t now_us,
                     const Livekit__SessionDescription *description, struct effects *fx,
                     char reason[SDP_REASON_MAX])
@@ -422,9 +413,8 @@ int negotiate_offer(struct participant *p, int64_t now_us,
         (void)negotiate_choose_candidates(p, p->host); /* the slate is clean */
     }
     if (first) {
-        number_transport(p);
-        effect_front_open(fx, p->session.transport, p->session.fingerprint);
-        effect_front_route(fx, p->session.transport, p->host->node);
+        effect_front_open(fx, p->session.transport, p->front.number, p->session.fingerprint);
+        effect_front_route(fx, p->session.transport, p->front.number, p->host->node);
     }
     for (size_t i = 0; i < p->session.line_count; i++) {
         release_line(p, &p->session.lines[i], now_us, fx);

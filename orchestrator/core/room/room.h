@@ -142,7 +142,7 @@ struct room_front {
     const char *orchestrator; /* Registered.orchestrator_id */
     const char *fingerprint;  /* of its certificate, "sha-256 AB:CD:..." */
     const char *region;
-    uint64_t number; /* of its transports, see effect.h; 0: none in particular */
+    uint64_t number; /* see effect.h; 0: this orchestrator */
 };
 
 struct room_join {

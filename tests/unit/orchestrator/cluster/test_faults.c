@@ -438,6 +438,16 @@ static void strangers(void **state)
     world_drain(owner);
     free(packed);
     assert_int_equal(stats_of(&w, 0).malformed, 1);
+    Spillway__Bus__TransportEvent failed = SPILLWAY__BUS__TRANSPORT_EVENT__INIT;
+    failed.transport = w.sites[1].transports[0]; /* bob's, too, which does not end there */
+    failed.kind = SPILLWAY__BUS__TRANSPORT_EVENT__KIND__FAILED;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT;
+    message.transport_event = &failed;
+    packed = wire_pack(&message.base, &len);
+    cluster_peer_message(owner->cluster, owner->now_us, 1, (struct bytes){packed, len});
+    world_drain(owner);
+    free(packed);
+    assert_int_equal(stats_of(&w, 0).stale, 1);
     cluster_peer_message(owner->cluster, owner->now_us, 1,
                          (struct bytes){(const uint8_t *)"\xff\xff", 2});
     assert_int_equal(stats_of(&w, 0).malformed, 2);
@@ -445,7 +455,7 @@ static void strangers(void **state)
     packed = wire_pack(&message.base, &len);
     cluster_peer_message(owner->cluster, owner->now_us, 1, (struct bytes){packed, len});
     free(packed);
-    assert_int_equal(stats_of(&w, 0).stale, 1);
+    assert_int_equal(stats_of(&w, 0).stale, 2);
     assert_string_equal(cluster_world_story(&w, 0), "");
     cluster_world_settle(&w);
     assert_string_equal(cluster_world_story(&w, 1), "");

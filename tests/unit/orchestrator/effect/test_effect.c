@@ -46,18 +46,20 @@ static void ownership(void **state)
     struct effect effect;
     char text[] = "node";
     uint8_t data[] = {1, 2, 3};
-    effect_front_route(&queue, 7, text);
-    effect_channel_send(&queue, 7, 2, true, (struct bytes){data, sizeof(data)});
+    effect_front_route(&queue, 7, 3, text);
+    effect_channel_send(&queue, 7, 3, 2, true, (struct bytes){data, sizeof(data)});
     effect_refuse(&queue, 8, 503, text);
     memset(text, 'x', sizeof(text) - 1);
     memset(data, 9, sizeof(data));
 
     assert_true(effects_poll(&queue, &effect));
     assert_int_equal(effect.type, EFFECT_FRONT_ROUTE);
+    assert_int_equal(effect.front, 3);
     assert_string_equal(effect.name, "node");
     effect_fini(&effect);
     assert_true(effects_poll(&queue, &effect));
     assert_int_equal(effect.status, 1);
+    assert_int_equal(effect.front, 3);
     assert_int_equal(effect.len, 3);
     assert_memory_equal(effect.data, "\x01\x02\x03\x00", 4);
     effect_fini(&effect);

@@ -22,7 +22,7 @@ static void join(struct world *world, uint64_t conn, const char *identity, const
 }
 
 /* Goal: DTLS ends at the front a join reached: its fingerprint is in the answer, its id in the
- * spec, its number in the transport's; and a resume through another front leaves it there. */
+ * spec, its number in the effects; and a resume through another front leaves it there. */
 static void dtls_stays(void **state)
 {
     (void)state;
@@ -35,7 +35,7 @@ static void dtls_stays(void **state)
     join(&world, 2, "bob", "OR_other");
     assert_non_null(strstr(world.last_answer, "a=fingerprint:sha-256 CC:DD"));
     assert_string_equal(world.last_spec->transports[0]->orchestrator, "OR_other");
-    assert_int_equal(world.transports[1] >> EFFECT_FRONT_SHIFT, 7);
+    assert_int_equal(world.last_front, 7);
     world_connected(&world, 1);
 
     world_join(&world, 3,
