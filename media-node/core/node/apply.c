@@ -478,9 +478,6 @@ static void set_transport(struct application *app, const struct spec_transport *
     paths_set_ufrag(node, &transport->ufrag, credentials->local_ufrag, transport);
     paths_set_ufrag(node, &transport->previous, credentials->previous_ufrag, transport);
     snprintf(transport->orchestrator, sizeof(transport->orchestrator), "%s", spec->orchestrator);
-    free(transport->sealed);
-    transport->sealed = mem_copy(spec->sealed.data, spec->sealed.len);
-    transport->sealed_len = spec->sealed.len;
     send_checks(app, transport, spec);
 }
 

@@ -20,7 +20,6 @@ typedef Spillway__Control__RoomSpec room_spec_message; /* generated names are lo
 struct spec_transport {
     struct fwd_transport forward; /* credentials point into the message */
     const char *orchestrator;     /* the message's */
-    struct bytes sealed;          /* the message's */
     uint32_t check_priority;      /* 0: send no checks */
     struct net_addr client;       /* valid with check_priority */
     bool has_local;

@@ -116,7 +116,6 @@ const char *spec_read_transport(struct spec_transport *out, const transport_mess
                                     .previous_ufrag = message->previous_ufrag,
                                     .previous_pwd = message->previous_pwd}},
         .orchestrator = message->orchestrator,
-        .sealed = {message->sealed.data, message->sealed.len},
     };
     out->duty = message->hand_over ? FWD_HANDS_OVER : message->standby ? FWD_STANDBY : FWD_SERVES;
     out->transport_cc = (uint16_t)message->transport_cc;
@@ -130,9 +129,6 @@ const char *spec_read_transport(struct spec_transport *out, const transport_mess
     memcpy(out->forward.participant, message->participant, strlen(message->participant));
     if (!fits(message->orchestrator, 0, SPEC_ORCHESTRATOR_MAX - 1)) {
         return "orchestrator id too long";
-    }
-    if (message->sealed.len > SPEC_SEALED_MAX) {
-        return "sealed session too big";
     }
     if (spec_keys(&out->forward.keys, message->srtp) != 0) {
         return "SRTP keys of a wrong length or suite";
