@@ -42,6 +42,7 @@ export async function openChromium(flags = [], more = {}) {
   });
   return {
     name: 'Chromium',
+    version: browser.version(),
     async open(url, options = {}) {
       const context = await browser.newContext(options); // a person shares nothing with others
       const page = await context.newPage();
@@ -58,8 +59,8 @@ export async function openChromium(flags = [], more = {}) {
 }
 
 /** One that runs in a region of tests/link/in_regions. */
-export function openChromiumIn(region) {
-  return openChromium([], {
+export function openChromiumIn(region, flags = []) {
+  return openChromium(flags, {
     executablePath: fileURLToPath(new URL('../chromium_in_region', import.meta.url)),
     env: { ...process.env, SPILLWAY_REGION: region },
   });

@@ -83,19 +83,24 @@ export function emulatedRegions() {
   return { eu: place('eu', '192.0.2.1'), us: place('us', '192.0.2.2') };
 }
 
-class Process {
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL'))); // whatever ends the tests
+
+export class Process {
   static async start(name, dir, command) {
     const log = join(dir, `${name}.log`);
-    const file = await open(log, 'w');
+    const file = await open(log, 'a');
     const child = spawn(command[0], command.slice(1), { stdio: ['ignore', file.fd, file.fd] });
     await file.close();
-    process.on('exit', () => child.kill('SIGKILL')); // whatever ends the tests
-    return new Process(name, log, child);
+    running.add(child);
+    child.once('exit', () => running.delete(child));
+    return new Process(name, log, child, command);
   }
 
-  constructor(name, log, child) {
+  constructor(name, log, child, command) {
     this.name = name;
     this.log = log;
+    this.command = command;
     this.child = child;
     this.ended = new Promise((resolve, reject) => {
       child.once('error', reject);
@@ -170,8 +175,8 @@ export class Cluster {
 
   /**
    * nodes, orchestrators: how many, or the region of each; media: the address where nodes listen, and
-   * at how many ports each. places: {region: where its programs run}. pages: the folder to serve.
-   * settings: more of the orchestrators'. Resolves when every node is ready.
+   * at how many ports each. places: {region: where its programs run}; one that names another region
+   * is a place of that one. pages: the folder to serve. settings: more of the orchestrators'. Resolves when every node is ready.
    */
   static async start(options = {}) {
     const { nodes: given = 2, orchestrators = ORCHESTRATORS, ports = 4, media } = options;
@@ -263,7 +268,7 @@ export class Cluster {
     const place = this.#place(region);
     await this.#spawn(`node-${n}`, place, binary('SPILLWAY_NODE'), {
       name: `node-${n}`,
-      region,
+      region: place.region ?? region,
       curve: { secret_file: `${keys}/nodes/node-${n}.key` },
       orchestrators: this.orchestrators.map((one) => ({
         control: `tcp://${one.place.address}:${one.port + 1}`,
@@ -303,6 +308,12 @@ export class Cluster {
     return (await Promise.all(this.orchestrators.map(ready))).every((yes) => yes);
   }
 
+  /** Every orchestrator has every other one, and every node. */
+  async isWhole() {
+    const nodes = this.processes.filter(({ name }) => name.startsWith('node-')).length;
+    return (await this.#answers()) && this.#ready(nodes);
+  }
+
   #checkAlive() {
     const dead = this.processes.find((process) => !process.running);
     if (dead) {
@@ -312,6 +323,14 @@ export class Cluster {
 
   process(name) {
     return this.processes.find((process) => process.name === name);
+  }
+
+  /** Starts a process that was killed once more, with the same settings and log. */
+  async restart(name) {
+    const dead = this.process(name);
+    const again = await Process.start(name, this.dir, dead.command);
+    again.probes = dead.probes;
+    this.processes[this.processes.indexOf(dead)] = again;
   }
 
   /** A participant's token; `grants` beside roomJoin, `claims` name, metadata, attributes, ttl. */

@@ -17,18 +17,22 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
 /** Pictures and sound are played, since what nobody plays is not decoded by every browser. */
 class Player {
   constructor() {
-    this.frames = new Map(); // track sid -> times of presented frames, ms
+    this.decodesOnly = false;
+    this.frames = new Map(); // 'identity source' -> times of presented frames, ms
   }
 
-  play(track) {
+  play(track, identity) {
+    if (this.decodesOnly && track.kind === 'video') {
+      this.decode(track, this.times(identity, track.source));
+      return;
+    }
     const element = track.attach();
     element.dataset.sid = track.sid;
     document.body.append(element);
     if (track.kind !== 'video' || !element.requestVideoFrameCallback) {
       return;
     }
-    const times = [];
-    this.frames.set(track.sid, times);
+    const times = this.times(identity, track.source);
     const presented = (now) => {
       times.push(now);
       element.requestVideoFrameCallback(presented);
@@ -36,11 +40,28 @@ class Player {
     element.requestVideoFrameCallback(presented);
   }
 
+  /** Notes every decoded picture and shows none: what a screen adds is left out. Chromium's alone. */
+  async decode(track, times) {
+    const reader = new MediaStreamTrackProcessor({ track: track.mediaStreamTrack }).readable.getReader();
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      times.push(performance.now());
+      next.value.close();
+    }
+  }
+
   stop(track) {
     for (const element of track.detach()) {
       element.remove();
     }
-    this.frames.delete(track.sid);
+  }
+
+  /** Over all tracks of that source, one after another. */
+  times(identity, source) {
+    const key = `${identity} ${source}`;
+    if (!this.frames.has(key)) {
+      this.frames.set(key, []);
+    }
+    return this.frames.get(key);
   }
 }
 
@@ -67,7 +88,7 @@ const me = {
         me.events.push({ name, about: describe(values), at: performance.now() }),
       );
     }
-    room.on('trackSubscribed', (track) => me.player.play(track));
+    room.on('trackSubscribed', (track, _, { identity }) => me.player.play(track, identity));
     room.on('trackUnsubscribed', (track) => me.player.stop(track));
     room.on('dataReceived', (payload, from, kind, topic) =>
       me.messages.push({
@@ -164,6 +185,50 @@ const me = {
       .filter(({ type }) => type === 'inbound-rtp' || type === 'outbound-rtp');
   },
 
+  /** How much was played and not made up of each sound that is received now, ms. */
+  async sounds() {
+    const names = new Map(
+      [...me.room.remoteParticipants.keys()].map((identity) => [
+        me.publication(identity, 'microphone')?.track?.mediaStreamTrack.id,
+        identity,
+      ]),
+    );
+    const isSound = ({ type, kind, trackIdentifier }) =>
+      type === 'inbound-rtp' && kind === 'audio' && names.has(trackIdentifier);
+    return (await me.streams()).filter(isSound).map((stream) => ({
+      identity: names.get(stream.trackIdentifier),
+      ssrc: stream.ssrc,
+      at: stream.timestamp,
+      played: ((stream.totalSamplesReceived ?? 0) - (stream.concealedSamples ?? 0)) / 48,
+    }));
+  },
+
+  /** Keeps in `played` the last of sounds() for each SSRC there was since; libwebrtc forgets those. */
+  watchSounds() {
+    const played = new Map();
+    const watch = async () => {
+      for (const sound of await me.sounds()) {
+        played.set(`${sound.identity} ${sound.ssrc}`, sound);
+      }
+      me.played = [...played.values()];
+    };
+    clearInterval(me.watching);
+    me.watching = setInterval(watch, 50); // how long WebRTC keeps its statistics
+    return watch();
+  },
+
+  /** Everybody's sid and those of their tracks, by identity. */
+  sids() {
+    const others = [...me.room.remoteParticipants.values()];
+    const people = [me.room.localParticipant, ...others.sort((a, b) => (a.sid < b.sid ? -1 : 1))];
+    return Object.fromEntries(
+      people.map(({ identity, sid, trackPublications }) => [
+        identity,
+        [sid, ...[...trackPublications.keys()].sort()].join(' '),
+      ]),
+    );
+  },
+
   /** What congestion control lets out, bit/s; of the widest connection. */
   async uplinkBps() {
     const live = connections.filter(({ connectionState }) => connectionState !== 'closed');
@@ -172,9 +237,9 @@ const me = {
     return Math.max(0, ...pairs.map(({ availableOutgoingBitrate }) => availableOutgoingBitrate ?? 0));
   },
 
-  /** The times at which frames of a track were presented, ms; over moves from SSRC to SSRC. */
+  /** When pictures of somebody were presented, ms; whatever they came as: SSRCs, tracks, connections. */
   frameTimes(identity, source) {
-    return me.player.frames.get(me.publication(identity, source)?.trackSid) ?? [];
+    return me.player.times(identity, source);
   },
 
   /** The longest time without a new frame since `from` (performance.now() ms), ms. */

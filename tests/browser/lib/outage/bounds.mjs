@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is wanted, ms and counts, and whether to fail a run that does not reach it.
+
+const most = (of, ms, gate = true) => ({ of, most: ms, gate });
+const NONE = most('sum', 0);
+
+/** Nobody but the programs knows that anything happened. */
+const UNNOTICED = {
+  reconnects: NONE,
+  'other events': NONE,
+  'sids changed': NONE,
+  'messages astray': NONE,
+};
+/** Nothing gates here: a busy machine makes such gaps where nothing happens, see `undisturbed`. */
+const OTHERS = { 'video, others': most('max', 100, false), 'audio, others': most('max', 100, false) };
+const HANGING = {
+  detect: most('max', 1_000, false),
+  'video, own node': most('p95', 2_000, false),
+  'audio, own node': most('p95', 2_000, false),
+  "video, publisher's node": most('p95', 2_000, false),
+  "audio, publisher's node": most('p95', 2_000, false),
+  ...OTHERS,
+  ...UNNOTICED,
+  'kept by the old node': NONE,
+};
+const ORCHESTRATOR = {
+  'video, others': most('max', 100, false),
+  'audio, others': most('max', 100, false),
+  'video, dead front': most('p95', 400, false),
+  'audio, dead front': most('p95', 400, false),
+  'signalling back': most('p95', 2_000, false),
+  'started over': most('sum', 0, false),
+};
+
+export const BOUNDS = {
+  undisturbed: UNNOTICED,
+  crash: {
+    detect: most('max', 50),
+    'video, own node': most('p95', 250),
+    'audio, own node': most('p95', 150),
+    "video, publisher's node": most('p95', 600),
+    "audio, publisher's node": most('p95', 500),
+    ...OTHERS,
+    ...UNNOTICED,
+  },
+  hang: HANGING,
+  cut: HANGING,
+  owner: ORCHESTRATOR,
+  front: ORCHESTRATOR,
+};

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The faults, each as (scene, trials, record): strikes so many times, and says record(quantity,
+// value) for what came of it. One cast of people serves several trials: what was killed is started
+// again, and they are moved back. A client is never given the same address of a node twice, so that
+// a cast is good for as many trials as a node has ports, less some.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Cast } from './cast.mjs';
+
+const TRIALS_A_CAST = 10;
+const MET_MS = 2_500; // longer than any move that is not told to restart
+const VICTIM = 'node-2';
+/** anna and bert beside each other, and carla on the node that is struck. */
+const AROUND = {
+  anna: { node: 'node-1', door: 0 },
+  bert: { node: 'node-1', door: 1 },
+  carla: { node: VICTIM, door: 1 },
+};
+
+/** Calls trial(cast) so often, with a new cast every now and then. */
+async function inCasts(scene, where, trials, trial, record) {
+  for (let done = 0; done < trials;) {
+    const cast = await Cast.enter(scene, where);
+    const stop = record && (await cast.talk());
+    for (let i = 0; i < TRIALS_A_CAST && done < trials; i++, done++) {
+      await trial(cast);
+    }
+    if (stop) {
+      record('messages astray', await stop());
+    }
+    await cast.leave();
+  }
+}
+
+const countOf = (events, ...names) => events.filter(({ name }) => names.includes(name)).length;
+
+function recordEvents({ events, same }, record) {
+  record('reconnects', countOf(events, 'reconnecting', 'signalReconnecting', 'disconnected'));
+  record('other events', events.length);
+  record('sids changed', same ? 0 : 1);
+}
+
+/** Of those who view and are seen, who is concerned how: of(viewer, seen) names it. */
+function recordViews({ views }, of, record) {
+  for (const { viewer, seen, video, audio } of views) {
+    record(`video, ${of(viewer, seen)}`, video);
+    record(`audio, ${of(viewer, seen)}`, audio);
+  }
+}
+
+export async function undisturbed(scene, trials, record) {
+  await inCasts(scene, AROUND, trials, async (cast) => {
+    const seen = await cast.during(async () => {}, MET_MS);
+    recordViews(seen, () => 'everybody', record);
+    recordEvents(seen, record);
+  }, record);
+}
+
+const byNode = (viewer, seen) =>
+  viewer === 'carla' ? 'own node' : seen === 'carla' ? "publisher's node" : 'others';
+
+/** strike() the victim; mend() makes it whole again. */
+function atNode(strike, mend, metMs) {
+  return (scene, trials, record) =>
+    inCasts(scene, AROUND, trials, async (cast) => {
+      const marks = await scene.marks();
+      let at;
+      const seen = await cast.during(async () => {
+        at = Date.now();
+        await strike(scene);
+      }, metMs);
+      const found = await scene.since(marks, 'node_dead', 10_000);
+      record('detect', Math.max(...found) - at);
+      recordViews(seen, byNode, record);
+      recordEvents(seen, record);
+      await mend(scene, record);
+      await cast.home();
+    }, record);
+}
+
+const signal = (scene, name) => scene.cluster.process(VICTIM).child.kill(name);
+
+export const crash = atNode(
+  (scene) => signal(scene, 'SIGKILL'),
+  (scene) => scene.restart(VICTIM),
+  MET_MS,
+);
+
+/** It is back, and holds nothing of what it held. */
+async function comesBack(scene, record) {
+  await scene.whole();
+  await sleep(500); // two heartbeats, of which the first says what it holds
+  const { spillway_node_transports: left } = await scene.cluster.metrics(VICTIM);
+  record('kept by the old node', left);
+}
+
+export const hang = atNode(
+  (scene) => signal(scene, 'SIGSTOP'),
+  async (scene, record) => {
+    signal(scene, 'SIGCONT');
+    await comesBack(scene, record);
+  },
+  2 * MET_MS,
+);
+
+export const cut = atNode(
+  (scene) => scene.farLink.write('loss 100%\n'),
+  async (scene, record) => {
+    scene.farLink.write('loss 0%\n');
+    await comesBack(scene, record);
+  },
+  2 * MET_MS,
+);
+
+/** Their fronts are the three orchestrators, and their nodes two. */
+const APART = {
+  anna: { node: 'node-1', door: 0 },
+  bert: { node: 'node-1', door: 1 },
+  carla: { node: 'node-2', door: 2 },
+};
+
+/** The number of the orchestrator that owns the rooms. */
+async function ownerOf(scene) {
+  const counts = await Promise.all(scene.cluster.orchestrators.map(async ({ http }) => {
+    const text = await (await fetch(`${http}/metrics`)).text();
+    return Number(/^spillway_orchestrator_rooms (\d+)/m.exec(text)[1]);
+  }));
+  return counts.indexOf(Math.max(...counts));
+}
+
+/** When somebody whose front died could signal again, ms; undefined for who was not told. */
+function signalsAgain(events, who) {
+  const mine = events.filter((event) => event.who === who);
+  return mine.filter(({ name }) => name === 'reconnected').map(({ ms }) => ms).pop();
+}
+
+/** Kills the owner, or a front of somebody that is not. */
+function atOrchestrator(ofOwner) {
+  return async (scene, trials, record) => {
+    for (let trial = 0; trial < trials; trial++) {
+      const cast = await Cast.enter(scene, APART); // the balancer has put them elsewhere
+      const owner = await ownerOf(scene);
+      const victim = ofOwner ? owner : (owner + 1) % 3;
+      const { name } = scene.cluster.orchestrators[victim];
+      const seen = await cast.during(() => scene.cluster.process(name).child.kill('SIGKILL'), MET_MS);
+      const dead = (who) => APART[who].door === victim;
+      const concerned = (viewer, other) => (dead(viewer) || dead(other) ? 'dead front' : 'others');
+      recordViews(seen, concerned, record);
+      for (const who of Object.keys(APART)) {
+        const ms = signalsAgain(seen.events, who);
+        if (ms !== undefined) {
+          record('signalling back', ms);
+        }
+      }
+      record('started over', countOf(seen.events, 'reconnecting'));
+      await cast.leave();
+      await scene.restart(name);
+    }
+  };
+}
+
+export const owner = atOrchestrator(true);
+export const front = atOrchestrator(false);
+
+/** carla lives in the region that is lost. */
+const IN_REGIONS = { ...AROUND, carla: { node: 'node-3', door: 2 } };
+
+export async function region(scene, trials, record) {
+  const lost = ['node-3', 'orchestrator-3'];
+  await inCasts(scene, IN_REGIONS, trials, async (cast) => {
+    const seen = await cast.during(() => {
+      lost.forEach((name) => scene.cluster.process(name).child.kill('SIGKILL'));
+    }, MET_MS);
+    const of = (viewer, other) => (byNode(viewer, other) === 'others' ? 'others' : 'lost region');
+    recordViews(seen, of, record);
+    const ms = signalsAgain(seen.events, 'carla');
+    if (ms !== undefined) {
+      record('signalling back', ms);
+    }
+    record('started over', countOf(seen.events, 'reconnecting'));
+    await scene.restart(...lost);
+    await cast.reenter('carla');
+    await cast.home();
+  });
+}

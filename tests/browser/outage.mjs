@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What people in a call notice of an outage: real faults against real programs, seen by real Chromium
+// 20 ms away. Prints one table, ms: what was measured, and what is wanted (MISSED if it is not
+// reached). Exit status 1 if something that Spillway can do was missed.
+//
+//     outage.mjs FAULT=TRIALS...
+import { BOUNDS } from './lib/outage/bounds.mjs';
+import * as faults from './lib/outage/faults.mjs';
+import { Report } from './lib/outage/report.mjs';
+import { Scene } from './lib/outage/scene.mjs';
+
+const wanted = process.argv.slice(2).map((word) => word.split('='));
+
+const report = new Report(BOUNDS);
+const scene = await Scene.open();
+try {
+  for (const [fault, trials] of wanted) {
+    const start = Date.now();
+    await faults[fault](scene, Number(trials), (...what) => report.add(fault, ...what));
+    console.error(`${fault}: ${trials} trials in ${((Date.now() - start) / 1000).toFixed(0)} s`);
+  }
+} finally {
+  console.log(`\n${report.table()}\n`);
+  await scene.close();
+}
+console.log(report.where(scene.browser.version));
+for (const { fault, quantity } of report.failed) {
+  console.error(`missed: ${fault}: ${quantity}`);
+}
+process.exit(report.failed.length > 0 ? 1 : 0);
