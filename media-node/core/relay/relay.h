@@ -37,7 +37,7 @@
 
 #define RELAY_PING_US      TIME_MS(100) /* between pings while something is relayed */
 #define RELAY_PING_IDLE_US TIME_MS(250) /* while nothing is */
-#define RELAY_SILENT_US    TIME_S(1)    /* without a word: silent */
+#define RELAY_SILENT_US    TIME_MS(500) /* without a word: silent */
 #define RELAY_RETIRED_MAX  (1 << 18)    /* SSRCs of one generation; more are not sent */
 #define RELAY_PORTS_MAX    (1 << 15)    /* SSRCs open at a time, each way */
 

@@ -6,8 +6,8 @@
  *   suspect   did not
  *
  * A word moves it to the end of heard. Time (every beat) moves the head of heard to suspect when it
- * has been silent for suspect_us, and out of suspect, dead, when a witness told the same or dead_us
- * have passed. A lost link takes it out of either.
+ * has been silent for suspect_us, and out of suspect, dead, when dead_us have passed. A lost link,
+ * and a witness of its silence, take it out of either.
  *
  * Silence is not judged before judge_from_us, which is set a suspect_us ahead whenever we have
  * reason to doubt our own ears: this loop was late, or everyone was silent and somebody spoke
@@ -164,6 +164,11 @@ void detector_link_lost(struct detector *detector, int64_t now_us, const char *i
     }
 }
 
+static int64_t silence_us(const struct detector *detector, const struct watched *watched)
+{
+    return detector->now_us - watched->heard_at_us;
+}
+
 static bool may_judge(const struct detector *detector)
 {
     return !detector->all_silent && detector->now_us >= detector->judge_from_us;
@@ -173,7 +178,7 @@ void detector_witness_told(struct detector *detector, int64_t now_us, const char
 {
     advance(detector, now_us);
     struct watched *watched = find(detector, id);
-    if (watched == NULL || !watched->suspect) {
+    if (watched == NULL || silence_us(detector, watched) < detector->config.witnessed_us) {
         return;
     }
     watched->witnessed = true; /* remembered for when judging is allowed again */
@@ -217,11 +222,6 @@ static void note_lag(struct detector *detector)
         doubt_ourselves(detector);
     }
     detector->expired_us = detector->now_us;
-}
-
-static int64_t silence_us(const struct detector *detector, const struct watched *watched)
-{
-    return detector->now_us - watched->heard_at_us;
 }
 
 static void judge_heard(struct detector *detector)
@@ -293,7 +293,8 @@ bool detector_poll(struct detector *detector, struct detector_out *out)
 
 struct detector *detector_new(const struct detector_config *config)
 {
-    assert(config->beat_us > 0 && config->suspect_us >= 2 * config->beat_us);
+    assert(config->beat_us > 0 && config->witnessed_us >= 2 * config->beat_us);
+    assert(config->suspect_us >= config->witnessed_us);
     assert(config->dead_us > config->suspect_us);
     assert(config->lag_us > 0 && config->lag_us < config->suspect_us);
     struct detector *detector = mem_alloc(sizeof(*detector));

@@ -5,8 +5,8 @@
  *   - A lost link (the kernel closed the node's TCP connection) is death at once: the process is
  *     gone. A node that merely reconnects registers again and is alive again.
  *   - A silent node whose link stands hangs or is cut off. It is SUSPECT after suspect_us without a
- *     word, and DEAD once a second witness (a trunk neighbour, another orchestrator, clients) tells
- *     the same, or after dead_us in all.
+ *     word, and DEAD after dead_us; or as soon as a second witness (a trunk neighbour, another
+ *     orchestrator, clients) tells the same, when it has been silent here for witnessed_us.
  *   - If this loop itself was late, the silence may be our own: nobody is judged until a full
  *     suspect_us has passed since.
  *   - If every node went silent, it is we who are cut off: nobody is declared dead of silence while
@@ -27,13 +27,15 @@
 struct detector;
 
 struct detector_config {
-    int64_t beat_us;    /* how often a node speaks; 250 ms */
-    int64_t suspect_us; /* silence that is worth a doubt; at least 2 beats */
-    int64_t dead_us;    /* silence that is death without a witness; more than suspect_us */
-    int64_t lag_us;     /* lateness of our own loop that suspends judging; less than suspect_us */
+    int64_t beat_us;      /* how often a node speaks; 250 ms */
+    int64_t witnessed_us; /* silence that is death with a witness; at least 2 beats */
+    int64_t suspect_us;   /* silence that is worth a doubt; at least witnessed_us */
+    int64_t dead_us;      /* silence that is death without a witness; more than suspect_us */
+    int64_t lag_us;       /* lateness of our own loop that suspends judging; less than suspect_us */
 };
 #define DETECTOR_CONFIG_DEFAULT                                                                    \
     ((struct detector_config){.beat_us = TIME_MS(250),                                             \
+                              .witnessed_us = TIME_MS(600),                                        \
                               .suspect_us = TIME_MS(1000),                                         \
                               .dead_us = TIME_MS(3000),                                            \
                               .lag_us = TIME_MS(300)})
@@ -81,7 +83,8 @@ void detector_node_heard(struct detector *detector, int64_t now_us, const char *
 /* Its connection closed. Unknown ids are ignored. */
 void detector_link_lost(struct detector *detector, int64_t now_us, const char *id);
 
-/* Somebody else who should hear it does not. Counts only while the node is suspect here. */
+/* Somebody else who should hear it does not. Counts only if it has been silent here, too, for
+ * witnessed_us: whoever still does not hear it later has to tell again. */
 void detector_witness_told(struct detector *detector, int64_t now_us, const char *id);
 
 /* No verdict of death before that time, unless it speaks first. Unknown ids are ignored. */

@@ -303,6 +303,18 @@ void orch_node_unsent(struct orch *orch, int64_t now_us, const char *id, const c
     }
 }
 
+/* A node of the same region does not hear its neighbour. From another region, the way there may be
+ * gone, which is no death (cluster.h). */
+static void hear_witness(struct orch *orch, const char *id, const char *silent)
+{
+    const struct registry_node *from = registry_get(orch->registry, id);
+    const struct registry_node *node = registry_get(orch->registry, silent);
+    if (node != NULL && strcmp(from->region, node->region) == 0) {
+        detector_witness_told(orch->detector, orch->now_us, silent);
+        orch_judge(orch);
+    }
+}
+
 static void heartbeat(struct orch *orch, const char *id, const Spillway__Control__Heartbeat *beat)
 {
     struct registry_load load = {0};
@@ -331,6 +343,9 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
     send_to_node(orch, id, &message);
     for (size_t i = 0; i < beat->n_trunks; i++) {
         orch_place_measured(orch, id, beat->trunks[i]);
+        if (beat->trunks[i]->silent) {
+            hear_witness(orch, id, beat->trunks[i]->node);
+        }
     }
     resend_specs(orch, id);
     drop_strangers(orch, id, beat->rooms, beat->n_rooms);

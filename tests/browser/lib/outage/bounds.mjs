@@ -15,11 +15,11 @@ const UNNOTICED = {
 /** Nothing gates here: a busy machine makes such gaps where nothing happens, see `undisturbed`. */
 const OTHERS = { 'video, others': most('max', 100, false), 'audio, others': most('max', 100, false) };
 const HANGING = {
-  detect: most('max', 1_000, false),
-  'video, own node': most('p95', 2_000, false),
-  'audio, own node': most('p95', 2_000, false),
-  "video, publisher's node": most('p95', 2_000, false),
-  "audio, publisher's node": most('p95', 2_000, false),
+  detect: most('max', 1_000),
+  'video, own node': most('p95', 2_000),
+  'audio, own node': most('p95', 2_000),
+  "video, publisher's node": most('p95', 2_000),
+  "audio, publisher's node": most('p95', 2_000),
   ...OTHERS,
   ...UNNOTICED,
   'kept by the old node': NONE,

@@ -237,9 +237,9 @@ static void test_round_trip_and_words(void **state)
         assert_int_equal(w->ends[i].counters.relay_bytes_out, report.bytes_out);
     }
     w->cut_off = true;
-    run(w, 900);
+    run(w, 350);
     assert_false(relay_report(w->ends[0].relay, w->now_us).silent);
-    run(w, 200);
+    run(w, 250);
     assert_true(relay_report(w->ends[0].relay, w->now_us).silent);
     world_free(w);
 }

@@ -154,12 +154,45 @@ static void test_witness_makes_it_faster(void **state)
     run_to(&world, 1000);
     world.hangs[1] = true;
     detector_witness_told(world.detector, world.now_us, "b"); /* it spoke just now: means nothing */
+    run_to(&world, 1350); /* two beats are missed, the second but just now: nor does this */
+    detector_witness_told(world.detector, world.now_us, "b");
+    tell(&world);
+    run_to(&world, 1400);
+    assert_string_equal(world.story, "");
+    run_to(&world, 1600); /* a beat of the witness later */
+    detector_witness_told(world.detector, world.now_us, "b");
+    tell(&world);
+    run_to(&world, 10000);
+    assert_story(&world, "[ 1600] b dead (witnessed)\n");
+}
+
+static void test_witness_of_a_suspect(void **state)
+{
+    (void)state;
+    struct world world = world_new(3);
+    run_to(&world, 1000);
+    world.hangs[1] = true;
     run_to(&world, 2100);
     detector_witness_told(world.detector, world.now_us, "b");
     tell(&world);
     run_to(&world, 10000);
     assert_story(&world, "[ 2000] b suspect (silent)\n"
                          "[ 2100] b dead (witnessed)\n");
+}
+
+/* A witness does not speed up what we may not judge: whether we lag, or are cut off. */
+static void test_witness_of_our_own_lag(void **state)
+{
+    (void)state;
+    struct world world = world_new(3);
+    run_to(&world, 1000);
+    world.now_us = TIME_MS(2000);
+    detector_expire(world.detector, world.now_us);
+    tell(&world);
+    detector_witness_told(world.detector, world.now_us, "b");
+    tell(&world);
+    run_to(&world, 20000);
+    assert_story(&world, "");
 }
 
 static void test_hiccup_is_forgiven(void **state)
@@ -307,6 +340,8 @@ int main(void)
         cmocka_unit_test(test_lost_link_is_death_at_once),
         cmocka_unit_test(test_hung_node_dies_of_silence),
         cmocka_unit_test(test_witness_makes_it_faster),
+        cmocka_unit_test(test_witness_of_a_suspect),
+        cmocka_unit_test(test_witness_of_our_own_lag),
         cmocka_unit_test(test_hiccup_is_forgiven),
         cmocka_unit_test(test_two_of_three_may_die_together),
         cmocka_unit_test(test_our_own_lag_kills_nobody),

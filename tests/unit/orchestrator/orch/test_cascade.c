@@ -226,6 +226,44 @@ static void distances_are_measured(void **state)
     }
 }
 
+static uint64_t nodes_lost(const struct world *world)
+{
+    struct orch_stats stats;
+    orch_stats(world->orch, &stats);
+    return stats.nodes_lost;
+}
+
+static void does_not_hear(struct world *world, const char *id, const char *silent)
+{
+    Spillway__Control__TrunkReport trunk = SPILLWAY__CONTROL__TRUNK_REPORT__INIT;
+    trunk.node = (char *)silent;
+    trunk.silent = true;
+    world->trunk = &trunk;
+    world_heartbeat(world, id, 1);
+    world->trunk = NULL;
+}
+
+/* Goal: who does not hear its neighbour is a witness of that one's death, if it is silent here,
+ * too. One of another region is not: the way there may be gone. */
+static void neighbours_are_witnesses(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    add_node(&world, "ND_a", "eu");
+    add_node(&world, "ND_b", "eu");
+    add_node(&world, "ND_c", "us");
+    world_advance(&world, TIME_MS(650));
+    does_not_hear(&world, "ND_c", "ND_b");
+    assert_int_equal(nodes_lost(&world), 0);
+    does_not_hear(&world, "ND_a", "ND_x");
+    does_not_hear(&world, "ND_a", "ND_c"); /* which has just spoken */
+    assert_int_equal(nodes_lost(&world), 0);
+    does_not_hear(&world, "ND_a", "ND_b");
+    assert_int_equal(nodes_lost(&world), 1);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +273,7 @@ int main(void)
         cmocka_unit_test(hub_and_leaf),
         cmocka_unit_test(publisher_moves_away),
         cmocka_unit_test(node_dies),
+        cmocka_unit_test(neighbours_are_witnesses),
         cmocka_unit_test(distances_are_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
