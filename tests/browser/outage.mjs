@@ -4,20 +4,26 @@
 // 20 ms away. Prints one table, ms: what was measured, and what is wanted (MISSED if it is not
 // reached). Exit status 1 if something that Spillway can do was missed.
 //
-//     outage.mjs FAULT=TRIALS...
+//     outage.mjs [--write DOCS] FAULT=TRIALS...
+//
+// --write puts the table into DOCS/outages.md, and its plot beside.
 import { BOUNDS } from './lib/outage/bounds.mjs';
 import * as faults from './lib/outage/faults.mjs';
+import { write } from './lib/outage/page.mjs';
 import { Report } from './lib/outage/report.mjs';
 import { Scene } from './lib/outage/scene.mjs';
+import * as service from './lib/outage/service.mjs';
 
-const wanted = process.argv.slice(2).map((word) => word.split('='));
+const words = process.argv.slice(2);
+const docs = words[0] === '--write' ? words.splice(0, 2)[1] : undefined;
+const wanted = words.map((word) => word.split('='));
 
 const report = new Report(BOUNDS);
 const scene = await Scene.open();
 try {
   for (const [fault, trials] of wanted) {
     const start = Date.now();
-    await faults[fault](scene, Number(trials), (...what) => report.add(fault, ...what));
+    await { ...faults, ...service }[fault](scene, Number(trials), (...what) => report.add(fault, ...what));
     console.error(`${fault}: ${trials} trials in ${((Date.now() - start) / 1000).toFixed(0)} s`);
   }
 } finally {
@@ -25,6 +31,9 @@ try {
   await scene.close();
 }
 console.log(report.where(scene.browser.version));
+if (docs) {
+  await write(docs, report, scene.browser.version);
+}
 for (const { fault, quantity } of report.failed) {
   console.error(`missed: ${fault}: ${quantity}`);
 }

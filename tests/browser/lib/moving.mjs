@@ -42,7 +42,7 @@ export async function allArrived(person, sent, from) {
 }
 
 /** What WebRTC counts of a person's streams that no planned move may add to. */
-function counts(person) {
+export function counts(person) {
   return person.run(async () => {
     const sum = { videoLost: 0, audioLost: 0, concealed: 0, keyFramesAsked: 0 };
     for (const stream of await me.streams()) {

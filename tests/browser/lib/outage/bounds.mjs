@@ -31,7 +31,9 @@ const ORCHESTRATOR = {
   'audio, dead front': most('p95', 400, false),
   'signalling back': most('p95', 2_000, false),
   'started over': most('sum', 0, false),
+  'not back within 20 s': most('sum', 0, false),
 };
+const OF_UNDISTURBED = (what, plus) => ({ of: 'p99', than: `${what}, undisturbed`, plus, gate: false });
 
 export const BOUNDS = {
   undisturbed: UNNOTICED,
@@ -48,4 +50,19 @@ export const BOUNDS = {
   cut: HANGING,
   owner: ORCHESTRATOR,
   front: ORCHESTRATOR,
+  region: {
+    'video, others': most('max', 100, false),
+    'audio, others': most('max', 100, false),
+    'started over': most('sum', 0, false),
+    'not back within 20 s': most('sum', 0, false),
+  },
+  drain: {
+    'video, drained': OF_UNDISTURBED('video', 20),
+    'audio made up, drained': OF_UNDISTURBED('audio made up', 0),
+    dropped: NONE,
+    'packets lost': NONE,
+    'packets lost, crowd': most('sum', 0, false),
+    ...UNNOTICED,
+  },
+  redis: { 'rooms lost': NONE, 'joins refused': NONE, reconnects: NONE, 'messages astray': NONE },
 };

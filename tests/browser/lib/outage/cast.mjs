@@ -33,15 +33,28 @@ export class Cast {
     return cast;
   }
 
-  async #enter(identity) {
-    const { browser, cluster, doors } = this.scene;
-    const door = doors[this.where[identity].door];
-    const person = new Participant(identity, await browser.open(`http://${door}/`));
+  async #join(identity, room, door) {
+    const person = new Participant(identity, await this.scene.browser.open(`http://${door}/`));
     await person.run(() => {
       me.player.decodesOnly = true;
     });
-    const token = await cluster.token(this.room, identity);
-    await person.run((url, jwt) => me.join(url, jwt), `ws://${door}`, token);
+    const token = await this.scene.cluster.token(room, identity);
+    const join = () => person.run((url, jwt) => me.join(url, jwt), `ws://${door}`, token);
+    await join().catch((error) => {
+      console.error(`${identity} joins ${room} again: ${error.message.split('\n')[0]}`);
+      return sleep(2_000).then(join); // how long a dead orchestrator's claims last
+    });
+    return person;
+  }
+
+  /** Somebody who only looks, in this room or another; leave() ends that. Throws if it is refused. */
+  async visitor(identity, room) {
+    const person = await this.#join(identity, room, this.scene.doors[0]);
+    return { leave: () => this.#leave(person) };
+  }
+
+  async #enter(identity) {
+    const person = await this.#join(identity, this.room, this.scene.doors[this.where[identity].door]);
     await person.run(() => me.publishTone());
     await person.run(
       (camera, how) =>
@@ -50,13 +63,6 @@ export class Cast {
       SENT,
     );
     return person;
-  }
-
-  /** Leaves and comes again, by the same door. */
-  async reenter(identity) {
-    const i = this.people.findIndex((person) => person.identity === identity);
-    await this.#leave(this.people[i]);
-    this.people[i] = await this.#enter(identity);
   }
 
   async #leave(person) {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cast } from './cast.mjs';
 
 const TRIALS_A_CAST = 10;
-const MET_MS = 2_500; // longer than any move that is not told to restart
+export const MET_MS = 2_500; // longer than any move that is not told to restart
 const VICTIM = 'node-2';
 /** anna and bert beside each other, and carla on the node that is struck. */
 const AROUND = {
@@ -18,7 +18,7 @@ const AROUND = {
 };
 
 /** Calls trial(cast) so often, with a new cast every now and then. */
-async function inCasts(scene, where, trials, trial, record) {
+export async function inCasts(scene, where, trials, trial, record) {
   for (let done = 0; done < trials;) {
     const cast = await Cast.enter(scene, where);
     const stop = record && (await cast.talk());
@@ -32,16 +32,16 @@ async function inCasts(scene, where, trials, trial, record) {
   }
 }
 
-const countOf = (events, ...names) => events.filter(({ name }) => names.includes(name)).length;
+export const countOf = (events, ...names) => events.filter(({ name }) => names.includes(name)).length;
 
-function recordEvents({ events, same }, record) {
+export function recordEvents({ events, same }, record) {
   record('reconnects', countOf(events, 'reconnecting', 'signalReconnecting', 'disconnected'));
   record('other events', events.length);
   record('sids changed', same ? 0 : 1);
 }
 
 /** Of those who view and are seen, who is concerned how: of(viewer, seen) names it. */
-function recordViews({ views }, of, record) {
+export function recordViews({ views }, of, record) {
   for (const { viewer, seen, video, audio } of views) {
     record(`video, ${of(viewer, seen)}`, video);
     record(`audio, ${of(viewer, seen)}`, audio);
@@ -119,19 +119,27 @@ const APART = {
   carla: { node: 'node-2', door: 2 },
 };
 
-/** The number of the orchestrator that owns the rooms. */
-async function ownerOf(scene) {
-  const counts = await Promise.all(scene.cluster.orchestrators.map(async ({ http }) => {
-    const text = await (await fetch(`${http}/metrics`)).text();
-    return Number(/^spillway_orchestrator_rooms (\d+)/m.exec(text)[1]);
-  }));
-  return counts.indexOf(Math.max(...counts));
-}
-
 /** When somebody whose front died could signal again, ms; undefined for who was not told. */
 function signalsAgain(events, who) {
   const mine = events.filter((event) => event.who === who);
   return mine.filter(({ name }) => name === 'reconnected').map(({ ms }) => ms).pop();
+}
+
+/** As Cast.during, of what may take people with it; undefined if they are not all back in 20 s. */
+async function ifTheyComeBack(cast, act, record) {
+  const seen = await cast.during(act, MET_MS).catch((error) => console.error(error.message));
+  record('not back within 20 s', seen ? 0 : 1);
+  return seen;
+}
+
+function recordReturn(people, { events }, record) {
+  for (const who of people) {
+    const ms = signalsAgain(events, who);
+    if (ms !== undefined) {
+      record('signalling back', ms);
+    }
+  }
+  record('started over', countOf(events, 'reconnecting'));
 }
 
 /** Kills the owner, or a front of somebody that is not. */
@@ -139,20 +147,16 @@ function atOrchestrator(ofOwner) {
   return async (scene, trials, record) => {
     for (let trial = 0; trial < trials; trial++) {
       const cast = await Cast.enter(scene, APART); // the balancer has put them elsewhere
-      const owner = await ownerOf(scene);
+      const owner = await scene.ownerOf(cast.room);
       const victim = ofOwner ? owner : (owner + 1) % 3;
       const { name } = scene.cluster.orchestrators[victim];
-      const seen = await cast.during(() => scene.cluster.process(name).child.kill('SIGKILL'), MET_MS);
+      const kill = () => scene.cluster.process(name).child.kill('SIGKILL');
+      const seen = await ifTheyComeBack(cast, kill, record);
       const dead = (who) => APART[who].door === victim;
-      const concerned = (viewer, other) => (dead(viewer) || dead(other) ? 'dead front' : 'others');
-      recordViews(seen, concerned, record);
-      for (const who of Object.keys(APART)) {
-        const ms = signalsAgain(seen.events, who);
-        if (ms !== undefined) {
-          record('signalling back', ms);
-        }
+      if (seen) {
+        recordViews(seen, (a, b) => (dead(a) || dead(b) ? 'dead front' : 'others'), record);
+        recordReturn(Object.keys(APART), seen, record);
       }
-      record('started over', countOf(seen.events, 'reconnecting'));
       await cast.leave();
       await scene.restart(name);
     }
@@ -167,19 +171,16 @@ const IN_REGIONS = { ...AROUND, carla: { node: 'node-3', door: 2 } };
 
 export async function region(scene, trials, record) {
   const lost = ['node-3', 'orchestrator-3'];
-  await inCasts(scene, IN_REGIONS, trials, async (cast) => {
-    const seen = await cast.during(() => {
-      lost.forEach((name) => scene.cluster.process(name).child.kill('SIGKILL'));
-    }, MET_MS);
-    const of = (viewer, other) => (byNode(viewer, other) === 'others' ? 'others' : 'lost region');
-    recordViews(seen, of, record);
-    const ms = signalsAgain(seen.events, 'carla');
-    if (ms !== undefined) {
-      record('signalling back', ms);
+  const of = (viewer, other) => (byNode(viewer, other) === 'others' ? 'others' : 'lost region');
+  for (let trial = 0; trial < trials; trial++) {
+    const cast = await Cast.enter(scene, IN_REGIONS);
+    const kill = () => lost.forEach((name) => scene.cluster.process(name).child.kill('SIGKILL'));
+    const seen = await ifTheyComeBack(cast, kill, record);
+    if (seen) {
+      recordViews(seen, of, record);
+      recordReturn(['carla'], seen, record);
     }
-    record('started over', countOf(seen.events, 'reconnecting'));
+    await cast.leave();
     await scene.restart(...lost);
-    await cast.reenter('carla');
-    await cast.home();
-  });
+  }
 }

@@ -11,6 +11,7 @@ export function percentile(values, share) {
 
 const STATISTICS = {
   p95: (values) => percentile(values, 0.95),
+  p99: (values) => percentile(values, 0.99),
   max: (values) => Math.max(...values),
   sum: (values) => values.reduce((a, b) => a + b, 0),
 };
@@ -20,7 +21,7 @@ const round = (value) => (Number.isFinite(value) ? value.toFixed(0) : 'never');
 export class Report {
   #rows = new Map();
 
-  /** bounds: {fault: {quantity: {most, of: 'p95' | 'max' | 'sum', gate}}}; a gate fails the run. */
+  /** bounds: {fault: {quantity: {most, of: one of STATISTICS, gate}}}; gate: false fails no run. */
   constructor(bounds) {
     this.bounds = bounds;
     this.load = loadavg()[0];
@@ -34,11 +35,19 @@ export class Report {
     this.#rows.get(key).values.push(value);
   }
 
+  /** `than`: not more than another quantity of that fault, plus some. */
+  #most(fault, { of, most, than, plus }) {
+    const other = this.#rows.get(`${fault}|${than}`);
+    return other ? STATISTICS[of](other.values) + plus : most;
+  }
+
   get rows() {
     return [...this.#rows.values()].map((row) => {
-      const { values, bound } = row;
-      const reached = bound && STATISTICS[bound.of](values);
-      return { ...row, missed: bound !== undefined && !(reached <= bound.most) };
+      if (!row.bound) {
+        return { ...row, missed: false };
+      }
+      const bound = { ...row.bound, most: this.#most(row.fault, row.bound) };
+      return { ...row, bound, missed: !(STATISTICS[bound.of](row.values) <= bound.most) };
     });
   }
 
@@ -51,7 +60,7 @@ export class Report {
     const numbers = counts
       ? ['', '', `${STATISTICS.sum(values)} in all`]
       : [percentile(values, 0.5), STATISTICS.p95(values), STATISTICS.max(values)].map(round);
-    const wanted = bound ? (counts ? `${bound.most}` : `${bound.of} ${bound.most}`) : '';
+    const wanted = bound ? (counts ? `${bound.most}` : `${bound.of} ${round(bound.most)}`) : '';
     return [fault, quantity, `${values.length}`, ...numbers, wanted, missed ? 'MISSED' : ''];
   }
 

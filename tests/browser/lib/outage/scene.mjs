@@ -82,6 +82,14 @@ export class Scene {
     return (await this.cluster.admin('GET', `rooms/${room}/participants/${identity}`)).node_name;
   }
 
+  /** The number of the orchestrator that owns a room: who logged the joins to it. */
+  async ownerOf(room) {
+    const { sid } = await this.cluster.admin('GET', `rooms/${room}`);
+    const logs = this.cluster.orchestrators.map(({ name }) => this.cluster.process(name).log);
+    const texts = await Promise.all(logs.map((log) => readFile(log, 'utf8')));
+    return texts.findIndex((text) => text.includes(`participant_joined room=${sid}`));
+  }
+
   async bring(room, identity, node) {
     await poll(`${identity} is settled`, 5_000, async () => {
       if ((await this.nodeOf(room, identity)) === node) {
