@@ -5,10 +5,13 @@
 #include "common/net/net.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define PORT_MAX           65535
 #define CLUSTER_SECRET_MIN 32
+#define SENTINELS_MAX      8
+#define HOST_MAX           256
 
 const char settings_help[] =
     "Usage: spillway-orchestrator [options]\n"
@@ -60,6 +63,11 @@ static const struct config_table peer_table = CONFIG_TABLE(peer_keys, struct set
 static const struct config_key redis_keys[] = {
     CONFIG_STRING("host", struct settings_redis, host, ""),
     CONFIG_INT("port", struct settings_redis, port, "6379", 1, PORT_MAX),
+    CONFIG_STRING("username", struct settings_redis, username, ""),
+    CONFIG_STRING("password", struct settings_redis, password, ""),
+    CONFIG_STRINGS("sentinels", struct settings_redis, sentinels, false),
+    CONFIG_STRING("master", struct settings_redis, master, ""),
+    CONFIG_STRING("sentinel_password", struct settings_redis, sentinel_password, ""),
 };
 static const struct config_table redis_table = CONFIG_TABLE(redis_keys, struct settings_redis);
 
@@ -159,8 +167,8 @@ static int check_peers(const struct settings *settings, const struct config_sour
                        char error[CONFIG_ERROR_MAX])
 {
     const struct settings_peer *items = settings->peers.items;
-    if (settings->peers.count > 0 && settings->redis.host[0] == '\0') {
-        return config_complain(source, "peers", "several orchestrators need a redis.host", error);
+    if (settings->peers.count > 0 && !settings_has_redis(settings)) {
+        return config_complain(source, "peers", "several orchestrators need a redis", error);
     }
     if (settings->peers.count > 0 && settings->cluster_secret[0] == '\0') {
         return config_complain(source, "peers", "several orchestrators need a cluster_secret",
@@ -175,6 +183,64 @@ static int check_peers(const struct settings *settings, const struct config_sour
         }
         if (has_key && !bus_key_valid(items[i].key)) {
             return config_complain(source, key, "not a public key (Z85)", error);
+        }
+    }
+    return 0;
+}
+
+int settings_host_port(const char *text, char *host, size_t len, uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    char *end;
+    if (colon == NULL || colon[1] < '0' || colon[1] > '9') {
+        return ERR_INVALID;
+    }
+    unsigned long number = strtoul(colon + 1, &end, 10);
+    const char *first = text, *last = colon;
+    if (text[0] == '[' && colon > text + 1 && colon[-1] == ']') {
+        first++;
+        last--;
+    } else if (memchr(text, ':', (size_t)(colon - text)) != NULL) {
+        return ERR_INVALID; /* an IPv6 address needs brackets */
+    }
+    size_t host_len = (size_t)(last - first);
+    if (*end != '\0' || number == 0 || number > PORT_MAX || host_len == 0 || host_len >= len) {
+        return ERR_INVALID;
+    }
+    memcpy(host, first, host_len);
+    host[host_len] = '\0';
+    *port = (uint16_t)number;
+    return 0;
+}
+
+bool settings_has_redis(const struct settings *settings)
+{
+    return settings->redis.host[0] != '\0' || settings->redis.sentinels.count > 0;
+}
+
+static int check_redis(const struct settings_redis *redis, const struct config_source *source,
+                       char error[CONFIG_ERROR_MAX])
+{
+    const struct config_strings *sentinels = &redis->sentinels;
+    if (redis->host[0] != '\0' && sentinels->count > 0) {
+        return config_complain(source, "redis.sentinels", "not with a host: they say it", error);
+    }
+    if ((sentinels->count > 0) != (redis->master[0] != '\0')) {
+        return config_complain(source, sentinels->count > 0 ? "redis.sentinels" : "redis.master",
+                               "sentinels and master go together", error);
+    }
+    if (sentinels->count > SENTINELS_MAX) {
+        return config_complain(source, "redis.sentinels", "more than 8", error);
+    }
+    if (redis->username[0] != '\0' && redis->password[0] == '\0') {
+        return config_complain(source, "redis.username", "needs a password", error);
+    }
+    for (size_t i = 0; i < sentinels->count; i++) {
+        char key[64], host[HOST_MAX];
+        uint16_t port;
+        if (settings_host_port(sentinels->items[i], host, sizeof(host), &port) != 0) {
+            snprintf(key, sizeof(key), "redis.sentinels.%zu", i);
+            return config_complain(source, key, "not host:port", error);
         }
     }
     return 0;
@@ -213,7 +279,8 @@ static int check(const struct settings *settings, const struct config_source *so
             return config_complain(source, key, "the secret is empty", error);
         }
     }
-    int err = check_peers(settings, source, error);
+    int err = check_redis(&settings->redis, source, error);
+    err = err != 0 ? err : check_peers(settings, source, error);
     return err != 0 ? err : check_places(settings, source, error);
 }
 

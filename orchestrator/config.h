@@ -31,8 +31,12 @@ struct settings_peer {
 };
 
 struct settings_redis {
-    char *host; /* "": the store is kept in memory */
+    char *host; /* "", and no sentinels: the store is kept in memory */
     int64_t port;
+    char *username, *password;
+    struct config_strings sentinels; /* "host:port" each; instead of host */
+    char *master;
+    char *sentinel_password;
 };
 
 struct settings_rooms {
@@ -95,6 +99,12 @@ struct settings {
 MUST_CHECK int settings_load(struct settings *out, enum config_command *command, int argc,
                              char *const *argv, char error[CONFIG_ERROR_MAX]);
 void settings_free(struct settings *settings);
+
+/* "host:port" or "[address]:port" in two. ERR_INVALID: it is not, or host is longer than len - 1.
+ */
+MUST_CHECK int settings_host_port(const char *text, char *host, size_t len, uint16_t *port);
+/* Whether there is a Redis, somewhere. */
+bool settings_has_redis(const struct settings *settings);
 
 /* What --help prints. */
 extern const char settings_help[];

@@ -306,11 +306,22 @@ static void on_store_lost(void *arg, const char *room)
 static void open_store(struct server *server)
 {
     const struct settings_redis *redis = &server->settings->redis;
-    bool memory = redis->host[0] == '\0';
+    struct store_sentinels sentinels = {.master = redis->master,
+                                        .password = redis->sentinel_password};
+    for (size_t i = 0; i < redis->sentinels.count; i++) {
+        struct store_host *host = &sentinels.hosts[sentinels.count++];
+        if (settings_host_port(redis->sentinels.items[i], host->name, sizeof(host->name),
+                               &host->port) != 0) {
+            unreachable(); /* was checked */
+        }
+    }
     server->store = store_new(&(struct store_config){
         .loop = &server->loop,
-        .redis_host = memory ? NULL : redis->host,
+        .redis_host = redis->host[0] == '\0' ? NULL : redis->host,
         .redis_port = (uint16_t)redis->port,
+        .redis_username = redis->username,
+        .redis_password = redis->password,
+        .sentinels = sentinels,
         .owner = server->id,
         .log = server->log,
         .on_up = on_store_up,

@@ -16,10 +16,12 @@
     "local present = owner and redis.call('EXISTS', ARGV[1] .. owner) == 1\n"
 
 /* ARGV: presence, me, lowest epoch, TTL of the row, TTL of my presence. The node that a row names
- * goes with its owner. */
+ * goes with its owner. A row of my own that is older than what I ask for is one that a failover
+ * brought back: its epoch may have been used up. */
 static const char claim_script[] =
     READ_ROW "redis.call('SET', ARGV[1] .. ARGV[2], '1', 'PX', ARGV[5])\n"
-             "if owner and (present or owner == ARGV[2]) then\n"
+             "local mine = owner == ARGV[2] and epoch >= tonumber(ARGV[3])\n"
+             "if mine or (present and owner ~= ARGV[2]) then\n"
              "  return {owner, string.format('%.0f', epoch)}\n"
              "end\n"
              "epoch = string.format('%.0f', math.max(epoch + 1, tonumber(ARGV[3])))\n"

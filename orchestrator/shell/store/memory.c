@@ -125,7 +125,7 @@ void memory_node(struct memory *memory, const char *id, const struct row *row)
         HASH_ADD_KEYPTR(hh, memory->nodes, node->id, strlen(node->id), node);
     }
     node->heard_at_ms = uv_now(memory->loop);
-    for (size_t i = 2; i + 1 < row->count; i += 2) { /* behind HSET and the key */
+    for (size_t i = ROW_NODE_HEAD; i + 1 < row->count; i += 2) {
         set_number(node, row->words[i], row->words[i + 1]);
     }
 }

@@ -61,9 +61,13 @@ static bool add_value(struct row *row, const json_t *value)
     return true;
 }
 
+/* Both at once: a connection that breaks in between would leave a row for ever. */
+static const char node_script[] = "redis.call('HSET', KEYS[1], unpack(ARGV, 2))\n"
+                                  "redis.call('EXPIRE', KEYS[1], ARGV[1])\n";
+
 int row_of_node(struct row *out, const char *id, const char *json)
 {
-    char key[ROW_KEY_MAX];
+    char key[ROW_KEY_MAX], ttl[16];
     json_t *object = json_loads(json, 0, NULL);
     size_t fields = json_object_size(object); /* 0 for what is no object */
     if (fields == 0 || fields > ROW_FIELDS_MAX) {
@@ -71,7 +75,8 @@ int row_of_node(struct row *out, const char *id, const char *json)
         return ERR_INVALID;
     }
     row_node_key(key, sizeof(key), id);
-    row_of_words(out, 2, (const char *const[]){"HSET", key});
+    snprintf(ttl, sizeof(ttl), "%d", STORE_NODE_TTL_S);
+    row_of_words(out, ROW_NODE_HEAD, (const char *const[]){"EVAL", node_script, "1", key, ttl});
     const char *field;
     json_t *value;
     bool valid = true;

@@ -18,8 +18,11 @@ struct store {
     uv_timer_t *presence; /* outlives the store until libuv has let go of it */
     struct redis *redis;  /* one of both */
     struct memory *memory;
-    struct scripts *scripts; /* with redis */
+    struct scripts *scripts;   /* with redis */
+    struct released *released; /* with redis */
 };
+
+#define RELEASED_AT_ONCE 1000 /* with each renewal of the presence */
 
 static void send_words(struct store *store, size_t count, const char *const *words)
 {
@@ -34,6 +37,7 @@ static void renew_presence(struct store *store)
     row_presence_key(key, sizeof(key), store->owner);
     snprintf(text, sizeof(text), "%d", STORE_PRESENCE_MS);
     send_words(store, 5, (const char *const[]){"SET", key, "1", "PX", text});
+    released_say(store->released, RELEASED_AT_ONCE);
 }
 
 static void on_presence(uv_timer_t *timer)
@@ -67,6 +71,11 @@ static void on_up(void *arg)
     }
 }
 
+static const char *or_none(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
 struct store *store_new(const struct store_config *config)
 {
     struct store *store = mem_alloc(sizeof(*store));
@@ -76,7 +85,7 @@ struct store *store_new(const struct store_config *config)
     store->on_down = config->on_down;
     store->on_lost = config->on_lost;
     store->arg = config->arg;
-    if (config->redis_host == NULL) {
+    if (config->redis_host == NULL && config->sentinels.count == 0) {
         store->memory = memory_new(config->loop);
         store->stats.up = true;
         log_write(config->log, LOG_INFO,
@@ -85,9 +94,13 @@ struct store *store_new(const struct store_config *config)
     }
     store->stats.redis = true;
     store->scripts = scripts_new(&store->redis);
+    store->released = released_new(&store->redis, store->owner);
     store->redis = redis_new(&(struct redis_config){.loop = config->loop,
                                                     .host = config->redis_host,
                                                     .port = config->redis_port,
+                                                    .username = or_none(config->redis_username),
+                                                    .password = or_none(config->redis_password),
+                                                    .sentinels = config->sentinels,
                                                     .log = config->log,
                                                     .stats = &store->stats,
                                                     .on_up = on_up,
@@ -105,6 +118,7 @@ void store_free(struct store *store)
     if (store->redis != NULL) {
         redis_free(store->redis); /* answers every request that waits */
         scripts_free(store->scripts);
+        released_free(store->released);
         uv_close((uv_handle_t *)store->presence, on_presence_closed);
     } else {
         memory_free(store->memory);
@@ -115,13 +129,6 @@ void store_free(struct store *store)
 
 /* ---- Writing: fire and forget, redis_send() counts what is dropped
  * ------------------------------- */
-
-static void send_expire(struct store *store, const char *key, int seconds)
-{
-    char text[16];
-    snprintf(text, sizeof(text), "%d", seconds);
-    send_words(store, 3, (const char *const[]){"EXPIRE", key, text});
-}
 
 void store_node(struct store *store, const char *id, const char *json)
 {
@@ -135,12 +142,7 @@ void store_node(struct store *store, const char *id, const char *json)
         row_fini(&row);
         return;
     }
-    char key[ROW_KEY_MAX];
-    row_node_key(key, sizeof(key), id);
-    if (redis_send(store->redis, &row, NULL, NULL) == 0) {
-        send_expire(store, key, STORE_NODE_TTL_S);
-        send_words(store, 3, (const char *const[]){"SADD", "spillway:nodes", id});
-    }
+    (void)redis_send(store->redis, &row, NULL, NULL);
 }
 
 void store_node_gone(struct store *store, const char *id)
@@ -152,7 +154,6 @@ void store_node_gone(struct store *store, const char *id)
     char key[ROW_KEY_MAX];
     row_node_key(key, sizeof(key), id);
     send_words(store, 2, (const char *const[]){"DEL", key});
-    send_words(store, 3, (const char *const[]){"SREM", "spillway:nodes", id});
 }
 
 /* A script that was sent for a room. */
@@ -210,9 +211,8 @@ void store_room_gone(struct store *store, const char *name, uint64_t epoch)
         memory_room_gone(store->memory, name);
         return;
     }
-    struct row words;
-    row_of_release(&words, store->owner, name, epoch);
-    (void)redis_send(store->redis, &words, NULL, NULL);
+    released_add(store->released, name, epoch);
+    released_say(store->released, store->stats.up ? RELEASED_AT_ONCE : 0);
 }
 
 /* ---- Claims -------------------------------------------------------------------------------- */

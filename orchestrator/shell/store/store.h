@@ -7,19 +7,22 @@
  * Who owns a room is decided here while it can be asked: a claim, a renewal and a release are one
  * Lua script each, so of two that claim a room at the same time both hear the same owner. An owner
  * counts while its presence is there, which expires STORE_PRESENCE_MS after it was last renewed;
- * every owner of a room has a higher epoch than those before it.
+ * every owner of a room has a higher epoch than those before it. A release that is said while
+ * Redis is away is said again when it is back.
  *
  * Two kinds behind one contract. With a Redis address the rows go there, pipelined, over one
- * connection that is opened again with back-off when it breaks; rows written meanwhile are dropped
- * and counted, and after each connect the owner is asked to write everything again (on_up). Without
- * an address they stay in this process, which is enough for a single orchestrator.
+ * connection that is opened again with back-off when it breaks, when it answers nothing for
+ * STORE_ANSWER_MS, or when it leads to no master any more; rows written meanwhile are dropped
+ * and counted, and after each connect the owner is asked to write everything again (on_up). Where
+ * the master is may be asked of Redis Sentinel. Without either, rows stay in this process, which is
+ * enough for a single orchestrator.
  *
  * In Redis: hash "spillway:node:<id>" with one field per load figure, hash "spillway:room:<name>"
- * with fields node, epoch, owner and request (who placed it last), set "spillway:nodes" of node
- * ids, string "spillway:orchestrator:<id>" of each that is present; held, held_before and held_slot
- * of a node are its reservations (place.lua); hash "spillway:sizes" and sorted set
- * "spillway:sizes:at" are the history of names (sizes.c). The other hashes expire when they are not
- * written again (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
+ * with fields node, epoch, owner and request (who placed it last), string
+ * "spillway:orchestrator:<id>" of each that is present; held, held_before and held_slot of a node
+ * are its reservations (place.lua); hash "spillway:sizes" and sorted set "spillway:sizes:at" are
+ * the history of names (sizes.c). Each of them expires when it is not written again, so none
+ * outlives its owner for long (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
  */
 #ifndef ORCHESTRATOR_SHELL_STORE_STORE_H
 #define ORCHESTRATOR_SHELL_STORE_STORE_H
@@ -29,18 +32,37 @@
 #include <uv.h>
 
 #define STORE_NODE_TTL_S  10
-#define STORE_ROOM_TTL_S  86400
+#define STORE_ROOM_TTL_S  300  /* rewritten five times in it (CLUSTER_RENEW_US) */
+#define STORE_ANSWER_MS   500  /* a tenth of a second more or less; then Redis counts as away */
 #define STORE_PRESENCE_MS 2000 /* renewed four times in it */
 #define STORE_SIZES_TTL_S (30 * 86400)
 #define STORE_SIZES_MAX   100000 /* names, of at most 256 bytes */
 #define STORE_PENDING_MAX 10000  /* commands without a reply; further ones are dropped */
 
+#define STORE_SENTINELS_MAX 8
+#define STORE_HOST_MAX      256
+
 struct store;
+
+struct store_host {
+    char name[STORE_HOST_MAX]; /* or address */
+    uint16_t port;
+};
+
+struct store_sentinels {
+    struct store_host hosts[STORE_SENTINELS_MAX];
+    size_t count;         /* 0: none is asked */
+    const char *master;   /* its name there; strings outlive the store */
+    const char *password; /* of the Sentinels; "": none is needed */
+};
 
 struct store_config {
     uv_loop_t *loop;
-    const char *redis_host;     /* name, address, or path of a unix socket ("/..."); NULL: memory */
-    uint16_t redis_port;        /* ignored for a unix socket */
+    const char *redis_host; /* name, address, or path of a unix socket ("/..."); NULL: memory */
+    uint16_t redis_port;    /* ignored for a unix socket */
+    struct store_sentinels sentinels; /* if there are any: instead of a host */
+    /* NULL or "": none. Outlive the store. */
+    const char *redis_username, *redis_password;
     uint32_t sizes_max;         /* names whose size is remembered; 0: STORE_SIZES_MAX */
     const char *owner;          /* this orchestrator's id */
     const struct log_sink *log; /* may be NULL; outlives the store */
