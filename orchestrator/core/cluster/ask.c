@@ -232,7 +232,7 @@ static void ask_store(struct cluster *c, struct claim *claim)
     claim->again_us = TIME_NEVER;
     effects_take(&c->fx, (struct effect){.type = EFFECT_STORE_CLAIM,
                                          .name = mem_str(claim->room),
-                                         .epoch = (uint64_t)(c->now_us + c->wall_offset_us),
+                                         .epoch = cluster_next_epoch(c),
                                          .status = claim->look});
 }
 
@@ -389,7 +389,7 @@ static void without_store(struct cluster *c, const char *room)
                    ask->message->hops < CLUSTER_HOPS_MAX) {
             send_on(c, ask, member);
         } else {
-            cluster_own(c, room, (uint64_t)(c->now_us + c->wall_offset_us));
+            cluster_own(c, room, cluster_next_epoch(c));
             route_all(c, room);
             return;
         }

@@ -88,6 +88,12 @@ uint64_t cluster_own_epoch(const struct cluster *c, const char *room)
     return ownership_owner(c->ownership, room, &epoch) == OWNERSHIP_SELF ? epoch : 0;
 }
 
+uint64_t cluster_next_epoch(struct cluster *c)
+{
+    ownership_heard_of(c->ownership, orch_last_epoch(c->orch));
+    return ownership_next_epoch(c->ownership, (uint64_t)(c->now_us + c->wall_offset_us));
+}
+
 void cluster_own(struct cluster *c, const char *room, uint64_t epoch)
 {
     uint64_t known;
@@ -130,10 +136,11 @@ void cluster_lost(struct cluster *c, int64_t now_us, const char *room)
     }
 }
 
-static void renew(struct cluster *c)
+/* A part at a time: all at once would be more than the store takes. */
+static void renew(struct cluster *c, bool first)
 {
-    c->renew_us = c->now_us + CLUSTER_RENEW_US;
-    orch_store_up(c->orch, c->now_us);
+    c->renewing = orch_store_rooms(c->orch, c->now_us, first);
+    c->renew_us = c->now_us + (c->renewing ? CLUSTER_RENEW_STEP_US : CLUSTER_RENEW_US);
 }
 
 void cluster_store_up(struct cluster *c, int64_t now_us)
@@ -142,7 +149,7 @@ void cluster_store_up(struct cluster *c, int64_t now_us)
     c->store_up = true;
     ownership_member_claims(c->ownership, OWNERSHIP_SELF, true);
     cluster_share(c);
-    renew(c);
+    renew(c, true);
 }
 
 void cluster_store_down(struct cluster *c, int64_t now_us)
@@ -313,7 +320,7 @@ void cluster_expire(struct cluster *c, int64_t now_us)
     ask_expire(c);
     gather_expire(c);
     if (c->renew_us <= now_us) {
-        renew(c);
+        renew(c, !c->renewing);
     }
     if (orch_deadline(c->orch) <= now_us) {
         orch_expire(c->orch, now_us);

@@ -38,24 +38,25 @@
 
 #include "orchestrator/core/orch/orch.h"
 
-#define CLUSTER_PEERS_MAX   7
-#define CLUSTER_BEAT_US     TIME_MS(250)
-#define CLUSTER_SILENT_US   TIME_S(2)
-#define CLUSTER_HOPS_MAX    4
-#define CLUSTER_ASKS_MAX    4096
-#define CLUSTER_WAITING_MAX ((size_t)64 << 20) /* bytes of asks, and of early messages */
-#define CLUSTER_ASK_US      TIME_S(5)          /* for an owner to be found and to answer */
-#define CLUSTER_CLAIM_US    TIME_MS(200)       /* until a claim that led nowhere is made again */
-#define CLUSTER_ALONE_US    TIME_S(4)    /* longer than the bus pauses before connecting anew */
-#define CLUSTER_GATHER_US   TIME_S(2)    /* for peers to say their part of a list */
-#define CLUSTER_RENEW_US    TIME_S(3600) /* between two writings of every room to the store */
-#define CLUSTER_EARLY_MAX   8            /* messages of a client whose room's owner is not found */
-#define CLUSTER_MESSAGE_MAX (16 << 20)   /* bytes, to and from a peer */
-#define CLUSTER_DOUBT_US    TIME_S(1)    /* of silence of the rest of a region, to be cut off */
-#define CLUSTER_CUT_OFF_US  TIME_S(30)   /* until a region that is cut off counts as dead */
-#define CLUSTER_RETURN_US   TIME_S(10)   /* for its nodes, once its orchestrators are back */
-#define CLUSTER_KEPT_MAX    10000 /* messages for a peer of another region, not received yet */
-#define CLUSTER_KEPT_BYTES  (32u << 20)
+#define CLUSTER_PEERS_MAX     7
+#define CLUSTER_BEAT_US       TIME_MS(250)
+#define CLUSTER_SILENT_US     TIME_S(2)
+#define CLUSTER_HOPS_MAX      4
+#define CLUSTER_ASKS_MAX      4096
+#define CLUSTER_WAITING_MAX   ((size_t)64 << 20) /* bytes of asks, and of early messages */
+#define CLUSTER_ASK_US        TIME_S(5)          /* for an owner to be found and to answer */
+#define CLUSTER_CLAIM_US      TIME_MS(200)       /* until a claim that led nowhere is made again */
+#define CLUSTER_ALONE_US      TIME_S(4)    /* longer than the bus pauses before connecting anew */
+#define CLUSTER_GATHER_US     TIME_S(2)    /* for peers to say their part of a list */
+#define CLUSTER_RENEW_US      TIME_S(60)   /* between two writings of every room to the store */
+#define CLUSTER_RENEW_STEP_US TIME_MS(100) /* between two parts of such a writing: 4 s at most */
+#define CLUSTER_EARLY_MAX     8          /* messages of a client whose room's owner is not found */
+#define CLUSTER_MESSAGE_MAX   (16 << 20) /* bytes, to and from a peer */
+#define CLUSTER_DOUBT_US      TIME_S(1)  /* of silence of the rest of a region, to be cut off */
+#define CLUSTER_CUT_OFF_US    TIME_S(30) /* until a region that is cut off counts as dead */
+#define CLUSTER_RETURN_US     TIME_S(10) /* for its nodes, once its orchestrators are back */
+#define CLUSTER_KEPT_MAX      10000 /* messages for a peer of another region, not received yet */
+#define CLUSTER_KEPT_BYTES    (32u << 20)
 
 struct cluster;
 
@@ -110,7 +111,7 @@ void cluster_admin(struct cluster *cluster, int64_t now_us, uint64_t request,
 
 /* ---- Store --------------------------------------------------------------------------------- */
 
-/* It can be reached, again perhaps and empty: a STORE_ROOM for every room of ours. */
+/* It can be reached, again perhaps and empty: a STORE_ROOM for every room of ours, within 4 s. */
 void cluster_store_up(struct cluster *cluster, int64_t now_us);
 void cluster_store_down(struct cluster *cluster, int64_t now_us);
 

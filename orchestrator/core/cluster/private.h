@@ -112,6 +112,7 @@ struct cluster {
     int64_t now_us;
     int64_t wall_offset_us;
     int64_t renew_us;
+    bool renewing; /* not every room was written yet */
     bool store_up;
     struct effects fx;
     struct ownership *ownership;
@@ -136,6 +137,9 @@ ProtobufCMessage *cluster_clone(const ProtobufCMessage *message);
 uint64_t cluster_own_epoch(const struct cluster *c, const char *room);
 /* How many place rooms, and whether they agree in the store, has changed. */
 void cluster_share(struct cluster *c);
+/* For a room that the store knows no owner of, or cannot be asked for: higher than whatever its
+ * last owner had, as far as anybody told us. */
+uint64_t cluster_next_epoch(struct cluster *c);
 /* This orchestrator is the owner since this epoch: it and the others know. */
 void cluster_own(struct cluster *c, const char *room, uint64_t epoch);
 /* If it owns the room for nothing, since none was made and nobody waits for it to be. */

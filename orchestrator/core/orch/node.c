@@ -176,6 +176,9 @@ static void drop_strangers(struct orch *orch, const char *id,
                            Spillway__Control__RoomVersion *const *rooms, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (rooms[i]->epoch < (uint64_t)1 << 53) { /* of an owner that may be dead and forgotten */
+            orch->last_epoch = MAX(orch->last_epoch, rooms[i]->epoch);
+        }
         if (is_stranger(orch, id, rooms[i])) {
             send_drop(orch, id, rooms[i]);
         }

@@ -283,10 +283,24 @@ void orch_front_away(struct orch *orch, int64_t now_us, uint64_t number, bool aw
     }
 }
 
-void orch_store_up(struct orch *orch, int64_t now_us)
+uint64_t orch_last_epoch(const struct orch *orch)
+{
+    return orch->last_epoch;
+}
+
+bool orch_store_rooms(struct orch *orch, int64_t now_us, bool first)
 {
     orch_tick(orch, now_us);
-    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+    size_t left = MAX(ORCH_STORE_AT_ONCE, HASH_COUNT(orch->rooms) / ORCH_STORE_STEPS + 1);
+    orch->store_round += first;
+    for (struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        if (entry->stored_round == orch->store_round) {
+            continue;
+        }
+        if (left-- == 0) {
+            return true;
+        }
+        entry->stored_round = orch->store_round;
         if (room_node_count(entry->room) > 0) {
             room_store(entry->room, &orch->fx);
         } else {
@@ -294,6 +308,7 @@ void orch_store_up(struct orch *orch, int64_t now_us)
                                room_epoch(entry->room));
         }
     }
+    return false;
 }
 
 /* ---- Time ---------------------------------------------------------------------------------- */

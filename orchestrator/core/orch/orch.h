@@ -138,9 +138,15 @@ void orch_place_over(struct orch *orch, const char *room, const char *region);
 
 /* ---- Store --------------------------------------------------------------------------------- */
 
-/* The hint store is reachable, again perhaps and empty: a STORE_ROOM for every room. Nodes' rows
- * follow with their heartbeats. */
-void orch_store_up(struct orch *orch, int64_t now_us);
+#define ORCH_STORE_STEPS   40
+#define ORCH_STORE_AT_ONCE 250
+
+/* The hint store is reachable, again perhaps and empty: a STORE_ROOM for some of those rooms that
+ * had none since `first`, AT_ONCE of them or one in STEPS of all. Whether there are more. Nodes'
+ * rows follow with their heartbeats. */
+bool orch_store_rooms(struct orch *orch, int64_t now_us, bool first);
+/* The highest epoch that a room here was given by the clock, or that a node holds a room under. */
+uint64_t orch_last_epoch(const struct orch *orch);
 /* The answer to EFFECT_STORE_SIZE_GET: so many people are expected in the room unless its
  * configuration says; 0: nobody knows. */
 void orch_sized(struct orch *orch, int64_t now_us, const char *room, uint32_t people);

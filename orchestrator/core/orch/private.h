@@ -34,6 +34,7 @@ struct room_entry {
     uint32_t peak; /* people that were in it at once */
     int64_t deadline_us;
     int64_t drained_us;    /* when a drain may move it again */
+    uint64_t stored_round; /* of orch_store_rooms() */
     bool held;             /* listed in the registration being read */
     UT_hash_handle hh;     /* by name */
     UT_hash_handle by_sid; /* nodes speak of sids */
@@ -114,7 +115,7 @@ struct orch {
     struct room_config room_config;
     int64_t now_us; /* of the last input: time never goes back */
     int64_t wall_offset_us;
-    uint64_t last_epoch;
+    uint64_t last_epoch, store_round;
     uint64_t claimed_epoch; /* of the next room, 0: the clock's */
     struct prng prng;
     struct effects fx;

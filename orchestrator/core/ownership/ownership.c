@@ -26,6 +26,7 @@ struct member {
 struct ownership {
     struct member members[OWNERSHIP_MEMBERS_MAX];
     struct owned *rooms;
+    uint64_t epoch_max; /* heard of, also of rooms that are over */
 };
 
 struct ownership *ownership_new(const char *id, const char *region)
@@ -180,6 +181,18 @@ size_t ownership_owner(const struct ownership *ownership, const char *room, uint
     return owned->member;
 }
 
+void ownership_heard_of(struct ownership *ownership, uint64_t epoch)
+{
+    if (epoch < (uint64_t)1 << 53) { /* what the store's numbers hold */
+        ownership->epoch_max = MAX(ownership->epoch_max, epoch);
+    }
+}
+
+uint64_t ownership_next_epoch(const struct ownership *ownership, uint64_t wall_us)
+{
+    return MAX(ownership->epoch_max + 1, wall_us);
+}
+
 static bool beats(const struct ownership *ownership, size_t member, uint64_t epoch,
                   const struct owned *known)
 {
@@ -194,6 +207,7 @@ enum ownership_verdict ownership_take(struct ownership *ownership, size_t member
 {
     assert(ownership->members[member].alive);
     struct owned *owned = find(ownership, room);
+    ownership_heard_of(ownership, epoch);
     enum ownership_verdict verdict = OWNERSHIP_NOTED;
     if (owned != NULL) {
         if (!beats(ownership, member, epoch, owned)) {

@@ -63,6 +63,13 @@ enum ownership_verdict ownership_take(struct ownership *ownership, size_t member
 void ownership_release(struct ownership *ownership, size_t member, const char *room,
                        uint64_t epoch);
 
+/* An epoch for a room whose store may have forgotten the last one: at least this clock, and higher
+ * than any that was heard of here. */
+uint64_t ownership_next_epoch(const struct ownership *ownership, uint64_t wall_us);
+/* An epoch somebody has under which a room was decided, whoever that was. One of 2^53 or more makes
+ * no sense, and is not heeded. */
+void ownership_heard_of(struct ownership *ownership, uint64_t epoch);
+
 /* Walks a member's rooms in the order they were taken: NULL, then what it returned; NULL at the
  * end. No room may change in between. */
 struct ownership_room {

@@ -149,7 +149,8 @@ static void presence(struct store *store, const char *id)
 static void claim(struct store *store, struct store_word *word, const struct row *row, bool present)
 {
     presence(store, word->owner);
-    if (row->owner[0] != '\0' && (present || strcmp(row->owner, word->owner) == 0)) {
+    bool mine = strcmp(row->owner, word->owner) == 0;
+    if (mine ? row->epoch >= word->epoch : present) {
         snprintf(word->owner, sizeof(word->owner), "%s", row->owner);
         word->epoch = row->epoch;
         return;

@@ -315,6 +315,37 @@ static void without_store(void **state)
     }
 }
 
+/* Goal: the store has lost a room, and its owner dies, whose clock was ahead: the next epoch is
+ * higher nevertheless, claimed in the store or without it. */
+static void store_forgets(void **state)
+{
+    (void)state;
+    for (int away = 0; away < 2; away++) {
+        struct cluster_world w;
+        cluster_world_init(&w, three_regions);
+        uint64_t ahead = (uint64_t)1 << 51; /* the year 2041 */
+        w.rows[0] = (struct row){.room = "lobby", .owner = 1, .epoch = ahead, .used = true};
+        w.alive[1] = false; /* long ago */
+        cluster_world_join(&w, 0, 1, "lobby", "alice", false);
+        cluster_world_settle(&w);
+        w.alive[1] = true;
+        assert_int_equal(w.rows[0].epoch, ahead + 1);
+        memset(w.rows, 0, sizeof(w.rows));
+        if (away) {
+            cluster_world_store_up(&w, false);
+        }
+        cluster_world_kill(&w, 0);
+        cluster_world_join(&w, 1, 1, "lobby", "bob", false);
+        cluster_world_advance(&w, CLUSTER_ALONE_US + TIME_S(1));
+        size_t owner = cluster_world_owner(&w, "lobby");
+        assert_in_range(owner, 1, SITES - 1);
+        (void)cluster_world_story(&w, owner);
+        world_admin(&w.sites[owner], "GET", "/admin/v1/rooms/lobby", "");
+        assert_non_null(strstr(w.sites[owner].last_reply, "2251799813685250"));
+        cluster_world_fini(&w);
+    }
+}
+
 /* Goal: a store that says that another one has the room makes its owner give it up. */
 static void lost_in_store(void **state)
 {
@@ -475,6 +506,7 @@ int main(void)
         cmocka_unit_test(parted),
         cmocka_unit_test(cut_off),
         cmocka_unit_test(without_store),
+        cmocka_unit_test(store_forgets),
         cmocka_unit_test(lost_in_store),
         cmocka_unit_test(late),
         cmocka_unit_test(full),

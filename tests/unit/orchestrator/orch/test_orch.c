@@ -696,6 +696,59 @@ static void server_api(void **state)
     world_fini(&world);
 }
 
+static size_t rooms_stored(struct world *world)
+{
+    struct effect effect;
+    size_t count = 0;
+    while (orch_poll(world->orch, &effect)) {
+        count += effect.type == EFFECT_STORE_ROOM;
+        effect_fini(&effect);
+    }
+    return count;
+}
+
+/* Goal: a store that is back is told every room once, not all at once; and what nodes hold is no
+ * epoch to be given again. */
+static void store_is_back(void **state)
+{
+    (void)state;
+    enum { NODES = 20, ROOMS = 2 * ORCH_STORE_AT_ONCE + 30 };
+    struct world world;
+    char name[16];
+    world_init(&world);
+    for (int i = 0; i < NODES; i++) {
+        snprintf(name, sizeof(name), "ND_%da", i);
+        world_node(&world, name);
+    }
+    for (uint64_t i = 1; i <= ROOMS; i++) {
+        snprintf(name, sizeof(name), "r%d", (int)i);
+        world_join(&world, i, &(struct world_join){.room = name, .identity = "a"});
+    }
+    struct orch_stats stats;
+    orch_stats(world.orch, &stats);
+    assert_int_equal(stats.rooms, ROOMS);
+    for (int round = 0; round < 2; round++) {
+        assert_true(orch_store_rooms(world.orch, world.now_us, true));
+        assert_int_equal(rooms_stored(&world), ORCH_STORE_AT_ONCE);
+        assert_true(orch_store_rooms(world.orch, world.now_us, false));
+        assert_int_equal(rooms_stored(&world), ORCH_STORE_AT_ONCE);
+        assert_false(orch_store_rooms(world.orch, world.now_us, false));
+        assert_int_equal(rooms_stored(&world), 30);
+    }
+    uint64_t last = orch_last_epoch(world.orch) + (uint64_t)TIME_S(3600);
+    Spillway__Control__RoomVersion held = SPILLWAY__CONTROL__ROOM_VERSION__INIT;
+    held.room = "RM_1";
+    held.name = "gone";
+    held.foreign = true;
+    held.epoch = last;
+    world_heartbeat_rooms(&world, "ND_0a", 1, &(Spillway__Control__RoomVersion *){&held}, 1);
+    assert_int_equal(orch_last_epoch(world.orch), last);
+    held.epoch = UINT64_MAX; /* nonsense */
+    world_heartbeat_rooms(&world, "ND_0a", 2, &(Spillway__Control__RoomVersion *){&held}, 1);
+    assert_int_equal(orch_last_epoch(world.orch), last);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -720,6 +773,7 @@ int main(void)
         cmocka_unit_test(fresh_after_loss),
         cmocka_unit_test(another_certificate),
         cmocka_unit_test(bad_registrations),
+        cmocka_unit_test(store_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,10 +151,29 @@ static void walk(void **state)
     ownership_free(o);
 }
 
+/* Goal: a new epoch is higher than any heard of, whatever became of that room or its owner. */
+static void next_epoch(void **state)
+{
+    (void)state;
+    static const char *const regions[] = {"", ""};
+    struct ownership *o = view(0, 2, regions);
+    assert_int_equal(ownership_next_epoch(o, 5), 5);
+    ownership_take(o, 1, "a", 8);
+    ownership_release(o, 1, "a", 8);
+    ownership_member_gone(o, 1);
+    assert_int_equal(ownership_next_epoch(o, 5), 9);
+    assert_int_equal(ownership_next_epoch(o, 10), 10);
+    ownership_heard_of(o, 11);
+    ownership_heard_of(o, 7);
+    ownership_heard_of(o, UINT64_MAX);
+    assert_int_equal(ownership_next_epoch(o, 10), 12);
+    ownership_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(rendezvous),
                                        cmocka_unit_test(regions_first), cmocka_unit_test(epochs),
-                                       cmocka_unit_test(walk)};
+                                       cmocka_unit_test(next_epoch), cmocka_unit_test(walk)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
