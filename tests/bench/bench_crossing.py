@@ -8,7 +8,7 @@ run, by the nodes' counters: what the publishers sent, which is what forwarding 
 from rig import LOOPBACK, Rig, begin, check_served
 
 PUBLISHERS, VIEWERS = 8, 20
-SECONDS = 10
+SECONDS = 6
 SETTLE_MS = 2500  # a viewer gets the largest layer first, which crosses for 1.5 s more
 WANTED_PERCENT = 60
 

@@ -8,7 +8,7 @@ there are 0 to 3 hops away in the same run.
 from rig import LOOPBACK, Rig, begin, check_served, delays, ms
 
 RECEIVERS = 20
-SECONDS = 20
+SECONDS = 10
 SETTLE_MS = 4000
 WANTED_MS = 20
 

@@ -11,7 +11,7 @@ from rig import LOOPBACK, Rig, begin, check_served, delays
 
 CAPACITY = 240  # of a node: some 100 receivers of two tracks each, to the mark where a room spans
 SHARE_MIN = 0.1  # of the receivers, at each node
-SECONDS = 10
+SECONDS = 6
 SETTLE_MS = 2500  # a receiver gets the largest layer first, which crosses for 1.5 s more
 COPIES_ERROR = 0.2  # what nodes counted and what was measured is not of quite the same time
 
