@@ -96,6 +96,20 @@ static void tell_refusal(struct world *world, uint64_t conn, const Livekit__Requ
          (int)m->reason, echo);
 }
 
+/* Bad ones alone: the others are noise. */
+static void tell_connections(struct world *world, uint64_t conn,
+                             const Livekit__ConnectionQualityUpdate *update)
+{
+    for (size_t i = 0; i < update->n_updates; i++) {
+        Livekit__ConnectionQuality quality = update->updates[i]->quality;
+        if (quality == LIVEKIT__CONNECTION_QUALITY__POOR ||
+            quality == LIVEKIT__CONNECTION_QUALITY__LOST) {
+            tell(world, "conn %d < connection %s", (int)conn,
+                 quality == LIVEKIT__CONNECTION_QUALITY__LOST ? "lost" : "poor");
+        }
+    }
+}
+
 static void tell_quality(struct world *world, uint64_t conn,
                          const Livekit__SubscribedQualityUpdate *update)
 {
@@ -188,7 +202,9 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
         tell(world, "conn %d < refresh_token", c);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ROOM_UPDATE: /* counts, debounced: noise in a story */
+        break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_CONNECTION_QUALITY:
+        tell_connections(world, conn, m->connection_quality);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_PONG_RESP:
         tell(world, "conn %d < pong", c);

@@ -12,6 +12,7 @@
 #define LOSS_WEIGHT_RED    4
 #define LOSS_WEIGHT_VIDEO  10
 #define DELAY_MS_PER_POINT 40
+#define SCORE_MIN          30  /* while media flow: POOR */
 #define EVERYBODY_LIMIT    100 /* larger rooms are told changes only */
 
 static double loss_weight(const struct track *track)
@@ -79,6 +80,8 @@ void quality_report(struct participant *p, const Spillway__Control__TransportRep
     }
 }
 
+/* Only who has no media at all is LOST, however many packets get lost: after 10 s of that, SDKs
+ * that publish start over. */
 static double participant_score(const struct participant *p)
 {
     double worst = 100;
@@ -96,7 +99,7 @@ static double participant_score(const struct participant *p)
             worst = MIN(worst, subscription->score.value);
         }
     }
-    return p->media_lost ? 0 : worst;
+    return p->media_lost ? 0 : MAX(worst, SCORE_MIN);
 }
 
 static Livekit__ConnectionQuality quality_of(double score)

@@ -123,6 +123,41 @@ static void no_transport(void **state)
     world_fini(&world);
 }
 
+/* Of alice's track. */
+static void report_loss(struct world *world, uint64_t packets, uint64_t lost)
+{
+    Spillway__Control__LayerReport layer = SPILLWAY__CONTROL__LAYER_REPORT__INIT,
+                                   *layers[] = {&layer};
+    layer.packets = packets;
+    layer.lost = lost;
+    Spillway__Control__TrackReport track = SPILLWAY__CONTROL__TRACK_REPORT__INIT,
+                                   *tracks[] = {&track};
+    track.track = 1;
+    track.layers = layers;
+    track.n_layers = 1;
+    Spillway__Control__TransportReport report = SPILLWAY__CONTROL__TRANSPORT_REPORT__INIT;
+    report.transport = world->transports[0];
+    report.tracks = tracks;
+    report.n_tracks = 1;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT;
+    event.transport_report = &report;
+    world_event(world, "ND_a", &event);
+}
+
+/* Goal: a connection that loses most packets is poor, not lost: SDKs start over then, which mends
+ * nothing where media still flow. */
+static void losses_are_poor(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting_init(&world);
+    report_loss(&world, 50, 200);
+    world_advance(&world, TIME_S(5));
+    assert_non_null(strstr(world_story(&world), "conn 1 < connection poor\n"));
+    world_fini(&world);
+}
+
 static void simulate(struct world *world, uint64_t conn, Livekit__SimulateScenario *scenario)
 {
     Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
@@ -208,9 +243,13 @@ static void vanishes_in_dropped_resume(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(missed),     cmocka_unit_test(perhaps_missed),
-        cmocka_unit_test(refresh),    cmocka_unit_test(no_transport),
-        cmocka_unit_test(start_over), cmocka_unit_test(vanishes_in_dropped_resume),
+        cmocka_unit_test(missed),
+        cmocka_unit_test(perhaps_missed),
+        cmocka_unit_test(refresh),
+        cmocka_unit_test(no_transport),
+        cmocka_unit_test(losses_are_poor),
+        cmocka_unit_test(start_over),
+        cmocka_unit_test(vanishes_in_dropped_resume),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
