@@ -218,6 +218,7 @@ void world_register(struct world *world, const char *id, Spillway__Control__Endp
     hello.n_endpoints = count;
     hello.rooms = world->held;
     hello.n_rooms = world->held_count;
+    hello.service = world->service;
     Spillway__Control__NodeMessage message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_REGISTER;
     message.register_ = &hello;
@@ -238,6 +239,7 @@ void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequenc
     Spillway__Control__Heartbeat beat = SPILLWAY__CONTROL__HEARTBEAT__INIT;
     beat.sequence = sequence;
     beat.load = &load;
+    beat.service = world->service;
     beat.rooms = rooms;
     beat.n_rooms = count;
     beat.trunks = &world->trunk;

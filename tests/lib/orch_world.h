@@ -51,10 +51,11 @@ struct world {
     bool nodes_full; /* what is sent to a node finds no place */
     bool specs_lost; /* it does, and gets lost on the way */
     struct orch_nodes *nodes;
-    bool checking;           /* specs are compared, and not told */
-    const char *region;      /* attribute of tokens, NULL none */
-    bool no_hand_over;       /* the next node cannot */
-    const char *node_region; /* of the next node, NULL r1 */
+    bool checking;                       /* specs are compared, and not told */
+    const char *region;                  /* attribute of tokens, NULL none */
+    bool no_hand_over;                   /* the next node cannot */
+    Spillway__Control__Service *service; /* that the node says next it was told; NULL nothing */
+    const char *node_region;             /* of the next node, NULL r1 */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
     int64_t (*cpu_us)(void); /* NULL: no bench */
     int64_t spent_us;

@@ -181,6 +181,15 @@ static void on_registered(struct node *node, int64_t now_us, size_t index,
     }
 }
 
+static void on_service(struct node *node, const Spillway__Control__Service *service)
+{
+    if (service->changed_us > node->service.changed_us) {
+        spillway__control__service__init(&node->service);
+        node->service.state = service->state;
+        node->service.changed_us = service->changed_us;
+    }
+}
+
 void node_control(struct node *node, int64_t now_us, size_t link, struct bytes bytes)
 {
     assert(link < node->config.link_count);
@@ -201,6 +210,9 @@ void node_control(struct node *node, int64_t now_us, size_t link, struct bytes b
         apply_spec(node, now_us, link, message->spec);
         break;
     case SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_HEARTBEAT_ACK:
+        break;
+    case SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SERVICE:
+        on_service(node, message->service);
         break;
     default: /* empty, or of a later version of the protocol */
         node->counters.drop_control_malformed++;

@@ -124,7 +124,8 @@ struct node {
     size_t tunnel_filled; /* since the last drain */
     size_t tunnel_polled;
     bool draining;
-    int64_t now_us; /* latest, to assert that time does not go back */
+    Spillway__Control__Service service; /* newest that was told; changed_us 0: none */
+    int64_t now_us;                     /* latest, to assert that time does not go back */
     /* load */
     uint32_t cpu_permille;
     uint32_t loop_lag_us;

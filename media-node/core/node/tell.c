@@ -85,6 +85,11 @@ static endpoint_message *trunk_endpoint(const struct node *node, struct arena *a
     return NULL;
 }
 
+static Spillway__Control__Service *service_of(struct node *node)
+{
+    return node->service.changed_us == 0 ? NULL : &node->service;
+}
+
 void tell_register(struct node *node, size_t link)
 {
     struct arena arena = {0};
@@ -113,6 +118,7 @@ void tell_register(struct node *node, size_t link)
     }
     reg.rooms = room_versions(node, &arena, link, true, &reg.n_rooms);
     reg.trunk = trunk_endpoint(node, &arena);
+    reg.service = service_of(node);
     queue(node, link, &message);
     arena_fini(&arena);
 }
@@ -206,6 +212,7 @@ void tell_heartbeat(struct node *node, int64_t now_us, size_t link)
     heartbeat.sequence = ++to->sequence;
     if (to->sequence % HEARTBEAT_ROOMS == 0) {
         heartbeat.rooms = room_versions(node, &arena, link, false, &heartbeat.n_rooms);
+        heartbeat.service = service_of(node);
     }
     trunks_report(node, now_us);
     if (now_us >= to->trunks_at_us) {

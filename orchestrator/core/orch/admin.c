@@ -141,8 +141,7 @@ static void uncordon(const struct admin_call *c, const char *id)
         fail(c, CONFLICT, "conflict", "the node is being stopped where it runs");
         return;
     }
-    orch_drain_end(c->orch, id);
-    (void)!registry_set_state(c->orch->registry, id, REGISTRY_READY); /* it is there */
+    orch_node_serve(c->orch, id, SPILLWAY__CONTROL__SERVICE__STATE__READY);
     get_node(c);
 }
 
@@ -156,7 +155,7 @@ static void change_node(const struct admin_call *c, struct bytes body)
         uncordon(c, node->id);
     } else if (strcmp(verb, "cordon") == 0) {
         if (node->state == REGISTRY_READY) { /* one that drains is more than cordoned */
-            (void)!registry_set_state(c->orch->registry, node->id, REGISTRY_CORDONED);
+            orch_node_serve(c->orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__CORDONED);
         }
         get_node(c);
     } else if (strcmp(verb, "drain") != 0) {
@@ -164,7 +163,7 @@ static void change_node(const struct admin_call *c, struct bytes body)
     } else if (!is_forced(body) && !orch_drain_possible(c->orch, node)) {
         fail(c, CONFLICT, "conflict", "the other nodes have no place for what this one carries");
     } else {
-        orch_drain_begin(c->orch, node->id);
+        orch_node_serve(c->orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING);
         get_node(c);
     }
 }

@@ -68,6 +68,81 @@ static void keep_info(struct orch *orch, const char *id,
     assert(entry->info != NULL);
 }
 
+/* ---- What operators want of it ------------------------------------------------------------- */
+
+static struct node_entry *entry_of(const struct orch *orch, const char *id)
+{
+    struct node_entry *entry;
+    HASH_FIND_STR(orch->nodes, id, entry);
+    return entry;
+}
+
+static void set_service(struct orch *orch, const char *id, Spillway__Control__Service__State state)
+{
+    if (state == SPILLWAY__CONTROL__SERVICE__STATE__DRAINING) {
+        orch_drain_begin(orch, id);
+        return;
+    }
+    orch_drain_end(orch, id);
+    (void)!registry_set_state(
+        orch->registry, id, /* it is there */
+        state == SPILLWAY__CONTROL__SERVICE__STATE__CORDONED ? REGISTRY_CORDONED : REGISTRY_READY);
+}
+
+static void tell_service(struct orch *orch, const struct node_entry *entry)
+{
+    Spillway__Control__Service service = SPILLWAY__CONTROL__SERVICE__INIT;
+    service.state = entry->service;
+    service.changed_us = entry->service_us;
+    Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SERVICE;
+    message.service = &service;
+    send_to_node(orch, entry->id, &message);
+}
+
+void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state)
+{
+    struct node_entry *entry = entry_of(orch, id);
+    assert(entry != NULL);
+    uint64_t wall_us = (uint64_t)(orch->now_us + orch->wall_offset_us);
+    entry->service_us = MAX(entry->service_us + 1, wall_us);
+    entry->service = state;
+    tell_service(orch, entry);
+    set_service(orch, id, state);
+}
+
+/* What the node was told last, by whomever. One that stops itself is not to be uncordoned. */
+static void served(struct orch *orch, const char *id, const Spillway__Control__Service *service)
+{
+    struct node_entry *entry = entry_of(orch, id);
+    bool sane = service->changed_us < (uint64_t)1 << 53; /* the year 2255 */
+    if (entry == NULL || !sane || service->changed_us <= entry->service_us) {
+        return;
+    }
+    entry->service_us = service->changed_us;
+    entry->service = service->state;
+    log_write(orch->config.log, LOG_INFO, "node_remembers node=%s state=%d", id,
+              (int)service->state);
+    if (!entry->stopping) {
+        set_service(orch, id, service->state);
+    }
+}
+
+/* It may have been away when it was to be told. */
+static void served_at_first(struct orch *orch, const char *id,
+                            const Spillway__Control__Service *service)
+{
+    const struct node_entry *entry = entry_of(orch, id);
+    if (service != NULL) {
+        served(orch, id, service);
+    }
+    if (entry->service_us > (service == NULL ? 0 : service->changed_us)) {
+        tell_service(orch, entry);
+    }
+}
+
+/* ---- Registration -------------------------------------------------------------------------- */
+
 /* Why a registration is refused; text NULL: it is not. */
 struct refusal {
     int why; /* ORCH_NODE_REFUSED_* */
@@ -248,6 +323,7 @@ static void registered(struct orch *orch, const char *id,
         count_rooms_again(orch, id);
     }
     drop_strangers(orch, id, registration->rooms, registration->n_rooms);
+    served_at_first(orch, id, registration->service);
     respec_all(orch, id, registration);
     orch_place_waiting(orch);
 }
@@ -352,6 +428,9 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
     }
     resend_specs(orch, id);
     drop_strangers(orch, id, beat->rooms, beat->n_rooms);
+    if (beat->service != NULL) {
+        served(orch, id, beat->service);
+    }
     if (beat->sequence % BEATS_PER_STORING == 0) {
         store_load(orch, id);
     }

@@ -58,8 +58,10 @@ struct transport_entry {
 struct node_entry {
     char id[REGISTRY_NAME_MAX];
     Spillway__Control__Register *info;
-    bool specs_unsent; /* for some of its rooms */
-    bool stopping;     /* it said so itself */
+    bool specs_unsent;   /* for some of its rooms */
+    bool stopping;       /* it said so itself */
+    uint64_t service_us; /* when an operator changed its state last; 0: never */
+    Spillway__Control__Service__State service;
     UT_hash_handle hh;
 };
 
@@ -149,6 +151,11 @@ void orch_room_discard(struct orch *orch, struct room_entry *entry);
 void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__DisconnectReason reason);
 void orch_judge(struct orch *orch); /* after every word to the detector: acts on its verdicts */
 int64_t orch_wall_s(const struct orch *orch);
+
+/* ---- node.c */
+/* An operator wants the node ready, cordoned or drained: it keeps that for orchestrators to come.
+ */
+void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state);
 
 /* ---- place.c: which nodes people are on */
 void orch_place_init(struct orch *orch);

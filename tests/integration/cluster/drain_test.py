@@ -80,6 +80,25 @@ class Runbook(Case):
         self.cluster.nodes[0].stop()
 
 
+class Restarted(Case):
+    def test_remembered(self):
+        """The orchestrator is killed and starts anew: nodes tell it what they were told."""
+        orchestrator = self.cluster.orchestrator
+        self.cordon("node-2")
+        self.run_it("drain", "node-1", "--force", "--detach")
+        orchestrator.kill()
+        orchestrator.start()
+        self.cluster.wait_answers()
+        wait("both are there", lambda: len(self.cluster.list_nodes()) == 2)
+        self.assertEqual([self.state(name) for name in ("node-1", "node-2")],
+                         ["draining", "cordoned"])
+        self.run_it("uncordon", "node-1")
+        self.run_it("uncordon", "node-2")
+        orchestrator.kill()
+        orchestrator.start()
+        self.cluster.wait_ready(*self.cluster.nodes)
+
+
 class Otherwise(Case):
     def test_nowhere_to_go(self):
         self.cordon("node-2")

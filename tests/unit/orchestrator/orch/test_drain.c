@@ -194,11 +194,59 @@ static void stopping(void **state)
     world_fini(&world);
 }
 
+static void node_says(struct world *world, Spillway__Control__Service__State state, uint64_t us)
+{
+    Spillway__Control__Service service = SPILLWAY__CONTROL__SERVICE__INIT;
+    service.state = state;
+    service.changed_us = us;
+    world->service = &service;
+    beat(world, "ND_a", 0);
+    world->service = NULL;
+}
+
+/* Goal: an orchestrator that was not there when a node was cordoned or drained learns it of the
+ * node, when it registers or later; what was said last holds, whoever said it. */
+static void remembered(void **state)
+{
+    (void)state;
+    struct world world;
+    uint64_t early = 5, late = (uint64_t)1 << 52; /* of a clock that is ahead */
+    Spillway__Control__Service cordoned = SPILLWAY__CONTROL__SERVICE__INIT;
+    cordoned.state = SPILLWAY__CONTROL__SERVICE__STATE__CORDONED;
+    cordoned.changed_us = early;
+    rooms(&world, 1);
+    world.service = &cordoned;
+    world_node(&world, "ND_c");
+    world.service = NULL;
+    assert_true(shows(&world, "ND_c", "\"state\":\"cordoned\""));
+
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/cordon", "{}"), 200);
+    node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__READY, early);
+    assert_true(shows(&world, "ND_a", "\"state\":\"cordoned\""));
+    node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__READY, late);
+    assert_true(shows(&world, "ND_a", "\"state\":\"ready\""));
+    node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__CORDONED, late); /* not later */
+    assert_true(shows(&world, "ND_a", "\"state\":\"ready\""));
+    assert_int_equal(moves(&world), 0);
+    node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING, late + 1);
+    assert_true(shows(&world, "ND_a", "\"state\":\"draining\""));
+    assert_int_equal(moves(&world), 2);
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 200);
+    node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING, late + 1); /* on its way */
+    assert_true(shows(&world, "ND_a", "\"state\":\"ready\""));
+
+    world_draining(&world, "ND_a"); /* SIGTERM: nobody can say that it is ready */
+    node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__READY, late + 9);
+    assert_true(shows(&world, "ND_a", "\"state\":\"draining\""));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cordon),  cmocka_unit_test(paced),     cmocka_unit_test(reversed),
-        cmocka_unit_test(refused), cmocka_unit_test(scattered), cmocka_unit_test(stopping),
+        cmocka_unit_test(cordon),     cmocka_unit_test(paced),     cmocka_unit_test(reversed),
+        cmocka_unit_test(refused),    cmocka_unit_test(scattered), cmocka_unit_test(stopping),
+        cmocka_unit_test(remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
