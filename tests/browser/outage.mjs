@@ -23,7 +23,14 @@ const scene = await Scene.open();
 try {
   for (const [fault, trials] of wanted) {
     const start = Date.now();
-    await { ...faults, ...service }[fault](scene, Number(trials), (...what) => report.add(fault, ...what));
+    const strike = { ...faults, ...service }[fault];
+    try {
+      await strike(scene, Number(trials), (...what) => report.add(fault, ...what));
+    } catch (error) { // the others have their turn all the same
+      console.error(error);
+      report.add(fault, 'broken off', 1);
+      await scene.mend();
+    }
     console.error(`${fault}: ${trials} trials in ${((Date.now() - start) / 1000).toFixed(0)} s`);
   }
 } finally {

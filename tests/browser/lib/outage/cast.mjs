@@ -156,8 +156,8 @@ function snapshot(person) {
 function missing(before, after, identity) {
   const of = ({ played }) => played.filter((each) => each.identity === identity);
   const [first] = of(before);
-  if (!first) {
-    return NaN;
+  if (!first || of(after).length === 0) {
+    return Infinity;
   }
   const earlier = new Map(of(before).map(({ ssrc, played }) => [ssrc, played]));
   const gained = of(after).map(({ ssrc, played }) => played - (earlier.get(ssrc) ?? 0));

@@ -27,10 +27,14 @@ export class Report {
     this.load = loadavg()[0];
   }
 
+  #bound(fault, quantity) {
+    return quantity === 'broken off' ? { of: 'sum', most: 0 } : this.bounds[fault]?.[quantity];
+  }
+
   add(fault, quantity, value) {
     const key = `${fault}|${quantity}`;
     if (!this.#rows.has(key)) {
-      this.#rows.set(key, { fault, quantity, values: [], bound: this.bounds[fault]?.[quantity] });
+      this.#rows.set(key, { fault, quantity, values: [], bound: this.#bound(fault, quantity) });
     }
     this.#rows.get(key).values.push(value);
   }

@@ -106,6 +106,14 @@ export class Scene {
     await this.whole();
   }
 
+  /** Whatever a fault left behind. */
+  async mend() {
+    this.farLink.write('loss 0%\n');
+    this.cluster.processes.forEach(({ child }) => child.kill('SIGCONT'));
+    const dead = this.cluster.processes.filter(({ running }) => !running);
+    await this.restart(...dead.map(({ name }) => name));
+  }
+
   whole() {
     return poll('the cluster is whole', 15_000, () => this.cluster.isWhole().catch(() => false));
   }
