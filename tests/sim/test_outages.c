@@ -164,6 +164,22 @@ static void store_fails(void **state)
     }
 }
 
+/* Goal: the store is away for ten minutes and has nothing when it is back: nobody notices, somebody
+ * joins meanwhile, and within 5 s it knows the room again. */
+static void store_away_long(void **state)
+{
+    (void)state;
+    struct sim *sim = meeting();
+    happens(sim, FAULT_STORE_EMPTY, 0, TIME_S(600));
+    sim_run(sim, TIME_S(590));
+    client_join(&sim->clients[4], "room0");
+    well_within(sim, TIME_S(10));
+    assert_true(longest_pause(sim) <= TIME_MS(300));
+    well_within(sim, TIME_S(5));
+    assert_int_equal(store_rows(sim->store, sim->orchestrators[owner_of(sim)].id), 1);
+    sim_free(sim);
+}
+
 /* ---- Orchestrators ------------------------------------------------------------------------- */
 
 /* Goal: the owner of the room dies: media go on until its people start over, elsewhere; docs/STATUS
@@ -260,11 +276,11 @@ static void stranded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(node_killed),  cmocka_unit_test(node_silent),
-        cmocka_unit_test(node_drained), cmocka_unit_test(store_fails),
-        cmocka_unit_test(owner_killed), cmocka_unit_test(all_orchestrators_killed),
-        cmocka_unit_test(reunion),      cmocka_unit_test(ghosts),
-        cmocka_unit_test(stranded),
+        cmocka_unit_test(node_killed),     cmocka_unit_test(node_silent),
+        cmocka_unit_test(node_drained),    cmocka_unit_test(store_fails),
+        cmocka_unit_test(owner_killed),    cmocka_unit_test(all_orchestrators_killed),
+        cmocka_unit_test(store_away_long), cmocka_unit_test(reunion),
+        cmocka_unit_test(ghosts),          cmocka_unit_test(stranded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
