@@ -172,8 +172,8 @@ static void roll_rates(struct node *node, int64_t now_us)
     node->rates_from = *now;
 }
 
-static Spillway__Control__TrunkReport **trunk_reports(struct node *node, struct arena *arena,
-                                                      size_t *count)
+static Spillway__Control__TrunkReport **trunk_reports(struct node *node, int64_t now_us,
+                                                      struct arena *arena, size_t *count)
 {
     Spillway__Control__TrunkReport **list =
         arena_array(arena, HASH_COUNT(node->trunks), sizeof(Spillway__Control__TrunkReport *));
@@ -191,10 +191,20 @@ static Spillway__Control__TrunkReport **trunk_reports(struct node *node, struct 
         report->bytes_out = trunk->report.bytes_out;
         report->packets_in = trunk->report.packets_in;
         report->packets_out = trunk->report.packets_out;
-        report->silent = trunk->report.silent;
+        report->silent = relay_silent(trunk->relay, now_us);
         list[(*count)++] = report;
     }
     return list;
+}
+
+static bool any_silent(const struct node *node, int64_t now_us)
+{
+    for (const struct trunk *trunk = node->trunks; trunk != NULL; trunk = trunk->hh.next) {
+        if (trunk->path != NULL && relay_silent(trunk->relay, now_us)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void tell_heartbeat(struct node *node, int64_t now_us, size_t link)
@@ -215,9 +225,9 @@ void tell_heartbeat(struct node *node, int64_t now_us, size_t link)
         heartbeat.service = service_of(node);
     }
     trunks_report(node, now_us);
-    if (now_us >= to->trunks_at_us) {
+    if (now_us >= to->trunks_at_us || any_silent(node, now_us)) { /* a death is told at once */
         to->trunks_at_us = now_us + TIME_S(1);
-        heartbeat.trunks = trunk_reports(node, &arena, &heartbeat.n_trunks);
+        heartbeat.trunks = trunk_reports(node, now_us, &arena, &heartbeat.n_trunks);
     }
     queue(node, link, &message);
     arena_fini(&arena);

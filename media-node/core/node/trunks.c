@@ -177,6 +177,6 @@ void trunks_report(struct node *node, int64_t now_us)
     }
     node->trunks_at_us = now_us + TIME_S(1);
     for (struct trunk *trunk = node->trunks; trunk != NULL; trunk = trunk->hh.next) {
-        trunk->report = relay_report(trunk->relay, now_us);
+        trunk->report = relay_report(trunk->relay);
     }
 }

@@ -149,6 +149,9 @@ int64_t relay_heard_us(const struct relay *relay);
 int64_t relay_rto_us(const struct relay *relay);
 int64_t relay_rtt_us(const struct relay *relay); /* smoothed; 0 unknown */
 
+/* No word from the other end for RELAY_SILENT_US. */
+bool relay_silent(const struct relay *relay, int64_t now_us);
+
 uint32_t relay_generation(const struct relay *relay); /* of the keys sent with; 0 no keys */
 
 /* Counts since the trunk was made; loss since the last call. */
@@ -159,8 +162,7 @@ struct relay_report {
     uint64_t bytes_out;
     uint64_t packets_in;
     uint64_t packets_out;
-    bool silent;
 };
-struct relay_report relay_report(struct relay *relay, int64_t now_us);
+struct relay_report relay_report(struct relay *relay);
 
 #endif

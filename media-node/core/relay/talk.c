@@ -71,7 +71,12 @@ int64_t relay_rtt_us(const struct relay *relay)
     return relay->srtt_us;
 }
 
-struct relay_report relay_report(struct relay *relay, int64_t now_us)
+bool relay_silent(const struct relay *relay, int64_t now_us)
+{
+    return now_us - MAX(relay->heard_us, relay->made_us) >= RELAY_SILENT_US;
+}
+
+struct relay_report relay_report(struct relay *relay)
 {
     struct relay_report report = relay->totals;
     report.rtt_us = (uint32_t)MIN(relay->srtt_us, UINT32_MAX);
@@ -81,7 +86,6 @@ struct relay_report relay_report(struct relay *relay, int64_t now_us)
     }
     relay->sent_since = 0;
     relay->got_since = 0;
-    report.silent = now_us - MAX(relay->heard_us, relay->made_us) >= RELAY_SILENT_US;
     return report;
 }
 
