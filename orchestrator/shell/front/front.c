@@ -100,7 +100,17 @@ static enum front_suite suite_of(enum dtls_profile profile)
     unreachable();
 }
 
-static void connect_transport(struct front *front, struct transport *transport)
+/* With the handshake's last flight, so that the client's old association is gone before it has
+ * anything new to send. */
+static void resume_sctp(struct front *front, struct transport *transport, int64_t now_us)
+{
+    if (orch_sctp_new(&transport->sctp, front->stack, transport->id) != 0 ||
+        orch_sctp_resume(transport->sctp, now_us, transport->channels, transport->channel_count) !=
+            0)
+        transport_fail(front, transport, FRONT_FAILURE_SCTP);
+}
+
+static void connect_transport(struct front *front, struct transport *transport, int64_t now_us)
 {
     struct dtls_keys exported;
     if (dtls_export(transport->dtls, &exported) != 0) {
@@ -119,6 +129,8 @@ static void connect_transport(struct front *front, struct transport *transport)
     front->stats.handshakes_done++;
     log_write(front->log, LOG_DEBUG, "front.connected transport=%016" PRIx64 " suite=%d",
               transport->id, (int)transport->keys.suite);
+    if (transport->resumes)
+        resume_sctp(front, transport, now_us);
 }
 
 /* ---- Datagrams in -----------------------------------------------------------------------------
@@ -164,7 +176,7 @@ static void after_dtls(struct front *front, struct transport *transport, int64_t
         break;
     case DTLS_CONNECTED:
         if (transport->state == TRANSPORT_HANDSHAKE)
-            connect_transport(front, transport);
+            connect_transport(front, transport, now_us);
         if (transport->state == TRANSPORT_CONNECTED)
             feed_sctp(front, transport, now_us);
         break;
@@ -291,7 +303,8 @@ size_t front_buffered(const struct front *front, uint64_t id)
 /* ---- Life -------------------------------------------------------------------------------------
  */
 
-int front_open(struct front *front, uint64_t id, const struct front_fingerprint *expected)
+static int add_transport(struct front *front, uint64_t id, const struct front_fingerprint *expected,
+                         struct transport **out)
 {
     if (transport_find(front, id) != NULL)
         return ERR_EXISTS;
@@ -304,6 +317,34 @@ int front_open(struct front *front, uint64_t id, const struct front_fingerprint 
     transport->expected = parsed;
     HASH_ADD(by_id, front->transports, id, sizeof(transport->id), transport);
     front->stats.transports++;
+    *out = transport;
+    return 0;
+}
+
+int front_open(struct front *front, uint64_t id, const struct front_fingerprint *expected)
+{
+    struct transport *transport;
+    return add_transport(front, id, expected, &transport);
+}
+
+int front_reopen(struct front *front, uint64_t id, const struct front_fingerprint *expected,
+                 const struct front_channel *channels, size_t count)
+{
+    struct transport *transport;
+    if (count > FRONT_REOPENED_MAX)
+        return ERR_INVALID;
+    int err = add_transport(front, id, expected, &transport);
+    if (err != 0)
+        return err;
+    transport->resumes = count > 0; /* else the client begins, as ever */
+    transport->channel_count = count;
+    for (size_t i = 0; i < count; i++)
+        transport->channels[i] = (struct orch_sctp_channel){
+            .stream = channels[i].stream,
+            .label = mem_str(channels[i].label),
+            .ordered = channels[i].ordered,
+            .reliability = channels[i].reliable ? ORCH_SCTP_RELIABLE : ORCH_SCTP_RETRANSMITS,
+        };
     return 0;
 }
 
@@ -321,6 +362,8 @@ void front_close(struct front *front, uint64_t id)
     free_sctp(transport);
     transport_free_dtls(front, transport);
     explicit_bzero(&transport->keys, sizeof(transport->keys));
+    for (size_t i = 0; i < transport->channel_count; i++)
+        free((char *)(uintptr_t)transport->channels[i].label);
     free(transport);
 }
 

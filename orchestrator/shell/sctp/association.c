@@ -131,6 +131,15 @@ int orch_sctp_connect(struct orch_sctp *sctp, int64_t now_us)
     return 0;
 }
 
+int orch_sctp_resume(struct orch_sctp *sctp, int64_t now_us,
+                     const struct orch_sctp_channel *channels, size_t count)
+{
+    assert(count <= ORCH_SCTP_CHANNELS_MAX && sctp->channel_count == 0);
+    for (size_t i = 0; i < count; i++)
+        channel_add(sctp, &channels[i]);
+    return orch_sctp_connect(sctp, now_us);
+}
+
 void orch_sctp_receive(struct orch_sctp *sctp, int64_t now_us, struct bytes packet)
 {
     library_advance(now_us);

@@ -16,6 +16,7 @@ struct channel {
     struct orch_sctp_channel info; /* the label is a copy of its own */
     bool ack_due;                  /* our DATA_CHANNEL_ACK was not taken yet */
     bool ack_wanted;               /* the peer has not answered our DATA_CHANNEL_OPEN */
+    bool opened;                   /* without an OPEN (orch_sctp_resume); to be reported */
     bool closing;                  /* we reset our side; waits for the peer to reset its own */
     bool closed;                   /* the peer reset its side; to be reported */
 };

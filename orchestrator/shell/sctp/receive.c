@@ -11,6 +11,7 @@
  *   usrsctp gives up a partial message   its first half is dropped (a lossy channel's right)
  *   ABORT, SHUTDOWN, silence             the association fails
  *   the peer begins anew                 its channels are closed, and it opens others
+ *   we do, after another front           its channels are open once we are up
  */
 #include "orchestrator/shell/sctp/dcep.h"
 #include "orchestrator/shell/sctp/internal.h"
@@ -28,6 +29,8 @@ static void on_association(struct orch_sctp *sctp, const struct sctp_assoc_chang
     case SCTP_COMM_UP:
         sctp->up = true;
         sctp->association = change->sac_assoc_id;
+        for (size_t i = 0; i < sctp->channel_count; i++)
+            sctp->channels[i].opened = true; /* those of orch_sctp_resume() */
         break;
     case SCTP_RESTART:
         for (size_t i = 0; i < sctp->channel_count; i++)
@@ -301,6 +304,19 @@ static bool report_closed(struct orch_sctp *sctp, struct orch_sctp_out *out)
     return false;
 }
 
+static bool report_opened(struct orch_sctp *sctp, struct orch_sctp_out *out)
+{
+    for (size_t i = 0; i < sctp->channel_count; i++) {
+        struct channel *channel = &sctp->channels[i];
+        if (channel->opened) {
+            channel->opened = false;
+            *out = (struct orch_sctp_out){.kind = ORCH_SCTP_OPENED, .channel = channel->info};
+            return true;
+        }
+    }
+    return false;
+}
+
 static void retry_acks(struct orch_sctp *sctp)
 {
     for (size_t i = 0; i < sctp->channel_count; i++)
@@ -312,7 +328,7 @@ bool orch_sctp_poll(struct orch_sctp *sctp, struct orch_sctp_out *out)
 {
     enum step step = STEP_AGAIN;
     while (step == STEP_AGAIN && !sctp->failed) {
-        if (report_closed(sctp, out))
+        if (report_opened(sctp, out) || report_closed(sctp, out))
             return true;
         step = read_once(sctp, out);
     }

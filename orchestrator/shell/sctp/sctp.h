@@ -97,6 +97,14 @@ struct orch_sctp_channel {
     uint32_t limit;
 };
 
+/* For a peer that has an association with somebody before us, and these channels on it: an INIT of
+ * ours makes it begin anew with its channels as they are (RFC 9260 §5.2.4, case A), and once that
+ * is through, ORCH_SCTP_OPENED says so of each. Packets of its old association, with a verification
+ * tag that we do not know, are dropped in silence. Right after orch_sctp_new(); labels are copied.
+ */
+int orch_sctp_resume(struct orch_sctp *sctp, int64_t now_us,
+                     const struct orch_sctp_channel *channels, size_t count) MUST_CHECK;
+
 /* Opens a channel by DCEP; messages may follow at once. A peer that takes it answers; of one that
  * does not we learn by ORCH_SCTP_CLOSED. ERR_EXISTS: the stream carries one; ERR_FULL: too many or
  * no buffer; ERR_TOO_BIG: label; ERR_STATE: no association; ERR_INVALID: stream out of range. */
@@ -126,7 +134,7 @@ size_t orch_sctp_buffered(const struct orch_sctp *sctp); /* bytes the peer has n
 
 struct orch_sctp_out {
     enum orch_sctp_out_kind {
-        ORCH_SCTP_OPENED,  /* by the peer: `channel` */
+        ORCH_SCTP_OPENED,  /* by the peer, or orch_sctp_resume(): `channel` */
         ORCH_SCTP_MESSAGE, /* `channel`, `message` */
         ORCH_SCTP_CLOSED,  /* by the peer, or by orch_sctp_close() and then by it: `channel` */
         ORCH_SCTP_DRAINED, /* after ERR_FULL: half of the buffer is free */

@@ -578,6 +578,40 @@ static void begins_anew_with_a_new_init(void **state)
     pair_free(pair);
 }
 
+/* Our end is lost, and another of ours takes its place: not a word that would end the client's
+ * association, whatever that still sends, but an INIT; then its channels are open as they were. */
+static void resumes_what_another_front_had(void **state)
+{
+    (void)state;
+    struct pair *pair = connected(&perfect, &perfect, &reliable);
+    assert_int_equal(orch_sctp_open(pair->client.sctp, now_us, &lossy), 0);
+    run(pair, TIME_MS(100));
+    orch_sctp_free(pair->server.sctp);
+    assert_int_equal(orch_sctp_new(&pair->server.sctp, pair->server.stack, 42), 0);
+    pair->server.seen.opened = 0;
+    assert_int_equal(send_bytes(&pair->client, 0, "old", 3, false), 0);
+    run(pair, TIME_S(3)); /* and is sent again and again */
+    assert_true(pair->client.sctp->up);
+    assert_int_equal(pair->client.seen.failed, 0);
+    assert_int_equal(pair->server.seen.messages, 0);
+
+    const struct orch_sctp_channel known[] = {reliable, lossy};
+    assert_int_equal(orch_sctp_resume(pair->server.sctp, now_us, known, ARRAY_LEN(known)), 0);
+    run(pair, TIME_S(1));
+    assert_int_equal(pair->server.seen.opened, 2);
+    assert_int_equal(pair->client.seen.failed + pair->server.seen.failed, 0);
+    for (size_t i = 0; i < ARRAY_LEN(known);
+         i++) /* ours closes them; a browser's client does not */
+        (void)channel_add(pair->client.sctp, &known[i]);
+    assert_int_equal(send_bytes(&pair->client, 0, "up", 2, false), 0);
+    assert_int_equal(send_bytes(&pair->server, 2, "down", 4, false), 0);
+    run(pair, TIME_MS(200));
+    assert_memory_equal(pair->server.seen.body, "up", 2);
+    assert_memory_equal(pair->client.seen.body, "down", 4);
+    assert_int_equal(pair->client.seen.last.stream, 2);
+    pair_free(pair);
+}
+
 static void idles_cheaply_and_outlives_a_long_outage(void **state)
 {
     (void)state;
@@ -649,6 +683,7 @@ int main(void)
         cmocka_unit_test(bounds_the_number_of_channels),
         cmocka_unit_test(ends_by_abort),
         cmocka_unit_test(begins_anew_with_a_new_init),
+        cmocka_unit_test(resumes_what_another_front_had),
         cmocka_unit_test(idles_cheaply_and_outlives_a_long_outage),
         cmocka_unit_test(garbage_changes_nothing),
     };
