@@ -333,6 +333,56 @@ static void test_new_keys(void **state)
     world_fini(&w);
 }
 
+static void expect_flow(struct world *w, unsigned *packets)
+{
+    const struct media_incoming *audio = media_client_incoming(w->clients[1].client, "6");
+    unsigned before = *packets;
+    unsigned gaps = audio->gaps;
+    world_run(w, 500);
+    assert_int_equal(audio->packets, before + 25);
+    assert_int_equal(audio->gaps, gaps);
+    *packets = audio->packets;
+}
+
+/* The front of both clients is gone, and their DTLS begins anew at another one: until it is
+ * through, everything flows under the old keys; under the new ones every stream goes on with its
+ * SSRC and its numbers, and rollover counters of 0. */
+static void test_another_front(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    uint8_t hello[] = {22, 1, 2, 3};
+    start(&w, 2);
+    struct world_client *a = &w.clients[0], *b = &w.clients[1];
+    a->client->sources[3].seq = 65530; /* its rollover counter is 1 soon */
+    media_client_rekey(a->client, 76);
+    world_tunnel(&w, 11, a->client, NULL);
+    world_run(&w, 500);
+    unsigned packets = media_client_incoming(b->client, "6")->packets;
+    world_register_at(&w, 1, "OR_2");
+    room_spec_init(&spec, "RM_1", 1, 1, 2);
+    room_spec_transport(&spec, 11, a->client, false)->orchestrator = "OR_2";
+    room_spec_transport(&spec, 12, b->client, false)->orchestrator = "OR_2";
+    world_spec(&w, &spec);
+    expect_flow(&w, &packets);
+    world_send(&w, b, hello, sizeof(hello));
+    assert_true(w.tunnel_len > 0);
+    assert_int_equal(w.tunnel_link, 1);
+    uint32_t ssrc = media_client_incoming(b->client, "6")->ssrc;
+    media_client_rekey(b->client, 77);
+    world_tunnel(&w, 12, b->client, "\x16 server's last flight");
+    expect_flow(&w, &packets);
+    media_client_rekey(a->client, 78);
+    world_tunnel(&w, 11, a->client, "\x16 server's last flight");
+    expect_flow(&w, &packets);
+    assert_int_equal(media_client_incoming(b->client, "6")->ssrc, ssrc);
+    assert_int_equal(a->client->bad + b->client->bad, 0); /* an index used twice is one, too */
+    assert_int_equal(node_counters(w.node)->drop_rtp_auth, 0);
+    assert_int_equal(node_counters(w.node)->drop_rtp_replay, 0);
+    world_fini(&w);
+}
+
 static void test_mute_and_pause(void **state)
 {
     (void)state;
@@ -607,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_key_frame_requests_are_joined),
         cmocka_unit_test(test_keys_by_tunnel),
         cmocka_unit_test(test_new_keys),
+        cmocka_unit_test(test_another_front),
         cmocka_unit_test(test_mute_and_pause),
         cmocka_unit_test(test_client_left),
         cmocka_unit_test(test_client_is_only_quiet),

@@ -282,6 +282,7 @@ static void pump(struct world *w)
     while (node_poll_tunnel(w->node, &message)) {
         memcpy(w->tunnel, message.bytes.data, message.bytes.len);
         w->tunnel_len = message.bytes.len;
+        w->tunnel_link = message.link;
     }
 }
 

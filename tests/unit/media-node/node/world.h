@@ -44,6 +44,7 @@ struct world {
     Spillway__Control__TransportReport *reports[WORLD_CLIENTS]; /* the last of each client */
     uint8_t tunnel[2048]; /* the last frame to the orchestrator */
     size_t tunnel_len;
+    size_t tunnel_link;   /* where it goes */
     char ack_reason[256]; /* of the last ack */
     char story[WORLD_STORY_MAX];
     size_t story_len;
