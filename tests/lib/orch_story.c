@@ -373,7 +373,8 @@ void story_tell(struct world *world, const struct effect *effect)
         break;
     case EFFECT_FRONT_OPEN:
         world->last_front = effect->front;
-        tell(world, "front T%zu open", transport_number(world, effect->id));
+        tell(world, effect->status == 1 ? "front T%zu open again channels=%zu" : "front T%zu open",
+             transport_number(world, effect->id), effect->len / sizeof(struct effect_channel));
         break;
     case EFFECT_FRONT_CLOSE:
         tell(world, "front T%zu close", transport_number(world, effect->id));

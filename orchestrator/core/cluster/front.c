@@ -500,11 +500,30 @@ static void conn_effect(struct cluster *c, size_t member, const Spillway__Bus__E
     }
 }
 
+static bool read_channels(const Spillway__Bus__Effect *effect,
+                          struct effect_channel out[EFFECT_CHANNELS_MAX])
+{
+    if (effect->n_channels > EFFECT_CHANNELS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < effect->n_channels; i++) {
+        const Spillway__Bus__Channel *channel = effect->channels[i];
+        out[i] =
+            (struct effect_channel){.stream = (uint16_t)channel->stream, .lossy = channel->lossy};
+        if (channel->stream > UINT16_MAX || strlen(channel->label) >= EFFECT_LABEL_MAX) {
+            return false;
+        }
+        memcpy(out[i].label, channel->label, strlen(channel->label) + 1);
+    }
+    return true;
+}
+
 static void transport_open(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)
 {
     uint64_t front;
-    if (orch_has_transport(c->orch, effect->id, &front) || find_transport(c, effect->id) != NULL ||
-        strchr(effect->text, ' ') == NULL) {
+    struct effect_channel channels[EFFECT_CHANNELS_MAX];
+    if (!read_channels(effect, channels) || orch_has_transport(c->orch, effect->id, &front) ||
+        find_transport(c, effect->id) != NULL || strchr(effect->text, ' ') == NULL) {
         c->stats.malformed++;
         return;
     }
@@ -512,7 +531,11 @@ static void transport_open(struct cluster *c, size_t member, const Spillway__Bus
     transport->id = effect->id;
     transport->owner = member;
     HASH_ADD(hh, c->transports, id, sizeof(transport->id), transport);
-    effects_take(&c->fx, effect_of(EFFECT_FRONT_OPEN, effect));
+    if (effect->status == 1) {
+        effect_front_reopen(&c->fx, transport->id, 0, effect->text, channels, effect->n_channels);
+    } else {
+        effect_front_open(&c->fx, transport->id, 0, effect->text);
+    }
 }
 
 static void transport_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)

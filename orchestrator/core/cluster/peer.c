@@ -139,12 +139,30 @@ static Spillway__Bus__Effect__Type type_of(enum effect_type type)
     }
 }
 
+static void fill_channels(Spillway__Bus__Effect *out, const struct effect *effect,
+                          struct arena *arena)
+{
+    size_t count = effect->len / sizeof(struct effect_channel);
+    out->channels = arena_array(arena, count, sizeof(*out->channels));
+    for (size_t i = 0; i < count; i++) {
+        struct effect_channel channel;
+        Spillway__Bus__Channel *entry = arena_alloc(arena, sizeof(*entry));
+        memcpy(&channel, effect->data + i * sizeof(channel), sizeof(channel));
+        spillway__bus__channel__init(entry);
+        entry->stream = channel.stream;
+        entry->lossy = channel.lossy;
+        entry->label = arena_printf(arena, "%s", channel.label);
+        out->channels[out->n_channels++] = entry;
+    }
+}
+
 void peer_send_effect(struct cluster *c, size_t member, const struct effect *effect)
 {
     if (effect->type == EFFECT_CHANNEL_SEND) {
         channel_send(c, member, effect);
         return;
     }
+    struct arena arena = {0};
     Spillway__Bus__Effect out = SPILLWAY__BUS__EFFECT__INIT;
     peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
     out.type = type_of(effect->type);
@@ -154,10 +172,15 @@ void peer_send_effect(struct cluster *c, size_t member, const struct effect *eff
     out.name = effect->name == NULL ? out.name : effect->name;
     out.has_text = effect->text != NULL;
     out.text = effect->text == NULL ? out.text : effect->text;
-    out.data = (ProtobufCBinaryData){effect->len, effect->data};
+    if (effect->type == EFFECT_FRONT_OPEN) {
+        fill_channels(&out, effect, &arena);
+    } else {
+        out.data = (ProtobufCBinaryData){effect->len, effect->data};
+    }
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_EFFECT;
     message.effect = &out;
     peer_send(c, member, &message, false);
+    arena_fini(&arena);
 }
 
 /* ---- Rooms --------------------------------------------------------------------------------- */

@@ -15,6 +15,8 @@
 #define DATA_PACKET_MAX       65535 /* bytes of one packet on a data channel, larger is refused */
 #define DATA_REPLAY_US        TIME_S(2)
 #define DATA_REPLAY_BYTES_MAX (100 * 1024)
+#define DATA_HELD_US          TIME_S(30) /* the same, while somebody is to get them later */
+#define DATA_HELD_BYTES_MAX   (1024 * 1024)
 
 /* DataPacket's oneof, by field number. */
 enum data_value {
@@ -58,7 +60,8 @@ uint8_t *data_packet_stamp(const struct data_packet *packet, const char *identit
 bool data_field(struct bytes message, uint32_t number, struct bytes *out);
 
 /* ---- Replay: the reliable packets of the last 2 s and 100 KB of a room, for participants whose
- * data channel opens after they joined. The oldest go first when it is full. */
+ * data channel opens after they joined; of 30 s and 1 MB while somebody's is away for a moment. The
+ * oldest go first when it is full. */
 struct data_replay_entry {
     int64_t at_us;
     char *sender;  /* identity, owned */
@@ -73,6 +76,7 @@ struct data_replay {
     size_t capacity;
     size_t bytes;
     uint64_t last_ordinal;
+    size_t holders; /* whose data channel is away; counted by the caller */
 };
 
 void data_replay_fini(struct data_replay *replay);

@@ -26,8 +26,9 @@ void data_replay_fini(struct data_replay *replay)
 
 void data_replay_expire(struct data_replay *replay, int64_t now_us)
 {
+    int64_t life_us = replay->holders > 0 ? DATA_HELD_US : DATA_REPLAY_US;
     size_t old = 0;
-    while (old < replay->count && replay->entries[old].at_us + DATA_REPLAY_US <= now_us) {
+    while (old < replay->count && replay->entries[old].at_us + life_us <= now_us) {
         old++;
     }
     if (old > 0) {
@@ -39,9 +40,10 @@ void data_replay_add(struct data_replay *replay, int64_t now_us, const char *sen
                      struct bytes packet)
 {
     data_replay_expire(replay, now_us);
+    size_t bytes_max = replay->holders > 0 ? DATA_HELD_BYTES_MAX : DATA_REPLAY_BYTES_MAX;
     size_t surplus = 0;
     size_t kept = replay->bytes;
-    while (surplus < replay->count && kept + packet.len > DATA_REPLAY_BYTES_MAX) {
+    while (surplus < replay->count && kept + packet.len > bytes_max) {
         kept -= replay->entries[surplus++].len;
     }
     if (surplus > 0) {

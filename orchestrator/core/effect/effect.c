@@ -67,6 +67,20 @@ void effect_front_open(struct effects *queue, uint64_t transport, uint64_t front
                                         .text = mem_str(fingerprint)});
 }
 
+void effect_front_reopen(struct effects *queue, uint64_t transport, uint64_t front,
+                         const char *fingerprint, const struct effect_channel *channels,
+                         size_t count)
+{
+    assert(count <= EFFECT_CHANNELS_MAX);
+    effects_take(queue, (struct effect){.type = EFFECT_FRONT_OPEN,
+                                        .id = transport,
+                                        .front = front,
+                                        .status = 1,
+                                        .text = mem_str(fingerprint),
+                                        .data = mem_copy(channels, count * sizeof(*channels)),
+                                        .len = count * sizeof(*channels)});
+}
+
 void effect_front_close(struct effects *queue, uint64_t transport, uint64_t front)
 {
     effects_take(queue,

@@ -31,7 +31,9 @@ enum effect_type {
                          NULL. If there is no place for it: orch_node_unsent() with that room */
 
     /* The front's DTLS and SCTP; id is the transport, front its front. */
-    EFFECT_FRONT_OPEN,   /* text: the client's fingerprint, "sha-256 AB:CD:..." */
+    EFFECT_FRONT_OPEN,   /* text: the client's fingerprint, "sha-256 AB:CD:..."; status 1: it had
+                            another front, and data: an array of struct effect_channel, its data
+                            channels, which to the client are open */
     EFFECT_FRONT_CLOSE,  /* silently */
     EFFECT_FRONT_ROUTE,  /* name: tunnel its datagrams to this node from now on */
     EFFECT_CHANNEL_SEND, /* stream, data: one data channel message; status 1: lossy, may be dropped
@@ -80,6 +82,15 @@ struct effect {
     size_t len;
 };
 
+#define EFFECT_LABEL_MAX    16 /* bytes, NUL included */
+#define EFFECT_CHANNELS_MAX 8
+
+struct effect_channel {
+    uint16_t stream;
+    bool lossy; /* unordered and never sent again */
+    char label[EFFECT_LABEL_MAX];
+};
+
 /* Grows without a bound of its own: what one input can cause is bounded by the size of a room, and
  * the shell drains after every input. Zero-initialised is empty. */
 struct effects {
@@ -104,6 +115,9 @@ void effect_refuse(struct effects *queue, uint64_t conn, int status, const char 
 void effect_close(struct effects *queue, uint64_t conn, int code);
 void effect_front_open(struct effects *queue, uint64_t transport, uint64_t front,
                        const char *fingerprint);
+void effect_front_reopen(struct effects *queue, uint64_t transport, uint64_t front,
+                         const char *fingerprint, const struct effect_channel *channels,
+                         size_t count);
 void effect_front_close(struct effects *queue, uint64_t transport, uint64_t front);
 void effect_front_route(struct effects *queue, uint64_t transport, uint64_t front,
                         const char *node);

@@ -16,11 +16,16 @@ enum { /* LiveKit's RPC error codes */
        RPC_RESPONSE_TOO_LARGE = 1504,
 };
 
-static bool channel_of(const char *label, enum channel_kind *out)
+const char *channel_label(enum channel_kind kind)
 {
     static const char *const labels[CHANNEL_COUNT] = {"_reliable", "_lossy", "_data_track"};
+    return labels[kind];
+}
+
+static bool channel_of(const char *label, enum channel_kind *out)
+{
     for (unsigned kind = 0; kind < CHANNEL_COUNT; kind++) {
-        if (strcmp(labels[kind], label) == 0) {
+        if (strcmp(channel_label((enum channel_kind)kind), label) == 0) {
             *out = (enum channel_kind)kind;
             return true;
         }
@@ -43,7 +48,7 @@ static bool may_receive(const struct participant *p, const struct data_packet *p
            data_packet_for(packet, p->identity, p->sid);
 }
 
-/* Reliable packets sent since it joined, which its channel was not there to take. */
+/* Reliable packets that its channel was not there to take, or may have lost. */
 static void replay(struct participant *p, int64_t now_us, struct effects *fx)
 {
     struct data_replay *entries = &p->room->replay;
@@ -52,12 +57,14 @@ static void replay(struct participant *p, int64_t now_us, struct effects *fx)
         const struct data_replay_entry *entry = &entries->entries[i];
         struct bytes bytes = {entry->data, entry->len};
         struct data_packet packet;
-        if (entry->ordinal >= p->replay_from && strcmp(entry->sender, p->identity) != 0 &&
-            data_packet_parse(bytes, &packet) == 0 && may_receive(p, &packet)) {
+        if (strcmp(entry->sender, p->identity) != 0 && data_packet_parse(bytes, &packet) == 0 &&
+            channel_lacks(p, entry, &packet) && may_receive(p, &packet)) {
             send_packet(p, CHANNEL_RELIABLE, bytes, fx);
         }
     }
-    p->replay_from = entries->last_ordinal + 1;
+    if (p->lost_from == 0) { /* else it had the channel before */
+        p->replay_from = entries->last_ordinal + 1;
+    }
 }
 
 void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, uint16_t stream,
@@ -69,9 +76,16 @@ void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, 
         return; /* channels of the application's own are not routed */
     }
     p->channels[kind] = (struct channel){.open = true, .stream = stream};
-    if (kind == CHANNEL_RELIABLE) {
-        replay(p, now_us, fx);
+    if (kind != CHANNEL_RELIABLE) {
+        return;
     }
+    if (p->lost_from != 0 && !channel_kept(p)) {
+        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
+        return;
+    }
+    replay(p, now_us, fx);
+    channel_forget(p);
 }
 
 void room_channel_closed(struct room *room, uint64_t transport, uint16_t stream)
@@ -286,11 +300,9 @@ static void user_packet(struct participant *p, int64_t now_us, bool reliable, st
                   err_text(err));
         return;
     }
-    if (reliable && packet.sequence != 0) { /* first, for whatever it is: it has arrived */
-        if (packet.sequence <= p->last_reliable_sequence) { /* resent after a resume */
-            return;
-        }
-        p->last_reliable_sequence = packet.sequence;
+    /* First, for whatever it is: it has arrived. */
+    if (reliable && packet.sequence != 0 && !channel_takes(p, now_us, packet.sequence)) {
+        return;
     }
     if (intercept_rpc(room, p, &packet, fx)) {
         return;
@@ -310,7 +322,8 @@ void room_channel_message(struct room *room, int64_t now_us, uint64_t transport,
         return;
     }
     for (unsigned kind = 0; kind < CHANNEL_COUNT; kind++) {
-        if (!p->channels[kind].open || p->channels[kind].stream != stream) {
+        const struct channel *channel = &p->channels[kind];
+        if (!(channel->open || channel->waits) || channel->stream != stream) {
             continue;
         }
         if (kind == CHANNEL_DATA_TRACK) {

@@ -173,8 +173,13 @@ static void drop_resumed(struct participant *p, int64_t now_us, struct effects *
 int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
 {
     struct participant *p = room_find(room, join->token->identity);
-    if (p == NULL || p->front_lost || missed_too_much(p)) {
+    if (p == NULL || (p->front_lost && !room_front_may_change(p)) || missed_too_much(p)) {
         return ERR_NOT_FOUND;
+    }
+    if (p->front_lost) {
+        room_front_free(&p->front_next);
+        p->front_next = room_front_copy(&join->front);
+        channel_resumed(p, now_us);
     }
     if (p->conn != 0 && p->conn != join->conn) {
         effect_close(fx, p->conn, 1000);

@@ -139,11 +139,6 @@ static struct subscription *subscription_by_id(const struct participant *p, uint
     return NULL;
 }
 
-static bool is_firefox(const struct participant *p)
-{
-    return p->client != NULL && strcasecmp(p->client->browser, "firefox") == 0;
-}
-
 static void wish_receive(struct participant *p, struct session_line *line)
 {
     const struct track *track = line->track == 0 ? NULL : publish_find_id(p->room, line->track);
@@ -154,7 +149,7 @@ static void wish_receive(struct participant *p, struct session_line *line)
     if (track != NULL) {
         const Livekit__TrackInfo *info = track->info;
         wish.codec = sdp_codec_from_name(info->mime_type);
-        wish.codec_only = track->kind == SDP_VIDEO && is_firefox(p);
+        wish.codec_only = track->kind == SDP_VIDEO && participant_is_firefox(p);
         wish.red_disabled =
             info->disable_red || info->encryption != LIVEKIT__ENCRYPTION__TYPE__NONE;
         wish.dtx_disabled = info->disable_dtx;
@@ -408,6 +403,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
         p->used_count = 0;
         p->media_lost = false;
         p->check_priority = 0;
+        room_front_change(p, now_us, fx);
     }
     if (first || restarted) {
         (void)negotiate_choose_candidates(p, p->host); /* the slate is clean */

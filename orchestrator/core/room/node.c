@@ -27,6 +27,7 @@ void room_keys(struct room *room, int64_t now_us, uint64_t transport,
     }
     p->keys = info_clone(&keys->base);
     p->connected = true;
+    p->keys_by_us = TIME_NEVER;
     spec_transport_changed(p);
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
@@ -47,33 +48,6 @@ void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, co
     log_write(room->config->log, LOG_WARN, "transport_failed participant=%s why=%s", p->sid, why);
     room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
                LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
-}
-
-void room_front_away(struct room *room, int64_t now_us, uint64_t number, bool away)
-{
-    struct participant *p, *next;
-    HASH_ITER(hh, room->participants, p, next)
-    {
-        if (p->conn >> EFFECT_FRONT_SHIFT == number) {
-            p->ping_by_us = away ? TIME_NEVER : now_us + TIME_S(ROOM_PING_TIMEOUT_S);
-        }
-    }
-}
-
-void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx)
-{
-    struct participant *p, *next;
-    HASH_ITER(hh, room->participants, p, next)
-    {
-        if (p->front.number != number) {
-            continue;
-        }
-        p->front_lost = true;
-        if (p->conn != 0) {
-            room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
-                       LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
-        }
-    }
 }
 
 static void path_selected(struct participant *p, const Spillway__Control__PathSelected *path)

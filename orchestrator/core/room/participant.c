@@ -2,6 +2,7 @@
 #include "orchestrator/core/room/private.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #define TOKEN_TTL_S 1800 /* of refreshed tokens: LiveKit's minimum is 600 */
 
@@ -153,10 +154,8 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     keep_request(p, join);
     p->state = LIVEKIT__PARTICIPANT_INFO__STATE__JOINED;
     p->conn = join->conn;
-    p->front = (struct room_front){.orchestrator = mem_str(join->front.orchestrator),
-                                   .fingerprint = mem_str(join->front.fingerprint),
-                                   .region = mem_str(join->front.region),
-                                   .number = join->front.number};
+    p->front = room_front_copy(&join->front);
+    p->keys_by_us = TIME_NEVER;
     p->region = mem_str(join->region);
     p->joined_wall_us = now_us + room->config->wall_offset_us;
     p->join_by_us = now_us + ROOM_JOIN_TIMEOUT_US;
@@ -171,6 +170,11 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     p->move_at_us = TIME_NEVER;
     participant_changed(p);
     return p;
+}
+
+bool participant_is_firefox(const struct participant *p)
+{
+    return p->client != NULL && strcasecmp(p->client->browser, "firefox") == 0;
 }
 
 void participant_free(struct participant *p)
@@ -201,9 +205,9 @@ void participant_free(struct participant *p)
         livekit__subscription_permission__free_unpacked(p->subscription_permission, NULL);
     }
     free(p->used);
-    free((char *)(uintptr_t)p->front.orchestrator);
-    free((char *)(uintptr_t)p->front.fingerprint);
-    free((char *)(uintptr_t)p->front.region);
+    room_front_free(&p->front);
+    room_front_free(&p->front_next);
+    channel_forget(p);
     free(p->region);
     free(p->identity);
     free(p->name);

@@ -140,7 +140,14 @@ enum channel_kind { CHANNEL_RELIABLE, CHANNEL_LOSSY, CHANNEL_DATA_TRACK, CHANNEL
 
 struct channel {
     bool open;
+    bool waits; /* was open; is again once SCTP begins anew at another front */
     uint16_t stream;
+};
+
+/* The last reliable packet of one sender that a client has. */
+struct received {
+    char sid[ID_MAX]; /* the sender's */
+    uint32_t sequence;
 };
 
 struct data_track {
@@ -187,8 +194,10 @@ struct participant {
     bool drop_next_resume; /* simulate scenario 7 */
     int resumes_to_drop;   /* simulate scenario 8 */
 
-    struct room_front front; /* strings owned */
-    bool front_lost;
+    struct room_front front;      /* strings owned */
+    bool front_lost;              /* DTLS begins anew with its next ICE restart (front.c) */
+    struct room_front front_next; /* where; strings owned; NULL before it resumed */
+    int64_t keys_by_us;           /* it did, and is through by then; TIME_NEVER otherwise */
     char *region;
     struct host *host; /* HERE */
     struct host *next; /* NEXT; NULL: it does not move */
@@ -220,6 +229,11 @@ struct participant {
     struct channel channels[CHANNEL_COUNT];
     uint32_t last_reliable_sequence;
     uint64_t replay_from; /* first replay ordinal after it joined */
+    /* Between two SCTP associations, see channel.c. */
+    uint64_t lost_from;        /* first ordinal that found no front; 0: there is one */
+    struct received *received; /* owned; what it said it has, by sender */
+    size_t received_count;
+    int64_t resent_from_us; /* what its SDK sends again comes then */
 
     int64_t join_by_us;   /* TIME_NEVER once active */
     int64_t lost_at_us;   /* neither signalling nor media since; TIME_NEVER otherwise */
@@ -325,6 +339,16 @@ void participant_set_attribute(struct participant *p, const char *name, const ch
 void participant_set_permission(struct participant *p, const Livekit__ParticipantPermission *from);
 void participant_changed(struct participant *p);
 void participant_refresh_token(struct participant *p, int64_t now_us, struct effects *fx);
+
+bool participant_is_firefox(const struct participant *p);
+
+/* ---- front.c */
+struct room_front room_front_copy(const struct room_front *front);
+void room_front_free(struct room_front *front);
+/* Whether DTLS can begin anew on its client's peer connection. */
+bool room_front_may_change(const struct participant *p);
+/* It restarted its ICE: if its front is gone, the one its WebSocket reached takes its place. */
+void room_front_change(struct participant *p, int64_t now_us, struct effects *fx);
 
 /* ---- info.c */
 Livekit__TrackInfo *info_track(const struct track *track, struct arena *arena);
@@ -459,6 +483,20 @@ void channel_broadcast(struct room *room, int64_t now_us, const struct participa
 int64_t channel_rpc_deadline(const struct room *room);
 void channel_rpc_expire(struct room *room, int64_t now_us, struct effects *fx);
 void channel_rpc_forget(struct room *room, const char *destination, struct effects *fx);
+
+const char *channel_label(enum channel_kind kind);
+
+/* ---- suspend.c: data channels that get another SCTP association */
+void channel_suspend(struct participant *p);
+size_t channel_waiting(const struct participant *p, struct effect_channel out[CHANNEL_COUNT]);
+void channel_received(struct participant *p, const Livekit__SyncState *state);
+bool channel_kept(const struct participant *p); /* all that is to be sent to it again */
+void channel_resumed(struct participant *p, int64_t now_us);
+bool channel_lacks(const struct participant *p, const struct data_replay_entry *entry,
+                   const struct data_packet *packet);
+void channel_forget(struct participant *p); /* nothing waits for it any more */
+/* Whether a reliable packet of the client is news, and the next one. */
+bool channel_takes(struct participant *p, int64_t now_us, uint32_t sequence);
 
 /* ---- data_track.c */
 void data_track_publish(struct participant *p, const Livekit__PublishDataTrackRequest *request,

@@ -160,6 +160,7 @@ static int64_t empty_deadline(const struct room *room)
 static int64_t participant_deadline(const struct participant *p)
 {
     int64_t at = MIN(MIN(p->join_by_us, p->lost_at_us), MIN(p->arrive_by_us, p->move_at_us));
+    at = MIN(at, p->keys_by_us);
     if (p->conn != 0) {
         at = MIN(at, MIN(p->ping_by_us, p->refresh_at_us));
     }
@@ -199,6 +200,9 @@ static void expire_participant(struct participant *p, int64_t now_us, struct eff
     } else if (p->lost_at_us <= now_us) {
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__CONNECTION_TIMEOUT,
                    LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
+    } else if (p->keys_by_us <= now_us) {
+        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
     } else if (p->move_at_us <= now_us) {
         move_expire(p, now_us);
     } else if (p->arrive_by_us <= now_us) {

@@ -40,6 +40,7 @@
 #define ROOM_LOST_TIMEOUT_US    TIME_S(5) /* kept this long with neither signalling nor media */
 #define ROOM_ARRIVAL_TIMEOUT_US TIME_S(2) /* for media of a moved client to reach the new node */
 #define ROOM_RESTART_TIMEOUT_US TIME_S(5) /* the same, with an ICE restart */
+#define ROOM_KEYS_TIMEOUT_US    TIME_S(10)  /* for DTLS to begin anew at another front */
 #define ROOM_REFRESH_US         TIME_S(300) /* between refreshed tokens */
 #define ROOM_RPC_TIMEOUT_US     TIME_S(15)  /* for the answer, unless the call says otherwise */
 #define ROOM_RPC_ACK_US         TIME_S(7)   /* for the acknowledgement, as in the SDKs */
@@ -137,7 +138,7 @@ void room_close(struct room *room, int64_t now_us, Livekit__DisconnectReason rea
 /* ---- Clients ------------------------------------------------------------------------------- */
 
 /* Where a client's DTLS and data channels end: the front that its join reached. A WebSocket that
- * resumes may reach another one, which leaves them where they are. */
+ * resumes may reach another one, which leaves them where they are unless that front is gone. */
 struct room_front {
     const char *orchestrator; /* Registered.orchestrator_id */
     const char *fingerprint;  /* of its certificate, "sha-256 AB:CD:..." */
@@ -194,8 +195,10 @@ void room_keys(struct room *room, int64_t now_us, uint64_t transport,
                const Spillway__Control__SrtpKeys *keys, struct effects *fx);
 void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, const char *why,
                        struct effects *fx);
-/* The front with this number is gone (effect.h). Whose DTLS ended there starts over: at once if its
- * WebSocket is elsewhere, else when it comes back. */
+/* The front with this number is gone (effect.h). Whose DTLS ended there is told to resume, if its
+ * WebSocket is elsewhere; its media go on meanwhile. With its ICE restart it gets the front that
+ * its WebSocket reached, where DTLS and SCTP begin anew. Whose client cannot do that, starts over.
+ */
 void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx);
 /* It is cut off from us, or not any more: nobody is gone for not being heard through it. */
 void room_front_away(struct room *room, int64_t now_us, uint64_t number, bool away);

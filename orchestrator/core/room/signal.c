@@ -187,6 +187,7 @@ static void sync_state(struct participant *p, int64_t now_us, const Livekit__Syn
     if (state->data_subscription != NULL) {
         data_track_subscribe(p, state->data_subscription, fx);
     }
+    channel_received(p, state);
 }
 
 /* Test hooks of the SDKs (livekit-protocol.md §2.8). Node failure and migration are what the open

@@ -20,6 +20,21 @@ static struct server_route *find_route(struct server *server, uint64_t transport
 
 /* ---- Effects ------------------------------------------------------------------------------- */
 
+static int reopen(struct server *server, const struct effect *effect,
+                  const struct front_fingerprint *fingerprint)
+{
+    const struct effect_channel *known = (const struct effect_channel *)(const void *)effect->data;
+    size_t count = effect->len / sizeof(*known);
+    struct front_channel channels[EFFECT_CHANNELS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        channels[i] = (struct front_channel){.stream = known[i].stream,
+                                             .label = known[i].label,
+                                             .ordered = !known[i].lossy,
+                                             .reliable = !known[i].lossy};
+    }
+    return front_reopen(server->front, effect->id, fingerprint, channels, count);
+}
+
 void transports_open(struct server *server, const struct effect *effect)
 {
     char hash[16] = "";
@@ -27,7 +42,8 @@ void transports_open(struct server *server, const struct effect *effect)
     assert(value != NULL); /* "sha-256 AB:CD:..." */
     snprintf(hash, sizeof(hash), "%.*s", (int)(value - effect->text), effect->text);
     struct front_fingerprint fingerprint = {.hash = hash, .value = value + 1};
-    int err = front_open(server->front, effect->id, &fingerprint);
+    int err = effect->status == 1 ? reopen(server, effect, &fingerprint)
+                                  : front_open(server->front, effect->id, &fingerprint);
     if (err != 0) {
         cluster_front_failed(server->cluster, server_now(), effect->id, err_text(err));
     }
