@@ -92,8 +92,21 @@ void pc_candidate(struct pc *pc, const struct answer_candidate *candidate)
     add_path(pc, &remote, candidate->priority);
 }
 
+/* Another front: DTLS begins anew, and with it every rollover counter. */
+static void take_fingerprint(struct pc *pc, const char *fingerprint)
+{
+    if (pc->fingerprint[0] != '\0' && strcmp(pc->fingerprint, fingerprint) != 0 &&
+        pc->sec != NULL) {
+        pc_fini(pc);
+        pc->hello_us = 0;
+        rtpsec_stream_init(&pc->stream, pc->stream.ssrc);
+    }
+    snprintf(pc->fingerprint, sizeof(pc->fingerprint), "%s", fingerprint);
+}
+
 void pc_answered(struct pc *pc, const struct answer *answer)
 {
+    take_fingerprint(pc, answer->fingerprint);
     snprintf(pc->server_ufrag, sizeof(pc->server_ufrag), "%s", answer->ufrag);
     snprintf(pc->server_pwd, sizeof(pc->server_pwd), "%s", answer->pwd);
     for (size_t i = 0; i < answer->candidate_count; i++) {

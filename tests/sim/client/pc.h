@@ -28,6 +28,7 @@ struct pc {
     struct net_addr addr; /* new with every peer connection, and never used again */
     struct prng *prng;
     char ufrag[8], pwd[28];
+    char fingerprint[3 * 32]; /* the server's, "" before an answer */
     char server_ufrag[OFFER_WORD_MAX], server_pwd[OFFER_WORD_MAX]; /* "": no answer yet */
     struct pc_path paths[PC_PATHS_MAX];
     size_t path_count;

@@ -325,11 +325,12 @@ void orchestrator_start(struct orchestrator *o)
     id_new(o->id, "OR_", &random);
     o->number = prng_below(&o->prng, (1u << (64 - EFFECT_FRONT_SHIFT)) - 1) + 1;
     o->last_id = o->number << EFFECT_FRONT_SHIFT;
+    snprintf(o->fingerprint, sizeof(o->fingerprint), "sha-256 AA:%05X", (unsigned)o->number);
     o->orch = new_orch(o);
     o->cluster =
         cluster_new(&(struct cluster_config){.name = o->name,
                                              .front = {.orchestrator = o->id,
-                                                       .fingerprint = "sha-256 AA:BB",
+                                                       .fingerprint = o->fingerprint,
                                                        .region = o->region,
                                                        .number = o->number},
                                              .keys = {&o->key, 1},

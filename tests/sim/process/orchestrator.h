@@ -32,6 +32,7 @@ struct orchestrator {
     struct prng prng;
     struct token_key key;
     uint64_t number, last_id;
+    char fingerprint[32]; /* of the process */
     struct cluster *cluster;
     struct orch *orch; /* the cluster's */
     int64_t wake_us;
