@@ -42,7 +42,7 @@ function listen(port) {
 }
 
 /** The first of `count` successive ports that are free; below the range the kernel hands out. */
-async function freePorts(count) {
+export async function freePorts(count) {
   for (let tries = 0; tries < 100; tries++) {
     const base = 10_000 + Math.floor(Math.random() * 20_000);
     const servers = [];
