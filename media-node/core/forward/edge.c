@@ -190,6 +190,13 @@ uint32_t fwd_edge_track(const struct fwd *fwd, uint32_t id)
     return edge->track->id;
 }
 
+void fwd_get_edge(const struct fwd *fwd, uint32_t id, struct fwd_edge *out)
+{
+    const struct edge *edge = find_edge(fwd, id);
+    assert(edge != NULL);
+    *out = edge->spec;
+}
+
 void fwd_list_edges(const struct fwd *fwd, uint32_t *out)
 {
     for (struct edge *edge = fwd->edges; edge != NULL; edge = edge->hh.next) {

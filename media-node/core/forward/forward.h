@@ -181,6 +181,7 @@ enum fwd_duty {
 void fwd_set_duty(struct fwd_member *member, int64_t now_us, enum fwd_duty duty,
                   uint16_t transport_cc);
 
+enum fwd_duty fwd_member_duty(const struct fwd_member *member);
 uint64_t fwd_member_id(const struct fwd_member *member);
 struct fwd_counts fwd_member_counts(const struct fwd_member *member); /* of it alone */
 
@@ -272,6 +273,8 @@ void fwd_remove_edge(struct fwd *fwd, uint32_t id);
 bool fwd_has_edge(const struct fwd *fwd, uint32_t id);
 uint32_t fwd_edge_track(const struct fwd *fwd, uint32_t id); /* of one that must exist */
 void fwd_list_edges(const struct fwd *fwd, uint32_t *out);
+/* As it was set last; it must exist. */
+void fwd_get_edge(const struct fwd *fwd, uint32_t id, struct fwd_edge *out);
 
 /* So many voices flow over the edges to one node at a time; 0: all. */
 void fwd_set_loudest(struct fwd *fwd, uint32_t loudest);
@@ -286,6 +289,8 @@ const struct fwd *fwd_relay_edge(const struct relay *relay, uint32_t ssrc, uint3
 void fwd_list_members(const struct fwd *fwd, struct fwd_member **out);
 void fwd_list_tracks(const struct fwd *fwd, uint32_t *out);
 void fwd_list_subscriptions(const struct fwd *fwd, uint32_t *out);
+/* As it was set last, but for `resume`; it must exist. */
+void fwd_get_subscription(const struct fwd *fwd, uint32_t id, struct fwd_subscription *out);
 
 /* ---- Input ----------------------------------------------------------------------------------- */
 

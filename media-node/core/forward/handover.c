@@ -149,6 +149,11 @@ void handover_retry(struct track *track, int64_t now_us)
 
 /* ---- Duty ------------------------------------------------------------------------------------ */
 
+enum fwd_duty fwd_member_duty(const struct fwd_member *member)
+{
+    return member->duty;
+}
+
 void fwd_set_duty(struct fwd_member *member, int64_t now_us, enum fwd_duty duty,
                   uint16_t transport_cc)
 {

@@ -393,6 +393,14 @@ uint32_t fwd_ssrc_subscription(const struct fwd_member *member, uint32_t ssrc)
     return 0;
 }
 
+void fwd_get_subscription(const struct fwd *fwd, uint32_t id, struct fwd_subscription *out)
+{
+    const struct subscription *subscription = find_subscription(fwd, id);
+    assert(subscription != NULL);
+    *out = subscription->spec;
+    out->resume = NULL;
+}
+
 void fwd_list_subscriptions(const struct fwd *fwd, uint32_t *out)
 {
     for (struct subscription *s = fwd->subscriptions; s != NULL; s = s->hh.next) {

@@ -334,6 +334,24 @@ MUST_CHECK static int check_subscription(struct application *app,
     return 0;
 }
 
+MUST_CHECK static int check_sealed(struct application *app)
+{
+    const room_spec_message *message = app->spec->message;
+    if (message->sealed.len > SPEC_SEALED_MAX) {
+        return refuse(app, "sealed", message->sealed.len, "too many bytes");
+    }
+    for (size_t i = 0; i < message->n_sessions; i++) {
+        const Spillway__Control__Session *session = message->sessions[i];
+        if (session->sealed.len > SPEC_SEALED_MAX) {
+            return refuse(app, "session", session->transport, "too many bytes");
+        }
+        if (!transport_will_be(app, session->transport)) {
+            return refuse(app, "session", session->transport, "unknown transport");
+        }
+    }
+    return 0;
+}
+
 MUST_CHECK static int check(struct application *app, struct arena *arena)
 {
     const struct spec *spec = app->spec;
@@ -356,7 +374,7 @@ MUST_CHECK static int check(struct application *app, struct arena *arena)
     for (size_t i = 0; err == 0 && i < spec->message->n_edges; i++) {
         err = check_edge(app, &spec->edges[i]);
     }
-    return err;
+    return err == 0 ? check_sealed(app) : err;
 }
 
 /* ---- Removal --------------------------------------------------------------------------------- */
@@ -516,6 +534,26 @@ static void set_edges(struct application *app)
     }
 }
 
+static void keep(uint8_t **kept, size_t *len, const ProtobufCBinaryData *sealed)
+{
+    free(*kept);
+    *kept = mem_copy(sealed->data, sealed->len);
+    *len = sealed->len;
+}
+
+static void keep_sealed(struct application *app)
+{
+    const room_spec_message *message = app->spec->message;
+    if (message->sealed.len > 0) {
+        keep(&app->room->sealed, &app->room->sealed_len, &message->sealed);
+    }
+    for (size_t i = 0; i < message->n_sessions; i++) {
+        const Spillway__Control__Session *session = message->sessions[i];
+        struct transport *transport = node_find_transport(app->node, session->transport);
+        keep(&transport->sealed, &transport->sealed_len, &session->sealed);
+    }
+}
+
 static void change(struct application *app, struct arena *arena)
 {
     const struct spec *spec = app->spec;
@@ -539,6 +577,7 @@ static void change(struct application *app, struct arena *arena)
         set_subscription(app, &spec->subscriptions[i]);
     }
     set_edges(app);
+    keep_sealed(app);
     for (size_t i = 0; i < spec->message->n_transports; i++) {
         const struct spec_transport *transport = &spec->transports[i];
         struct fwd_member *member = node_find_transport(app->node, transport->forward.id)->member;
@@ -558,7 +597,7 @@ static void tell_all(struct application *app, struct arena *arena)
 
 /* ---- Rooms ----------------------------------------------------------------------------------- */
 
-static struct room *find_room(const struct node *node, const char *id)
+struct room *apply_find(const struct node *node, const char *id)
 {
     struct room *room;
     HASH_FIND_STR(node->rooms, id, room);
@@ -569,6 +608,7 @@ static void free_room(struct node *node, struct room *room)
 {
     agenda_set(&node->agenda, &room->entry, TIME_NEVER);
     HASH_DEL(node->rooms, room);
+    free(room->sealed);
     free(room->name);
     free(room);
 }
@@ -586,6 +626,11 @@ static struct room *hold_room(struct node *node, struct room *room, const char *
     return made;
 }
 
+struct room *apply_hold(struct node *node, const char *id)
+{
+    return hold_room(node, apply_find(node, id), id);
+}
+
 /* Gone at once and without a word; only the fence stays for a while. */
 static void drop_room(struct node *node, struct room *room)
 {
@@ -598,6 +643,9 @@ static void drop_room(struct node *node, struct room *room)
     free(members);
     fwd_free(room->fwd);
     room->fwd = NULL;
+    free(room->sealed);
+    room->sealed = NULL;
+    room->sealed_len = 0;
     node->room_count--;
     node->fence_count++;
 }
@@ -639,6 +687,12 @@ static void open_room(struct application *app)
     app->fwd = app->room->fwd;
 }
 
+void apply_fence(struct node *node, struct room *room, int64_t now_us)
+{
+    bool full = node->fence_count > FENCES_MAX;
+    agenda_set(&node->agenda, &room->entry, full ? now_us : now_us + NODE_FENCE_US);
+}
+
 /* Leaves a fence, also where the room has never been; none beyond FENCES_MAX. */
 static void close_room(struct application *app)
 {
@@ -648,8 +702,7 @@ static void close_room(struct application *app)
         drop_room(node, app->room);
         log_write(node->config.log, LOG_DEBUG, "room_dropped room=%s", app->room->id);
     }
-    bool full = node->fence_count > FENCES_MAX;
-    agenda_set(&node->agenda, &app->room->entry, full ? app->now_us : app->now_us + NODE_FENCE_US);
+    apply_fence(node, app->room, app->now_us);
 }
 
 /* What to answer before the spec is looked into; APPLIED: go on. */
@@ -676,11 +729,18 @@ static Spillway__Control__SpecAck__Result judge(const struct room *room,
                             : SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE;
 }
 
-static void take_version(struct room *room, size_t link, const room_spec_message *message)
+void apply_set_link(struct node *node, struct room *room, size_t link)
+{
+    room->link = link;
+    snprintf(room->orchestrator, sizeof(room->orchestrator), "%s", node->links[link].orchestrator);
+}
+
+static void take_version(struct node *node, struct room *room, size_t link,
+                         const room_spec_message *message)
 {
     room->epoch = message->epoch;
     room->version = message->version;
-    room->link = link;
+    apply_set_link(node, room, link);
     if (message->name[0] != '\0') {
         free(room->name);
         room->name = mem_str(message->name);
@@ -696,11 +756,11 @@ MUST_CHECK static int apply(struct application *app, size_t link, struct arena *
     }
     if (message->dropped) {
         close_room(app);
-        take_version(app->room, link, message);
+        take_version(app->node, app->room, link, message);
         return 0;
     }
     open_room(app);
-    take_version(app->room, link, message);
+    take_version(app->node, app->room, link, message);
     change(app, arena);
     if (spec_whole(app->spec)) {
         tell_all(app, arena);
@@ -734,7 +794,7 @@ void apply_spec(struct node *node, int64_t now_us, size_t link, const room_spec_
     struct spec spec;
     char reason[SPEC_REASON_MAX] = "";
     bool known = false;
-    struct room *room = find_room(node, message->room);
+    struct room *room = apply_find(node, message->room);
     struct tell_ack ack = {.result = judge(room, message, &known), .reason = reason};
     if (ack.result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED && !known) {
         struct application app = {.node = node,

@@ -146,12 +146,35 @@ void node_link_up(struct node *node, int64_t now_us, size_t link)
     try_to_register(node, now_us, link);
 }
 
+static bool has_rooms(const struct node *node, size_t link)
+{
+    const struct room *room = node->rooms;
+    while (room != NULL && (room->fwd == NULL || room->link != link)) {
+        room = room->hh.next;
+    }
+    return room != NULL;
+}
+
+/* The other orchestrators hear at once of rooms that may be nobody's now: one goes on with them. */
+static void tell_orphans(struct node *node, int64_t now_us)
+{
+    for (size_t i = 0; i < node->config.link_count; i++) {
+        if (node->links[i].registered) {
+            node->links[i].rooms_due = true;
+            node->links[i].due_us = now_us;
+        }
+    }
+}
+
 void node_link_down(struct node *node, int64_t now_us, size_t link)
 {
     assert(link < node->config.link_count);
     advance(node, now_us);
     node->links[link].registered = false;
     node->links[link].due_us = TIME_NEVER;
+    if (has_rooms(node, link)) {
+        tell_orphans(node, now_us);
+    }
 }
 
 static void on_registered(struct node *node, int64_t now_us, size_t index,
@@ -208,6 +231,9 @@ void node_control(struct node *node, int64_t now_us, size_t link, struct bytes b
         break;
     case SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SPEC:
         apply_spec(node, now_us, link, message->spec);
+        break;
+    case SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_CLAIM:
+        claim_room(node, now_us, link, message->claim);
         break;
     case SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_HEARTBEAT_ACK:
         break;

@@ -74,6 +74,9 @@ struct room {
     uint64_t epoch;
     uint64_t version;
     size_t link;
+    char orchestrator[SPEC_ORCHESTRATOR_MAX]; /* who told it, or claimed it */
+    uint8_t *sealed;                          /* its owner's own part, stored unread */
+    size_t sealed_len;
     struct fwd *fwd;           /* NULL: dropped */
     struct agenda_entry entry; /* when the room wants to be called; or when the fence goes */
 };
@@ -84,6 +87,7 @@ struct link {
     int64_t heartbeat_us;
     int64_t due_us; /* the next heartbeat or try to register; TIME_NEVER while down */
     uint64_t sequence;
+    bool rooms_due;       /* the next heartbeat tells rooms */
     int64_t trunks_at_us; /* next heartbeat with reports of trunks */
 };
 
@@ -145,6 +149,20 @@ void apply_forget(struct node *node, struct room *room);
 
 void apply_free_all(struct node *node);
 
+/* The room of that sid, NULL: neither held nor a fence. */
+struct room *apply_find(const struct node *node, const char *id);
+/* The same, made as a fence if need be. */
+struct room *apply_hold(struct node *node, const char *id);
+/* That link is whom it belongs to. */
+void apply_set_link(struct node *node, struct room *room, size_t link);
+/* A fence stands from now on for a while. */
+void apply_fence(struct node *node, struct room *room, int64_t now_us);
+
+/* ---- claim.c: another owner ------------------------------------------------------------------ */
+
+void claim_room(struct node *node, int64_t now_us, size_t link,
+                const Spillway__Control__Claim *claim);
+
 /* ---- paths.c --------------------------------------------------------------------------------- */
 
 /* The entry of a path; NULL: nobody's. */
@@ -202,6 +220,9 @@ struct tell_ack {
 /* room may be NULL: the node does not hold it. */
 void tell_ack(struct node *node, size_t link, const char *id, const struct room *room,
               const struct tell_ack *ack);
+
+/* Answers a Claim. */
+void tell_room_state(struct node *node, size_t link, const Spillway__Control__RoomState *state);
 
 /* Turns the rooms' events into one message a link, and empties them. */
 void tell_events(struct node *node);

@@ -11,7 +11,7 @@
 
 #define SPEC_ROOM_MAX         64        /* bytes of a room's sid, NUL included */
 #define SPEC_ORCHESTRATOR_MAX 64        /* bytes of an orchestrator's id, NUL included */
-#define SPEC_SEALED_MAX       (1 << 16) /* bytes of a sealed session */
+#define SPEC_SEALED_MAX       (1 << 20) /* bytes of a sealed session */
 #define SPEC_REASON_MAX       160       /* bytes, NUL included */
 #define SPEC_NODE_MAX         64        /* bytes of a node's id, NUL included */
 

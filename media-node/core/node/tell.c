@@ -66,6 +66,8 @@ static Spillway__Control__RoomVersion **room_versions(struct node *node, struct 
         version->version = room->version;
         version->name = room->name == NULL ? version->name : room->name;
         version->foreign = foreign;
+        version->orphan = !node->links[room->link].registered;
+        version->orchestrator = room->orchestrator;
         list[(*count)++] = version;
     }
     return list;
@@ -220,7 +222,8 @@ void tell_heartbeat(struct node *node, int64_t now_us, size_t link)
     message.heartbeat = &heartbeat;
     heartbeat.load = &load;
     heartbeat.sequence = ++to->sequence;
-    if (to->sequence % HEARTBEAT_ROOMS == 0) {
+    if (to->sequence % HEARTBEAT_ROOMS == 0 || to->rooms_due) {
+        to->rooms_due = false;
         heartbeat.rooms = room_versions(node, &arena, link, false, &heartbeat.n_rooms);
         heartbeat.service = service_of(node);
     }
@@ -247,6 +250,14 @@ void tell_ack(struct node *node, size_t link, const char *id, const struct room 
     ack.version = room == NULL || gone ? 0 : room->version;
     ack.result = said->result;
     ack.reason = text(said->reason);
+    queue(node, link, &message);
+}
+
+void tell_room_state(struct node *node, size_t link, const Spillway__Control__RoomState *state)
+{
+    node_message message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_ROOM_STATE;
+    message.room_state = (Spillway__Control__RoomState *)(uintptr_t)state;
     queue(node, link, &message);
 }
 

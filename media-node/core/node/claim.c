@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A room gets another owner (control.proto, Claim): the fence rises, media go on, and the new owner
+ * is given what was kept for it, and which SSRCs are in use.
+ */
+#include "media-node/core/node/parts.h"
+
+#include <stdlib.h>
+
+typedef Spillway__Control__RoomState state_message;
+typedef Spillway__Control__SessionState session_message;
+
+static const char *node_at(const struct node *node, const struct relay *relay)
+{
+    const struct trunk *trunk = node->trunks;
+    while (trunk != NULL && trunk->relay != relay) {
+        trunk = trunk->hh.next;
+    }
+    return trunk == NULL ? "" : trunk->node;
+}
+
+static void put_edges(const struct node *node, const struct room *room, struct arena *arena,
+                      state_message *out)
+{
+    size_t count = fwd_counts(room->fwd).edges;
+    uint32_t *ids = arena_array(arena, count, sizeof(*ids));
+    struct fwd_edge *edges = arena_array(arena, count, sizeof(*edges));
+    fwd_list_edges(room->fwd, ids);
+    out->edges = arena_array(arena, count, sizeof(*out->edges));
+    for (size_t i = 0; i < count; i++) {
+        fwd_get_edge(room->fwd, ids[i], &edges[i]);
+        Spillway__Control__Edge *edge = arena_alloc(arena, sizeof(*edge));
+        spillway__control__edge__init(edge);
+        edge->id = edges[i].id;
+        edge->track = edges[i].track;
+        edge->node = arena_str(arena, node_at(node, edges[i].relay));
+        edge->ssrcs = edges[i].ssrcs;
+        edge->n_ssrcs = edges[i].ssrc_count;
+        out->edges[out->n_edges++] = edge;
+    }
+}
+
+static void put_subscription(const struct room *room, session_message *session, uint32_t id,
+                             struct arena *arena)
+{
+    struct fwd_subscription from;
+    Spillway__Control__SubscriptionState *state = arena_alloc(arena, sizeof(*state));
+    spillway__control__subscription_state__init(state);
+    fwd_get_subscription(room->fwd, id, &from);
+    state->id = id;
+    state->ssrc = from.ssrc;
+    state->rtx_ssrc = from.rtx_ssrc;
+    session->subscriptions[session->n_subscriptions++] = state;
+}
+
+static session_message *put_session(const struct node *node, struct fwd_member *member,
+                                    struct arena *arena)
+{
+    session_message *session = arena_alloc(arena, sizeof(*session));
+    const struct transport *transport = node_find_transport(node, fwd_member_id(member));
+    spillway__control__session_state__init(session);
+    session->transport = transport->id;
+    session->sealed = (ProtobufCBinaryData){transport->sealed_len, transport->sealed};
+    session->moving = fwd_member_duty(member) != FWD_SERVES;
+    session->subscriptions = arena_array(arena, fwd_member_counts(member).subscriptions,
+                                         sizeof(*session->subscriptions));
+    return session;
+}
+
+static session_message *session_of(const state_message *state, uint64_t transport)
+{
+    for (size_t i = 0; i < state->n_sessions; i++) {
+        if (state->sessions[i]->transport == transport) {
+            return state->sessions[i];
+        }
+    }
+    unreachable(); /* every subscription is a member's */
+}
+
+static void put_sessions(const struct node *node, const struct room *room, struct arena *arena,
+                         state_message *out)
+{
+    struct fwd_counts counts = fwd_counts(room->fwd);
+    struct fwd_member **members = arena_array(arena, counts.members, sizeof(*members));
+    uint32_t *ids = arena_array(arena, counts.subscriptions, sizeof(*ids));
+    fwd_list_members(room->fwd, members);
+    fwd_list_subscriptions(room->fwd, ids);
+    out->sessions = arena_array(arena, counts.members, sizeof(*out->sessions));
+    for (size_t i = 0; i < counts.members; i++) {
+        out->sessions[out->n_sessions++] = put_session(node, members[i], arena);
+    }
+    for (size_t i = 0; i < counts.subscriptions; i++) {
+        uint64_t transport = fwd_member_id(fwd_subscription_member(room->fwd, ids[i]));
+        put_subscription(room, session_of(out, transport), ids[i], arena);
+    }
+}
+
+static void answer(struct node *node, size_t link, const struct room *room, uint64_t claimed,
+                   uint64_t version)
+{
+    struct arena arena = {0};
+    state_message state = SPILLWAY__CONTROL__ROOM_STATE__INIT;
+    state.room = arena_str(&arena, room->id);
+    state.epoch = room->epoch;
+    state.claimed = claimed;
+    if (room->epoch == claimed && room->link == link && room->fwd != NULL) {
+        state.version = version;
+        state.sealed = (ProtobufCBinaryData){room->sealed_len, room->sealed};
+        put_sessions(node, room, &arena, &state);
+        put_edges(node, room, &arena, &state);
+    }
+    tell_room_state(node, link, &state);
+    arena_fini(&arena);
+}
+
+void claim_room(struct node *node, int64_t now_us, size_t link,
+                const Spillway__Control__Claim *claim)
+{
+    if (claim->room[0] == '\0' || strlen(claim->room) >= SPEC_ROOM_MAX || claim->epoch == 0) {
+        node->counters.drop_control_malformed++;
+        return;
+    }
+    struct room *room = apply_hold(node, claim->room);
+    uint64_t version = room->version;
+    if (claim->epoch > room->epoch) {
+        room->epoch = claim->epoch;
+        room->version = 0;
+        apply_set_link(node, room, link);
+        log_write(node->config.log, LOG_INFO, "room_claimed room=%s epoch=%llu by=%s", room->id,
+                  (unsigned long long)room->epoch, room->orchestrator);
+    }
+    if (room->fwd == NULL) {
+        apply_fence(node, room, now_us);
+    }
+    answer(node, link, room, claim->epoch, version);
+}
