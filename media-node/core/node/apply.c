@@ -740,6 +740,7 @@ static void take_version(struct node *node, struct room *room, size_t link,
 {
     room->epoch = message->epoch;
     room->version = message->version;
+    room->applied = message->version;
     apply_set_link(node, room, link);
     if (message->name[0] != '\0') {
         free(room->name);

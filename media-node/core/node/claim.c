@@ -67,14 +67,22 @@ static session_message *put_session(const struct node *node, struct fwd_member *
     return session;
 }
 
+static int compare_sessions(const void *a, const void *b)
+{
+    uint64_t x = (*(session_message *const *)a)->transport;
+    uint64_t y = (*(session_message *const *)b)->transport;
+    return (x > y) - (x < y);
+}
+
+/* Every subscription is a member's. */
 static session_message *session_of(const state_message *state, uint64_t transport)
 {
-    for (size_t i = 0; i < state->n_sessions; i++) {
-        if (state->sessions[i]->transport == transport) {
-            return state->sessions[i];
-        }
-    }
-    unreachable(); /* every subscription is a member's */
+    session_message key = {.transport = transport};
+    session_message *wanted = &key;
+    session_message **found = bsearch(&wanted, state->sessions, state->n_sessions,
+                                      sizeof(session_message *), compare_sessions);
+    assert(found != NULL);
+    return *found;
 }
 
 static void put_sessions(const struct node *node, const struct room *room, struct arena *arena,
@@ -89,14 +97,14 @@ static void put_sessions(const struct node *node, const struct room *room, struc
     for (size_t i = 0; i < counts.members; i++) {
         out->sessions[out->n_sessions++] = put_session(node, members[i], arena);
     }
+    qsort(out->sessions, out->n_sessions, sizeof(session_message *), compare_sessions);
     for (size_t i = 0; i < counts.subscriptions; i++) {
         uint64_t transport = fwd_member_id(fwd_subscription_member(room->fwd, ids[i]));
         put_subscription(room, session_of(out, transport), ids[i], arena);
     }
 }
 
-static void answer(struct node *node, size_t link, const struct room *room, uint64_t claimed,
-                   uint64_t version)
+static void answer(struct node *node, size_t link, const struct room *room, uint64_t claimed)
 {
     struct arena arena = {0};
     state_message state = SPILLWAY__CONTROL__ROOM_STATE__INIT;
@@ -104,7 +112,7 @@ static void answer(struct node *node, size_t link, const struct room *room, uint
     state.epoch = room->epoch;
     state.claimed = claimed;
     if (room->epoch == claimed && room->link == link && room->fwd != NULL) {
-        state.version = version;
+        state.version = room->applied;
         state.sealed = (ProtobufCBinaryData){room->sealed_len, room->sealed};
         put_sessions(node, room, &arena, &state);
         put_edges(node, room, &arena, &state);
@@ -121,16 +129,15 @@ void claim_room(struct node *node, int64_t now_us, size_t link,
         return;
     }
     struct room *room = apply_hold(node, claim->room);
-    uint64_t version = room->version;
     if (claim->epoch > room->epoch) {
         room->epoch = claim->epoch;
         room->version = 0;
         apply_set_link(node, room, link);
         log_write(node->config.log, LOG_INFO, "room_claimed room=%s epoch=%llu by=%s", room->id,
                   (unsigned long long)room->epoch, room->orchestrator);
+        if (room->fwd == NULL) {
+            apply_fence(node, room, now_us);
+        }
     }
-    if (room->fwd == NULL) {
-        apply_fence(node, room, now_us);
-    }
-    answer(node, link, room, claim->epoch, version);
+    answer(node, link, room, claim->epoch);
 }

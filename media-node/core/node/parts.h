@@ -72,7 +72,8 @@ struct room {
     char id[SPEC_ROOM_MAX];
     char *name; /* owned */
     uint64_t epoch;
-    uint64_t version;
+    uint64_t version; /* within the epoch: 0 from a claim to the first spec after it */
+    uint64_t applied; /* version of the spec applied last, in whichever epoch */
     size_t link;
     char orchestrator[SPEC_ORCHESTRATOR_MAX]; /* who told it, or claimed it */
     uint8_t *sealed;                          /* its owner's own part, stored unread */

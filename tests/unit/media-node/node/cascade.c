@@ -61,6 +61,9 @@ static void take_control(struct cascade *c, unsigned node, const struct node_mes
             keep(&m->heartbeat->base, (ProtobufCMessage **)&c->heartbeats[node]);
         }
         break;
+    case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_ROOM_STATE:
+        keep(&m->room_state->base, (ProtobufCMessage **)&c->states[node]);
+        break;
     default:
         break;
     }
@@ -240,6 +243,7 @@ struct cascade *cascade_new(unsigned nodes)
     struct cascade *c = mem_alloc(sizeof(*c));
     c->now_us = TIME_S(1000);
     c->delay_us = TIME_MS(40);
+    c->epoch = 1;
     prng_seed(&c->prng, 5);
     assert_true(nodes <= CASCADE_NODES);
     for (unsigned i = 1; i <= nodes; i++) {
@@ -260,6 +264,9 @@ void cascade_free(struct cascade *c)
         }
         if (c->handed[i] != NULL) {
             spillway__control__handed_over__free_unpacked(c->handed[i], NULL);
+        }
+        if (c->states[i] != NULL) {
+            spillway__control__room_state__free_unpacked(c->states[i], NULL);
         }
     }
     for (size_t i = 0; i < c->client_count; i++) {
@@ -295,7 +302,25 @@ struct cascade_client *cascade_join(struct cascade *c, unsigned node)
 void cascade_spec(struct cascade *c, struct room_spec *spec, unsigned node)
 {
     uint64_t version = c->versions[node]++;
-    room_spec_init(spec, "RM_1", 1, version, version + 1);
+    room_spec_init(spec, "RM_1", c->epoch, version, version + 1);
+}
+
+void cascade_claim(struct cascade *c)
+{
+    Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
+    Spillway__Control__Claim claim = SPILLWAY__CONTROL__CLAIM__INIT;
+    message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_CLAIM;
+    message.claim = &claim;
+    claim.room = (char[]){"RM_1"};
+    claim.epoch = ++c->epoch;
+    size_t len;
+    uint8_t *bytes = wire_pack(&message.base, &len);
+    for (unsigned node = 1; node <= CASCADE_NODES && c->nodes[node] != NULL; node++) {
+        node_control(c->nodes[node], c->now_us, 0, (struct bytes){bytes, len});
+        c->versions[node] = 0;
+    }
+    free(bytes);
+    drain(c);
 }
 
 static void send_spec(struct cascade *c, struct room_spec *spec, unsigned node)

@@ -69,6 +69,7 @@ struct cascade {
     int64_t now_us;
     struct prng prng;
     struct node *nodes[CASCADE_NODES + 1];
+    uint64_t epoch;                       /* of the specs */
     uint64_t versions[CASCADE_NODES + 1]; /* of the room there */
     char ack_reasons[CASCADE_NODES + 1][160];
     int ack_results[CASCADE_NODES + 1];
@@ -77,6 +78,7 @@ struct cascade {
     unsigned levels[CASCADE_NODES + 1];  /* Levels events that name a track */
     Spillway__Control__Heartbeat *heartbeats[CASCADE_NODES + 1]; /* last one with trunks */
     Spillway__Control__HandedOver *handed[CASCADE_NODES + 1];    /* last one */
+    Spillway__Control__RoomState *states[CASCADE_NODES + 1];     /* last one */
     struct cascade_client clients[CASCADE_CLIENTS];
     size_t client_count;
     struct cascade_datagram air[CASCADE_AIR];
@@ -99,6 +101,9 @@ struct cascade_client *cascade_join(struct cascade *c, unsigned node);
 
 /* Begins the next spec of room "RM_1" for a node: whole if it is the first. */
 void cascade_spec(struct cascade *c, struct room_spec *spec, unsigned node);
+
+/* Another epoch begins: the room is claimed at all nodes, and the next specs are whole. */
+void cascade_claim(struct cascade *c);
 
 /* Sends it; it must be applied. */
 void cascade_apply(struct cascade *c, struct room_spec *spec, unsigned node);

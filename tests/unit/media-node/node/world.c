@@ -41,6 +41,9 @@ void world_init(struct world *w)
 void world_fini(struct world *w)
 {
     node_free(w->node);
+    if (w->room_state != NULL) {
+        spillway__control__room_state__free_unpacked(w->room_state, NULL);
+    }
     for (size_t i = 0; i < w->client_count; i++) {
         media_client_free(w->clients[i].client);
     }
@@ -156,6 +159,21 @@ static void tell_event(struct world *w, const Spillway__Control__Event *event)
     }
 }
 
+/* Takes the state out of its message. */
+static void keep_state(struct world *w, size_t link, Spillway__Control__NodeMessage *m)
+{
+    if (w->room_state != NULL) {
+        spillway__control__room_state__free_unpacked(w->room_state, NULL);
+    }
+    w->room_state = m->room_state;
+    m->message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE__NOT_SET;
+    m->room_state = NULL;
+    world_tell(w, "link %zu state %s %llu.%llu claimed %llu sessions %zu", link,
+               w->room_state->room, (unsigned long long)w->room_state->epoch,
+               (unsigned long long)w->room_state->version,
+               (unsigned long long)w->room_state->claimed, w->room_state->n_sessions);
+}
+
 static void take_control(struct world *w, const struct node_message *out)
 {
     Spillway__Control__NodeMessage *m =
@@ -170,6 +188,7 @@ static void take_control(struct world *w, const struct node_message *out)
         w->heartbeats++;
         for (size_t i = 0; i < m->heartbeat->n_rooms; i++) {
             const Spillway__Control__RoomVersion *room = m->heartbeat->rooms[i];
+            w->orphans += room->orphan ? 1 : 0;
             if (room->foreign) {
                 world_tell(w, "link %zu hears of %s %s", out->link, room->room, room->name);
             }
@@ -185,6 +204,9 @@ static void take_control(struct world *w, const struct node_message *out)
         break;
     case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_DRAINING:
         world_tell(w, "draining");
+        break;
+    case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_ROOM_STATE:
+        keep_state(w, out->link, m);
         break;
     default:
         fail_msg("a message without content");
@@ -338,11 +360,27 @@ struct world_client *world_join(struct world *w)
     return &w->clients[i];
 }
 
+void world_claim(struct world *w, size_t link, const char *room, uint64_t epoch)
+{
+    Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
+    Spillway__Control__Claim claim = SPILLWAY__CONTROL__CLAIM__INIT;
+    message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_CLAIM;
+    message.claim = &claim;
+    claim.room = (char *)(uintptr_t)room;
+    claim.epoch = epoch;
+    control(w, link, &message.base);
+}
+
 void world_spec(struct world *w, struct room_spec *spec)
+{
+    world_spec_at(w, 0, spec);
+}
+
+void world_spec_at(struct world *w, size_t link, struct room_spec *spec)
 {
     size_t len;
     uint8_t *bytes = room_spec_pack(spec, &len);
-    node_control(w->node, w->now_us, 0, (struct bytes){bytes, len});
+    node_control(w->node, w->now_us, link, (struct bytes){bytes, len});
     free(bytes);
     room_spec_fini(spec);
     pump(w);

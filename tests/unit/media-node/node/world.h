@@ -41,11 +41,13 @@ struct world {
     size_t client_count;
     uint32_t trickle; /* lose one in so many of the clients' RTP packets; 0: none */
     unsigned heartbeats;
+    unsigned orphans;                                           /* listed in heartbeats so far */
     Spillway__Control__TransportReport *reports[WORLD_CLIENTS]; /* the last of each client */
     uint8_t tunnel[2048]; /* the last frame to the orchestrator */
     size_t tunnel_len;
-    size_t tunnel_link;   /* where it goes */
-    char ack_reason[256]; /* of the last ack */
+    size_t tunnel_link;                       /* where it goes */
+    char ack_reason[256];                     /* of the last ack */
+    Spillway__Control__RoomState *room_state; /* the last one; NULL: none */
     char story[WORLD_STORY_MAX];
     size_t story_len;
 };
@@ -65,6 +67,12 @@ struct world_client *world_join(struct world *w);
 
 /* Sends a spec and frees it. */
 void world_spec(struct world *w, struct room_spec *spec);
+
+/* The same from another link's orchestrator. */
+void world_spec_at(struct world *w, size_t link, struct room_spec *spec);
+
+/* A link's orchestrator claims a room. */
+void world_claim(struct world *w, size_t link, const char *room, uint64_t epoch);
 
 /* Sends one datagram of a client. */
 void world_send(struct world *w, struct world_client *from, uint8_t *data, size_t len);
