@@ -232,6 +232,7 @@ static void ask_store(struct cluster *c, struct claim *claim)
     claim->again_us = TIME_NEVER;
     effects_take(&c->fx, (struct effect){.type = EFFECT_STORE_CLAIM,
                                          .name = mem_str(claim->room),
+                                         .text = mem_str(claim->over),
                                          .epoch = cluster_next_epoch(c),
                                          .status = claim->look});
 }
@@ -243,19 +244,52 @@ static struct claim *find_claim(const struct cluster *c, const char *room)
     return claim;
 }
 
+static struct claim *add_claim(struct cluster *c, const char *room)
+{
+    struct claim *claim = mem_alloc(sizeof(*claim));
+    claim->room = mem_str(room);
+    claim->began_us = c->now_us;
+    HASH_ADD_KEYPTR(hh, c->claims, claim->room, strlen(claim->room), claim);
+    return claim;
+}
+
 static void wait_for_claim(struct cluster *c, struct ask *ask)
 {
     ask->at = OWNERSHIP_NOBODY;
     if (find_claim(c, ask->message->room) != NULL) {
         return; /* it is looked at again after that one's answer */
     }
-    struct claim *claim = mem_alloc(sizeof(*claim));
-    claim->room = mem_str(ask->message->room);
+    struct claim *claim = add_claim(c, ask->message->room);
     claim->look = !ask->message->creates;
-    claim->began_us = c->now_us;
-    HASH_ADD_KEYPTR(hh, c->claims, claim->room, strlen(claim->room), claim);
     c->stats.claims += !claim->look;
     ask_store(c, claim);
+}
+
+/* The preferred owner of this region: others leave it to that one for a moment. */
+static bool claims_first(const struct cluster *c, const char *room)
+{
+    return ownership_preferred(c->ownership, room,
+                               c->store_up ? OWNERSHIP_REGION : OWNERSHIP_ANYWHERE) ==
+           OWNERSHIP_SELF;
+}
+
+void ask_claim_orphan(struct cluster *c, const char *room, const char *over)
+{
+    struct claim *claim = find_claim(c, room);
+    if (claim != NULL && claim->orphan) {
+        return;
+    }
+    bool first = claim == NULL; /* else it is asked for already, and once more after that */
+    claim = first ? add_claim(c, room) : claim;
+    claim->orphan = true;
+    claim->look = false;
+    memcpy(claim->over, over, strlen(over));
+    c->stats.claims++;
+    if (!claims_first(c, room)) {
+        claim->again_us = first ? c->now_us + CLUSTER_UNCLAIMED_US : claim->again_us;
+    } else if (first) {
+        ask_store(c, claim);
+    }
 }
 
 static void route_unowned(struct cluster *c, struct ask *ask)
@@ -373,6 +407,15 @@ static bool is_alone(const struct cluster *c, const struct claim *claim)
     return missing && !claim->look && c->now_us - claim->began_us < CLUSTER_ALONE_US;
 }
 
+/* It is ours: as it was, if nodes have it still. */
+static void go_on(struct cluster *c, const char *room, uint64_t epoch)
+{
+    cluster_own(c, room, epoch);
+    (void)orch_adopt(c->orch, c->now_us, room, epoch);
+    route_all(c, room);
+    cluster_disown(c, room); /* whoever asked for it has gone */
+}
+
 /* The store is away: the preferred one of all owns it, by its clock. */
 static void without_store(struct cluster *c, const char *room)
 {
@@ -389,8 +432,7 @@ static void without_store(struct cluster *c, const char *room)
                    ask->message->hops < CLUSTER_HOPS_MAX) {
             send_on(c, ask, member);
         } else {
-            cluster_own(c, room, cluster_next_epoch(c));
-            route_all(c, room);
+            go_on(c, room, cluster_next_epoch(c));
             return;
         }
     }
@@ -404,7 +446,8 @@ void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int er
     if (claim == NULL) {
         return;
     }
-    bool look = claim->look;
+    bool look =
+        claim->look || (err == 0 && owner[0] == '\0'); /* it became one for an orphan since */
     bool mine = err == 0 && strcmp(owner, c->config.front.orchestrator) == 0;
     size_t member = err == 0 ? ownership_member_of(c->ownership, owner) : OWNERSHIP_NOBODY;
     if (err == 0 && !look && !mine && member == OWNERSHIP_NOBODY) {
@@ -418,11 +461,18 @@ void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int er
         route_all(c, room);
         return;
     }
+    if (claim->orphan && (look || (err != 0 && !claims_first(c, room)))) {
+        claim->again_us = now_us + CLUSTER_CLAIM_US;
+        return;
+    }
+    bool orphan = claim->orphan;
     claim_free(c, claim);
     char *name = mem_str(room); /* may be an ask's */
     c->stats.claims_failed += err != 0;
     if (err != 0 && ask_owner(c, name) != OWNERSHIP_NOBODY) {
         route_all(c, name); /* it told us meanwhile */
+    } else if (err != 0 && orphan) {
+        go_on(c, name, cluster_next_epoch(c));
     } else if (err != 0) {
         without_store(c, name);
     } else if (look && (mine || member == OWNERSHIP_NOBODY)) {
@@ -430,7 +480,9 @@ void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int er
     } else {
         c->stats.claims_lost += !mine;
         if (mine) {
-            cluster_own(c, name, epoch);
+            go_on(c, name, epoch);
+            free(name);
+            return;
         } else {
             (void)ownership_take(c->ownership, member, name, epoch);
         }
@@ -500,6 +552,8 @@ void ask_expire(struct cluster *c)
         {
             wanted |= waits_for(ask, claim->room);
         }
+        wanted = wanted || (claim->orphan && orch_orphaned(c->orch, claim->room) &&
+                            ask_owner(c, claim->room) == OWNERSHIP_NOBODY);
         if (wanted) {
             ask_store(c, claim);
         } else {

@@ -40,6 +40,7 @@ void cluster_free(struct cluster *c)
     while (c->placed != NULL) {
         placed_free(c, c->placed);
     }
+    adopt_free_all(c);
     ownership_free(c->ownership);
     effects_fini(&c->fx);
     orch_free(c->orch);
@@ -52,9 +53,9 @@ void cluster_tick(struct cluster *c, int64_t now_us)
     c->now_us = now_us;
 }
 
-static size_t front_numbered(const struct cluster *c, uint64_t number)
+size_t cluster_front_numbered(const struct cluster *c, uint64_t number)
 {
-    if (number == c->config.front.number) {
+    if (number == 0 || number == c->config.front.number) {
         return OWNERSHIP_SELF;
     }
     for (size_t member = 1; member < c->member_count; member++) {
@@ -67,7 +68,7 @@ static size_t front_numbered(const struct cluster *c, uint64_t number)
 
 size_t cluster_front_of(const struct cluster *c, uint64_t id)
 {
-    return front_numbered(c, id >> EFFECT_FRONT_SHIFT);
+    return cluster_front_numbered(c, id >> EFFECT_FRONT_SHIFT);
 }
 
 ProtobufCMessage *cluster_clone(const ProtobufCMessage *message)
@@ -222,7 +223,7 @@ static bool is_for_front(const struct cluster *c, const struct effect *effect, s
     case EFFECT_FRONT_CLOSE:
     case EFFECT_FRONT_ROUTE:
     case EFFECT_CHANNEL_SEND:
-        *member = front_numbered(c, effect->front);
+        *member = cluster_front_numbered(c, effect->front);
         break;
     default:
         return false;
@@ -286,6 +287,10 @@ static bool sort_out(struct cluster *c, struct effect *effect)
     } else if (effect->type == EFFECT_PLACED) {
         keep_placed(c, effect);
         return false;
+    } else if (effect->type == EFFECT_ORPHAN || effect->type == EFFECT_CONN_ADOPT ||
+               effect->type == EFFECT_FRONT_ADOPT) {
+        adopt_later(c, effect);
+        return false;
     }
     return true;
 }
@@ -297,7 +302,7 @@ bool cluster_poll(struct cluster *c, struct effect *out)
             return true;
         }
         if (!orch_poll(c->orch, out)) {
-            if (ask_for_placed(c)) {
+            if (adopt_next(c) || ask_for_placed(c)) {
                 continue;
             }
             peer_flush(c);
@@ -319,6 +324,7 @@ void cluster_expire(struct cluster *c, int64_t now_us)
     peers_expire(c);
     ask_expire(c);
     gather_expire(c);
+    front_orphans_expire(c);
     if (c->renew_us <= now_us) {
         renew(c, !c->renewing);
     }
@@ -330,7 +336,7 @@ void cluster_expire(struct cluster *c, int64_t now_us)
 int64_t cluster_deadline(const struct cluster *c)
 {
     int64_t at = MIN(peers_deadline(c), ask_deadline(c));
-    at = MIN(at, gather_deadline(c));
+    at = MIN(at, MIN(gather_deadline(c), front_orphans_deadline(c)));
     at = MIN(at, c->renew_us);
     return MIN(at, orch_deadline(c->orch));
 }

@@ -52,6 +52,11 @@
 #define CLUSTER_RENEW_STEP_US TIME_MS(100) /* between two parts of such a writing: 4 s at most */
 #define CLUSTER_EARLY_MAX     8          /* messages of a client whose room's owner is not found */
 #define CLUSTER_MESSAGE_MAX   (16 << 20) /* bytes, to and from a peer */
+#define CLUSTER_ORPHAN_US     TIME_S(4)  /* for a new owner of a client's room to go on with it */
+#define CLUSTER_UNCLAIMED_US  TIME_S(1)  /* for the preferred owner to claim an orphan */
+#define CLUSTER_FACTS_MAX     8          /* events that say how a transport is */
+#define CLUSTER_SAVED_MAX     64 /* events of a transport whose room is nobody's, and bytes: */
+#define CLUSTER_SAVED_BYTES   (256u << 10)
 #define CLUSTER_DOUBT_US      TIME_S(1)  /* of silence of the rest of a region, to be cut off */
 #define CLUSTER_CUT_OFF_US    TIME_S(30) /* until a region that is cut off counts as dead */
 #define CLUSTER_RETURN_US     TIME_S(10) /* for its nodes, once its orchestrators are back */

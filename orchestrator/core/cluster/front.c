@@ -9,6 +9,7 @@
 #include "proto/wire/wire.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 enum { HTTP_UNAVAILABLE = 503 };
 enum { CLOSE_GOING_AWAY = 1001, CLOSE_POLICY = 1008, CLOSE_TRY_AGAIN = 1013 }; /* RFC 6455 */
@@ -27,6 +28,7 @@ void front_conn_add(struct cluster *c, uint64_t id)
     struct conn *conn = mem_alloc(sizeof(*conn));
     conn->id = id;
     conn->owner = OWNERSHIP_NOBODY;
+    conn->until_us = TIME_NEVER;
     HASH_ADD(hh, c->conns, id, sizeof(conn->id), conn);
 }
 
@@ -34,12 +36,53 @@ static void early_free(struct cluster *c, struct early *early)
 {
     c->waiting_bytes -= early->len;
     free(early->data);
+    *early = (struct early){0};
+}
+
+/* First bytes of the messages in question: members of a oneof, of which a client sends one. */
+enum { TAG_OFFER = 0x0a, TAG_ADD_TRACK = 0x22, TAG_ANSWER = 0x12, TAG_TRACK_PUBLISHED = 0x32 };
+
+static struct early copy_of(struct cluster *c, struct bytes message)
+{
+    c->waiting_bytes += message.len;
+    return (struct early){.data = mem_copy(message.data, message.len), .len = message.len};
+}
+
+/* An owner that dies may take along what a client asked for, and would wait for in vain. */
+static void keep_asked(struct cluster *c, struct conn *conn, struct bytes message)
+{
+    uint8_t tag = message.len == 0 ? 0 : message.data[0];
+    if (c->waiting_bytes + message.len > CLUSTER_WAITING_MAX) {
+        return;
+    }
+    if (tag == TAG_OFFER) {
+        early_free(c, &conn->offer);
+        conn->offer = copy_of(c, message);
+    } else if (tag == TAG_ADD_TRACK && conn->track_count < CLUSTER_EARLY_MAX) {
+        conn->tracks[conn->track_count++] = copy_of(c, message);
+    }
+}
+
+/* Tracks are answered in the order in which they were asked for. */
+static void answered(struct cluster *c, struct conn *conn, const ProtobufCBinaryData *message)
+{
+    uint8_t tag = message->len == 0 ? 0 : message->data[0];
+    if (tag == TAG_ANSWER) {
+        early_free(c, &conn->offer);
+    } else if (tag == TAG_TRACK_PUBLISHED && conn->track_count > 0) {
+        early_free(c, &conn->tracks[0]);
+        memmove(&conn->tracks[0], &conn->tracks[1], --conn->track_count * sizeof(conn->tracks[0]));
+    }
 }
 
 void front_conn_forget(struct cluster *c, struct conn *conn)
 {
     for (size_t i = 0; i < conn->early_count; i++) {
         early_free(c, &conn->early[i]);
+    }
+    early_free(c, &conn->offer);
+    for (size_t i = 0; i < conn->track_count; i++) {
+        early_free(c, &conn->tracks[i]);
     }
     HASH_DEL(c->conns, conn);
     free(conn);
@@ -107,8 +150,7 @@ static bool answer_ping(struct cluster *c, uint64_t id, struct bytes message)
     return true;
 }
 
-static void send_signal(struct cluster *c, const struct conn *conn, struct bytes message,
-                        bool malformed)
+static void send_signal(struct cluster *c, struct conn *conn, struct bytes message, bool malformed)
 {
     if (conn->owner == OWNERSHIP_SELF && malformed) {
         orch_signal_malformed(c->orch, c->now_us, conn->id);
@@ -123,12 +165,31 @@ static void send_signal(struct cluster *c, const struct conn *conn, struct bytes
         out.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL;
         out.signal = &signal;
         peer_send(c, conn->owner, &out, false);
+        keep_asked(c, conn, message);
+    }
+}
+
+/* What the last owner did not answer. */
+static void ask_again(struct cluster *c, struct conn *conn)
+{
+    struct early asked[CLUSTER_EARLY_MAX + 1];
+    size_t count = conn->track_count;
+    memcpy(asked, conn->tracks, count * sizeof(asked[0]));
+    if (conn->offer.data != NULL) {
+        asked[count++] = conn->offer;
+    }
+    conn->track_count = 0;
+    conn->offer = (struct early){0};
+    for (size_t i = 0; i < count; i++) {
+        send_signal(c, conn, (struct bytes){asked[i].data, asked[i].len}, false);
+        early_free(c, &asked[i]);
     }
 }
 
 void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner)
 {
     conn->owner = owner;
+    ask_again(c, conn);
     for (size_t i = 0; i < conn->early_count; i++) {
         struct early *early = &conn->early[i];
         send_signal(c, conn, (struct bytes){early->data, early->len}, early->malformed);
@@ -141,10 +202,12 @@ static void signal(struct cluster *c, uint64_t id, struct bytes message, bool ma
 {
     struct conn *conn = front_conn(c, id);
     if (conn == NULL) {
-        const struct conn local = {.id = id, .owner = OWNERSHIP_SELF};
+        struct conn local = {.id = id, .owner = OWNERSHIP_SELF};
         send_signal(c, &local, message, malformed);
     } else if (conn->owner != OWNERSHIP_NOBODY) {
         send_signal(c, conn, message, malformed);
+    } else if (conn->until_us != TIME_NEVER && !malformed && answer_ping(c, id, message)) {
+        return; /* its owner died */
     } else if (conn->early_count < CLUSTER_EARLY_MAX &&
                c->waiting_bytes + message.len <= CLUSTER_WAITING_MAX) {
         c->waiting_bytes += message.len; /* clients wait for the join response */
@@ -171,14 +234,18 @@ void cluster_signal_malformed(struct cluster *c, int64_t now_us, uint64_t conn)
     signal(c, conn, (struct bytes){0}, true);
 }
 
-static void tell_disconnected(struct cluster *c, size_t member, uint64_t id)
+void front_tell_disconnected(struct cluster *c, size_t member, uint64_t id)
 {
     Spillway__Bus__Disconnected disconnected = SPILLWAY__BUS__DISCONNECTED__INIT;
     Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
     disconnected.conn = id;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_DISCONNECTED;
     message.disconnected = &disconnected;
-    peer_send(c, member, &message, false);
+    if (member == OWNERSHIP_SELF) {
+        orch_disconnected(c->orch, c->now_us, id);
+    } else {
+        peer_send(c, member, &message, false);
+    }
 }
 
 void cluster_disconnected(struct cluster *c, int64_t now_us, uint64_t id)
@@ -194,10 +261,8 @@ void cluster_disconnected(struct cluster *c, int64_t now_us, uint64_t id)
     if (conn != NULL) {
         front_conn_forget(c, conn);
     }
-    if (owner == OWNERSHIP_SELF) {
-        orch_disconnected(c->orch, now_us, id);
-    } else if (owner != OWNERSHIP_NOBODY) {
-        tell_disconnected(c, owner, id);
+    if (owner != OWNERSHIP_NOBODY) {
+        front_tell_disconnected(c, owner, id);
     }
 }
 
@@ -351,15 +416,39 @@ void cluster_admin(struct cluster *c, int64_t now_us, uint64_t request,
 
 /* ---- Transports ---------------------------------------------------------------------------- */
 
-static struct transport *find_transport(const struct cluster *c, uint64_t id)
+struct transport *front_transport(const struct cluster *c, uint64_t id)
 {
     struct transport *transport;
     HASH_FIND(hh, c->transports, &id, sizeof(id), transport);
     return transport;
 }
 
+static void saved_free(struct transport *transport, struct saved *saved)
+{
+    DL_DELETE(transport->saved, saved);
+    transport->saved_count--;
+    transport->saved_bytes -= saved->len;
+    free(saved->data);
+    free(saved);
+}
+
+static void forget_facts(struct transport *transport)
+{
+    struct saved *fact, *next;
+    DL_FOREACH_SAFE(transport->facts, fact, next)
+    {
+        free(fact->data);
+        free(fact);
+    }
+    transport->facts = NULL;
+}
+
 static void transport_forget(struct cluster *c, struct transport *transport)
 {
+    while (transport->saved != NULL) {
+        saved_free(transport, transport->saved);
+    }
+    forget_facts(transport);
     HASH_DEL(c->transports, transport);
     free(transport);
 }
@@ -374,19 +463,94 @@ static transport_event event_of(uint64_t id, Spillway__Bus__TransportEvent__Kind
     return event;
 }
 
-/* To the owner, if that is a peer. */
-static bool tell_owner(struct cluster *c, int64_t now_us, transport_event *event)
+static void send_event(struct cluster *c, const struct transport *transport, transport_event *event)
 {
-    cluster_tick(c, now_us);
-    const struct transport *transport = find_transport(c, event->transport);
-    if (transport == NULL) {
-        return false;
-    }
     Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT;
     message.transport_event = event;
     peer_send(c, transport->owner, &message, false);
+}
+
+/* Kept for the next owner; with too much of it, there is none to come. */
+static void save(struct cluster *c, struct transport *transport, const transport_event *event)
+{
+    struct saved *saved = mem_alloc(sizeof(*saved));
+    saved->data = wire_pack(&event->base, &saved->len);
+    DL_APPEND(transport->saved, saved);
+    transport->saved_count++;
+    transport->saved_bytes += saved->len;
+    if (transport->saved_count > CLUSTER_SAVED_MAX ||
+        transport->saved_bytes > CLUSTER_SAVED_BYTES) {
+        transport->until_us = c->now_us;
+    }
+}
+
+/* Keys begin an association; what opened on it stays until the next one. Told twice it changes
+ * nothing. */
+static void note(struct transport *transport, const transport_event *event)
+{
+    const struct saved *known;
+    size_t count;
+    DL_COUNT(transport->facts, known, count);
+    if (event->kind == SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CONNECTED) {
+        forget_facts(transport);
+    } else if (event->kind != SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_OPENED ||
+               count >= CLUSTER_FACTS_MAX) {
+        return;
+    }
+    struct saved *fact = mem_alloc(sizeof(*fact));
+    fact->data = wire_pack(&event->base, &fact->len);
+    DL_APPEND(transport->facts, fact);
+}
+
+/* To the owner, if that is a peer. */
+static bool tell_owner(struct cluster *c, int64_t now_us, transport_event *event)
+{
+    cluster_tick(c, now_us);
+    struct transport *transport = front_transport(c, event->transport);
+    if (transport == NULL) {
+        return false;
+    }
+    note(transport, event);
+    if (transport->owner == OWNERSHIP_NOBODY) {
+        save(c, transport, event);
+    } else {
+        send_event(c, transport, event);
+    }
     return true;
+}
+
+static void tell_again(struct cluster *c, const struct transport *transport,
+                       const struct saved *list)
+{
+    const struct saved *saved;
+    DL_FOREACH(list, saved)
+    {
+        transport_event *event =
+            spillway__bus__transport_event__unpack(NULL, saved->len, saved->data);
+        if (transport->owner == OWNERSHIP_SELF) {
+            peer_transport_event(c, event);
+        } else {
+            send_event(c, transport, event);
+        }
+        spillway__bus__transport_event__free_unpacked(event, NULL);
+    }
+}
+
+/* From now on. The first that it hears is how the transport is, then what was saved. One of ours is
+ * orch's. */
+void front_transport_owned(struct cluster *c, struct transport *transport, size_t owner)
+{
+    transport->owner = owner;
+    transport->until_us = TIME_NEVER;
+    tell_again(c, transport, transport->facts);
+    tell_again(c, transport, transport->saved);
+    while (transport->saved != NULL) {
+        saved_free(transport, transport->saved);
+    }
+    if (owner == OWNERSHIP_SELF) {
+        transport_forget(c, transport);
+    }
 }
 
 void cluster_front_connected(struct cluster *c, int64_t now_us, uint64_t transport,
@@ -485,6 +649,7 @@ static void conn_effect(struct cluster *c, size_t member, const Spillway__Bus__E
         front_refuse(c, conn->id, effect->status, effect->text);
         break;
     case SPILLWAY__BUS__EFFECT__TYPE__SEND:
+        answered(c, conn, &effect->data);
         effects_take(&c->fx, effect_of(EFFECT_SEND, effect));
         break;
     case SPILLWAY__BUS__EFFECT__TYPE__CLOSE:
@@ -523,13 +688,14 @@ static void transport_open(struct cluster *c, size_t member, const Spillway__Bus
     uint64_t front;
     struct effect_channel channels[EFFECT_CHANNELS_MAX];
     if (!read_channels(effect, channels) || orch_has_transport(c->orch, effect->id, &front) ||
-        find_transport(c, effect->id) != NULL || strchr(effect->text, ' ') == NULL) {
+        front_transport(c, effect->id) != NULL || strchr(effect->text, ' ') == NULL) {
         c->stats.malformed++;
         return;
     }
     struct transport *transport = mem_alloc(sizeof(*transport));
     transport->id = effect->id;
     transport->owner = member;
+    transport->until_us = TIME_NEVER;
     HASH_ADD(hh, c->transports, id, sizeof(transport->id), transport);
     if (effect->status == 1) {
         effect_front_reopen(&c->fx, transport->id, 0, effect->text, channels, effect->n_channels);
@@ -540,7 +706,7 @@ static void transport_open(struct cluster *c, size_t member, const Spillway__Bus
 
 static void transport_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)
 {
-    struct transport *transport = find_transport(c, effect->id);
+    struct transport *transport = front_transport(c, effect->id);
     if (effect->type == SPILLWAY__BUS__EFFECT__TYPE__FRONT_OPEN) {
         transport_open(c, member, effect);
     } else if (transport == NULL || transport->owner != member) {
@@ -583,6 +749,14 @@ void front_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect 
     case SPILLWAY__BUS__EFFECT__TYPE__REPLY:
         reply_effect(c, member, effect);
         break;
+    case SPILLWAY__BUS__EFFECT__TYPE__CONN_ADOPT:
+        if (cluster_front_of(c, effect->id) == OWNERSHIP_SELF) {
+            adopt_conn(c, member, effect->id);
+        }
+        break;
+    case SPILLWAY__BUS__EFFECT__TYPE__FRONT_ADOPT:
+        adopt_transport(c, member, effect->id);
+        break;
     default: /* newer than this program */
         c->stats.malformed++;
         break;
@@ -597,7 +771,7 @@ void front_channel_send(struct cluster *c, size_t member, const Spillway__Bus__C
     }
     struct bytes data = {send->data.data, send->data.len};
     for (size_t i = 0; i < send->n_transports; i++) {
-        const struct transport *transport = find_transport(c, send->transports[i]);
+        const struct transport *transport = front_transport(c, send->transports[i]);
         if (transport != NULL && transport->owner == member) { /* else it was closed meanwhile */
             effect_channel_send(&c->fx, transport->id, 0, (uint16_t)send->streams[i], send->lossy,
                                 data);
@@ -607,12 +781,47 @@ void front_channel_send(struct cluster *c, size_t member, const Spillway__Bus__C
 
 /* ---- Ends ---------------------------------------------------------------------------------- */
 
+/* A new owner goes on with it in a moment. */
 void front_peer_gone(struct cluster *c, size_t member)
+{
+    int64_t until_us = c->now_us + CLUSTER_ORPHAN_US;
+    for (struct conn *conn = c->conns; conn != NULL; conn = conn->hh.next) {
+        if (conn->owner == member) {
+            conn->owner = OWNERSHIP_NOBODY;
+            conn->was = member;
+            conn->until_us = until_us;
+        }
+    }
+    for (struct transport *t = c->transports; t != NULL; t = t->hh.next) {
+        if (t->owner == member) {
+            t->owner = OWNERSHIP_NOBODY;
+            t->was = member;
+            t->until_us = until_us;
+        }
+    }
+}
+
+void front_peer_back(struct cluster *c, size_t member)
+{
+    for (struct conn *conn = c->conns; conn != NULL; conn = conn->hh.next) {
+        if (conn->until_us != TIME_NEVER && conn->was == member) {
+            conn->until_us = c->now_us;
+        }
+    }
+    for (struct transport *t = c->transports; t != NULL; t = t->hh.next) {
+        if (t->until_us != TIME_NEVER && t->was == member) {
+            t->until_us = c->now_us;
+        }
+    }
+}
+
+/* Nobody did. */
+void front_orphans_expire(struct cluster *c)
 {
     struct conn *conn, *next;
     HASH_ITER(hh, c->conns, conn, next)
     {
-        if (conn->owner == member) { /* its client resumes, and finds the new owner */
+        if (conn->until_us <= c->now_us) { /* its client resumes, and starts over */
             effect_close(&c->fx, conn->id, CLOSE_GOING_AWAY);
             front_conn_forget(c, conn);
         }
@@ -620,11 +829,23 @@ void front_peer_gone(struct cluster *c, size_t member)
     struct transport *transport, *next_transport;
     HASH_ITER(hh, c->transports, transport, next_transport)
     {
-        if (transport->owner == member) {
+        if (transport->until_us <= c->now_us) {
             effect_front_close(&c->fx, transport->id, 0);
             transport_forget(c, transport);
         }
     }
+}
+
+int64_t front_orphans_deadline(const struct cluster *c)
+{
+    int64_t at = TIME_NEVER;
+    for (const struct conn *conn = c->conns; conn != NULL; conn = conn->hh.next) {
+        at = MIN(at, conn->until_us);
+    }
+    for (const struct transport *t = c->transports; t != NULL; t = t->hh.next) {
+        at = MIN(at, t->until_us);
+    }
+    return at;
 }
 
 void front_free_all(struct cluster *c)

@@ -134,6 +134,10 @@ static Spillway__Bus__Effect__Type type_of(enum effect_type type)
         return SPILLWAY__BUS__EFFECT__TYPE__FRONT_ROUTE;
     case EFFECT_REPLY:
         return SPILLWAY__BUS__EFFECT__TYPE__REPLY;
+    case EFFECT_CONN_ADOPT:
+        return SPILLWAY__BUS__EFFECT__TYPE__CONN_ADOPT;
+    case EFFECT_FRONT_ADOPT:
+        return SPILLWAY__BUS__EFFECT__TYPE__FRONT_ADOPT;
     default:
         unreachable();
     }
@@ -313,6 +317,9 @@ static void rise(struct cluster *c, size_t member)
     peer->heard_us = c->now_us;
     cluster_share(c);
     ownership_member(c->ownership, member, peer->id, peer->region);
+    if (strcmp(peer->id, peer->before) == 0) {
+        front_peer_back(c, member);
+    }
     log_write(c->config.log, LOG_INFO, "peer_up peer=%s name=%s region=%s", peer->id, peer->name,
               peer->region);
     beat(c, member);
@@ -342,6 +349,7 @@ static void fall(struct cluster *c, size_t member, const char *why)
     }
     forget(peer);
     if (was_up) {
+        memcpy(peer->before, peer->id, sizeof(peer->before));
         c->stats.peers_lost++;
         ownership_member_gone(c->ownership, member);
         cluster_share(c);
@@ -355,6 +363,15 @@ static void fall(struct cluster *c, size_t member, const char *why)
     }
 }
 
+/* Its kernel closed what it had open. */
+static void died(struct cluster *c, size_t member, const char *why)
+{
+    if (c->peers[member].up) {
+        adopt_peer_died(c, c->peers[member].id);
+    }
+    fall(c, member, why);
+}
+
 void cluster_peer_link(struct cluster *c, int64_t now_us, size_t index, bool up)
 {
     size_t member = index + 1;
@@ -364,7 +381,7 @@ void cluster_peer_link(struct cluster *c, int64_t now_us, size_t index, bool up)
     if (!up) {
         peer->link = false;
         if (!hold_begin(c, member)) {
-            fall(c, member, "our connection broke");
+            died(c, member, "our connection broke");
         }
     } else if (!peer->link) {
         peer->link = true;
@@ -382,7 +399,7 @@ void cluster_peer_lost(struct cluster *c, int64_t now_us, size_t index)
     assert(index + 1 < c->member_count);
     cluster_tick(c, now_us);
     if (c->peers[index + 1].met && !hold_begin(c, index + 1)) {
-        fall(c, index + 1, "its connection broke");
+        died(c, index + 1, "its connection broke");
     }
 }
 
@@ -546,16 +563,12 @@ static void disconnected(struct cluster *c, size_t member, uint64_t conn)
     orch_disconnected(c->orch, c->now_us, conn);
 }
 
-static void transport_event(struct cluster *c, size_t member,
-                            const Spillway__Bus__TransportEvent *event)
+/* What a front says of a transport of ours. */
+void peer_transport_event(struct cluster *c, const Spillway__Bus__TransportEvent *event)
 {
     Spillway__Control__SrtpKeys keys = SPILLWAY__CONTROL__SRTP_KEYS__INIT;
-    uint64_t transport = event->transport, front;
+    uint64_t transport = event->transport;
     uint16_t stream = (uint16_t)event->stream;
-    if (!orch_has_transport(c->orch, transport, &front) || front != c->peers[member].number) {
-        c->stats.stale++; /* it left, or went to another front, while this was on its way */
-        return;
-    }
     switch (event->kind) {
     case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CONNECTED:
         keys.suite = (Spillway__Control__SrtpKeys__Suite)event->suite;
@@ -580,6 +593,18 @@ static void transport_event(struct cluster *c, size_t member,
         c->stats.malformed++;
         break;
     }
+}
+
+static void transport_event(struct cluster *c, size_t member,
+                            const Spillway__Bus__TransportEvent *event)
+{
+    uint64_t front;
+    if (!orch_has_transport(c->orch, event->transport, &front) ||
+        front != c->peers[member].number) {
+        c->stats.stale++; /* it left, or went to another front, while this was on its way */
+        return;
+    }
+    peer_transport_event(c, event);
 }
 
 static void dispatch(struct cluster *c, size_t member, const peer_message *m)

@@ -43,6 +43,7 @@ struct peer {
     char id[ID_MAX];
     uint64_t number;
     char *name, *region; /* owned once met */
+    char before[ID_MAX]; /* id of the one that was lost here last */
     int64_t heard_us;
     int64_t beat_us; /* when the next one is due */
     struct batch batch;
@@ -64,16 +65,33 @@ struct early {
 /* A WebSocket here that is, or was when it came, another orchestrator's matter. */
 struct conn {
     uint64_t id;
-    size_t owner; /* OWNERSHIP_NOBODY: not found yet */
+    size_t owner;     /* OWNERSHIP_NOBODY: not found yet, or dead */
+    size_t was;       /* the one that died */
+    int64_t until_us; /* closed then, if no new owner goes on with it; TIME_NEVER */
     struct early early[CLUSTER_EARLY_MAX];
     size_t early_count;
+    /* Sent to an owner elsewhere, and not answered: the last offer, and add_track requests. */
+    struct early offer, tracks[CLUSTER_EARLY_MAX];
+    size_t track_count;
     UT_hash_handle hh;
+};
+
+/* A TransportEvent, packed, for whoever owns the transport next. */
+struct saved {
+    uint8_t *data; /* owned */
+    size_t len;
+    struct saved *prev, *next;
 };
 
 /* A peer connection whose DTLS ends here and whose room is a peer's. */
 struct transport {
     uint64_t id;
-    size_t owner;
+    size_t owner;        /* OWNERSHIP_NOBODY: it died */
+    size_t was;          /* that one */
+    int64_t until_us;    /* as of a conn */
+    struct saved *facts; /* its keys and open channels: its owner may have died with them */
+    struct saved *saved; /* what came since it died, the oldest first */
+    size_t saved_count, saved_bytes;
     UT_hash_handle hh;
 };
 
@@ -91,8 +109,10 @@ struct ask {
 
 /* A room whose owner the store was asked for. */
 struct claim {
-    char *room; /* owned */
-    bool look;  /* only: nothing is claimed */
+    char *room;        /* owned */
+    bool look;         /* only: nothing is claimed */
+    bool orphan;       /* nodes go on with it alone */
+    char over[ID_MAX]; /* its owner, which we saw die; "" */
     int64_t began_us;
     int64_t again_us; /* TIME_NEVER while the store is asked */
     UT_hash_handle hh;
@@ -103,6 +123,14 @@ struct placed {
     char *room, *region; /* owned */
     struct placed *prev, *next;
 };
+
+/* What orch wants adopted: done after its effects. */
+struct adoption {
+    struct effect effect;
+    struct adoption *prev, *next;
+};
+
+#define ADOPT_LOST_MAX 16
 
 struct gather;
 
@@ -123,6 +151,8 @@ struct cluster {
     struct ask *asks;
     struct claim *claims;
     struct placed *placed;
+    struct adoption *adoptions;
+    char lost[ADOPT_LOST_MAX][ID_MAX]; /* peers that died, the last one first */
     size_t waiting_bytes;
     struct gather *gathers;
     struct cluster_stats stats;
@@ -145,7 +175,22 @@ void cluster_own(struct cluster *c, const char *room, uint64_t epoch);
 /* If it owns the room for nothing, since none was made and nobody waits for it to be. */
 void cluster_disown(struct cluster *c, const char *room);
 
+size_t cluster_front_numbered(const struct cluster *c, uint64_t number);
+
+/* ---- adopt.c: owners that die */
+/* Takes an ORPHAN, CONN_ADOPT or FRONT_ADOPT of orch; the next of them is done. */
+void adopt_later(struct cluster *c, struct effect *effect);
+bool adopt_next(struct cluster *c);
+void adopt_peer_died(struct cluster *c, const char *id);
+/* A member goes on with a connection or transport of this front. */
+void adopt_conn(struct cluster *c, size_t member, uint64_t id);
+void adopt_transport(struct cluster *c, size_t member, uint64_t id);
+void adopt_free_all(struct cluster *c);
+
 /* ---- ask.c: finding owners */
+/* Claims a room that is nobody's, if this is to be its owner; over: the one that died, "" unknown.
+ */
+void ask_claim_orphan(struct cluster *c, const char *room, const char *over);
 /* Who decides this room now; NOBODY: has to be found. Without peers it is always this one. */
 size_t ask_owner(const struct cluster *c, const char *room);
 /* Asks it of the owner. message is copied; until then the caller's. */
@@ -168,6 +213,11 @@ void front_conn_add(struct cluster *c, uint64_t id);
 void front_conn_forget(struct cluster *c, struct conn *conn);
 /* The owner said its first word about it, or is this process: early messages go there. */
 void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner);
+struct transport *front_transport(const struct cluster *c, uint64_t id);
+void front_transport_owned(struct cluster *c, struct transport *transport, size_t owner);
+void front_tell_disconnected(struct cluster *c, size_t member, uint64_t conn);
+void front_orphans_expire(struct cluster *c);
+int64_t front_orphans_deadline(const struct cluster *c);
 void front_refuse(struct cluster *c, uint64_t conn, int status, const char *text);
 /* Its WebSocket is closed, and the client will come again. */
 void front_try_again(struct cluster *c, uint64_t conn);
@@ -175,12 +225,15 @@ void front_try_again(struct cluster *c, uint64_t conn);
 void front_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect);
 void front_channel_send(struct cluster *c, size_t member, const Spillway__Bus__ChannelSend *send);
 void front_peer_gone(struct cluster *c, size_t member);
+/* It was not dead, yet it has forgotten whose front this is. */
+void front_peer_back(struct cluster *c, size_t member);
 void front_free_all(struct cluster *c);
 
 /* ---- peer.c: links */
 void peer_send(struct cluster *c, size_t member, Spillway__Bus__PeerMessage *message, bool lossy);
 void peer_send_effect(struct cluster *c, size_t member, const struct effect *effect);
 void peer_flush(struct cluster *c); /* batches */
+void peer_transport_event(struct cluster *c, const Spillway__Bus__TransportEvent *event);
 void peer_tell_room(struct cluster *c, const char *room, uint64_t epoch, bool owned);
 void peers_expire(struct cluster *c);
 int64_t peers_deadline(const struct cluster *c);

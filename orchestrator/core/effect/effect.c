@@ -58,6 +58,17 @@ void effect_close(struct effects *queue, uint64_t conn, int code)
     effects_take(queue, (struct effect){.type = EFFECT_CLOSE, .id = conn, .status = code});
 }
 
+void effect_conn_adopt(struct effects *queue, uint64_t conn)
+{
+    effects_take(queue, (struct effect){.type = EFFECT_CONN_ADOPT, .id = conn});
+}
+
+void effect_front_adopt(struct effects *queue, uint64_t transport, uint64_t front)
+{
+    effects_take(queue,
+                 (struct effect){.type = EFFECT_FRONT_ADOPT, .id = transport, .front = front});
+}
+
 void effect_front_open(struct effects *queue, uint64_t transport, uint64_t front,
                        const char *fingerprint)
 {

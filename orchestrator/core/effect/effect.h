@@ -23,6 +23,7 @@ enum effect_type {
     EFFECT_ACCEPT, /* let the WebSocket upgrade pass */
     EFFECT_REFUSE, /* status, text: HTTP answer instead of the upgrade; retry_after_s if not 0 */
     EFFECT_SEND,   /* data: one SignalResponse, protobuf (the shell writes JSON for JSON clients) */
+    EFFECT_CONN_ADOPT, /* it is this owner's now, whoever's it was */
     EFFECT_CLOSE, /* close the WebSocket after what was sent; status is the close code, text why, or
                     NULL */
 
@@ -36,6 +37,7 @@ enum effect_type {
                             channels, which to the client are open */
     EFFECT_FRONT_CLOSE,  /* silently */
     EFFECT_FRONT_ROUTE,  /* name: tunnel its datagrams to this node from now on */
+    EFFECT_FRONT_ADOPT,  /* it is this owner's now, whoever's it was */
     EFFECT_CHANNEL_SEND, /* stream, data: one data channel message; status 1: lossy, may be dropped
                           */
 
@@ -57,14 +59,16 @@ enum effect_type {
     EFFECT_STORE_SIZE_GET, /* name: room name; answered by orch_sized() */
 
     /* Other orchestrators (cluster/). */
-    EFFECT_STORE_CLAIM, /* name: room name, epoch: at least this one; status 1: only look. Answered
+    EFFECT_STORE_CLAIM, /* name: room name, epoch: at least this one; status 1: only look. text:
+                           an owner that died, whose claim does not count; "" none. Answered
                            by cluster_claimed() */
     EFFECT_STORE_PLACE, /* name: room name, text: request, epoch, weight: to be reserved, status: in
                            permille how far it may fill a node, data: ids of candidates, a zero byte
                            after each. Answered by cluster_placed() */
-    EFFECT_PLACED,      /* name: room name, text: region: cluster/ asks again who waited for that */
-    EFFECT_PEER_SEND,   /* id: index of the peer, data: one PeerMessage; status 1: may be lost. If
-                           there is no place for another: cluster_peer_link(false) */
+    EFFECT_ORPHAN,    /* name: room name, text: who owned it, epoch: a node goes on with it alone */
+    EFFECT_PLACED,    /* name: room name, text: region: cluster/ asks again who waited for that */
+    EFFECT_PEER_SEND, /* id: index of the peer, data: one PeerMessage; status 1: may be lost. If
+                         there is no place for another: cluster_peer_link(false) */
 };
 
 struct effect {
@@ -113,6 +117,8 @@ void effect_fini(struct effect *effect);
 void effect_accept(struct effects *queue, uint64_t conn);
 void effect_refuse(struct effects *queue, uint64_t conn, int status, const char *text);
 void effect_close(struct effects *queue, uint64_t conn, int code);
+void effect_conn_adopt(struct effects *queue, uint64_t conn);
+void effect_front_adopt(struct effects *queue, uint64_t transport, uint64_t front);
 void effect_front_open(struct effects *queue, uint64_t transport, uint64_t front,
                        const char *fingerprint);
 void effect_front_reopen(struct effects *queue, uint64_t transport, uint64_t front,

@@ -436,6 +436,8 @@ bool orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struc
         reply(orch, request, twirp_fail(&error));
     } else if (!granted(&c.token.video, &call)) {
         fail(&c, TWIRP_UNAUTHENTICATED, "the token does not grant this");
+    } else if (orch_adopts(orch, twirp_room(&call))) {
+        c.waits = true;
     } else {
         perform(&c);
     }

@@ -65,16 +65,21 @@ static void send_mismatch(struct orch *orch, uint64_t conn)
     orch->stats.refused[ORCH_REFUSED_MISMATCH]++;
 }
 
-static void resume(struct orch *orch, const struct room_join *join, const char *name)
+/* False: waits for the room to be taken over. */
+static bool resume(struct orch *orch, const struct room_join *join, const char *name)
 {
     struct room_entry *entry = orch_room(orch, name);
+    if (entry == NULL && orch_expects_orphan(orch, name)) {
+        return false;
+    }
     if (entry == NULL || room_resume(entry->room, orch->now_us, join, &orch->fx) != 0) {
         send_mismatch(orch, join->conn);
-        return;
+        return true;
     }
     orch_conn_add(orch, join->conn, entry, join->token->identity);
     orch->stats.resumes++;
     orch_settle(orch, entry);
+    return true;
 }
 
 /* How many people a room is going to have, as far as its configuration says. */
@@ -213,9 +218,11 @@ bool orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct o
                              .token = &entry->token,
                              .request = entry->request,
                              .address = client->address};
+    if (orch_adopts(orch, entry->room)) {
+        return false;
+    }
     if (entry->request->reconnect) {
-        resume(orch, &args, entry->room);
-        return true;
+        return resume(orch, &args, entry->room);
     }
     return join(orch, &args, entry->room);
 }

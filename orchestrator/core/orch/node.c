@@ -13,8 +13,8 @@
 #define PROTOCOL          1
 #define BEATS_PER_STORING 4 /* heartbeats come four a second, load goes to the store once */
 
-static void send_to_node(struct orch *orch, const char *node,
-                         const Spillway__Control__OrchestratorMessage *message)
+void orch_send_to_node(struct orch *orch, const char *node,
+                       const Spillway__Control__OrchestratorMessage *message)
 {
     size_t len;
     uint8_t *data = wire_pack(&message->base, &len);
@@ -32,7 +32,7 @@ static void send_registered(struct orch *orch, const char *node, const char *ref
     Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_REGISTERED;
     message.registered = &registered;
-    send_to_node(orch, node, &message);
+    orch_send_to_node(orch, node, &message);
 }
 
 static void send_drop(struct orch *orch, const char *node,
@@ -46,7 +46,7 @@ static void send_drop(struct orch *orch, const char *node,
     Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SPEC;
     message.spec = &spec;
-    send_to_node(orch, node, &message);
+    orch_send_to_node(orch, node, &message);
 }
 
 static void keep_info(struct orch *orch, const char *id,
@@ -97,7 +97,7 @@ static void tell_service(struct orch *orch, const struct node_entry *entry)
     Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SERVICE;
     message.service = &service;
-    send_to_node(orch, entry->id, &message);
+    orch_send_to_node(orch, entry->id, &message);
 }
 
 void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state)
@@ -231,6 +231,15 @@ static void refuse(struct orch *orch, const char *id, const struct refusal *refu
     send_registered(orch, id, refusal->text);
 }
 
+/* A node has the room since a later epoch: it is somebody else's. */
+static void outdated(struct orch *orch, struct room_entry *entry, uint64_t epoch)
+{
+    log_write(orch->config.log, LOG_WARN, "epoch_outdated room=%s ours=%llu node=%llu", entry->sid,
+              (unsigned long long)room_epoch(entry->room), (unsigned long long)epoch);
+    room_yield(entry->room, orch->now_us, &orch->fx);
+    orch_settle(orch, entry);
+}
+
 /* Rooms that a node holds and should not: they moved away while it did not listen. */
 static bool is_stranger(const struct orch *orch, const char *id,
                         const Spillway__Control__RoomVersion *held)
@@ -239,7 +248,11 @@ static bool is_stranger(const struct orch *orch, const char *id,
     if (entry != NULL) {
         return !room_on_node(entry->room, id);
     }
-    if (!held->foreign) {
+    if (orch_orphan_claimed(orch, held->room)) {
+        return false;
+    }
+    if (strcmp(held->orchestrator, orch->config.id) == 0 || /* an older node does not say whose: */
+        (held->orchestrator[0] == '\0' && !held->foreign)) {
         return true;
     }
     /* Another orchestrator's. If that one died, whoever claimed the room's name made it anew. */
@@ -254,8 +267,13 @@ static void drop_strangers(struct orch *orch, const char *id,
         if (rooms[i]->epoch < (uint64_t)1 << 53) { /* of an owner that may be dead and forgotten */
             orch->last_epoch = MAX(orch->last_epoch, rooms[i]->epoch);
         }
-        if (is_stranger(orch, id, rooms[i])) {
+        struct room_entry *entry = orch_room_by_sid(orch, rooms[i]->room);
+        if (entry != NULL && rooms[i]->epoch > room_epoch(entry->room)) {
+            outdated(orch, entry, rooms[i]->epoch);
+        } else if (is_stranger(orch, id, rooms[i])) {
             send_drop(orch, id, rooms[i]);
+        } else if (rooms[i]->orphan && orch_room_by_sid(orch, rooms[i]->room) == NULL) {
+            orch_orphan_seen(orch, id, rooms[i]);
         }
     }
 }
@@ -419,7 +437,7 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
     Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
     message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_HEARTBEAT_ACK;
     message.heartbeat_ack = &ack;
-    send_to_node(orch, id, &message);
+    orch_send_to_node(orch, id, &message);
     for (size_t i = 0; i < beat->n_trunks; i++) {
         orch_place_measured(orch, id, beat->trunks[i]);
         if (beat->trunks[i]->silent) {
@@ -446,6 +464,11 @@ static void acked(struct orch *orch, const char *id, const Spillway__Control__Sp
     }
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED) {
         registry_room_confirmed(orch->registry, id, ack->room, room_weight(entry->room, id));
+    }
+    if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__STALE_EPOCH &&
+        ack->epoch > room_epoch(entry->room)) { /* somebody claimed it after us (§2.5) */
+        outdated(orch, entry, ack->epoch);
+        return;
     }
     room_spec_acked(entry->room, id, ack);
     orch_settle(orch, entry);
@@ -533,6 +556,9 @@ void orch_node_message(struct orch *orch, int64_t now_us, const char *node, stru
         break;
     case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_DRAINING:
         draining(orch, node);
+        break;
+    case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_ROOM_STATE:
+        orch_orphan_state(orch, node, m->room_state);
         break;
     default: /* newer than this program */
         break;

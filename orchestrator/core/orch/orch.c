@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/core/orch/private.h"
+#include "orchestrator/core/seal/seal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
     orch->config = *config;
     orch->now_us = now_us;
     orch->wall_offset_us = wall_us - now_us;
+    orch->settled_us = now_us + ORCH_SETTLE_US;
     orch->room_config = (struct room_config){
         .random = config->random,
         .log = config->log,
@@ -18,6 +20,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
         .departure_timeout_s = config->departure_timeout_s,
         .wall_offset_us = orch->wall_offset_us,
         .cluster_secret = config->cluster_secret,
+        .seal = config->seals ? seal_new(config->cluster_secret, &config->random) : NULL,
         .loudest = config->loudest,
     };
     uint64_t seed;
@@ -70,15 +73,24 @@ void orch_free(struct orch *orch)
     orch_rpcs_free(orch);
     orch_share_fini(orch);
     orch_drain_fini(orch);
+    orch_orphans_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);
+    if (orch->room_config.seal != NULL) {
+        seal_free(orch->room_config.seal);
+    }
     free(orch);
 }
 
 int64_t orch_wall_s(const struct orch *orch)
 {
     return (orch->now_us + orch->wall_offset_us) / 1000000;
+}
+
+int64_t orch_now(const struct orch *orch)
+{
+    return orch->now_us;
 }
 
 void orch_tick(struct orch *orch, int64_t now_us)
@@ -95,12 +107,16 @@ static void follow(struct orch *orch, struct room_entry *room, const struct effe
 {
     struct transport_entry *transport;
     switch (effect->type) {
+    case EFFECT_FRONT_ADOPT:
     case EFFECT_FRONT_OPEN:
         transport = mem_alloc(sizeof(*transport));
         transport->transport = effect->id;
         transport->front = effect->front;
         transport->room = room;
         HASH_ADD(hh, orch->transports, transport, sizeof(transport->transport), transport);
+        break;
+    case EFFECT_CONN_ADOPT:
+        orch_conn_add(orch, effect->id, room, room_conn(room->room, effect->id));
         break;
     case EFFECT_FRONT_CLOSE:
         HASH_FIND(hh, orch->transports, &effect->id, sizeof(effect->id), transport);
@@ -186,8 +202,7 @@ struct room_entry *orch_room_by_sid(const struct orch *orch, const char *sid)
     return entry;
 }
 
-/* As claimed, else of the clock: they rise over restarts. */
-static uint64_t next_epoch(struct orch *orch)
+uint64_t orch_next_epoch(struct orch *orch)
 {
     if (orch->claimed_epoch != 0) {
         return orch->claimed_epoch;
@@ -197,6 +212,24 @@ static uint64_t next_epoch(struct orch *orch)
     return orch->last_epoch;
 }
 
+static struct room_entry *entry_new(struct orch *orch, struct room *room)
+{
+    struct room_entry *entry = mem_alloc(sizeof(*entry));
+    entry->room = room;
+    entry->name = room_name(room);
+    snprintf(entry->sid, sizeof(entry->sid), "%s", room_sid(room));
+    HASH_ADD_KEYPTR(hh, orch->rooms, entry->name, strlen(entry->name), entry);
+    HASH_ADD(by_sid, orch->rooms_by_sid, sid, strlen(entry->sid), entry);
+    return entry;
+}
+
+void orch_room_goes_on(struct orch *orch, struct room *room)
+{
+    struct room_entry *entry = entry_new(orch, room);
+    orch_place_found(orch, entry);
+    orch_settle(orch, entry);
+}
+
 int orch_room_open(struct orch *orch, const char *name, const char *region, struct room_entry **out)
 {
     struct room_entry *entry = orch_room(orch, name);
@@ -204,12 +237,8 @@ int orch_room_open(struct orch *orch, const char *name, const char *region, stru
         *out = entry;
         return 0;
     }
-    entry = mem_alloc(sizeof(*entry));
-    entry->room = room_new(&orch->room_config, name, next_epoch(orch), orch->now_us);
-    entry->name = room_name(entry->room);
-    snprintf(entry->sid, sizeof(entry->sid), "%s", room_sid(entry->room));
-    HASH_ADD_KEYPTR(hh, orch->rooms, entry->name, strlen(entry->name), entry);
-    HASH_ADD(by_sid, orch->rooms_by_sid, sid, strlen(entry->sid), entry);
+    entry =
+        entry_new(orch, room_new(&orch->room_config, name, orch_next_epoch(orch), orch->now_us));
     int err = orch_place_room(orch, entry, region);
     if (err != 0) {
         room_entry_free(orch, entry);
@@ -240,7 +269,7 @@ void orch_claimed(struct orch *orch, uint64_t epoch)
 
 bool orch_has_room(const struct orch *orch, const char *name)
 {
-    return orch_room(orch, name) != NULL;
+    return orch_room(orch, name) != NULL || orch_adopts(orch, name);
 }
 
 void orch_yield(struct orch *orch, int64_t now_us, const char *name)
@@ -318,6 +347,7 @@ int64_t orch_deadline(const struct orch *orch)
     int64_t at = MIN(registry_deadline(orch->registry), detector_deadline(orch->detector));
     at = MIN(at, orch_share_deadline(orch));
     at = MIN(at, orch_drain_deadline(orch));
+    at = MIN(at, orch_orphans_deadline(orch));
     for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
         at = MIN(at, entry->deadline_us);
     }
@@ -336,6 +366,7 @@ static void node_gone(struct orch *orch, const char *id)
     HASH_FIND_STR(orch->nodes, id, node);
     assert(node != NULL); /* was added with its registration */
     node_entry_free(orch, node);
+    orch_orphan_node_gone(orch, id);
     orch_place_leave(orch, id);
 }
 
@@ -363,6 +394,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
     detector_expire(orch->detector, now_us);
     orch_judge(orch);
     orch_drain_expire(orch);
+    orch_orphans_expire(orch);
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)
     {

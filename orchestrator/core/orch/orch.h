@@ -21,6 +21,7 @@
 #include "proto/gen/control.pb-c.h"
 
 #define ORCH_HEARTBEAT_MS 250
+#define ORCH_SETTLE_US    TIME_S(3) /* after the start, for nodes to say what they hold */
 
 struct orch;
 
@@ -46,6 +47,7 @@ struct orch_config {
     const struct orch_distance *distances; /* borrowed for the call */
     size_t distance_count;
     struct bytes cluster_secret; /* 32 bytes or more, the same everywhere: trunk keys come of it */
+    bool seals;                  /* nodes keep the sessions of rooms for their next owner */
     uint32_t loudest;            /* audio tracks that flow between two nodes of a room, 0: all */
 };
 
@@ -54,6 +56,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
 void orch_free(struct orch *orch);
 
 bool orch_poll(struct orch *orch, struct effect *out);
+int64_t orch_now(const struct orch *orch); /* of its last input */
 void orch_expire(struct orch *orch, int64_t now_us);
 int64_t orch_deadline(const struct orch *orch);
 
@@ -102,6 +105,11 @@ void orch_node_unsent(struct orch *orch, int64_t now_us, const char *node, const
 /* The room that is made next has this epoch; 0: of the clock. */
 void orch_claimed(struct orch *orch, uint64_t epoch);
 bool orch_has_room(const struct orch *orch, const char *name);
+/* After an EFFECT_ORPHAN, and for as long as its nodes say so: the room is nobody's. */
+bool orch_orphaned(const struct orch *orch, const char *name);
+/* Goes on with it, as its owner since that epoch; 0: of the clock. Who wants into it waits for the
+ * EFFECT_PLACED of its name. False: it is no orphan, nothing was done. */
+bool orch_adopt(struct orch *orch, int64_t now_us, const char *name, uint64_t epoch);
 /* The room is somebody else's now: its clients start over, and find it there. */
 void orch_yield(struct orch *orch, int64_t now_us, const char *name);
 /* The front with this number is gone, with all connections and transports that ended there. */
@@ -207,11 +215,12 @@ struct orch_stats {
     uint64_t expelled[3]; /* by ORCH_EXPELLED_*: signalling that broke the protocol */
     uint64_t moves;       /* participants moved */
     uint64_t nodes_lost;
-    uint64_t nodes_refused[5]; /* registrations, by ORCH_NODE_REFUSED_* */
-    uint64_t stale_events;     /* from a node that no longer holds the room */
-    uint64_t places_agreed;    /* the store said where */
-    uint64_t places_full;      /* it had no node for a room that we had one for */
-    uint64_t places_late;      /* it did not say in time, or could not */
+    uint64_t nodes_refused[5];              /* registrations, by ORCH_NODE_REFUSED_* */
+    uint64_t stale_events;                  /* from a node that no longer holds the room */
+    uint64_t rooms_adopted, people_adopted; /* of owners that died */
+    uint64_t places_agreed;                 /* the store said where */
+    uint64_t places_full;                   /* it had no node for a room that we had one for */
+    uint64_t places_late;                   /* it did not say in time, or could not */
 };
 enum {
     ORCH_REFUSED_REQUEST,

@@ -119,6 +119,14 @@ void orch_place_follow(struct orch *orch, struct room_entry *entry)
     entry->node_count = kept;
 }
 
+void orch_place_found(struct orch *orch, struct room_entry *entry)
+{
+    for (size_t i = 0; i < room_node_count(entry->room); i++) {
+        const char *node = room_node_at(entry->room, i);
+        (void)!reserve(orch, entry, node, room_weight(entry->room, node)); /* it is there anyway */
+    }
+}
+
 void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t participants,
                        enum expected_from from)
 {

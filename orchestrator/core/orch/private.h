@@ -112,6 +112,8 @@ struct share {
     struct place_entry *places, *asked;
 };
 
+struct orphan; /* adopt.c */
+
 struct orch {
     struct orch_config config;
     struct room_config room_config;
@@ -133,6 +135,8 @@ struct orch {
     struct rpc_entry *rpcs;
     struct share share;
     struct drain *drains;
+    struct orphan *orphans;
+    int64_t settled_us; /* nodes have said what they hold by then */
     struct orch_stats stats;
 };
 
@@ -146,6 +150,10 @@ struct room_entry *orch_room_by_sid(const struct orch *orch, const char *sid);
  * refusal. */
 MUST_CHECK int orch_room_open(struct orch *orch, const char *name, const char *region,
                               struct room_entry **out);
+/* A room that was somebody else's. Taken over. */
+void orch_room_goes_on(struct orch *orch, struct room *room);
+uint64_t
+orch_next_epoch(struct orch *orch); /* as claimed, else of the clock: they rise over restarts */
 /* Takes back a room that was opened for a join which then failed. */
 void orch_room_discard(struct orch *orch, struct room_entry *entry);
 void orch_room_close(struct orch *orch, struct room_entry *entry, Livekit__DisconnectReason reason);
@@ -176,6 +184,8 @@ MUST_CHECK int orch_place_join(struct orch *orch, struct room_entry *entry, cons
  * asked for. */
 void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t participants,
                        enum expected_from from);
+/* Counts a room that goes on where it is. */
+void orch_place_found(struct orch *orch, struct room_entry *entry);
 /* Moves a participant there. ERR_NOT_FOUND, ERR_FULL. */
 MUST_CHECK int orch_place_move(struct orch *orch, struct room_entry *entry, const char *identity,
                                const char *node);
@@ -230,6 +240,28 @@ bool orch_drain_possible(const struct orch *orch, const struct registry_node *no
 void orch_drain_expire(struct orch *orch);
 int64_t orch_drain_deadline(const struct orch *orch);
 void orch_drain_fini(struct orch *orch);
+
+/* ---- adopt.c: rooms whose owner died */
+/* A node holds such a room. */
+void orch_orphan_seen(struct orch *orch, const char *node,
+                      const Spillway__Control__RoomVersion *held);
+void orch_orphan_state(struct orch *orch, const char *node,
+                       const Spillway__Control__RoomState *state);
+void orch_orphan_node_gone(struct orch *orch, const char *node);
+/* Whether we are about to go on with the room of that sid. */
+bool orch_orphan_claimed(const struct orch *orch, const char *sid);
+/* Whether who wants into the room has to wait for that. */
+bool orch_adopts(const struct orch *orch, const char *name);
+/* The same of a room that somebody comes back to and that nobody knows: just after the start, nodes
+ * may not have said that they hold it. */
+bool orch_expects_orphan(struct orch *orch, const char *name);
+void orch_orphans_expire(struct orch *orch);
+int64_t orch_orphans_deadline(const struct orch *orch);
+void orch_orphans_fini(struct orch *orch);
+
+/* ---- node.c */
+void orch_send_to_node(struct orch *orch, const char *node,
+                       const Spillway__Control__OrchestratorMessage *message);
 
 /* ---- explain.c */
 /* The answer to POST place; asked is its body. */

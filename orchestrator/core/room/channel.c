@@ -76,6 +76,7 @@ void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, 
         return; /* channels of the application's own are not routed */
     }
     p->channels[kind] = (struct channel){.open = true, .stream = stream};
+    sealed_changed(p);
     if (kind != CHANNEL_RELIABLE) {
         return;
     }
@@ -94,6 +95,7 @@ void room_channel_closed(struct room *room, uint64_t transport, uint16_t stream)
     for (unsigned kind = 0; p != NULL && kind < CHANNEL_COUNT; kind++) {
         if (p->channels[kind].open && p->channels[kind].stream == stream) {
             p->channels[kind].open = false;
+            sealed_changed(p);
             if (kind == CHANNEL_RELIABLE) {
                 p->replay_from = room->replay.last_ordinal + 1;
             }

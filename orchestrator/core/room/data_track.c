@@ -176,6 +176,7 @@ static bool subscribe(struct participant *p, const char *sid)
     subscription->handle = handle;
     memcpy(subscription->sid, sid, MIN(strlen(sid), ID_MAX - 1));
     DL_APPEND(p->data_subscriptions, subscription);
+    sealed_changed(p);
     return true;
 }
 
@@ -185,6 +186,7 @@ static void unsubscribe(struct participant *p, const char *sid)
     if (subscription != NULL) {
         DL_DELETE(p->data_subscriptions, subscription);
         free(subscription);
+        sealed_changed(p);
     }
 }
 

@@ -125,7 +125,9 @@ void room_flush(struct room *room, int64_t now_us, struct effects *fx)
     flush_info(room, now_us, fx);
     host_flush(room, fx);
     cascade_flush(room, now_us);
+    sealed_flush(room, now_us);
     spec_flush(room, fx);
+    sealed_done(room);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         subscribe_flush(p, fx);
     }

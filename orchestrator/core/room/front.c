@@ -47,6 +47,7 @@ static void lose(struct participant *p, int64_t now_us, struct effects *fx)
         return;
     }
     p->front_lost = true;
+    sealed_changed(p);
     p->keys_by_us = TIME_NEVER;
     channel_suspend(p);
     if (p->conn != 0) {

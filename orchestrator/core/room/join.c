@@ -138,7 +138,7 @@ static void send_reconnect(struct participant *p, struct effects *fx)
 }
 
 /* What the client may have missed: everybody, itself included, and the room. */
-static void send_state(struct participant *p, struct effects *fx)
+void join_tell_state(struct participant *p, struct effects *fx)
 {
     struct room *room = p->room;
     struct arena arena = {0};
@@ -186,6 +186,7 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
     }
     effect_accept(fx, join->conn);
     p->conn = join->conn;
+    sealed_changed(p);
     p->lost_at_us = TIME_NEVER;
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
     if (p->resumes_to_drop > 0) { /* before a message */
@@ -202,7 +203,7 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
     p->asked = false;
     p->asked_audio = p->asked_video = 0;
     missed_tell(p, fx);
-    send_state(p, fx);
+    join_tell_state(p, fx);
     wants_repeat(p, fx);
     participant_refresh_token(p, now_us, fx);
     log_write(room->config->log, LOG_INFO, "participant_resumed room=%s participant=%s reason=%d",

@@ -85,6 +85,7 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
         effect_front_close(fx, p->session.transport, p->front.number);
     }
     participant_free(p);
+    sealed_room_now(room);
     room->info_dirty = true;
     if (room->participants == NULL) {
         room->empty_since_us = now_us;
@@ -99,6 +100,7 @@ void room_disconnected(struct room *room, int64_t now_us, const char *identity, 
         return; /* an older connection of a client that has resumed */
     }
     p->conn = 0;
+    sealed_changed(p);
     if (p->join_by_us != TIME_NEVER) { /* it never got as far as media */
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__SIGNAL_CLOSE,
                    LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, false, fx);
@@ -135,7 +137,7 @@ void room_yield(struct room *room, int64_t now_us, struct effects *fx)
     HASH_ITER(hh, room->participants, p, next)
     {
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MIGRATION,
-                   LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
+                   LIVEKIT__LEAVE_REQUEST__ACTION__RESUME, true, fx);
     }
     host_flush(room, fx);
     effect_room_gone(fx, room->name);

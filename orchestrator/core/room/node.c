@@ -59,6 +59,7 @@ static void path_selected(struct participant *p, const Spillway__Control__PathSe
         spillway__control__endpoint__free_unpacked(p->address, NULL);
     }
     p->address = info_clone(&path->client->base);
+    sealed_changed(p);
     if (p->phase != MOVE_STARTED) {
         p->check_priority = 0; /* it has arrived */
     }
@@ -117,6 +118,7 @@ static void source_learned(struct room *room, const struct host *host,
         if (strcmp(layer->rid, source->rid) != 0) {
             continue;
         }
+        sealed_changed(track->publisher);
         /* Kept for the next node; the one that told us knows, so no delta. */
         if (source->repair) {
             publish_claim_ssrc(track->publisher, &layer->rtx_ssrc, source->ssrc);

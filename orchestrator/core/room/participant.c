@@ -98,6 +98,7 @@ void participant_changed(struct participant *p)
 {
     p->version++;
     p->update_dirty = true;
+    sealed_changed(p);
 }
 
 static void keep_token(struct participant *p, const struct token *token)
@@ -142,32 +143,38 @@ static void keep_request(struct participant *p, const struct room_join *join)
     p->client = info_clone(&client.base);
 }
 
-struct participant *participant_new(struct room *room, int64_t now_us, const struct room_join *join)
+struct participant *participant_blank(struct room *room, int64_t now_us)
 {
     struct participant *p = mem_alloc(sizeof(*p));
     p->room = room;
-    id_new(p->sid, "PA_", &room->config->random);
     livekit__participant_permission__init(&p->permission);
     session_init(&p->session);
-    p->auto_subscribe = true;
-    keep_token(p, join->token);
-    keep_request(p, join);
     p->state = LIVEKIT__PARTICIPANT_INFO__STATE__JOINED;
-    p->conn = join->conn;
-    p->front = room_front_copy(&join->front);
-    p->keys_by_us = TIME_NEVER;
-    p->region = mem_str(join->region);
-    p->joined_wall_us = now_us + room->config->wall_offset_us;
     p->join_by_us = now_us + ROOM_JOIN_TIMEOUT_US;
     p->lost_at_us = TIME_NEVER;
     p->arrive_by_us = TIME_NEVER;
+    p->keys_by_us = TIME_NEVER;
+    p->move_at_us = TIME_NEVER;
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
     p->heard_us = now_us;
     p->refresh_at_us = now_us + ROOM_REFRESH_US;
     p->replay_from = room->replay.last_ordinal + 1;
     p->quality_sent = -1;
+    return p;
+}
+
+struct participant *participant_new(struct room *room, int64_t now_us, const struct room_join *join)
+{
+    struct participant *p = participant_blank(room, now_us);
+    id_new(p->sid, "PA_", &room->config->random);
+    p->auto_subscribe = true;
+    keep_token(p, join->token);
+    keep_request(p, join);
+    p->conn = join->conn;
+    p->front = room_front_copy(&join->front);
+    p->region = mem_str(join->region);
+    p->joined_wall_us = now_us + room->config->wall_offset_us;
     p->host = host_of(room, join->node);
-    p->move_at_us = TIME_NEVER;
     participant_changed(p);
     return p;
 }

@@ -10,6 +10,7 @@
 #include "orchestrator/core/room/dynacast.h"
 #include "orchestrator/core/room/limits.h"
 #include "orchestrator/core/room/room.h"
+#include "orchestrator/core/seal/seal.h"
 #include "orchestrator/core/session/session.h"
 #include "orchestrator/core/topology/topology.h"
 
@@ -46,6 +47,7 @@ enum { HERE, NEXT, PLACES };
 /* Of a participant or a subscription in the spec of one of these. */
 struct entry {
     bool dirty, in_spec;
+    bool seal_due; /* a participant's session is to be sent (sealed.c) */
 };
 
 enum move_phase {
@@ -209,6 +211,8 @@ struct participant {
     bool media_lost; /* the node gave its transport up */
     struct entry entry[PLACES];
     bool parts_dirty;                     /* a track or subscription of it is to be sent */
+    bool unsealed;                        /* what its node keeps of it is out of date */
+    bool seal_sent;                       /* in this flush */
     Spillway__Control__SrtpKeys *keys;    /* owned, NULL before the handshake */
     Spillway__Control__Endpoint *address; /* owned: where the node saw it, NULL unknown */
     uint32_t check_priority;              /* of the node's checks after a move, 0 none */
@@ -302,6 +306,11 @@ struct room {
     bool wants_dirty;    /* what is wanted of some track changed */
     int64_t wants_at_us; /* a level that nobody wants ends; TIME_NEVER none */
 
+    uint64_t seals;     /* made so far */
+    bool unsealed;      /* somebody is */
+    bool seal_room;     /* its own part goes to every host with this flush */
+    int64_t seal_at_us; /* TIME_NEVER: nothing waits for it */
+
     struct data_replay replay;
     struct rpc_call *rpc_calls;
     size_t rpc_call_count;
@@ -334,6 +343,8 @@ void leave_forget(struct participant *p, int64_t now_us, struct effects *fx);
 /* ---- participant.c */
 struct participant *participant_new(struct room *room, int64_t now_us,
                                     const struct room_join *join);
+/* Of nobody yet: what a client that comes is, whatever it brings. */
+struct participant *participant_blank(struct room *room, int64_t now_us);
 void participant_free(struct participant *p);
 void participant_set_attribute(struct participant *p, const char *name, const char *value);
 void participant_set_permission(struct participant *p, const Livekit__ParticipantPermission *from);
@@ -349,6 +360,9 @@ void room_front_free(struct room_front *front);
 bool room_front_may_change(const struct participant *p);
 /* It restarted its ICE: if its front is gone, the one its WebSocket reached takes its place. */
 void room_front_change(struct participant *p, int64_t now_us, struct effects *fx);
+
+/* ---- join.c */
+void join_tell_state(struct participant *p, struct effects *fx); /* everybody, and the room */
 
 /* ---- info.c */
 Livekit__TrackInfo *info_track(const struct track *track, struct arena *arena);
@@ -476,6 +490,15 @@ void spec_remove_edge(struct edge *edge);
 void spec_withdraw(struct subscription *subscription);
 void spec_drop(struct room *room, struct host *host, struct effects *fx);
 uint32_t spec_fresh_ssrc(const struct room *room);
+
+/* ---- sealed.c: what nodes keep for the next owner */
+void sealed_changed(struct participant *p); /* after what session.proto has of it */
+void sealed_changed_all(struct room *room);
+/* What it is told now, its node is to have before. */
+void sealed_now(struct participant *p);
+void sealed_room_now(struct room *room);
+void sealed_flush(struct room *room, int64_t now_us);
+void sealed_done(struct room *room); /* after spec_flush() */
 
 /* ---- channel.c */
 void channel_broadcast(struct room *room, int64_t now_us, const struct participant *sender,

@@ -377,6 +377,7 @@ int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRe
         DL_APPEND(p->tracks, track);
     }
     send_published(track, fx);
+    sealed_now(p);
     if (session_line_of_track(&p->session, track->id) == NULL) {
         bind_waiting_line(track);
     }

@@ -45,6 +45,7 @@ struct room *room_new(const struct room_config *config, const char *name, uint64
                           .cascade_at_us = TIME_NEVER,
                           .levels_until_us = TIME_NEVER,
                           .wants_at_us = TIME_NEVER,
+                          .seal_at_us = TIME_NEVER,
                           .quality_at_us = now_us + TIME_S(5)};
     id_new(room->sid, "RM_", &config->random);
     config->random.fill(config->random.arg, room->sif_trailer, sizeof(room->sif_trailer));
@@ -106,6 +107,15 @@ uint64_t room_transport(const struct room *room, const char *identity)
 {
     const struct participant *p = room_find(room, identity);
     return p == NULL ? 0 : p->session.transport;
+}
+
+const char *room_conn(const struct room *room, uint64_t conn)
+{
+    const struct participant *p = conn == 0 ? NULL : room->participants;
+    while (p != NULL && p->conn != conn) {
+        p = p->hh.next;
+    }
+    return p == NULL ? NULL : p->identity;
 }
 
 void room_configure(struct room *room, const struct room_settings *settings)
@@ -175,6 +185,7 @@ int64_t room_deadline(const struct room *room)
     int64_t at = MIN(empty_deadline(room), speakers_deadline(room));
     at = MIN(at, room->wants_at_us);
     at = MIN(at, room->cascade_at_us);
+    at = MIN(at, room->seal_at_us);
     at = MIN(at, room->participants == NULL ? TIME_NEVER : room->quality_at_us);
     if (room->info_dirty) {
         at = MIN(at, room->info_at_us);

@@ -32,6 +32,7 @@
 #define ROOM_ATTRIBUTES_BYTES (64 * 1024)
 #define ROOM_METADATA_BYTES   (512 * 1024)
 #define ROOM_IDENTITY_BYTES   256
+#define ROOM_SEALED_MAX       (1 << 20) /* bytes of a sealed session; a node refuses more */
 #define ROOM_PING_INTERVAL_S  5
 #define ROOM_PING_TIMEOUT_S   15
 #define ROOM_JOIN_TIMEOUT_US                                                                       \
@@ -47,6 +48,7 @@
 #define ROOM_RPC_BYTES          (15 * 1024) /* payload of a call or an answer, as in the SDKs */
 
 struct room;
+struct seal;
 
 /* Shared by all rooms of an orchestrator; outlives them. */
 struct room_config {
@@ -57,6 +59,7 @@ struct room_config {
     uint32_t departure_timeout_s; /* after the last one left; LiveKit: 20 */
     int64_t wall_offset_us;       /* now_us + this = microseconds since 1970 */
     struct bytes cluster_secret;  /* trunk keys come of it, 32 bytes or more */
+    struct seal *seal;            /* NULL: nothing is left for a next owner */
     uint32_t loudest;             /* audio tracks that flow between two nodes at a time, 0: all */
 };
 
@@ -65,6 +68,29 @@ struct room_config {
 struct room *room_new(const struct room_config *config, const char *name, uint64_t epoch,
                       int64_t now_us);
 void room_free(struct room *room);
+
+/* What a node answered to a Claim; borrowed for the call. */
+struct room_remains {
+    const Spillway__Control__Register *node;
+    const Spillway__Control__RoomState *state;
+};
+
+/* Goes on with a room whose owner is no more, under a new epoch, with what its nodes kept (their
+ * answers are for that epoch). Its people's fronts are told (EFFECT_CONN_ADOPT,
+ * EFFECT_FRONT_ADOPT), and they what they may have missed. Who was on a node that did not answer is
+ * not in it. NULL: nothing of it can be read. */
+struct room_heir {
+    const char *sid;
+    uint64_t epoch;
+    const struct room_remains *remains;
+    size_t count;
+};
+struct room *room_restore(const struct room_config *config, const struct room_heir *heir,
+                          int64_t now_us, struct effects *fx);
+/* The nodes that a room is on, as one of them knows: ids, each of which and the list are to be
+ * freed with free(). */
+char **room_remains_nodes(const struct room_config *config, const char *sid,
+                          const Spillway__Control__RoomState *state, size_t *count);
 
 const char *room_name(const struct room *room);
 const char *room_sid(const struct room *room);
@@ -128,7 +154,8 @@ int64_t room_deadline(const struct room *room);
 void room_flush(struct room *room, int64_t now_us, struct effects *fx);
 bool room_over(const struct room *room); /* nobody is left and its time is up, or it was deleted */
 
-/* Somebody else owns the room now: everybody starts over, and it ends without being said so. */
+/* Somebody else owns the room now: everybody comes back there, and it ends without being said so.
+ */
 void room_yield(struct room *room, int64_t now_us, struct effects *fx);
 
 /* Room ended: everybody is told, the node drops it, webhook. The caller frees it then. */
@@ -186,6 +213,8 @@ void room_expel(struct room *room, int64_t now_us, const char *identity, const c
 MUST_CHECK int room_admits(const struct room *room, const struct room_join *join,
                            char reason[SDP_REASON_MAX]);
 
+/* Whose connection that is, NULL: nobody's. */
+const char *room_conn(const struct room *room, uint64_t conn);
 /* The transport of a participant, 0 before its first offer; and the other way round. */
 uint64_t room_transport(const struct room *room, const char *identity);
 

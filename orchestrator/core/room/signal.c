@@ -236,6 +236,7 @@ static int dispatch(struct room *room, int64_t now_us, struct participant *p,
 {
     switch (request->message_case) {
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER:
+        sealed_now(p);
         return negotiate_offer(p, now_us, request->offer, fx, reason);
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRICKLE: /* we are ICE-lite and learn paths from checks */
         return 0;
@@ -306,6 +307,10 @@ int room_signal(struct room *room, int64_t now_us, const char *identity,
     int err = limits_request(request, reason);
     if (err != 0) {
         return err;
+    }
+    if (request->message_case != LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING &&
+        request->message_case != LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ) {
+        sealed_changed(p); /* whatever it asks for */
     }
     return dispatch(room, now_us, p, request, fx, reason);
 }

@@ -21,6 +21,7 @@ void spec_transport_changed(struct participant *p)
         p->entry[place].dirty = true;
     }
     mark_hosts(p);
+    sealed_changed(p);
 }
 
 void spec_copy_changed(struct copy *copy)
@@ -28,6 +29,7 @@ void spec_copy_changed(struct copy *copy)
     copy->dirty = true;
     copy->host->dirty = true;
     copy->track->publisher->parts_dirty = true;
+    sealed_changed(copy->track->publisher);
 }
 
 void spec_track_changed(struct track *track)
@@ -44,6 +46,7 @@ void spec_edge_changed(struct edge *edge)
     edge->dirty = true;
     edge->from->dirty = true;
     edge->track->publisher->parts_dirty = true;
+    sealed_changed(edge->track->publisher);
 }
 
 void spec_subscription_changed(struct subscription *subscription)
@@ -54,6 +57,7 @@ void spec_subscription_changed(struct subscription *subscription)
     }
     p->parts_dirty = true;
     mark_hosts(p);
+    sealed_changed(p);
 }
 
 static uint32_t *append(uint32_t *list, size_t *count, uint32_t id)
@@ -322,6 +326,7 @@ static void allocate(struct building *b, const struct room *room)
         }
     }
     b->spec.transports = arena_array(&b->arena, people, sizeof(*b->spec.transports));
+    b->spec.sessions = arena_array(&b->arena, people, sizeof(*b->spec.sessions));
     b->spec.tracks = arena_array(&b->arena, tracks, sizeof(*b->spec.tracks));
     b->spec.edges = arena_array(&b->arena, edges, sizeof(*b->spec.edges));
     b->spec.subscriptions = arena_array(&b->arena, subscriptions, sizeof(*b->spec.subscriptions));
@@ -336,9 +341,12 @@ static void flush_host(struct room *room, struct host *host, struct effects *fx)
     allocate(&b, room);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         int place = host_place(p, host);
-        if (place >= 0 && p->session.transport != 0 &&
-            wanted(&b, &p->entry[place].dirty, &p->entry[place].in_spec)) {
-            b.spec.transports[b.spec.n_transports++] = spec_transport_entry(p, place, &b.arena);
+        if (place >= 0 && p->session.transport != 0) {
+            bool told = wanted(&b, &p->entry[place].dirty, &p->entry[place].in_spec);
+            if (told) {
+                b.spec.transports[b.spec.n_transports++] = spec_transport_entry(p, place, &b.arena);
+            }
+            sealed_add(&b, p, place, told);
         }
         if (walks(&b, p)) {
             add_tracks(&b, p);
@@ -351,10 +359,14 @@ static void flush_host(struct room *room, struct host *host, struct effects *fx)
         }
     }
     add_removals(&b);
+    if (room->seal_room) {
+        sealed_add_room(&b);
+    }
     const Spillway__Control__RoomSpec *s = &b.spec;
     if (b.whole || s->n_transports + s->n_tracks + s->n_subscriptions + s->n_edges +
                            s->n_removed_transports + s->n_removed_tracks +
-                           s->n_removed_subscriptions + s->n_removed_edges >
+                           s->n_removed_subscriptions + s->n_removed_edges + s->n_sessions +
+                           s->sealed.len >
                        0) {
         send_version(room, host, b.whole, &b.spec, fx);
     }
@@ -438,11 +450,6 @@ void room_forgotten(struct room *room, const char *node)
 void room_spec_acked(struct room *room, const char *node, const Spillway__Control__SpecAck *ack)
 {
     const struct host *host = host_find(room, node);
-    if (ack->epoch > room->epoch) { /* somebody claimed the room after us: architecture.md §2.5 */
-        log_write(room->config->log, LOG_WARN, "epoch_outdated room=%s ours=%llu node=%llu",
-                  room->sid, (unsigned long long)room->epoch, (unsigned long long)ack->epoch);
-        return;
-    }
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE && host != NULL &&
         ack->version < host->version) {
         if (ack->version == 0) { /* the node does not hold the room */

@@ -30,4 +30,8 @@ Spillway__Control__Subscription *spec_subscription_entry(struct subscription *su
                                                          const struct session_line *line, int place,
                                                          struct arena *arena);
 
+/* sealed.c: the participant's session, if it is due; told: its transport is in this message. */
+void sealed_add_room(struct building *b);
+void sealed_add(struct building *b, struct participant *p, int place, bool told);
+
 #endif

@@ -135,6 +135,7 @@ void subscribe_add(struct participant *p, struct track *track)
     subscription->allowed_told = true;
     subscription->quality = LIVEKIT__VIDEO_QUALITY__HIGH;
     DL_APPEND(p->subscriptions, subscription);
+    sealed_changed(p);
     wants_begin(subscription);
     DL_APPEND2(track->subscriptions, subscription, track_prev, track_next);
     cascade_changed(track);
@@ -149,6 +150,7 @@ void subscribe_add(struct participant *p, struct track *track)
 void subscribe_remove(struct subscription *subscription)
 {
     release_line(subscription);
+    sealed_changed(subscription->subscriber);
     wants_end(subscription);
     DL_DELETE(subscription->subscriber->subscriptions, subscription);
     DL_DELETE2(subscription->track->subscriptions, subscription, track_prev, track_next);

@@ -66,8 +66,10 @@ static void on_claimed(void *arg, const char *room, int err, const char *owner, 
 static void store_claim_effect(struct server *server, const struct effect *effect)
 {
     store_claim(server->store,
-                &(struct store_claim){
-                    .room = effect->name, .epoch_min = effect->epoch, .look = effect->status != 0},
+                &(struct store_claim){.room = effect->name,
+                                      .epoch_min = effect->epoch,
+                                      .look = effect->status != 0,
+                                      .over = effect->text},
                 on_claimed, server);
 }
 
@@ -176,6 +178,9 @@ static void carry_out(struct server *server, const struct effect *effect)
         break;
     case EFFECT_RPC: /* the core turns these into REPLY */
     case EFFECT_PLACED:
+    case EFFECT_ORPHAN:
+    case EFFECT_CONN_ADOPT:
+    case EFFECT_FRONT_ADOPT:
         unreachable();
     case EFFECT_WEBHOOK:
         webhooks_send(server->webhooks, effect->name, (struct bytes){effect->data, effect->len});
@@ -398,6 +403,7 @@ static void open_core(struct server *server)
             .distance_count = list->count,
             .cluster_secret = secret,
             .loudest = (uint32_t)settings->rooms.loudest,
+            .seals = true,
         },
         server_now(), wall_us());
     free(distances);

@@ -15,13 +15,13 @@
     "local epoch = tonumber(redis.call('HGET', KEYS[1], 'epoch') or 0) or 0\n"                     \
     "local present = owner and redis.call('EXISTS', ARGV[1] .. owner) == 1\n"
 
-/* ARGV: presence, me, lowest epoch, TTL of the row, TTL of my presence. The node that a row names
- * goes with its owner. A row of my own that is older than what I ask for is one that a failover
- * brought back: its epoch may have been used up. */
+/* ARGV: presence, me, lowest epoch, TTL of the row, TTL of my presence, who died. The node that a
+ * row names goes with its owner. A row of my own that is older than what I ask for is one that a
+ * failover brought back: its epoch may have been used up. */
 static const char claim_script[] =
     READ_ROW "redis.call('SET', ARGV[1] .. ARGV[2], '1', 'PX', ARGV[5])\n"
              "local mine = owner == ARGV[2] and epoch >= tonumber(ARGV[3])\n"
-             "if mine or (present and owner ~= ARGV[2]) then\n"
+             "if mine or (present and owner ~= ARGV[2] and owner ~= ARGV[6]) then\n"
              "  return {owner, string.format('%.0f', epoch)}\n"
              "end\n"
              "epoch = string.format('%.0f', math.max(epoch + 1, tonumber(ARGV[3])))\n"
@@ -78,7 +78,7 @@ void row_of_claim(struct row *out, const char *owner, const struct store_claim *
     char epoch[NUMBER_MAX], ttl[NUMBER_MAX], presence[NUMBER_MAX];
     const char *const arguments[] = {owner, number(epoch, claim->epoch_min),
                                      number(ttl, STORE_ROOM_TTL_S),
-                                     number(presence, STORE_PRESENCE_MS)};
+                                     number(presence, STORE_PRESENCE_MS), claim->over};
     of_script(out, claim_script, claim->room, ARRAY_LEN(arguments), arguments);
 }
 

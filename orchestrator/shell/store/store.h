@@ -117,6 +117,7 @@ struct store_claim {
     const char *room;
     uint64_t epoch_min;
     bool look;
+    const char *over; /* an owner that died, present or not; "" none */
 };
 typedef void store_claim_fn(void *arg, const char *room, int err, const char *owner,
                             uint64_t epoch);

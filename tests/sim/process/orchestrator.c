@@ -302,6 +302,7 @@ static struct orch *new_orch(struct orchestrator *o)
             .join_permille = 950,
             .room_weight = 16,
             .cluster_secret = {secret, sizeof(secret)},
+            .seals = true,
         },
         now(o), SIM_WALL_US + now(o) - SIM_START_US);
 }

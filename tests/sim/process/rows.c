@@ -165,6 +165,9 @@ void rows_effect(struct orchestrator *o, const struct effect *effect)
                               .epoch = effect->epoch};
     snprintf(word.room, sizeof(word.room), "%s", effect->name);
     snprintf(word.owner, sizeof(word.owner), "%s", o->id);
+    if (effect->type == EFFECT_STORE_CLAIM) {
+        snprintf(word.over, sizeof(word.over), "%s", effect->text);
+    }
     if (o->store.up) {
         put(o, &word);
     } else if (is_claim(&word)) {

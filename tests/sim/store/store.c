@@ -150,7 +150,8 @@ static void claim(struct store *store, struct store_word *word, const struct row
 {
     presence(store, word->owner);
     bool mine = strcmp(row->owner, word->owner) == 0;
-    if (mine ? row->epoch >= word->epoch : present) {
+    bool died = row->owner[0] != '\0' && strcmp(row->owner, word->over) == 0;
+    if (mine ? row->epoch >= word->epoch : present && !died) {
         snprintf(word->owner, sizeof(word->owner), "%s", row->owner);
         word->epoch = row->epoch;
         return;

@@ -24,6 +24,7 @@ struct store_word {
     enum store_verb verb;
     char room[STORE_NAME_MAX];
     char owner[ID_MAX]; /* who asks; in the answer: who has it, "" nobody */
+    char over[ID_MAX];  /* of a claim: an owner that died, which does not count */
     uint64_t epoch;
 };
 

@@ -237,6 +237,7 @@ static void too_long(void **state)
         ping(&w, 0, 1);
         cluster_world_advance(&w, TIME_S(5));
     }
+    cluster_world_advance(&w, CLUSTER_ORPHAN_US);
     const char *there = cluster_world_story(&w, 1);
     assert_true(has(there, "conn 1 close 1001"));
     assert_true(has(there, "conn 2 close 1001"));
@@ -341,7 +342,7 @@ static void too_much(void **state)
     for (size_t i = 0; i < 10; i++) {
         cluster_world_data(&w, 1, 1, "much more");
     }
-    cluster_world_advance(&w, TIME_MS(50));
+    cluster_world_advance(&w, TIME_MS(50) + CLUSTER_ORPHAN_US);
     assert_true(has(cluster_world_story(&w, 1), "conn 1 close 1001"));
     assert_int_equal(stats_of(&w, 1).kept, 0);
     cluster_world_fini(&w);

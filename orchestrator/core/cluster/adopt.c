@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An owner died: who goes on with its rooms, and with those of their people whose front lives.
+ *
+ * Every orchestrator hears from the nodes which rooms are nobody's (orch/adopt.c). The preferred
+ * owner claims them at once, the others a moment later if nobody did. Fronts keep the WebSockets
+ * and DTLS of the room's people for CLUSTER_ORPHAN_US, with what they send meanwhile, until the new
+ * owner says that they are its own; then they notice nothing.
+ */
+#include "orchestrator/core/cluster/private.h"
+#include "proto/wire/wire.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+/* ---- What orch said while it was polled ----------------------------------------------------- */
+
+void adopt_later(struct cluster *c, struct effect *effect)
+{
+    struct adoption *adoption = mem_alloc(sizeof(*adoption));
+    adoption->effect = *effect;
+    *effect = (struct effect){.type = EFFECT_ACCEPT}; /* taken over */
+    DL_APPEND(c->adoptions, adoption);
+}
+
+static void adoption_free(struct cluster *c, struct adoption *adoption)
+{
+    DL_DELETE(c->adoptions, adoption);
+    effect_fini(&adoption->effect);
+    free(adoption);
+}
+
+void adopt_free_all(struct cluster *c)
+{
+    while (c->adoptions != NULL) {
+        adoption_free(c, c->adoptions);
+    }
+}
+
+/* ---- The room ------------------------------------------------------------------------------ */
+
+static bool was_lost(const struct cluster *c, const char *id)
+{
+    for (size_t i = 0; i < ADOPT_LOST_MAX; i++) {
+        if (strcmp(c->lost[i], id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void adopt_peer_died(struct cluster *c, const char *id)
+{
+    memmove(c->lost[1], c->lost[0], sizeof(c->lost) - sizeof(c->lost[0]));
+    memset(c->lost[0], 0, sizeof(c->lost[0]));
+    memcpy(c->lost[0], id, strlen(id));
+}
+
+static void orphaned(struct cluster *c, const struct effect *orphan)
+{
+    uint64_t epoch;
+    if (c->config.peer_count == 0) {
+        (void)orch_adopt(c->orch, c->now_us, orphan->name, 0);
+    } else if (ownership_owner(c->ownership, orphan->name, &epoch) == OWNERSHIP_NOBODY &&
+               ownership_member_of(c->ownership, orphan->text) == OWNERSHIP_NOBODY) {
+        ask_claim_orphan(c, orphan->name, was_lost(c, orphan->text) ? orphan->text : "");
+    }
+}
+
+/* ---- Its people, where their front is -------------------------------------------------------- */
+
+static void tell_gone(struct cluster *c, size_t member, uint64_t transport)
+{
+    Spillway__Bus__TransportEvent event = SPILLWAY__BUS__TRANSPORT_EVENT__INIT;
+    Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
+    static char why[] = "its front does not have it any more";
+    event.transport = transport;
+    event.kind = SPILLWAY__BUS__TRANSPORT_EVENT__KIND__FAILED;
+    event.text = why;
+    message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT;
+    message.transport_event = &event;
+    if (member == OWNERSHIP_SELF) {
+        orch_front_failed(c->orch, c->now_us, transport, why);
+    } else {
+        peer_send(c, member, &message, false);
+    }
+}
+
+void adopt_conn(struct cluster *c, size_t member, uint64_t id)
+{
+    struct conn *conn = front_conn(c, id);
+    if (conn == NULL) {
+        front_tell_disconnected(c, member, id);
+        return;
+    }
+    conn->until_us = TIME_NEVER;
+    front_conn_owned(c, conn, member);
+}
+
+void adopt_transport(struct cluster *c, size_t member, uint64_t id)
+{
+    struct transport *transport = front_transport(c, id);
+    if (transport == NULL) {
+        tell_gone(c, member, id);
+        return;
+    }
+    front_transport_owned(c, transport, member);
+}
+
+/* ---- Both ----------------------------------------------------------------------------------- */
+
+/* Its front died, too. */
+static void front_is_gone(struct cluster *c, uint64_t number)
+{
+    orch_front_lost(c->orch, c->now_us, number);
+    struct adoption *adoption, *next;
+    DL_FOREACH_SAFE(c->adoptions->next, adoption, next) /* once for all of its people */
+    {
+        const struct effect *effect = &adoption->effect;
+        if ((effect->type == EFFECT_CONN_ADOPT && effect->id >> EFFECT_FRONT_SHIFT == number) ||
+            (effect->type == EFFECT_FRONT_ADOPT && effect->front == number)) {
+            adoption_free(c, adoption);
+        }
+    }
+}
+
+static void adopt(struct cluster *c, const struct effect *effect)
+{
+    bool is_conn = effect->type == EFFECT_CONN_ADOPT;
+    uint64_t number = is_conn ? effect->id >> EFFECT_FRONT_SHIFT : effect->front;
+    size_t member = cluster_front_numbered(c, number);
+    if (member == OWNERSHIP_NOBODY) {
+        front_is_gone(c, number);
+    } else if (member != OWNERSHIP_SELF) {
+        peer_send_effect(c, member, effect);
+    } else if (is_conn) {
+        adopt_conn(c, OWNERSHIP_SELF, effect->id);
+    } else {
+        adopt_transport(c, OWNERSHIP_SELF, effect->id);
+    }
+}
+
+bool adopt_next(struct cluster *c)
+{
+    struct adoption *adoption = c->adoptions;
+    if (adoption == NULL) {
+        return false;
+    }
+    c->now_us = MAX(c->now_us, orch_now(c->orch)); /* nodes speak to orch alone */
+    if (adoption->effect.type == EFFECT_ORPHAN) {
+        orphaned(c, &adoption->effect);
+    } else {
+        adopt(c, &adoption->effect);
+    }
+    adoption_free(c, adoption);
+    return true;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the room's nodes keep for its next owner (architecture.md §2.6): the session of each client
+ * with its transport, and the room's own part. It goes with the transport's entry when one is sent,
+ * since where a client is may never be told by an old seal, and with the answer to an offer, which
+ * the client goes by; else what changed is sealed together, SEAL_US later, for one join changes the
+ * sessions of everybody who watches.
+ */
+#include "orchestrator/core/room/record.h"
+#include "orchestrator/core/room/spec.h"
+#include "proto/wire/wire.h"
+
+#include <stdlib.h>
+
+#define SEAL_US TIME_MS(100)
+
+void sealed_changed(struct participant *p)
+{
+    p->unsealed = true;
+    p->room->unsealed = true;
+}
+
+void sealed_changed_all(struct room *room)
+{
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        sealed_changed(p);
+    }
+}
+
+static void ask_hosts(struct participant *p)
+{
+    struct host *const hosts[PLACES] = {p->host, p->next};
+    for (int place = HERE; place < PLACES; place++) {
+        if (p->entry[place].seal_due) {
+            hosts[place]->dirty = true;
+        }
+    }
+}
+
+void sealed_now(struct participant *p)
+{
+    sealed_changed(p);
+    for (int place = HERE; place < PLACES; place++) {
+        p->entry[place].seal_due = p->entry[place].in_spec;
+    }
+    ask_hosts(p);
+}
+
+void sealed_room_now(struct room *room)
+{
+    struct host *host;
+    if (room->config->seal == NULL) {
+        return;
+    }
+    room->seal_room = true;
+    DL_FOREACH(room->hosts, host)
+    {
+        host->dirty = true;
+    }
+}
+
+/* Asks for what is due now, and for a time for what is not. */
+void sealed_flush(struct room *room, int64_t now_us)
+{
+    if (room->config->seal == NULL) {
+        return;
+    }
+    if (room->unsealed && room->seal_at_us == TIME_NEVER) {
+        room->seal_at_us = now_us + SEAL_US;
+    }
+    if (room->seal_at_us > now_us) {
+        return;
+    }
+    room->seal_at_us = TIME_NEVER;
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        for (int place = HERE; place < PLACES; place++) {
+            struct entry *entry = &p->entry[place];
+            entry->seal_due = (entry->seal_due || p->unsealed) && entry->in_spec;
+        }
+        ask_hosts(p);
+    }
+}
+
+void sealed_done(struct room *room)
+{
+    room->unsealed = room->seal_room = false;
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        p->unsealed = p->unsealed && !p->seal_sent;
+        p->seal_sent = false;
+        room->unsealed = room->unsealed || p->unsealed;
+    }
+}
+
+/* In the arena. */
+static ProtobufCBinaryData close_seal(struct room *room, const ProtobufCMessage *record,
+                                      struct arena *arena)
+{
+    size_t len, sealed_len;
+    uint8_t *plain = wire_pack(record, &len);
+    uint8_t *sealed =
+        seal_close(room->config->seal, room->sid, (struct bytes){plain, len}, &sealed_len);
+    ProtobufCBinaryData out = {sealed_len, arena_alloc(arena, sealed_len)};
+    memcpy(out.data, sealed, sealed_len);
+    explicit_bzero(plain, len);
+    free(plain);
+    free(sealed);
+    return out;
+}
+
+/* The new owner does without: its client starts over. */
+static bool is_too_big(const struct participant *p, const Spillway__Control__Session *session)
+{
+    if (session->sealed.len <= ROOM_SEALED_MAX) {
+        return false;
+    }
+    log_write(p->room->config->log, LOG_WARN, "session_too_big participant=%s bytes=%zu", p->sid,
+              session->sealed.len);
+    return true;
+}
+
+void sealed_add_room(struct building *b)
+{
+    struct room *room = b->room;
+    if (room->config->seal == NULL || b->spec.sealed.len > 0) {
+        return;
+    }
+    struct arena record = {0};
+    b->spec.sealed = close_seal(room, &record_room(room, ++room->seals, &record)->base, &b->arena);
+    arena_fini(&record);
+}
+
+static void add(struct building *b, struct participant *p)
+{
+    struct room *room = p->room;
+    struct arena records = {0};
+    Spillway__Control__Session *session = arena_alloc(&b->arena, sizeof(*session));
+    spillway__control__session__init(session);
+    session->transport = p->session.transport;
+    session->sealed =
+        close_seal(room, &record_participant(p, ++room->seals, &records)->base, &b->arena);
+    if (!is_too_big(p, session)) {
+        b->spec.sessions[b->spec.n_sessions++] = session;
+    }
+    arena_fini(&records);
+    sealed_add_room(b);
+}
+
+/* After a whole spec, which may be as long as a message can be, sessions follow at once. */
+void sealed_add(struct building *b, struct participant *p, int place, bool told)
+{
+    struct entry *entry = &p->entry[place];
+    if (p->room->config->seal == NULL) {
+        return;
+    }
+    if (b->whole) {
+        entry->seal_due = true;
+        p->room->seal_at_us = 0;
+    } else if (entry->seal_due || (told && p->unsealed)) {
+        add(b, p);
+        entry->seal_due = false;
+        p->seal_sent = true;
+    }
+}
