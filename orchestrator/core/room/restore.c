@@ -336,7 +336,9 @@ static struct participant *restore_participant(struct restoring *r, const struct
         p->state = LIVEKIT__PARTICIPANT_INFO__STATE__ACTIVE;
         p->join_by_us = TIME_NEVER;
     }
-    p->lost_at_us = r->now_us + ROOM_LOST_TIMEOUT_US; /* unless its node or itself is heard */
+    if (p->conn == 0) { /* gone, unless its node or itself is heard */
+        p->lost_at_us = r->now_us + ROOM_LOST_TIMEOUT_US;
+    }
     HASH_ADD_KEYPTR(hh, r->room->participants, p->identity, strlen(p->identity), p);
     return p;
 }
