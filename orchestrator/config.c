@@ -90,6 +90,14 @@ static const struct config_key placement_keys[] = {
 static const struct config_table placement_table =
     CONFIG_TABLE(placement_keys, struct settings_placement);
 
+static const struct config_key rebalance_keys[] = {
+    CONFIG_BOOL("enabled", struct settings_rebalance, enabled, "true"),
+    CONFIG_INT("hot_percent", struct settings_rebalance, hot_percent, "90", 2, 100),
+    CONFIG_INT("cool_percent", struct settings_rebalance, cool_percent, "80", 1, 99),
+};
+static const struct config_table rebalance_table =
+    CONFIG_TABLE(rebalance_keys, struct settings_rebalance);
+
 static const struct config_key distance_keys[] = {
     CONFIG_STRING_REQUIRED("from", struct settings_distance, from),
     CONFIG_STRING_REQUIRED("to", struct settings_distance, to),
@@ -130,6 +138,7 @@ static const struct config_key keys[] = {
     CONFIG_GROUP("redis", struct settings, redis, &redis_table),
     CONFIG_GROUP("rooms", struct settings, rooms, &rooms_table),
     CONFIG_GROUP("placement", struct settings, placement, &placement_table),
+    CONFIG_GROUP("rebalance", struct settings, rebalance, &rebalance_table),
     CONFIG_LIST("region_distances", struct settings, region_distances, &distance_table, false),
     CONFIG_GROUP("webhooks", struct settings, webhooks, &webhooks_table),
     CONFIG_GROUP("pages", struct settings, pages, &pages_table),
@@ -159,6 +168,10 @@ static int check_places(const struct settings *settings, const struct config_sou
     }
     if (settings->placement.join_percent < settings->placement.fill_percent) {
         return config_complain(source, "placement.join_percent", "less than fill_percent", error);
+    }
+    if (settings->rebalance.cool_percent >= settings->rebalance.hot_percent) {
+        return config_complain(source, "rebalance.cool_percent", "not less than hot_percent",
+                               error);
     }
     return 0;
 }

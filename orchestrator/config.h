@@ -53,6 +53,12 @@ struct settings_placement {
     int64_t room_joins_per_s;
 };
 
+struct settings_rebalance {
+    bool enabled;
+    int64_t hot_percent;
+    int64_t cool_percent; /* < hot_percent */
+};
+
 struct settings_distance {
     char *from; /* regions; holds both ways */
     char *to;
@@ -87,6 +93,7 @@ struct settings {
     struct settings_redis redis;
     struct settings_rooms rooms;
     struct settings_placement placement;
+    struct settings_rebalance rebalance;
     struct config_list region_distances; /* of struct settings_distance */
     struct settings_webhooks webhooks;
     struct settings_pages pages;

@@ -119,6 +119,7 @@ class Rig:
             "peers": [{"endpoint": self.bus(other, 3),
                        "key_file": f"{self.dir}/keys/{other.name}.pub"}
                       for other in self.orchestrators],
+            "rebalance": {"enabled": False},  # what is measured stays where it is
             "redis": {"host": next(iter(self.regions.values())).address,
                       "port": int(self.redis.command[self.redis.command.index("--port") + 1])},
         }

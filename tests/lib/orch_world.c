@@ -27,6 +27,7 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .fill_permille = 800,
             .join_permille = 950,
             .room_weight = 16,
+            .balance = {.hot_permille = 900, .cool_permille = 800},
             .cluster_secret = {secret, sizeof(secret)},
         },
         world->now_us, WALL_START_US);
@@ -213,7 +214,7 @@ void world_register(struct world *world, const char *id, Spillway__Control__Endp
     hello.version = "0";
     hello.protocol = 1;
     hello.hands_over = !world->no_hand_over;
-    hello.capacity = 1000;
+    hello.capacity = world->node_capacity == 0 ? 1000 : world->node_capacity;
     hello.endpoints = endpoints;
     hello.n_endpoints = count;
     hello.rooms = world->held;

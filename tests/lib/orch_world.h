@@ -45,6 +45,7 @@ struct world {
     int last_status;
     const char *room_config;               /* of tokens, JSON; NULL: none */
     Spillway__Control__TrunkReport *trunk; /* in the next heartbeats; NULL none */
+    uint32_t node_capacity;                /* of the next node; 0: 1000 */
     uint32_t node_weight;                  /* what nodes say in their heartbeats that they carry */
     Spillway__Control__RoomVersion **held; /* by the node that registers next */
     size_t held_count;

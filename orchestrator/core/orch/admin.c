@@ -81,6 +81,11 @@ static json_t *node_json(const struct orch *orch, const struct registry_node *no
         (json_int_t)load->bps_out);
     json_object_set_new(json, "registered_at", time_json(wall_s_of(orch, node->registered_at_us)));
     json_object_set_new(json, "heard_at", time_json(wall_s_of(orch, node->heard_at_us)));
+    const struct node_entry *entry;
+    HASH_FIND_STR(orch->nodes, node->id, entry);
+    const struct balance cold = {0}, *balance = entry == NULL ? &cold : &entry->balance;
+    json_object_set_new(json, "hot", json_string(balance_cause_name(balance->cause)));
+    json_object_set_new(json, "heat_ratio", json_real(balance_heat(balance) / 1000.0));
     return json;
 }
 

@@ -445,6 +445,7 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
         }
     }
     resend_specs(orch, id);
+    orch_rebalance_heard(orch, id);
     drop_strangers(orch, id, beat->rooms, beat->n_rooms);
     if (beat->service != NULL) {
         served(orch, id, beat->service);

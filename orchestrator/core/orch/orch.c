@@ -431,6 +431,9 @@ void orch_stats(const struct orch *orch, struct orch_stats *out)
     for (size_t i = 0; i < registry_count(orch->registry); i++) {
         out->nodes_ready += registry_at(orch->registry, i)->state == REGISTRY_READY;
     }
+    for (const struct node_entry *node = orch->nodes; node != NULL; node = node->hh.next) {
+        out->nodes_hot += node->balance.cause != BALANCE_COOL;
+    }
 }
 
 bool orch_ready(const struct orch *orch, char *reason, size_t len)

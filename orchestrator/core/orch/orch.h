@@ -15,6 +15,7 @@
 
 #include "common/base/base.h"
 #include "orchestrator/core/api/twirp.h"
+#include "orchestrator/core/balance/balance.h"
 #include "orchestrator/core/effect/effect.h"
 #include "orchestrator/core/entry/entry.h"
 #include "orchestrator/core/room/room.h"
@@ -44,6 +45,7 @@ struct orch_config {
     uint32_t join_permille; /* and people who join, fill_permille..1000 */
     uint32_t room_weight;   /* reserved for a room where it is new, see registry.h */
     uint32_t node_joins_per_s, room_joins_per_s;
+    struct balance_config balance;
     const struct orch_distance *distances; /* borrowed for the call */
     size_t distance_count;
     struct bytes cluster_secret; /* 32 bytes or more, the same everywhere: trunk keys come of it */
@@ -209,11 +211,13 @@ void orch_request_gone(struct orch *orch, uint64_t request);
 /* ---- Watching ------------------------------------------------------------------------------ */
 
 struct orch_stats {
-    uint64_t rooms, participants, nodes_ready; /* gauges */
+    uint64_t rooms, participants, nodes_ready, nodes_hot; /* gauges */
     uint64_t joins, resumes;
     uint64_t refused[5];  /* by ORCH_REFUSED_*; the rest are counters, too */
     uint64_t expelled[3]; /* by ORCH_EXPELLED_*: signalling that broke the protocol */
     uint64_t moves;       /* participants moved */
+    uint64_t rebalanced[BALANCE_CAUSES]; /* of these, off a node that was too hot */
+    uint64_t rebalance_stuck;            /* times no node in its region stayed cool with them */
     uint64_t nodes_lost;
     uint64_t nodes_refused[5];              /* registrations, by ORCH_NODE_REFUSED_* */
     uint64_t stale_events;                  /* from a node that no longer holds the room */

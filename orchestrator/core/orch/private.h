@@ -5,6 +5,7 @@
 #ifndef ORCHESTRATOR_CORE_ORCH_PRIVATE_H
 #define ORCHESTRATOR_CORE_ORCH_PRIVATE_H
 
+#include "orchestrator/core/balance/balance.h"
 #include "orchestrator/core/detector/detector.h"
 #include "orchestrator/core/orch/orch.h"
 #include "orchestrator/core/placement/placement.h"
@@ -33,11 +34,12 @@ struct room_entry {
     enum expected_from expected_from;
     uint32_t peak; /* people that were in it at once */
     int64_t deadline_us;
-    int64_t drained_us;    /* when a drain may move it again */
-    uint64_t stored_round; /* of orch_store_rooms() */
-    bool held;             /* listed in the registration being read */
-    UT_hash_handle hh;     /* by name */
-    UT_hash_handle by_sid; /* nodes speak of sids */
+    int64_t drained_us;     /* when a drain may move it again */
+    int64_t rests_until_us; /* when rebalancing may */
+    uint64_t stored_round;  /* of orch_store_rooms() */
+    bool held;              /* listed in the registration being read */
+    UT_hash_handle hh;      /* by name */
+    UT_hash_handle by_sid;  /* nodes speak of sids */
 };
 
 struct conn_entry {
@@ -62,6 +64,7 @@ struct node_entry {
     bool stopping;       /* it said so itself */
     uint64_t service_us; /* when an operator changed its state last; 0: never */
     Spillway__Control__Service__State service;
+    struct balance balance;
     UT_hash_handle hh;
 };
 
@@ -136,7 +139,8 @@ struct orch {
     struct share share;
     struct drain *drains;
     struct orphan *orphans;
-    int64_t settled_us; /* nodes have said what they hold by then */
+    int64_t settled_us;    /* nodes have said what they hold by then */
+    int64_t rebalanced_us; /* up to when the moves so far use up what is allowed */
     struct orch_stats stats;
 };
 
@@ -262,6 +266,9 @@ void orch_orphans_fini(struct orch *orch);
 /* ---- node.c */
 void orch_send_to_node(struct orch *orch, const char *node,
                        const Spillway__Control__OrchestratorMessage *message);
+
+/* ---- rebalance.c: nodes that are too hot */
+void orch_rebalance_heard(struct orch *orch, const char *id); /* its load; it is registered */
 
 /* ---- explain.c */
 /* The answer to POST place; asked is its body. */

@@ -401,6 +401,18 @@ void registry_room_removed(struct registry *registry, const char *id, const char
     }
 }
 
+const char *registry_room_after(const struct registry *registry, const char *id, const char *room)
+{
+    const struct entry *entry = find(registry, id);
+    const struct row *row = room == NULL ? NULL : find_row(entry, room);
+    if (row != NULL) {
+        row = row->hh.next;
+    } else if (room == NULL && entry != NULL) {
+        row = entry->rows;
+    }
+    return row == NULL ? NULL : row->sid;
+}
+
 bool registry_room_is_on(const struct registry *registry, const char *id, const char *room,
                          uint64_t *reserved)
 {

@@ -203,6 +203,10 @@ void registry_room_confirmed(struct registry *registry, const char *id, const ch
 /* The room left the node, by a move or its end; with it goes its reservation. */
 void registry_room_removed(struct registry *registry, const char *id, const char *room);
 
+/* The rooms of a node in the order of their coming, by sid: the one after `room`, the first for
+ * NULL; NULL: no more. */
+const char *registry_room_after(const struct registry *registry, const char *id, const char *room);
+
 /* Whether the node has the room, and the weight that is counted for it on top of the reported one.
  */
 bool registry_room_is_on(const struct registry *registry, const char *id, const char *room,

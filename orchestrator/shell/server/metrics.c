@@ -28,6 +28,8 @@ static void add_core(struct list *list, const struct orch *orch)
     static const char *const refusals[ORCH_NODE_REFUSED_COUNT] = {
         "reason=\"protocol\"", "reason=\"identity\"", "reason=\"endpoint\"", "reason=\"name\"",
         "reason=\"full\""};
+    static const char *const causes[BALANCE_CAUSES] = {"", "cause=\"weight\"", "cause=\"cpu\"",
+                                                       "cause=\"loop_lag\""};
     struct orch_stats stats;
     orch_stats(orch, &stats);
     add(list, PROBES_GAUGE, "rooms", NULL, (double)stats.rooms, "Rooms owned.");
@@ -48,6 +50,14 @@ static void add_core(struct list *list, const struct orch *orch)
     }
     add(list, PROBES_COUNTER, "participant_moves_total", NULL, (double)stats.moves,
         "Participants moved to another node.");
+    add(list, PROBES_GAUGE, "nodes_hot", NULL, (double)stats.nodes_hot,
+        "Media nodes above rebalance.hot_percent, and not below cool_percent since.");
+    for (size_t i = BALANCE_WEIGHT; i < BALANCE_CAUSES; i++) {
+        add(list, PROBES_COUNTER, "rebalance_moves_total", causes[i], (double)stats.rebalanced[i],
+            "Participants moved off a node that was too hot, by what made it so.");
+    }
+    add(list, PROBES_COUNTER, "rebalance_stuck_total", NULL, (double)stats.rebalance_stuck,
+        "Times no other node of the region would have stayed cool with them.");
     add(list, PROBES_COUNTER, "nodes_lost_total", NULL, (double)stats.nodes_lost,
         "Media nodes judged dead.");
     for (size_t i = 0; i < ORCH_NODE_REFUSED_COUNT; i++) {

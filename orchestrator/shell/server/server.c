@@ -362,6 +362,14 @@ static int open_front(struct server *server)
     return err;
 }
 
+static struct balance_config balance_of(const struct settings_rebalance *settings)
+{
+    return (struct balance_config){
+        .hot_permille = settings->enabled ? (uint32_t)settings->hot_percent * 10 : 0,
+        .cool_permille = (uint32_t)settings->cool_percent * 10,
+    };
+}
+
 static void open_core(struct server *server)
 {
     const struct settings *settings = server->settings;
@@ -399,6 +407,7 @@ static void open_core(struct server *server)
             .room_weight = (uint32_t)settings->placement.room_weight,
             .node_joins_per_s = (uint32_t)settings->placement.node_joins_per_s,
             .room_joins_per_s = (uint32_t)settings->placement.room_joins_per_s,
+            .balance = balance_of(&settings->rebalance),
             .distances = distances,
             .distance_count = list->count,
             .cluster_secret = secret,

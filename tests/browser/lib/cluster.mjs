@@ -258,6 +258,8 @@ export class Cluster {
         nodes_dir: `${keys}/nodes`,
       },
       pages: { dir: pages, demo_api_key: API_KEY },
+      // The machine is full of browsers, and tests say themselves who is where.
+      rebalance: { enabled: false },
       log: { level: process.env.SPILLWAY_LOG ?? 'info' },
       ...settings,
     });

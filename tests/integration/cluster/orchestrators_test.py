@@ -53,6 +53,7 @@ class Three(Cluster):
             "bus": {"control": f"tcp://{HOST}:{bus}", "tunnel": f"tcp://{HOST}:{bus + 1}",
                     "secret_file": f"{self.dir}/keys/{name}.key",
                     "nodes_dir": f"{self.dir}/keys/nodes"},
+            "rebalance": {"enabled": False},
             "peer_listen": f"tcp://{HOST}:{bus + 2}",
             "peers": [{"endpoint": f"tcp://{HOST}:{other + 2}",
                        "key_file": f"{self.dir}/keys/{names[i]}.pub"}

@@ -176,6 +176,9 @@ static void test_reservations(void **state)
     uint64_t reserved;
     assert_false(registry_room_is_on(registry, "ND_1", "RM_1", &reserved));
     assert_true(registry_room_is_on(registry, "ND_1", "RM_2", &reserved));
+    assert_string_equal(registry_room_after(registry, "ND_1", NULL), "RM_2");
+    assert_null(registry_room_after(registry, "ND_1", "RM_2"));
+    assert_null(registry_room_after(registry, "ND_1", "RM_1"));
     assert_int_equal(reserved, 0);
     registry_free(registry);
 }

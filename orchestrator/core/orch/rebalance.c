@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Hot nodes shed people to cool ones of their region, by the planned move of a drain, slowly
+ * (balance.h says when and how much). What moves is a room's people on the hot node, as a whole:
+ * the largest that is still small, so that few people move for the weight. Only where every room is
+ * larger than that do some of a room's people go, together.
+ *
+ * A room rests for REST_US after any of it was moved, so nobody is moved twice in that time. All of
+ * an orchestrator's rebalancing together moves MOVES_PER_S people on average.
+ */
+#include "orchestrator/core/orch/private.h"
+
+#define REST_US        TIME_S(600)
+#define MOVES_PER_S    10
+#define MOVES_AT_ONCE  20
+#define MOVE_US        (TIME_S(1) / MOVES_PER_S)
+#define SMALL_PERMILLE 50 /* of its node's capacity: a room that is small */
+
+struct shedding {
+    struct orch *orch;
+    struct node_entry *node;
+    const struct registry_node *facts;
+    uint64_t own;              /* weight of our rooms there */
+    uint32_t small;            /* a room of up to this goes whole, or not at all */
+    uint32_t chunk;            /* that may go as one: small, and no more than is too much */
+    struct room_entry *whole;  /* the heaviest within it, or NULL */
+    struct room_entry *larger; /* the heaviest that is not small, or NULL */
+    uint32_t whole_weight, larger_weight;
+};
+
+static void consider(struct shedding *s, struct room_entry *entry)
+{
+    uint32_t weight = room_weight(entry->room, s->facts->id);
+    s->own += weight;
+    if (weight == 0 || entry->rests_until_us > s->orch->now_us) {
+        return;
+    }
+    if (weight <= s->chunk && weight > s->whole_weight) {
+        s->whole = entry;
+        s->whole_weight = weight;
+    } else if (weight > s->small && weight > s->larger_weight) {
+        s->larger = entry;
+        s->larger_weight = weight;
+    }
+}
+
+static void survey(struct shedding *s, uint32_t excess)
+{
+    s->own = s->whole_weight = s->larger_weight = 0;
+    s->whole = s->larger = NULL;
+    s->small = (uint32_t)((uint64_t)s->facts->capacity * SMALL_PERMILLE / 1000);
+    s->chunk = MIN(excess, s->small);
+    const char *sid = NULL;
+    while ((sid = registry_room_after(s->orch->registry, s->facts->id, sid)) != NULL) {
+        struct room_entry *entry = orch_room_by_sid(s->orch, sid);
+        if (entry != NULL) {
+            consider(s, entry);
+        }
+    }
+}
+
+/* ---- Where to ------------------------------------------------------------------------------ */
+
+static bool takes(const struct shedding *s, const char *id, uint32_t weight)
+{
+    const struct registry_node *node = registry_get(s->orch->registry, id);
+    const struct node_entry *entry;
+    HASH_FIND_STR(s->orch->nodes, id, entry);
+    return entry != NULL && node != s->facts && node->state == REGISTRY_READY && !node->suspect &&
+           strcmp(node->region, s->facts->region) == 0 &&
+           balance_takes(&entry->balance, &s->orch->config.balance, node, weight);
+}
+
+/* A node that has the room already if it stays cool, else another one; NULL: none does. */
+static const char *target(const struct shedding *s, const struct room_entry *entry, uint32_t weight)
+{
+    struct orch *orch = s->orch;
+    for (size_t i = 0; i < room_node_count(entry->room); i++) {
+        if (takes(s, room_node_at(entry->room, i), weight)) {
+            return room_node_at(entry->room, i);
+        }
+    }
+    const char *from = s->facts->id;
+    const struct placement_request request = {.who = PLACEMENT_NEW_ROOM,
+                                              .region = s->facts->region,
+                                              .weight = weight,
+                                              .excluded = &from,
+                                              .excluded_count = 1,
+                                              .map = orch->map,
+                                              .samples = PLACEMENT_SAMPLES_DEFAULT};
+    struct placement_answer answer;
+    bool found =
+        room_node_count(entry->room) < ROOM_NODES_MAX &&
+        placement_choose(&request, orch->registry, orch->now_us, &orch->prng, &answer) == 0 &&
+        takes(s, answer.node->id, weight);
+    orch->stats.rebalance_stuck += !found;
+    return found ? answer.node->id : NULL;
+}
+
+/* ---- Moving -------------------------------------------------------------------------------- */
+
+/* Who of the room is there, one by one, until the chunk is full. How many went. */
+static size_t move_some(const struct shedding *s, struct room_entry *entry, const char *to)
+{
+    struct arena arena = {0};
+    Livekit__ParticipantInfo **infos;
+    size_t people = room_node_people(entry->room, s->facts->id);
+    size_t some = MAX(people * s->chunk / s->larger_weight, 1), moved = 0;
+    size_t count = room_participants(entry->room, &arena, &infos);
+    for (size_t i = 0; i < count && moved < some; i++) {
+        const char *node = room_node_of(entry->room, infos[i]->identity);
+        if (node != NULL && strcmp(node, s->facts->id) == 0) {
+            moved += orch_place_move(s->orch, entry, infos[i]->identity, to) == 0;
+        }
+    }
+    arena_fini(&arena);
+    return moved;
+}
+
+/* May free the entry. False: nobody went. */
+static bool move(struct shedding *s, struct room_entry *entry, bool whole)
+{
+    struct orch *orch = s->orch;
+    const char *to = target(s, entry, whole ? s->whole_weight : s->chunk);
+    if (to == NULL) {
+        return false;
+    }
+    size_t moved = room_node_people(entry->room, s->facts->id);
+    if (!whole) {
+        moved = move_some(s, entry, to);
+    } else if (orch_place_evacuate(orch, entry, s->facts->id, to) != 0) {
+        moved = 0;
+    }
+    entry->rests_until_us = orch->now_us + REST_US;
+    orch->rebalanced_us = MAX(orch->rebalanced_us, orch->now_us) + (int64_t)moved * MOVE_US;
+    orch->stats.rebalanced[s->node->balance.cause] += moved;
+    log_write(orch->config.log, LOG_INFO,
+              "room_rebalanced room=%s from=%s to=%s participants=%zu cause=%s", entry->sid,
+              s->facts->id, to, moved, balance_cause_name(s->node->balance.cause));
+    orch_settle(orch, entry);
+    return moved > 0;
+}
+
+static void shed(struct shedding *s)
+{
+    struct orch *orch = s->orch;
+    uint32_t excess = balance_excess(&s->node->balance, &orch->config.balance, s->facts);
+    survey(s, excess);
+    uint64_t share = balance_share(s->facts, s->own);
+    while (share > 0 && orch->rebalanced_us < orch->now_us + MOVES_AT_ONCE * MOVE_US) {
+        bool whole = s->whole != NULL;
+        uint32_t weight = whole ? s->whole_weight : s->chunk;
+        if (weight == 0 || (!whole && s->larger == NULL) ||
+            !balance_draws(&orch->prng, share, weight) ||
+            !move(s, whole ? s->whole : s->larger, whole)) {
+            return;
+        }
+        share -= MIN(share, (uint64_t)weight * 1000);
+        excess -= weight;
+        survey(s, excess);
+    }
+}
+
+void orch_rebalance_heard(struct orch *orch, const char *id)
+{
+    const struct balance_config *config = &orch->config.balance;
+    struct shedding s = {.orch = orch, .facts = registry_get(orch->registry, id)};
+    HASH_FIND_STR(orch->nodes, id, s.node);
+    if (config->hot_permille == 0 || s.node == NULL) {
+        return;
+    }
+    struct balance *balance = &s.node->balance;
+    if (balance_heard(balance, orch->now_us, config, s.facts)) {
+        log_write(orch->config.log, LOG_INFO, "node_%s node=%s heat_permille=%u cause=%s",
+                  balance->cause == BALANCE_COOL ? "cool" : "hot", id, balance_heat(balance),
+                  balance_cause_name(balance->cause));
+    }
+    bool serves = s.facts->state == REGISTRY_READY || s.facts->state == REGISTRY_CORDONED;
+    if (serves && !s.facts->suspect && balance_due(balance, orch->now_us)) {
+        shed(&s);
+    }
+}
