@@ -20,7 +20,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     assert(aligned >= size);
     if (arena->blocks == NULL || arena->used + aligned > arena->blocks->size) {
         size_t block_size = MAX(aligned, BLOCK_BYTES);
-        struct arena_block *block = mem_alloc(sizeof(*block) + block_size);
+        struct arena_block *block = mem_grow(NULL, 1, sizeof(*block) + block_size);
         block->size = block_size;
         block->next = arena->blocks;
         arena->blocks = block;
@@ -28,6 +28,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     }
     void *memory = arena->blocks->memory + arena->used;
     arena->used += aligned;
+    memset(memory, 0, aligned); /* and not the whole block, of which most users take little */
     return memory;
 }
 
