@@ -26,58 +26,32 @@ void check_fail(struct sim *sim, const char *format, ...)
 
 /* A key is known by who uses it: the peer connection's address, or two nodes' ids and their keys'
  * generation. */
-struct nonce {
-    struct {
-        uint64_t key, ssrc, index;
-    } of;
-    uint64_t bytes; /* a hash of what was sent */
-    UT_hash_handle hh;
-};
-
-static uint64_t hash(uint64_t seed, const void *bytes, size_t len)
+static void use(struct sim *sim, const char *who, const struct nonce *nonce, struct bytes data)
 {
-    const uint8_t *at = bytes;
-    uint64_t value = seed ^ 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < len; i++) {
-        value = (value ^ at[i]) * 0x100000001b3u;
-    }
-    return value;
-}
-
-static void use(struct sim *sim, const char *who, const struct nonce *of, struct bytes data)
-{
-    struct nonce *used;
-    uint64_t bytes = hash(0, data.data, data.len);
-    sim->check.digest = hash(sim->check.digest, &bytes, sizeof(bytes));
-    HASH_FIND(hh, sim->check.nonces, &of->of, sizeof(of->of), used);
-    if (used != NULL && used->bytes != bytes) {
+    uint64_t bytes = check_hash(0, data.data, data.len);
+    sim->check.digest = check_hash(sim->check.digest, &bytes, sizeof(bytes));
+    if (!nonces_use(&sim->check.nonces, nonce, bytes)) {
         check_fail(sim, "%s sends SSRC %u index %llu a second time under one key", who,
-                   (unsigned)of->of.ssrc, (unsigned long long)of->of.index);
-    }
-    if (used == NULL) {
-        used = mem_alloc(sizeof(*used));
-        used->of = of->of;
-        used->bytes = bytes;
-        HASH_ADD(hh, sim->check.nonces, of, sizeof(used->of), used);
+                   (unsigned)nonce->ssrc, (unsigned long long)nonce->index);
     }
 }
 
 /* SRTCP says its whole index itself (RFC 7714 §9.1). */
 static void read_rtcp(struct nonce *out, struct bytes data)
 {
-    out->of.ssrc = (uint64_t)1 << 32 | be32_get(data.data + 4);
-    out->of.index = be32_get(data.data + data.len - 4) & 0x7fffffff;
+    out->ssrc = (uint64_t)1 << 32 | be32_get(data.data + 4);
+    out->index = be32_get(data.data + data.len - 4) & 0x7fffffff;
 }
 
 /* Of RTP to clients only the low 16 bits are there: no stream here lives for 65,536 packets. */
 void check_client_packet(struct sim *sim, const struct node_process *from,
                          const struct net_addr *to, struct bytes data)
 {
-    struct nonce of = {.of = {.key = (uint64_t)be32_get(to->ip) << 16 | to->port}};
+    struct nonce of = {.key = (uint64_t)be32_get(to->ip) << 16 | to->port};
     switch (stun_classify(data.data, data.len)) {
     case PACKET_RTP:
-        of.of.ssrc = be32_get(data.data + 8);
-        of.of.index = be16_get(data.data + 2);
+        of.ssrc = be32_get(data.data + 8);
+        of.index = be16_get(data.data + 2);
         break;
     case PACKET_RTCP:
         read_rtcp(&of, data);
@@ -92,17 +66,17 @@ void check_client_packet(struct sim *sim, const struct node_process *from,
 void check_trunk_packet(struct sim *sim, const struct node_process *from,
                         const struct node_process *to, struct bytes data)
 {
-    struct nonce of = {.of = {.key = hash(hash(0, from->id, ID_MAX), to->id, ID_MAX)}};
+    struct nonce of = {.key = check_hash(check_hash(0, from->id, ID_MAX), to->id, ID_MAX)};
     uint32_t word;
     switch (stun_classify(data.data, data.len)) {
     case PACKET_RTP:
         word = be32_get(data.data + 16);
-        of.of.key ^= word >> 26;
-        of.of.ssrc = be32_get(data.data + 8);
-        of.of.index = (uint64_t)(word & 0xfffff) << 16 | be16_get(data.data + 2);
+        of.key ^= word >> 26;
+        of.ssrc = be32_get(data.data + 8);
+        of.index = (uint64_t)(word & 0xfffff) << 16 | be16_get(data.data + 2);
         break;
     case PACKET_RTCP:
-        of.of.key ^= data.data[0] & 0x1fu;
+        of.key ^= data.data[0] & 0x1fu;
         read_rtcp(&of, data);
         break;
     default:
@@ -116,7 +90,12 @@ void check_trunk_packet(struct sim *sim, const struct node_process *from,
 void check_node_message(struct sim *sim, struct node_process *from, struct bytes message)
 {
     ProtobufCMessage *unpacked;
-    sim->check.digest = hash(sim->check.digest, message.data, message.len);
+    uint64_t hash = check_hash(0, message.data, message.len);
+    sim->check.digest = check_hash(sim->check.digest, &hash, sizeof(hash));
+    if (hash == from->said) {
+        return; /* to another orchestrator */
+    }
+    from->said = hash;
     int err = wire_unpack(&spillway__control__node_message__descriptor, message, &unpacked);
     assert(err == 0);
     const Spillway__Control__NodeMessage *m = (const Spillway__Control__NodeMessage *)unpacked;
@@ -147,7 +126,7 @@ struct reign {
 
 uint32_t check_owner(const struct sim *sim, const char *room)
 {
-    uint64_t of = hash(0, room, strlen(room)), newest = 0;
+    uint64_t of = check_hash(0, room, strlen(room)), newest = 0;
     uint32_t owner = 0;
     for (const struct reign *reign = sim->check.reigns; reign != NULL; reign = reign->hh.next) {
         if (reign->of.room == of && reign->of.epoch > newest) {
@@ -162,7 +141,7 @@ static void check_reign(struct sim *sim, const struct orchestrator *from,
                         const Spillway__Control__RoomSpec *spec)
 {
     struct reign key = {
-        .of = {.room = hash(0, spec->name, strlen(spec->name)), .epoch = spec->epoch}};
+        .of = {.room = check_hash(0, spec->name, strlen(spec->name)), .epoch = spec->epoch}};
     struct reign *reign;
     HASH_FIND(hh, sim->check.reigns, &key.of, sizeof(key.of), reign);
     if (reign == NULL) {
@@ -208,10 +187,8 @@ void check_round_over(struct sim *sim)
 {
     sim->disturbed = 0;
     for (size_t i = 0; i < sim->config.clients; i++) {
-        sim->clients[i].relied = 0;
-        if (sim->clients[i].state == CLIENT_IN) {
-            sim->clients[i].relied |= 1u << sim->clients[i].front;
-        }
+        struct client *c = &sim->clients[i];
+        c->relied = c->state == CLIENT_IN ? 1u << c->front | 1u << c->association : 0;
     }
 }
 
@@ -301,12 +278,7 @@ void check_empty(const struct sim *sim, char out[CHECK_TEXT_MAX])
 
 void check_fini(struct check *check)
 {
-    struct nonce *nonce, *next_nonce;
-    HASH_ITER(hh, check->nonces, nonce, next_nonce)
-    {
-        HASH_DEL(check->nonces, nonce);
-        free(nonce);
-    }
+    nonces_fini(&check->nonces);
     struct reign *reign, *next_reign;
     HASH_ITER(hh, check->reigns, reign, next_reign)
     {

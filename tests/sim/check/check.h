@@ -18,6 +18,7 @@
 
 #include "common/base/base.h"
 #include "common/net/net.h"
+#include "tests/sim/check/nonces.h"
 
 #define CHECK_HEARD_US TIME_S(1) /* everybody talks five times in it */
 
@@ -27,7 +28,7 @@ struct node_process;
 struct orchestrator;
 
 struct check {
-    struct nonce *nonces;
+    struct nonces nonces;
     struct reign *reigns;
     uint64_t digest; /* of all that was looked at, in order */
 };

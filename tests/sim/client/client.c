@@ -134,7 +134,7 @@ static void new_pc(struct client *c)
     struct net_addr addr = {.ip = {192, 0, 2, (uint8_t)(c->index + 1)},
                             .port = (uint16_t)(1024 + c->pcs++),
                             .family = NET_V4};
-    pc_init(&c->pc, &addr, &c->prng, (uint8_t)c->index);
+    pc_init(&c->pc, &addr, &c->prng, (uint8_t)c->index, c->sim->config.talk_us);
     c->has_pc = true;
     c->began_us = now(c);
     c->section_count = PREPARED;
@@ -213,8 +213,9 @@ void client_is_in(struct client *c)
     timeline_tell(c->sim->timeline, c->name, "%s %s through %s",
                   c->state == CLIENT_RESUMING ? "is back in" : "is in", c->room,
                   c->sim->orchestrators[c->front].name);
+    c->association = c->state == CLIENT_RESUMING ? c->association : c->front;
     c->state = CLIENT_IN;
-    c->relied |= 1u << c->front | check_owner(c->sim, c->room);
+    c->relied |= 1u << c->front | 1u << c->association | check_owner(c->sim, c->room);
 }
 
 static void wait_for_signalling(struct client *c)

@@ -17,6 +17,7 @@
 
 #define CLIENT_SECTIONS 64
 #define CLIENT_PEOPLE   32
+#define CLIENT_TALK_US  TIME_MS(200)
 
 struct sim;
 
@@ -36,6 +37,7 @@ struct client {
     enum client_state state;
     struct net_link *ws; /* NULL: none */
     size_t front;        /* tried last */
+    size_t association;  /* the front with which this peer connection shook hands */
     int64_t until_us;    /* what it waits for in this state has that long */
     int64_t broken_us;   /* since when it resumes */
     int64_t ping_us;     /* the next one */

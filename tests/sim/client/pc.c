@@ -14,8 +14,7 @@
 #define CHECKS_MAX      75        /* without an answer: 15 s */
 #define STALE_US        TIME_S(3) /* a chosen path that answers nothing gives way to any other */
 #define HELLO_US        TIME_S(1)
-#define RTP_TICKS       2
-#define RTCP_TICKS      5
+#define RTCP_TICKS      10
 #define PACKET_MAGIC    0x53
 
 static const struct rtp_ext_ids exts = {.id = {[RTP_EXT_AUDIO_LEVEL] = 1, [RTP_EXT_MID] = 4}};
@@ -27,9 +26,14 @@ static void new_credentials(struct pc *pc)
     id_chars(pc->pwd, sizeof(pc->pwd), &random);
 }
 
-void pc_init(struct pc *pc, const struct net_addr *addr, struct prng *prng, uint8_t who)
+void pc_init(struct pc *pc, const struct net_addr *addr, struct prng *prng, uint8_t who,
+             int64_t talk_us)
 {
-    *pc = (struct pc){.addr = *addr, .prng = prng, .chosen = -1, .who = who};
+    *pc = (struct pc){.addr = *addr,
+                      .prng = prng,
+                      .chosen = -1,
+                      .who = who,
+                      .talk_ticks = (unsigned)(talk_us / PC_TICK_US)};
     new_credentials(pc);
     pc->rtcp_ssrc = (uint32_t)prng_next(prng);
     pc->seq = (uint16_t)prng_below(prng, 0x7000);
@@ -185,7 +189,7 @@ static void send_rtp(struct pc *pc, const struct pc_handler *handler)
         .ts = pc->ts, .ssrc = pc->stream.ssrc, .seq = pc->seq++, .pt = OFFER_OPUS};
     header.exts.value[RTP_EXT_MID] = (struct bytes){(const uint8_t *)pc->mid, strlen(pc->mid)};
     header.exts.value[RTP_EXT_AUDIO_LEVEL] = (struct bytes){&level, 1};
-    pc->ts += (uint32_t)(48 * RTP_TICKS * PC_TICK_US / 1000);
+    pc->ts += (uint32_t)(48 * pc->talk_ticks * PC_TICK_US / 1000);
     int err = rtp_header_write(out, &header, &exts, &where);
     assert(err == 0);
     const struct rtpsec_packet packet = {.header_len = where.len, .body = {payload, 4}};
@@ -217,7 +221,7 @@ void pc_tick(struct pc *pc, int64_t now_us, const struct pc_handler *handler)
         say_hello(pc, now_us, handler);
         return;
     }
-    if (pc->publishing && pc->ticks % RTP_TICKS == 0) {
+    if (pc->publishing && pc->ticks % pc->talk_ticks == 0) {
         send_rtp(pc, handler);
     }
     if (pc->ticks % RTCP_TICKS == 0) {

@@ -39,8 +39,9 @@ struct pc {
     struct rtpsec *sec; /* NULL: no keys yet */
     uint32_t rtcp_ssrc;
     bool publishing;
-    char mid[12]; /* its section's number */
-    uint8_t who;  /* written into every packet */
+    char mid[12];        /* its section's number */
+    uint8_t who;         /* written into every packet */
+    unsigned talk_ticks; /* between two packets */
     struct rtpsec_stream stream;
     uint16_t seq;
     uint32_t ts;
@@ -55,7 +56,8 @@ struct pc_handler {
 };
 
 /* prng is borrowed. */
-void pc_init(struct pc *pc, const struct net_addr *addr, struct prng *prng, uint8_t who);
+void pc_init(struct pc *pc, const struct net_addr *addr, struct prng *prng, uint8_t who,
+             int64_t talk_us);
 void pc_fini(struct pc *pc);
 
 bool pc_connected(const struct pc *pc);

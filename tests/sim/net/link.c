@@ -186,22 +186,14 @@ static void fall(struct net_link *link, int64_t after_us_0, int64_t after_us_1)
 
 /* ---- Messages ------------------------------------------------------------------------------ */
 
-static void hear(struct net_link *link, size_t end, uint64_t session, struct bytes data)
+static void hear(struct net_link *link, size_t end, const struct message *message)
 {
     const struct net_end *to = &link->config.ends[end];
-    if (link->known[end] == session) {
-        to->message(to->arg, link, data);
+    if (message->last) {
+        fall(link, end == 1 ? TIME_NEVER : 0, end == 0 ? TIME_NEVER : 0);
+    } else if (link->known[end] == link->session) {
+        to->message(to->arg, link, (struct bytes){message->data, message->len});
     }
-}
-
-static void hear_0(void *arg, uint64_t session, struct bytes data)
-{
-    hear(arg, 0, session, data);
-}
-
-static void hear_1(void *arg, uint64_t session, struct bytes data)
-{
-    hear(arg, 1, session, data);
 }
 
 static void pump(struct net_link *link, size_t end)
@@ -213,16 +205,7 @@ static void pump(struct net_link *link, size_t end)
         struct message *message = link->queues[end];
         DL_DELETE(link->queues[end], message);
         link->counts[end]--;
-        if (message->last) {
-            fall(link, end == 0 ? TIME_NEVER : 0, end == 1 ? TIME_NEVER : 0);
-        } else {
-            const struct net_datagram datagram = {.from = link->config.hosts[other],
-                                                  .to = link->config.hosts[other],
-                                                  .fn = other == 0 ? hear_0 : hear_1,
-                                                  .arg = link,
-                                                  .number = link->session};
-            net_give(link->net, 0, &datagram, (struct bytes){message->data, message->len});
-        }
+        hear(link, other, message);
         free(message);
     }
 }

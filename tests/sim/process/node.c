@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-#define BUS_BREAK_US TIME_S(3) /* ZMQ_HEARTBEAT_TIMEOUT */
-#define BACK_US      TIME_S(1) /* until a link whose queue was full is called up again */
+#define BUS_BREAK_US TIME_S(3)   /* ZMQ_HEARTBEAT_TIMEOUT */
+#define BACK_US      TIME_S(1)   /* until a link whose queue was full is called up again */
+#define WAKE_US      TIME_MS(20) /* it does together what is due within this */
 
 static int64_t now(const struct node_process *n)
 {
@@ -119,7 +120,8 @@ void node_process_pump(struct node_process *n)
     while (node_poll_tunnel(n->core, &message)) {
         send_tunnel(n, &message);
     }
-    int64_t at_us = MAX(node_deadline(n->core), now(n) + 1000);
+    int64_t at_us = MAX(MIN(node_deadline(n->core), now(n) + TIME_S(1)), now(n) + 1000);
+    at_us += WAKE_US - 1 - (at_us - 1) % WAKE_US;
     if (at_us < n->wake_us) {
         n->wake_us = at_us;
         net_timer(n->sim->net, n->host, at_us, on_wake, n, (uint64_t)at_us);
@@ -218,7 +220,7 @@ static void new_core(struct node_process *n)
             .advertise = &n->addr,
             .advertise_count = 1,
             .link_count = n->sim->config.orchestrators,
-            .outbox_slots = 512,
+            .outbox_slots = 128,
             .random = random,
         },
         now(n));

@@ -32,7 +32,7 @@ struct node_process {
     struct node_link links[SIM_ORCHESTRATORS_MAX];
     struct net_addr addr; /* of all its sockets, port 0 */
     uint32_t weight;      /* as it said last */
-    uint64_t bad_specs;   /* it refused as invalid */
+    uint64_t said;        /* a hash of its last control message */
 };
 
 void node_process_init(struct node_process *n, struct sim *sim, size_t index);

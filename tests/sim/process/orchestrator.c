@@ -297,7 +297,7 @@ static struct orch *new_orch(struct orchestrator *o)
             .demo_api_key = "",
             .random = prng_source(&o->prng),
             .empty_timeout_s = 30,
-            .departure_timeout_s = 5,
+            .departure_timeout_s = 2,
             .fill_permille = 800,
             .join_permille = 950,
             .room_weight = 16,

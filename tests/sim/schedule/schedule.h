@@ -2,14 +2,15 @@
  *
  * A random story: people come, go and change rooms, and meanwhile things of some class break, one
  * or two at a time. After each round everything is whole again, and must be well within
- * SCHEDULE_WELL_US; in the end everybody leaves, and nothing may be left.
+ * SCHEDULE_WELL_US; in the end everybody leaves, and nothing may be left. How many take part,
+ * and how many rounds there are, follows from the seed.
  */
 #ifndef TESTS_SIM_SCHEDULE_SCHEDULE_H
 #define TESTS_SIM_SCHEDULE_SCHEDULE_H
 
 #include "tests/sim/faults/faults.h"
 
-#define SCHEDULE_ROUNDS   3
+#define SCHEDULE_ROUNDS   3 /* at most */
 #define SCHEDULE_WELL_US  TIME_S(30)
 #define SCHEDULE_EMPTY_US TIME_S(90)
 

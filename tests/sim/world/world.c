@@ -78,6 +78,7 @@ struct sim *sim_new(const struct sim_config *config)
     }
     struct sim *sim = mem_alloc(sizeof(*sim));
     sim->config = *config;
+    sim->config.talk_us = config->talk_us == 0 ? CLIENT_TALK_US : config->talk_us;
     prng_seed(&sim->prng, config->seed);
     sim->events = events_new(SIM_START_US);
     sim->timeline = timeline_new(sim->events, config->aloud);
