@@ -123,6 +123,10 @@ static void add_places(struct list *list, const struct orch *orch)
         "Nodes that were asked for in the store for a room that is new to them.");
     add(list, PROBES_COUNTER, "placements_total", "result=\"full\"", (double)stats.places_full, "");
     add(list, PROBES_COUNTER, "placements_total", "result=\"late\"", (double)stats.places_late, "");
+    add(list, PROBES_COUNTER, "rooms_adopted_total", NULL, (double)stats.rooms_adopted,
+        "Rooms gone on with after their owner died.");
+    add(list, PROBES_COUNTER, "participants_adopted_total", NULL, (double)stats.people_adopted,
+        "People in those rooms.");
 }
 
 static void add_cluster(struct list *list, const struct server *server)
