@@ -200,6 +200,7 @@ static void owner_killed(void **state)
     owner = owner_of(sim);
     for (size_t i = 0; i < PEOPLE; i++) {
         if (sim->clients[i].front % sim->config.orchestrators != owner) {
+            sim->clients[i].roster = 0;
             spared[spared_count++] = names[i];
         }
     }
@@ -212,6 +213,23 @@ static void owner_killed(void **state)
     sim_run(sim, TIME_S(17));
     clients_tell_of(sim, spared, spared_count, "");
     sim_free(sim);
+}
+
+/* Goal: the owner dies while somebody joins, wherever that has got to: nothing that he or the
+ * others are told or asked for is lost for good. */
+static void owner_killed_amid(void **state)
+{
+    (void)state;
+    for (int64_t ms = 40; ms <= 600; ms += 40) {
+        struct sim *sim = meeting();
+        client_join(&sim->clients[PEOPLE], "room0");
+        sim_run(sim, TIME_MS(ms));
+        happens(sim, FAULT_ORCHESTRATOR_CRASH, owner_of(sim), TIME_S(60));
+        sim_run(sim, TIME_S(2));
+        client_join(&sim->clients[PEOPLE + 1], "room0");
+        well_within(sim, TIME_S(8));
+        sim_free(sim);
+    }
 }
 
 /* Goal: all orchestrators are dead: people hear each other all that time; when they are back, the
@@ -296,11 +314,17 @@ static void stranded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(node_killed),     cmocka_unit_test(node_silent),
-        cmocka_unit_test(node_drained),    cmocka_unit_test(store_fails),
-        cmocka_unit_test(owner_killed),    cmocka_unit_test(all_orchestrators_killed),
-        cmocka_unit_test(store_away_long), cmocka_unit_test(reunion),
-        cmocka_unit_test(ghosts),          cmocka_unit_test(stranded),
+        cmocka_unit_test(node_killed),
+        cmocka_unit_test(node_silent),
+        cmocka_unit_test(node_drained),
+        cmocka_unit_test(store_fails),
+        cmocka_unit_test(owner_killed),
+        cmocka_unit_test(owner_killed_amid),
+        cmocka_unit_test(all_orchestrators_killed),
+        cmocka_unit_test(store_away_long),
+        cmocka_unit_test(reunion),
+        cmocka_unit_test(ghosts),
+        cmocka_unit_test(stranded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

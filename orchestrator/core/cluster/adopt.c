@@ -15,7 +15,7 @@
 
 /* ---- What orch said while it was polled ----------------------------------------------------- */
 
-void adopt_later(struct cluster *c, struct effect *effect)
+static void later(struct cluster *c, struct effect *effect)
 {
     struct adoption *adoption = mem_alloc(sizeof(*adoption));
     adoption->effect = *effect;
@@ -124,16 +124,34 @@ static void front_is_gone(struct cluster *c, uint64_t number)
     }
 }
 
+static size_t front_of(const struct cluster *c, const struct effect *effect, uint64_t *number)
+{
+    *number = effect->type == EFFECT_CONN_ADOPT ? effect->id >> EFFECT_FRONT_SHIFT : effect->front;
+    return cluster_front_numbered(c, *number);
+}
+
+/* A front elsewhere hears of it before what follows for that client. Here it leads to inputs of
+ * orch, which has to be drained first. */
+void adopt_effect(struct cluster *c, struct effect *effect)
+{
+    uint64_t number;
+    size_t member = effect->type == EFFECT_ORPHAN ? OWNERSHIP_SELF : front_of(c, effect, &number);
+    if (member == OWNERSHIP_SELF || member == OWNERSHIP_NOBODY) {
+        later(c, effect);
+    } else {
+        peer_send_effect(c, member, effect);
+    }
+}
+
 static void adopt(struct cluster *c, const struct effect *effect)
 {
-    bool is_conn = effect->type == EFFECT_CONN_ADOPT;
-    uint64_t number = is_conn ? effect->id >> EFFECT_FRONT_SHIFT : effect->front;
-    size_t member = cluster_front_numbered(c, number);
+    uint64_t number;
+    size_t member = front_of(c, effect, &number);
     if (member == OWNERSHIP_NOBODY) {
         front_is_gone(c, number);
-    } else if (member != OWNERSHIP_SELF) {
+    } else if (member != OWNERSHIP_SELF) { /* it came up just now */
         peer_send_effect(c, member, effect);
-    } else if (is_conn) {
+    } else if (effect->type == EFFECT_CONN_ADOPT) {
         adopt_conn(c, OWNERSHIP_SELF, effect->id);
     } else {
         adopt_transport(c, OWNERSHIP_SELF, effect->id);

@@ -289,7 +289,7 @@ static bool sort_out(struct cluster *c, struct effect *effect)
         return false;
     } else if (effect->type == EFFECT_ORPHAN || effect->type == EFFECT_CONN_ADOPT ||
                effect->type == EFFECT_FRONT_ADOPT) {
-        adopt_later(c, effect);
+        adopt_effect(c, effect);
         return false;
     }
     return true;

@@ -178,8 +178,8 @@ void cluster_disown(struct cluster *c, const char *room);
 size_t cluster_front_numbered(const struct cluster *c, uint64_t number);
 
 /* ---- adopt.c: owners that die */
-/* Takes an ORPHAN, CONN_ADOPT or FRONT_ADOPT of orch; the next of them is done. */
-void adopt_later(struct cluster *c, struct effect *effect);
+/* An ORPHAN, CONN_ADOPT or FRONT_ADOPT of orch, perhaps taken over; the next of those is done. */
+void adopt_effect(struct cluster *c, struct effect *effect);
 bool adopt_next(struct cluster *c);
 void adopt_peer_died(struct cluster *c, const char *id);
 /* A member goes on with a connection or transport of this front. */
