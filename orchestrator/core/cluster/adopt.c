@@ -164,7 +164,6 @@ bool adopt_next(struct cluster *c)
     if (adoption == NULL) {
         return false;
     }
-    c->now_us = MAX(c->now_us, orch_now(c->orch)); /* nodes speak to orch alone */
     if (adoption->effect.type == EFFECT_ORPHAN) {
         orphaned(c, &adoption->effect);
     } else {

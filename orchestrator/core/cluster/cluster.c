@@ -302,6 +302,7 @@ bool cluster_poll(struct cluster *c, struct effect *out)
             return true;
         }
         if (!orch_poll(c->orch, out)) {
+            c->now_us = MAX(c->now_us, orch_now(c->orch)); /* nodes speak to orch alone */
             if (adopt_next(c) || ask_for_placed(c)) {
                 continue;
             }
