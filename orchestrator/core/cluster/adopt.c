@@ -73,10 +73,10 @@ static void tell_gone(struct cluster *c, size_t member, uint64_t transport)
 {
     Spillway__Bus__TransportEvent event = SPILLWAY__BUS__TRANSPORT_EVENT__INIT;
     Spillway__Bus__PeerMessage message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
-    static char why[] = "its front does not have it any more";
+    static const char why[] = "its front does not have it any more";
     event.transport = transport;
     event.kind = SPILLWAY__BUS__TRANSPORT_EVENT__KIND__FAILED;
-    event.text = why;
+    event.text = (char *)(uintptr_t)why;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT;
     message.transport_event = &event;
     if (member == OWNERSHIP_SELF) {
