@@ -132,7 +132,8 @@ bool orch_drain_possible(const struct orch *orch, const struct registry_node *no
         room_for += mark > has ? mark - has : 0;
         alone = false;
     }
-    bool idle = node->load.weight == 0 && node->load.transports == 0;
+    /* Its rooms too: of who came just now its load does not speak yet. */
+    bool idle = node->load.weight == 0 && node->load.transports == 0 && node->room_count == 0;
     return idle || (!alone && room_for >= node->load.weight);
 }
 

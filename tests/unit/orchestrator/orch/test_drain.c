@@ -137,6 +137,9 @@ static void refused(void **state)
     (void)state;
     struct world world;
     rooms(&world, 1);
+    post(&world, "/admin/v1/nodes/ND_b/cordon", "{}"); /* and ND_a has not told its load yet */
+    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
+    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
     beat(&world, "ND_a", 300);
     beat(&world, "ND_b", 700); /* of 1000, of which joins may fill 950 */
     assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
