@@ -159,6 +159,28 @@ void apply_set_link(struct node *node, struct room *room, size_t link);
 /* A fence stands from now on for a while. */
 void apply_fence(struct node *node, struct room *room, int64_t now_us);
 
+/* ---- fit.c: whether a spec fits -------------------------------------------------------------- */
+
+/* A spec on its way into a room. */
+struct application {
+    struct node *node;
+    int64_t now_us;
+    const struct spec *spec;
+    struct room *room; /* NULL: not here yet; may be a fence */
+    struct fwd *fwd;   /* NULL: not here yet */
+    char *reason;      /* SPEC_REASON_MAX */
+};
+
+/* Against all that is here and stays. ERR_INVALID with app->reason. */
+MUST_CHECK int fit_check(struct application *app, struct arena *arena);
+
+/* Whether a track that is here can become what the spec says without being made anew. */
+bool fit_can_become(const struct application *app, const struct spec_track *track);
+
+/* The endpoint that checks of that transport leave from. ERR_NOT_FOUND. */
+MUST_CHECK int fit_local_endpoint(const struct application *app,
+                                  const struct spec_transport *transport, uint16_t *out);
+
 /* ---- claim.c: another owner ------------------------------------------------------------------ */
 
 void claim_room(struct node *node, int64_t now_us, size_t link,

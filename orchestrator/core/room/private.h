@@ -493,7 +493,6 @@ uint32_t spec_fresh_ssrc(const struct room *room);
 
 /* ---- sealed.c: what nodes keep for the next owner */
 void sealed_changed(struct participant *p); /* after what session.proto has of it */
-void sealed_changed_all(struct room *room);
 /* What it is told now, its node is to have before. */
 void sealed_now(struct participant *p);
 void sealed_room_now(struct room *room);

@@ -20,13 +20,6 @@ void sealed_changed(struct participant *p)
     p->room->unsealed = true;
 }
 
-void sealed_changed_all(struct room *room)
-{
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        sealed_changed(p);
-    }
-}
-
 static void ask_hosts(struct participant *p)
 {
     struct host *const hosts[PLACES] = {p->host, p->next};
