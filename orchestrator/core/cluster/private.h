@@ -207,14 +207,18 @@ void ask_expire(struct cluster *c);
 int64_t ask_deadline(const struct cluster *c);
 void ask_free_all(struct cluster *c);
 
+/* ---- transport.c: their DTLS and data channels */
+struct transport *front_transport(const struct cluster *c, uint64_t id);
+/* Says everything that is kept of it to the new owner. One of ours is forgotten here. */
+void front_transport_owned(struct cluster *c, struct transport *transport, size_t owner);
+void front_transport_forget(struct cluster *c, struct transport *transport);
+
 /* ---- front.c: clients whose room is elsewhere */
 struct conn *front_conn(const struct cluster *c, uint64_t id);
 void front_conn_add(struct cluster *c, uint64_t id);
 void front_conn_forget(struct cluster *c, struct conn *conn);
 /* The owner said its first word about it, or is this process: early messages go there. */
 void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner);
-struct transport *front_transport(const struct cluster *c, uint64_t id);
-void front_transport_owned(struct cluster *c, struct transport *transport, size_t owner);
 void front_tell_disconnected(struct cluster *c, size_t member, uint64_t conn);
 void front_orphans_expire(struct cluster *c);
 int64_t front_orphans_deadline(const struct cluster *c);
