@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -257,6 +258,7 @@ static pid_t start_program(const struct test *t, const char *extra, const char *
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the test fail */
         execl(SPILLWAY_NODE, "spillway-node", "--config", path, extra, value, (char *)NULL);
         _exit(127);
     }
@@ -435,8 +437,7 @@ static void test_meeting(void **state)
     static char page[65536];
     meet(t);
     talk(t, 100);
-    WAIT(t, heard(t) == 100);
-    assert_int_equal(t->media, 1);
+    WAIT(t, heard(t) == 100 && t->media == 1); /* told over the bus: later than what is heard */
     assert_int_equal(media_client_incoming(t->clients[1].media, "6")->gaps, 0);
     static const uint8_t hello[] = {22, 254, 253, 0};
     assert_int_equal(send(t->clients[1].fd, hello, sizeof(hello), 0), (ssize_t)sizeof(hello));
