@@ -76,14 +76,19 @@ static void resume_stream(struct rtpsec_stream *stream, uint32_t ssrc, uint64_t 
     rtpsec_stream_resume(stream, ssrc, (uint32_t)((next - 1) >> 16), (uint16_t)(next - 1));
 }
 
-/* What the other node kept a number for, and never sent, may be sent from here. */
-static void spare_kept(struct rtpsec_stream *stream, const struct stream_state *state)
+/* What the other node kept a number for, and never sent, may be sent from here, unless it was: a
+ * spec says the same for as long as the member is here, and may be told again before anything new
+ * was sent. */
+static void spare_kept(struct rtpsec_stream *stream, const struct rtpsec_stream *before,
+                       const struct stream_state *state)
 {
+    bool same = before->ssrc == stream->ssrc;
     uint64_t index = state->seq_next;
     for (size_t i = 0; i < state->series_count; i++) {
         for (size_t n = 0; n < state->series[i].count; n++) {
             index--;
-            if (state->series[i].state == SERIES_KEPT) {
+            if (state->series[i].state == SERIES_KEPT &&
+                !(same && rtpsec_stream_used(before, index))) {
                 rtpsec_stream_spare(stream, index);
             }
         }
@@ -116,6 +121,7 @@ static bool waits(struct subscription *subscription, int64_t now_us, bool paused
 void handover_resume(struct subscription *subscription, int64_t now_us)
 {
     struct stream_state *state = subscription->resume;
+    const struct rtpsec_stream before = subscription->media;
     struct stream_sender_stats stats;
     struct stream_want want = subscription->spec.want;
     want.paused = want.paused || subscription->track->spec.muted;
@@ -125,7 +131,7 @@ void handover_resume(struct subscription *subscription, int64_t now_us)
     }
     subscription->resume = NULL;
     resume_stream(&subscription->media, subscription->spec.ssrc, state->seq_next);
-    spare_kept(&subscription->media, state);
+    spare_kept(&subscription->media, &before, state);
     resume_stream(&subscription->rtx, subscription->spec.rtx_ssrc, state->rtx_seq_next);
     wanted_start_sender(subscription, now_us, state->seq_next, state->rtx_seq_next);
     (void)stream_sender_want(subscription->sender, now_us, &want);

@@ -10,6 +10,7 @@ static const struct schedule_class classes[] = {
     {"calm", FAULT_KINDS, FAULT_KINDS, 0},
     {"node", FAULT_NODE_CRASH, FAULT_NODE_DRAIN, 1},
     {"nodes", FAULT_NODE_CRASH, FAULT_LOSS, 2},
+    {"drains", FAULT_NODE_DRAIN, FAULT_LOSS, 3},
     {"orchestrator", FAULT_ORCHESTRATOR_CRASH, FAULT_ORCHESTRATOR_CUT, 1},
     {"orchestrators", FAULT_ORCHESTRATOR_CRASH, FAULT_ORCHESTRATOR_CUT, 2},
     {"store", FAULT_STORE_HANG, FAULT_STORE_EMPTY, 1},

@@ -384,6 +384,26 @@ static void test_over_bad_trunks(void **state)
     cascade_free(c);
 }
 
+/* Told again before anything new came, the new node does not send again what it sent under the
+ * numbers that the old one kept. (simulator, drains, seed 81) */
+static void test_kept_numbers_once(void **state)
+{
+    (void)state;
+    struct cascade *c = begin();
+    c->loss = 100;
+    c->jitter_us = TIME_MS(30);
+    for (unsigned i = 0; i < 30; i++) {
+        unsigned from = i % 2 == 0 ? OLD : NEW;
+        unsigned to = i % 2 == 0 ? NEW : OLD;
+        move(c, from, to);
+        tell(c, to, &(struct view){.duty = SERVE, .handed = c->handed[from]});
+        cascade_run(c, 450);
+        leave(c, from);
+    }
+    assert_int_equal(c->clients[VIEWER].client->bad, 0);
+    cascade_free(c);
+}
+
 /* What was lost of the old node's last packets is sent again by the new one. */
 static void test_repair_across_the_move(void **state)
 {
@@ -584,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_ten_moves_in_a_row),
         cmocka_unit_test(test_back_again),
         cmocka_unit_test(test_over_bad_trunks),
+        cmocka_unit_test(test_kept_numbers_once),
         cmocka_unit_test(test_repair_across_the_move),
         cmocka_unit_test(test_paused),
         cmocka_unit_test(test_source_comes_later),
