@@ -150,6 +150,7 @@ name: {place.name}
 region: {place.region}
 zone: {place.zone}
 cluster_secret: {cluster_secret(options)}
+drain_grace: 1s
 keys:
   devkey: secret # known to everybody: for demos only
 listen:

@@ -139,6 +139,7 @@ static const struct config_key keys[] = {
     CONFIG_GROUP("rooms", struct settings, rooms, &rooms_table),
     CONFIG_GROUP("placement", struct settings, placement, &placement_table),
     CONFIG_GROUP("rebalance", struct settings, rebalance, &rebalance_table),
+    CONFIG_DURATION("drain_grace", struct settings, drain_grace_us, "60s", 0, TIME_S(24 * 3600)),
     CONFIG_LIST("region_distances", struct settings, region_distances, &distance_table, false),
     CONFIG_GROUP("webhooks", struct settings, webhooks, &webhooks_table),
     CONFIG_GROUP("pages", struct settings, pages, &pages_table),

@@ -94,6 +94,7 @@ struct settings {
     struct settings_rooms rooms;
     struct settings_placement placement;
     struct settings_rebalance rebalance;
+    int64_t drain_grace_us; /* from SIGTERM to the end, if somebody's front is still here */
     struct config_list region_distances; /* of struct settings_distance */
     struct settings_webhooks webhooks;
     struct settings_pages pages;

@@ -83,6 +83,12 @@ bool cluster_poll(struct cluster *cluster, struct effect *out);
 void cluster_expire(struct cluster *cluster, int64_t now_us);
 int64_t cluster_deadline(const struct cluster *cluster);
 
+/* It is to stop, and its people are to be at other fronts before that: they resume there, a few at
+ * a time, and who comes here is refused. Until cluster_left(): nobody is here any more, or nobody
+ * is left to go to. False: there was nobody to begin with. */
+bool cluster_leave(struct cluster *cluster, int64_t now_us);
+bool cluster_left(const struct cluster *cluster);
+
 /* ---- Clients and their transports: as the functions of orch.h with these names ----------------
  */
 
@@ -158,7 +164,8 @@ struct cluster_stats {
     uint64_t redirects;                          /* received */
     uint64_t sent_on; /* what clients and callers asked, to an owner elsewhere */
     uint64_t asks_full, asks_late;
-    uint64_t yields; /* rooms given up for a higher epoch */
+    uint64_t leaving_refused; /* WebSockets, since this is about to stop */
+    uint64_t yields;          /* rooms given up for a higher epoch */
     uint64_t peers_lost;
     uint64_t cut_offs;  /* times a peer's region was cut off */
     uint64_t malformed; /* messages of peers: no PeerMessage, or about what is not theirs */

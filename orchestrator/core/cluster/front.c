@@ -317,6 +317,11 @@ void cluster_connect(struct cluster *c, int64_t now_us, uint64_t conn,
     char reason[ENTRY_REASON_MAX];
     cluster_tick(c, now_us);
     struct orch_client client = {.request = *request, .address = address, .front = c->config.front};
+    if (c->leaves) {
+        c->stats.leaving_refused++;
+        effect_refuse(&c->fx, conn, HTTP_UNAVAILABLE, "this orchestrator is about to stop");
+        return;
+    }
     int status = entry_check(&entry, request, &c->config.keys, wall_s(c), reason);
     if (status != 0) {
         orch_refuse(c->orch, now_us, conn, status, reason);

@@ -301,6 +301,7 @@ static void beat(struct cluster *c, size_t member)
     peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
     beat.store_up = c->store_up;
     beat.received = c->peers[member].received;
+    beat.leaves = c->leaves;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT;
     message.beat = &beat;
     c->peers[member].beat_us = c->now_us + CLUSTER_BEAT_US;
@@ -334,7 +335,7 @@ static void forget(struct peer *peer)
     free(peer->name);
     free(peer->region);
     peer->name = peer->region = NULL;
-    peer->met = peer->up = peer->away = false;
+    peer->met = peer->up = peer->away = peer->leaves = false;
 }
 
 /* Everything in common is over. */
@@ -607,12 +608,24 @@ static void transport_event(struct cluster *c, size_t member,
     peer_transport_event(c, event);
 }
 
+static void heard_beat(struct cluster *c, size_t member, const Spillway__Bus__Beat *beat)
+{
+    struct peer *peer = &c->peers[member];
+    ownership_member_claims(c->ownership, member, beat->store_up);
+    hold_acked(c, member, beat->received);
+    if (beat->leaves && !peer->leaves) {
+        log_write(c->config.log, LOG_INFO, "peer_leaves peer=%s name=%s", peer->id, peer->name);
+        peer->leaves = true;
+        ownership_member_leaves(c->ownership, member);
+        orch_front_leaves(c->orch, c->now_us, peer->number);
+    }
+}
+
 static void dispatch(struct cluster *c, size_t member, const peer_message *m)
 {
     switch (m->message_case) {
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT:
-        ownership_member_claims(c->ownership, member, m->beat->store_up);
-        hold_acked(c, member, m->beat->received);
+        heard_beat(c, member, m->beat);
         break;
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_OWNED:
         rooms_owned(c, member, m->owned);
@@ -671,6 +684,15 @@ void cluster_peer_message(struct cluster *c, int64_t now_us, size_t index, struc
 }
 
 /* ---- Time ---------------------------------------------------------------------------------- */
+
+void peers_beat(struct cluster *c)
+{
+    for (size_t member = 1; member < c->member_count; member++) {
+        if (c->peers[member].up) {
+            beat(c, member);
+        }
+    }
+}
 
 void peers_expire(struct cluster *c)
 {

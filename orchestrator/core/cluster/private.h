@@ -47,7 +47,8 @@ struct peer {
     int64_t heard_us;
     int64_t beat_us; /* when the next one is due */
     struct batch batch;
-    bool away; /* was up, and its region is cut off */
+    bool leaves; /* it said so */
+    bool away;   /* was up, and its region is cut off */
     int64_t away_until_us;
     uint64_t sent, received; /* number of the last message, ours and theirs */
     uint64_t acked;          /* theirs of ours */
@@ -142,6 +143,7 @@ struct cluster {
     int64_t renew_us;
     bool renewing; /* not every room was written yet */
     bool store_up;
+    bool leaves;
     struct effects fx;
     struct ownership *ownership;
     struct peer peers[MEMBERS_MAX]; /* by member; SELF is not used */
@@ -239,6 +241,7 @@ void peer_send_effect(struct cluster *c, size_t member, const struct effect *eff
 void peer_flush(struct cluster *c); /* batches */
 void peer_transport_event(struct cluster *c, const Spillway__Bus__TransportEvent *event);
 void peer_tell_room(struct cluster *c, const char *room, uint64_t epoch, bool owned);
+void peers_beat(struct cluster *c); /* at once */
 void peers_expire(struct cluster *c);
 int64_t peers_deadline(const struct cluster *c);
 void peer_free_all(struct cluster *c);

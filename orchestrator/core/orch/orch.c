@@ -73,6 +73,7 @@ void orch_free(struct orch *orch)
     orch_rpcs_free(orch);
     orch_share_fini(orch);
     orch_drain_fini(orch);
+    orch_front_drain_fini(orch);
     orch_orphans_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
@@ -285,6 +286,7 @@ void orch_yield(struct orch *orch, int64_t now_us, const char *name)
 void orch_front_lost(struct orch *orch, int64_t now_us, uint64_t number)
 {
     orch_tick(orch, now_us);
+    orch_front_drain_end(orch, number);
     struct conn_entry *conn, *next_conn;
     HASH_ITER(hh, orch->conns, conn, next_conn)
     {
@@ -346,7 +348,7 @@ int64_t orch_deadline(const struct orch *orch)
 {
     int64_t at = MIN(registry_deadline(orch->registry), detector_deadline(orch->detector));
     at = MIN(at, orch_share_deadline(orch));
-    at = MIN(at, orch_drain_deadline(orch));
+    at = MIN(at, MIN(orch_drain_deadline(orch), orch_front_drain_deadline(orch)));
     at = MIN(at, orch_orphans_deadline(orch));
     for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
         at = MIN(at, entry->deadline_us);
@@ -394,6 +396,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
     detector_expire(orch->detector, now_us);
     orch_judge(orch);
     orch_drain_expire(orch);
+    orch_front_drain_expire(orch);
     orch_orphans_expire(orch);
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)

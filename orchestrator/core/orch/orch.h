@@ -116,6 +116,11 @@ bool orch_adopt(struct orch *orch, int64_t now_us, const char *name, uint64_t ep
 void orch_yield(struct orch *orch, int64_t now_us, const char *name);
 /* The front with this number is gone, with all connections and transports that ended there. */
 void orch_front_lost(struct orch *orch, int64_t now_us, uint64_t number);
+/* It is to be empty: its people in our rooms resume elsewhere, a few at a time, until it is lost.
+ */
+void orch_front_leaves(struct orch *orch, int64_t now_us, uint64_t number);
+/* Whether somebody in our rooms has his WebSocket or DTLS there. */
+bool orch_has_front(const struct orch *orch, uint64_t number);
 /* It cannot be reached for a while, or can again: its clients are not expected to be heard. */
 void orch_front_away(struct orch *orch, int64_t now_us, uint64_t number, bool away);
 /* Whether the region has nodes, and none was heard for so long. */

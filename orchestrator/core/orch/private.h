@@ -107,6 +107,13 @@ struct drain {
     struct drain *prev, *next;
 };
 
+/* A front that is to be empty, see front_drain.c. */
+struct front_drain {
+    uint64_t number;
+    int64_t wake_us;
+    struct front_drain *prev, *next;
+};
+
 struct share {
     uint32_t planners;
     bool agreed;
@@ -138,6 +145,7 @@ struct orch {
     struct rpc_entry *rpcs;
     struct share share;
     struct drain *drains;
+    struct front_drain *front_drains;
     struct orphan *orphans;
     int64_t settled_us;    /* nodes have said what they hold by then */
     int64_t rebalanced_us; /* up to when the moves so far use up what is allowed */
@@ -244,6 +252,12 @@ bool orch_drain_possible(const struct orch *orch, const struct registry_node *no
 void orch_drain_expire(struct orch *orch);
 int64_t orch_drain_deadline(const struct orch *orch);
 void orch_drain_fini(struct orch *orch);
+
+/* ---- front_drain.c: fronts that are to be empty */
+void orch_front_drain_end(struct orch *orch, uint64_t number); /* it is gone */
+void orch_front_drain_expire(struct orch *orch);
+int64_t orch_front_drain_deadline(const struct orch *orch);
+void orch_front_drain_fini(struct orch *orch);
 
 /* ---- adopt.c: rooms whose owner died */
 /* A node holds such a room. */

@@ -17,6 +17,7 @@ struct member {
     bool alive;
     bool claims;
     bool away;
+    bool leaves;
     char id[ID_MAX];
     char *region;
     struct owned *rooms;
@@ -88,6 +89,11 @@ void ownership_member_gone(struct ownership *ownership, size_t member)
     *m = (struct member){0};
 }
 
+void ownership_member_leaves(struct ownership *ownership, size_t member)
+{
+    ownership->members[member].leaves = true;
+}
+
 size_t ownership_member_of(const struct ownership *ownership, const char *id)
 {
     for (size_t i = 0; i < OWNERSHIP_MEMBERS_MAX; i++) {
@@ -115,11 +121,11 @@ static uint64_t weight(const char *room, const char *id)
     return x ^ x >> 31;
 }
 
-enum choice { CLAIMS_HERE, CLAIMS, ALIVE, CHOICES };
+enum choice { CLAIMS_HERE, CLAIMS, ALIVE, LEAVING, CHOICES };
 
 static bool eligible(const struct ownership *ownership, const struct member *m, enum choice choice)
 {
-    if (!m->alive || m->away) {
+    if (!m->alive || m->away || (m->leaves && choice != LEAVING)) {
         return false;
     }
     switch (choice) {

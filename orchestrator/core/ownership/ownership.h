@@ -33,6 +33,8 @@ void ownership_member(struct ownership *ownership, size_t member, const char *id
 void ownership_member_claims(struct ownership *ownership, size_t member, bool claims);
 /* Cut off: its rooms are its own, and it is nobody's preferred owner. */
 void ownership_member_away(struct ownership *ownership, size_t member, bool away);
+/* It is about to stop: nobody's preferred owner as long as there is another. Until it is gone. */
+void ownership_member_leaves(struct ownership *ownership, size_t member);
 /* It is no more, and nobody owns its rooms. Harmless for one that is unknown. */
 void ownership_member_gone(struct ownership *ownership, size_t member);
 /* The live member with this id, or NOBODY. */

@@ -3,7 +3,9 @@
  * Where participants' DTLS ends, and how it gets elsewhere when its front is gone. The client's
  * peer connection, its sids, subscriptions and place at its node stay.
  *
- *   here      its front is front
+ *   here      its front is front -> leaves: that one is to be empty
+ *   leaves    the client was told to resume; everything goes on at the front it has -> lost: it
+ *             did, and reached another one  -> lost: that one is gone
  *   lost      that one is gone. Media go on under the keys there are; data waits (channel.c). The
  *             client is told to resume, or does so because its WebSocket broke -> here: it resumed
  *             and restarted its ICE. The answer has another fingerprint, so its DTLS begins anew,
@@ -39,23 +41,32 @@ bool room_front_may_change(const struct participant *p)
     return p->join_by_us == TIME_NEVER && !pion && !participant_is_firefox(p);
 }
 
-static void lose(struct participant *p, int64_t now_us, struct effects *fx)
+/* False: it had to start over. */
+static bool send_away(struct participant *p, int64_t now_us, struct effects *fx)
 {
-    if (p->conn != 0 && !room_front_may_change(p)) {
+    if (p->conn == 0) {
+        return true;
+    }
+    if (!room_front_may_change(p)) {
         room_leave(p->room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
                    LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
-        return;
+        return false;
     }
+    signal_leave(p, LIVEKIT__DISCONNECT_REASON__MIGRATION, LIVEKIT__LEAVE_REQUEST__ACTION__RESUME,
+                 fx);
+    effect_close(fx, p->conn, 1000);
+    p->conn = 0;
+    sealed_changed(p);
+    return true;
+}
+
+void room_front_lose(struct participant *p)
+{
     p->front_lost = true;
+    p->front_leaves = false;
     sealed_changed(p);
     p->keys_by_us = TIME_NEVER;
     channel_suspend(p);
-    if (p->conn != 0) {
-        signal_leave(p, LIVEKIT__DISCONNECT_REASON__MIGRATION,
-                     LIVEKIT__LEAVE_REQUEST__ACTION__RESUME, fx);
-        effect_close(fx, p->conn, 1000);
-        p->conn = 0;
-    }
 }
 
 void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx)
@@ -63,10 +74,44 @@ void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct 
     struct participant *p, *next;
     HASH_ITER(hh, room->participants, p, next)
     {
-        if (p->front.number == number && !p->front_lost) {
-            lose(p, now_us, fx);
+        if (p->front.number == number && !p->front_lost && send_away(p, now_us, fx)) {
+            room_front_lose(p);
         }
     }
+}
+
+/* Whether it has something there that it was not told to take away. */
+static bool stays(const struct participant *p, uint64_t number)
+{
+    bool conn = p->conn != 0 && p->conn >> EFFECT_FRONT_SHIFT == number;
+    bool dtls = p->front.number == number && !p->front_lost && !p->front_leaves;
+    return p->connected && (conn || dtls);
+}
+
+size_t room_front_leaves(struct room *room, int64_t now_us, uint64_t number, size_t max,
+                         struct effects *fx)
+{
+    size_t count = 0;
+    struct participant *p, *next;
+    HASH_ITER(hh, room->participants, p, next)
+    {
+        if (count < max && stays(p, number)) {
+            count++;
+            p->front_leaves = p->front.number == number;
+            (void)send_away(p, now_us, fx);
+        }
+    }
+    return count;
+}
+
+bool room_has_front(const struct room *room, uint64_t number)
+{
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (p->front.number == number || p->conn >> EFFECT_FRONT_SHIFT == number) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void room_front_away(struct room *room, int64_t now_us, uint64_t number, bool away)

@@ -173,10 +173,15 @@ static void drop_resumed(struct participant *p, int64_t now_us, struct effects *
 int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
 {
     struct participant *p = room_find(room, join->token->identity);
-    if (p == NULL || (p->front_lost && !room_front_may_change(p)) || missed_too_much(p)) {
+    bool leaves = p != NULL && p->front_leaves && p->front.number != join->front.number;
+    bool changes = p != NULL && (p->front_lost || leaves);
+    if (p == NULL || (changes && !room_front_may_change(p)) || missed_too_much(p)) {
         return ERR_NOT_FOUND;
     }
-    if (p->front_lost) {
+    if (leaves) {
+        room_front_lose(p);
+    }
+    if (changes) {
         room_front_free(&p->front_next);
         p->front_next = room_front_copy(&join->front);
         channel_resumed(p, now_us);

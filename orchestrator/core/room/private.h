@@ -197,6 +197,7 @@ struct participant {
     int resumes_to_drop;   /* simulate scenario 8 */
 
     struct room_front front;      /* strings owned */
+    bool front_leaves;            /* it was told to resume where it gets another one */
     bool front_lost;              /* DTLS begins anew with its next ICE restart (front.c) */
     struct room_front front_next; /* where; strings owned; NULL before it resumed */
     int64_t keys_by_us;           /* it did, and is through by then; TIME_NEVER otherwise */
@@ -356,6 +357,8 @@ bool participant_is_firefox(const struct participant *p);
 /* ---- front.c */
 struct room_front room_front_copy(const struct room_front *front);
 void room_front_free(struct room_front *front);
+/* It is to change with the client's next resume. */
+void room_front_lose(struct participant *p);
 /* Whether DTLS can begin anew on its client's peer connection. */
 bool room_front_may_change(const struct participant *p);
 /* It restarted its ICE: if its front is gone, the one its WebSocket reached takes its place. */

@@ -229,6 +229,13 @@ void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, co
  * its WebSocket reached, where DTLS and SCTP begin anew. Whose client cannot do that, starts over.
  */
 void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx);
+/* It is to be empty. Up to max of those whose WebSocket or DTLS ends there are told to resume, and
+ * whoever reaches another front by that gets it, as above; until then both go on. Who can't starts
+ * over. How many were told; who has no media yet is not. */
+size_t room_front_leaves(struct room *room, int64_t now_us, uint64_t number, size_t max,
+                         struct effects *fx);
+/* Whether it still is somebody's. */
+bool room_has_front(const struct room *room, uint64_t number);
 /* It is cut off from us, or not any more: nobody is gone for not being heard through it. */
 void room_front_away(struct room *room, int64_t now_us, uint64_t number, bool away);
 void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, uint16_t stream,

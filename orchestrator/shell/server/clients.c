@@ -10,6 +10,7 @@
 #include "proto/protojson/protojson.h"
 #include "proto/wire/wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct server_conn *find_conn(struct server *server, uint64_t id)
@@ -237,6 +238,10 @@ void clients_reply(struct server *server, const struct effect *effect)
 static bool is_ready(void *arg, char reason[PROBES_REASON_MAX])
 {
     const struct server *server = arg;
+    if (server->stop_us != TIME_NEVER) {
+        snprintf(reason, PROBES_REASON_MAX, "it is about to stop");
+        return false;
+    }
     return orch_ready(server->orch, reason, PROBES_REASON_MAX);
 }
 

@@ -133,6 +133,8 @@ static void add_cluster(struct list *list, const struct server *server)
 {
     struct cluster_stats stats;
     cluster_stats(server->cluster, &stats);
+    add(list, PROBES_COUNTER, "leaving_refused_total", NULL, (double)stats.leaving_refused,
+        "WebSockets refused since this orchestrator is about to stop.");
     add(list, PROBES_GAUGE, "peers_up", NULL, (double)stats.peers_up,
         "Other orchestrators that are there.");
     add(list, PROBES_GAUGE, "peers_cut_off", NULL, (double)stats.peers_cut_off,

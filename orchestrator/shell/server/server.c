@@ -21,6 +21,7 @@
 
 #define WEBHOOK_TOKEN_TTL_S 300
 #define WEBHOOK_FLUSH_US    TIME_S(2)
+#define LAST_WORDS_US       TIME_MS(200) /* for queues to empty, and for seals to get to nodes */
 
 int64_t server_now(void)
 {
@@ -230,6 +231,7 @@ static void on_timer(uv_timer_t *timer)
 static void arm_timer(struct server *server)
 {
     int64_t at = MIN(cluster_deadline(server->cluster), front_deadline(server->front));
+    at = MIN(at, server->stop_us);
     at = peers_broken(server) ? 0 : at;
     if (at == TIME_NEVER) {
         uv_timer_stop(&server->timer);
@@ -237,6 +239,27 @@ static void arm_timer(struct server *server)
     }
     int64_t wait_us = MAX(at - server_now(), 0);
     uv_timer_start(&server->timer, on_timer, (uint64_t)(wait_us + 999) / 1000, 0);
+}
+
+static void stop(struct server *server)
+{
+    log_write(server->log, LOG_INFO, "stopping websockets=%u", HASH_COUNT(server->conns));
+    server->stop_us = TIME_NEVER;
+    uv_stop(&server->loop);
+}
+
+/* Once everybody has gone elsewhere, a moment more. */
+static void look_whether_left(struct server *server)
+{
+    if (server->stop_us == TIME_NEVER) {
+        return;
+    }
+    int64_t now_us = server_now();
+    if (server->stop_us <= now_us) {
+        stop(server);
+    } else if (server->conns == NULL && server->requests == NULL && cluster_left(server->cluster)) {
+        server->stop_us = MIN(server->stop_us, now_us + LAST_WORDS_US);
+    }
 }
 
 void server_drain(struct server *server)
@@ -250,6 +273,7 @@ void server_drain(struct server *server)
         }
     } while (transports_poll(server));
     server->draining = false;
+    look_whether_left(server);
     uv_update_time(&server->loop);
     arm_timer(server);
 }
@@ -277,14 +301,23 @@ static int sign_webhook(void *arg, struct bytes body, char out[WEBHOOKS_TOKEN_MA
     return written < WEBHOOKS_TOKEN_MAX ? 0 : ERR_TOO_BIG;
 }
 
+/* The first has its clients go elsewhere, if there is somewhere to go; the next ends it. */
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct server *server = handle->data;
-    log_write(server->log, LOG_INFO, "stopping signal=%d", signum);
-    uv_stop(&server->loop);
-    if (++server->signals > 1) {
+    int64_t now_us = server_now(), grace_us = server->settings->drain_grace_us;
+    log_write(server->log, LOG_INFO, "signal number=%d", signum);
+    if (++server->signals > 2) {
         exit(1);
     }
+    if (server->signals == 1 && grace_us > 0 && cluster_leave(server->cluster, now_us)) {
+        log_write(server->log, LOG_INFO, "leaving websockets=%u grace_s=%lld",
+                  HASH_COUNT(server->conns), (long long)(grace_us / TIME_S(1)));
+        server->stop_us = now_us + grace_us;
+        server_drain(server);
+        return;
+    }
+    stop(server);
 }
 
 static void on_store_up(void *arg)
@@ -447,6 +480,7 @@ int server_new(struct server **out, const struct settings *settings, const struc
     struct server *server = mem_alloc(sizeof(*server));
     server->settings = settings;
     server->log = log;
+    server->stop_us = TIME_NEVER;
     server->random = (struct random_source){random_fill, NULL};
     id_new(server->id, "OR_", &server->random);
     server->number = new_number();

@@ -17,7 +17,8 @@ struct server;
 MUST_CHECK int server_new(struct server **out, const struct settings *settings,
                           const struct log_sink *log);
 
-/* Serves until SIGTERM or SIGINT; a second signal ends it at once. */
+/* Serves until SIGTERM or SIGINT, and then until its clients are at other orchestrators, for
+ * drain_grace at most; a second signal ends it at once. */
 void server_run(struct server *server);
 
 void server_free(struct server *server);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A front dies, and its clients go on at another one, as their room's owner sees it.
+ * A front dies, or is to be empty, and its clients go on at another one, as their room's owner sees
+ * it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -158,6 +159,83 @@ static void twice(void **state)
     world_fini(&world);
 }
 
+/* Goal: a front that is to be empty serves him until he resumes at another one, which then takes
+ * its place as if it had died. */
+static void leaves(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, "chrome");
+    orch_front_leaves(world.orch, world.now_us, OTHER);
+    world_drain(&world);
+    assert_string_equal(world_story(&world), "conn 2 < leave reason=8 action=1\n"
+                                             "conn 2 close 1000\n");
+    say(&world, 1);
+    assert_int_equal(count(world_story(&world), "front T2 send stream=0"), 1);
+    world_advance(&world, TIME_S(1));
+    assert_string_equal(world_story(&world), ""); /* once is enough */
+    assert_true(orch_has_front(world.orch, OTHER));
+    world_join(&world, 3, &again);
+    assert_non_null(strstr(world_story(&world), "conn 3 < reconnect"));
+    say(&world, 2);
+    assert_int_equal(count(world_story(&world), "front T2 send stream=0"), 0);
+    restart_ice(&world, 3);
+    assert_non_null(
+        strstr(world_story(&world), "front T2 close\nfront T2 open again channels=3\n"));
+    assert_string_equal(told(&world)->orchestrator, "OR_test");
+    assert_false(orch_has_front(world.orch, OTHER));
+    world_connected(&world, 2);
+    meeting_channels(&world, 2);
+    world_drain(&world);
+    assert_int_equal(count(world_story(&world), "front T2 send stream=0"),
+                     2); /* one again: SDKs know */
+    world_fini(&world);
+
+    begin(&world, "Firefox");
+    orch_front_leaves(world.orch, world.now_us, OTHER);
+    world_drain(&world);
+    assert_non_null(strstr(world_story(&world), "conn 2 < leave reason=15 action=2\n"));
+    assert_false(orch_has_front(world.orch, OTHER));
+    world_fini(&world);
+}
+
+/* Goal: a few at a time, and those who have no media yet once they do. */
+static void leave_in_turn(void **state)
+{
+    (void)state;
+    struct world world;
+    char identity[16];
+    world_init(&world);
+    world_node(&world, "ND_a");
+    for (uint64_t conn = 1; conn <= 14; conn++) {
+        snprintf(identity, sizeof(identity), "p%d", (int)conn);
+        world_join(&world, conn,
+                   &(struct world_join){.room = "lobby",
+                                        .identity = identity,
+                                        .offer_file = "chromium-publish.offer",
+                                        .browser = "chrome",
+                                        .front = "OR_other"});
+        if (conn != 14) {
+            world_connected(&world, conn);
+        }
+    }
+    world_story(&world);
+    orch_front_leaves(world.orch, world.now_us, OTHER);
+    world_drain(&world);
+    assert_int_equal(count(world_story(&world), "< leave"), 10);
+    world_advance(&world, TIME_MS(100));
+    assert_int_equal(count(world_story(&world), "< leave"), 0);
+    world_advance(&world, TIME_MS(100));
+    assert_int_equal(count(world_story(&world), "< leave"), 3);
+    world_connected(&world, 14);
+    world_advance(&world, TIME_MS(200));
+    assert_int_equal(count(world_story(&world), "< leave"), 1);
+    orch_front_lost(world.orch, world.now_us, OTHER);
+    world_drain(&world);
+    assert_int_equal(count(world_story(&world), "< leave"), 0); /* they are on their way */
+    world_fini(&world);
+}
+
 static void received(struct world *world, uint64_t conn, const char *sid, uint32_t sequence)
 {
     Livekit__DataChannelReceiveState alice = LIVEKIT__DATA_CHANNEL_RECEIVE_STATE__INIT;
@@ -271,8 +349,9 @@ static void data_from_him(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goes_on),     cmocka_unit_test(starts_over),   cmocka_unit_test(twice),
-        cmocka_unit_test(data_to_him), cmocka_unit_test(data_from_him),
+        cmocka_unit_test(goes_on),       cmocka_unit_test(leaves), cmocka_unit_test(leave_in_turn),
+        cmocka_unit_test(starts_over),   cmocka_unit_test(twice),  cmocka_unit_test(data_to_him),
+        cmocka_unit_test(data_from_him),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
