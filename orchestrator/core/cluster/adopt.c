@@ -4,8 +4,10 @@
  *
  * Every orchestrator hears from the nodes which rooms are nobody's (orch/adopt.c). The preferred
  * owner claims them at once, the others a moment later if nobody did. Fronts keep the WebSockets
- * and DTLS of the room's people for CLUSTER_ORPHAN_US, with what they send meanwhile, until the new
- * owner says that they are its own; then they notice nothing.
+ * and DTLS of the room's people for CLUSTER_ORPHAN_US, with what they send meanwhile and what the
+ * dead one did not say it had received, until the new owner says that they are its own; then they
+ * notice nothing. What it had received all the same comes twice: reliable messages are told by
+ * their sequence, and saying something again changes nothing.
  */
 #include "orchestrator/core/cluster/private.h"
 #include "proto/wire/wire.h"
@@ -83,6 +85,22 @@ static void tell_gone(struct cluster *c, size_t member, uint64_t transport)
         orch_front_failed(c->orch, c->now_us, transport, why);
     } else {
         peer_send(c, member, &message, false);
+    }
+}
+
+void adopt_unreceived(struct cluster *c, size_t member)
+{
+    const struct kept *kept;
+    DL_FOREACH(c->peers[member].kept, kept)
+    {
+        Spillway__Bus__PeerMessage *m =
+            spillway__bus__peer_message__unpack(NULL, kept->len, kept->data);
+        if (m->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL) {
+            front_signal_again(c, member, m->signal);
+        } else if (m->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT) {
+            front_transport_again(c, member, m->transport_event);
+        }
+        spillway__bus__peer_message__free_unpacked(m, NULL);
     }
 }
 

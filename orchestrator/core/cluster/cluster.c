@@ -348,7 +348,7 @@ void cluster_stats(const struct cluster *c, struct cluster_stats *out)
     for (size_t member = 1; member < c->member_count; member++) {
         out->peers_up += c->peers[member].up;
         out->peers_cut_off += c->peers[member].away;
-        out->kept += c->peers[member].kept_count;
+        out->kept += c->peers[member].away ? c->peers[member].kept_count : 0;
         out->rooms_known += ownership_count(c->ownership, member);
     }
     out->asks = HASH_COUNT(c->asks);

@@ -55,7 +55,7 @@
 #define CLUSTER_ORPHAN_US     TIME_S(4)  /* for a new owner of a client's room to go on with it */
 #define CLUSTER_UNCLAIMED_US  TIME_S(1)  /* for the preferred owner to claim an orphan */
 #define CLUSTER_FACTS_MAX     8          /* events that say how a transport is */
-#define CLUSTER_SAVED_MAX     64 /* events of a transport whose room is nobody's, and bytes: */
+#define CLUSTER_SAVED_MAX     256 /* events of a transport whose room is nobody's, and bytes: */
 #define CLUSTER_SAVED_BYTES   (256u << 10)
 #define CLUSTER_DOUBT_US      TIME_S(1)  /* of silence of the rest of a region, to be cut off */
 #define CLUSTER_CUT_OFF_US    TIME_S(30) /* until a region that is cut off counts as dead */

@@ -212,12 +212,25 @@ static void signal(struct cluster *c, uint64_t id, struct bytes message, bool ma
         c->waiting_bytes += message.len; /* clients wait for the join response */
         conn->early[conn->early_count++] = (struct early){
             .data = mem_copy(message.data, message.len), .len = message.len, malformed};
+    } else if (conn->until_us != TIME_NEVER) {
+        front_try_again(c, id); /* with its next resume it says everything once more */
     } else {
         struct ask *ask = ask_find(c, id);
         if (ask != NULL) {
             ask_forget(c, ask);
         }
         front_refuse(c, id, 0, "too many messages before the room was found");
+    }
+}
+
+void front_signal_again(struct cluster *c, size_t was, const Spillway__Bus__Signal *message)
+{
+    struct conn *conn = front_conn(c, message->conn);
+    uint8_t tag = message->message.len == 0 ? 0 : message->message.data[0];
+    bool kept = tag == TAG_OFFER || tag == TAG_ADD_TRACK; /* as not answered */
+    if (conn != NULL && conn->until_us != TIME_NEVER && conn->was == was && !kept) {
+        signal(c, conn->id, (struct bytes){message->message.data, message->message.len},
+               message->malformed);
     }
 }
 

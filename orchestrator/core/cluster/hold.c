@@ -9,8 +9,8 @@
  *
  * Messages that may not be lost are numbered, and kept until the peer says that they came: with
  * each beat, and in the Hello by which both find each other again. What is sent again and had come
- * already is dropped there by its number. Only for peers of other regions: in one's own, nobody is
- * cut off.
+ * already is dropped there by its number. In one's own region nobody is cut off: there only what
+ * clients say is kept, for the next owner of their room, should this one die (adopt.c).
  */
 #include "orchestrator/core/cluster/private.h"
 
@@ -35,10 +35,10 @@ static void drop_oldest(struct peer *peer)
     free(kept);
 }
 
-void hold_keep(struct cluster *c, size_t member, const uint8_t *data, size_t len)
+void hold_keep(struct cluster *c, size_t member, bool of_client, const uint8_t *data, size_t len)
 {
     struct peer *peer = &c->peers[member];
-    if (!is_elsewhere(c, peer)) {
+    if (!of_client && !is_elsewhere(c, peer)) {
         peer->unkept = peer->sent;
         return;
     }

@@ -40,7 +40,10 @@ static void send_now(struct cluster *c, size_t member, peer_message *message, bo
     message->number = lossy || hello || beat ? 0 : ++peer->sent;
     uint8_t *data = wire_pack(&message->base, &len);
     if (message->number != 0) {
-        hold_keep(c, member, data, len);
+        bool of_client =
+            message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL ||
+            message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT;
+        hold_keep(c, member, of_client, data, len);
     }
     if (peer->away && !hello) {
         c->stats.undeliverable += message->number == 0;
@@ -356,6 +359,7 @@ static void fall(struct cluster *c, size_t member, const char *why)
         cluster_share(c);
         orch_front_lost(c->orch, c->now_us, number);
         front_peer_gone(c, member);
+        adopt_unreceived(c, member);
         ask_peer_gone(c, member);
         gather_peer_gone(c, member);
     }

@@ -184,6 +184,8 @@ size_t cluster_front_numbered(const struct cluster *c, uint64_t number);
 void adopt_effect(struct cluster *c, struct effect *effect);
 bool adopt_next(struct cluster *c);
 void adopt_peer_died(struct cluster *c, const char *id);
+/* What clients said to an owner that died and had not received it is for the next one. */
+void adopt_unreceived(struct cluster *c, size_t member);
 /* A member goes on with a connection or transport of this front. */
 void adopt_conn(struct cluster *c, size_t member, uint64_t id);
 void adopt_transport(struct cluster *c, size_t member, uint64_t id);
@@ -214,6 +216,9 @@ struct transport *front_transport(const struct cluster *c, uint64_t id);
 /* Says everything that is kept of it to the new owner. One of ours is forgotten here. */
 void front_transport_owned(struct cluster *c, struct transport *transport, size_t owner);
 void front_transport_forget(struct cluster *c, struct transport *transport);
+/* An event that a dead owner did not receive. */
+void front_transport_again(struct cluster *c, size_t was,
+                           const Spillway__Bus__TransportEvent *event);
 
 /* ---- front.c: clients whose room is elsewhere */
 struct conn *front_conn(const struct cluster *c, uint64_t id);
@@ -222,6 +227,8 @@ void front_conn_forget(struct cluster *c, struct conn *conn);
 /* The owner said its first word about it, or is this process: early messages go there. */
 void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner);
 void front_tell_disconnected(struct cluster *c, size_t member, uint64_t conn);
+/* A message that a dead owner did not receive. */
+void front_signal_again(struct cluster *c, size_t was, const Spillway__Bus__Signal *signal);
 void front_orphans_expire(struct cluster *c);
 int64_t front_orphans_deadline(const struct cluster *c);
 void front_refuse(struct cluster *c, uint64_t conn, int status, const char *text);
@@ -250,7 +257,8 @@ void peer_free_all(struct cluster *c);
 void peer_say_hello(struct cluster *c, size_t member, bool asks);
 
 /* ---- hold.c: regions that are cut off */
-void hold_keep(struct cluster *c, size_t member, const uint8_t *data, size_t len);
+/* of_client: it says what a client here said. */
+void hold_keep(struct cluster *c, size_t member, bool of_client, const uint8_t *data, size_t len);
 /* It received ours up to this number. */
 void hold_acked(struct cluster *c, size_t member, uint64_t received);
 

@@ -4,6 +4,7 @@
  * room's owner. While that one is dead, it is kept for the next.
  */
 #include "orchestrator/core/cluster/private.h"
+#include "orchestrator/core/data/data.h"
 #include "proto/wire/wire.h"
 
 #include <stdlib.h>
@@ -111,6 +112,46 @@ static bool tell_owner(struct cluster *c, int64_t now_us, transport_event *event
         send_event(c, transport, event);
     }
     return true;
+}
+
+/* Its sequence tells whoever gets it twice. */
+static bool is_sequenced(const struct transport *transport, const transport_event *message)
+{
+    struct data_packet packet;
+    const struct saved *fact;
+    bool reliable = false;
+    DL_FOREACH(transport->facts, fact)
+    {
+        transport_event *event =
+            spillway__bus__transport_event__unpack(NULL, fact->len, fact->data);
+        reliable |= event->kind == SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_OPENED &&
+                    event->stream == message->stream && strcmp(event->text, "_reliable") == 0;
+        spillway__bus__transport_event__free_unpacked(event, NULL);
+    }
+    return reliable &&
+           data_packet_parse((struct bytes){message->data.data, message->data.len}, &packet) == 0 &&
+           packet.sequence != 0;
+}
+
+void front_transport_again(struct cluster *c, size_t was, const transport_event *event)
+{
+    struct transport *transport = front_transport(c, event->transport);
+    if (transport == NULL || transport->owner != OWNERSHIP_NOBODY || transport->was != was) {
+        return;
+    }
+    switch (event->kind) {
+    case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_MESSAGE:
+        if (is_sequenced(transport, event)) {
+            save(c, transport, event);
+        }
+        break;
+    case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_CLOSED:
+    case SPILLWAY__BUS__TRANSPORT_EVENT__KIND__FAILED:
+        save(c, transport, event);
+        break;
+    default: /* a fact */
+        break;
+    }
 }
 
 static void tell_again(struct cluster *c, const struct transport *transport,
