@@ -311,6 +311,31 @@ static void stranded(void **state)
     sim_free(sim);
 }
 
+/* Goal: the owner of a room is cut off, somebody makes the room anew elsewhere and leaves it, so
+ * that its nodes drop what the owner has; one of its people leaves meanwhile, too, and is no
+ * participant for good. (orchestrators, seeds 51324 and 52012) */
+static void left_behind(void **state)
+{
+    (void)state;
+    for (int64_t ms = 3000; ms <= 5000; ms += 500) {
+        struct sim *sim = meeting();
+        struct client *other = &sim->clients[0], *late = &sim->clients[PEOPLE];
+        size_t owner = owner_of(sim);
+        while (other->front == owner) {
+            other++;
+        }
+        happens(sim, FAULT_ORCHESTRATOR_CUT, owner, TIME_MS(ms));
+        sim_run(sim, TIME_MS(2050));
+        late->front = other->front + sim->config.orchestrators - 1; /* it tries the next one */
+        client_join(late, "room0");
+        sim_run(sim, TIME_MS(300));
+        client_leave(other);
+        client_leave(late);
+        well_within(sim, TIME_S(40));
+        sim_free(sim);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -325,6 +350,7 @@ int main(void)
         cmocka_unit_test(reunion),
         cmocka_unit_test(ghosts),
         cmocka_unit_test(stranded),
+        cmocka_unit_test(left_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

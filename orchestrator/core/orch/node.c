@@ -300,7 +300,7 @@ static void respec_all(struct orch *orch, const char *id,
         if (held) {
             room_respec(entry->room, id);
         } else {
-            room_forgotten(entry->room, id);
+            room_forgotten(entry->room, orch->now_us, id);
         }
         orch_settle(orch, entry);
     }
@@ -471,7 +471,7 @@ static void acked(struct orch *orch, const char *id, const Spillway__Control__Sp
         outdated(orch, entry, ack->epoch);
         return;
     }
-    room_spec_acked(entry->room, id, ack);
+    room_spec_acked(entry->room, orch->now_us, id, ack);
     orch_settle(orch, entry);
 }
 

@@ -146,8 +146,8 @@ void room_respec(struct room *room, const char *node);
 void room_unsent(struct room *room, const char *node);
 bool room_resend(struct room *room, const char *node);
 /* The node has nothing of the room any more: it goes out whole, with fresh SSRCs as to any new
- * holder (architecture.md §2.3). */
-void room_forgotten(struct room *room, const char *node);
+ * holder (architecture.md §2.3), and its people's media count as lost until they come again. */
+void room_forgotten(struct room *room, int64_t now_us, const char *node);
 
 void room_expire(struct room *room, int64_t now_us, struct effects *fx);
 int64_t room_deadline(const struct room *room);
@@ -249,7 +249,8 @@ void room_channel_message(struct room *room, int64_t now_us, uint64_t transport,
 /* Of a node the room is on. */
 void room_node_event(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__Event *event, struct effects *fx);
-void room_spec_acked(struct room *room, const char *node, const Spillway__Control__SpecAck *ack);
+void room_spec_acked(struct room *room, int64_t now_us, const char *node,
+                     const Spillway__Control__SpecAck *ack);
 
 /* ---- Server API ---------------------------------------------------------------------------- */
 

@@ -429,11 +429,23 @@ bool room_resend(struct room *room, const char *node)
     return lost;
 }
 
-void room_forgotten(struct room *room, const char *node)
+/* The node knows of no path, so it will miss none: whoever does not come back is gone. */
+static void media_forgotten(struct participant *p, int64_t now_us)
+{
+    p->media_lost = true;
+    if (p->conn == 0 && p->lost_at_us == TIME_NEVER) {
+        p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
+    }
+}
+
+void room_forgotten(struct room *room, int64_t now_us, const char *node)
 {
     const struct host *host = host_find(room, node);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         struct subscription *subscription;
+        if (p->host == host && p->connected) {
+            media_forgotten(p, now_us);
+        }
         DL_FOREACH(p->subscriptions, subscription)
         {
             if (p->host == host) {
@@ -447,13 +459,14 @@ void room_forgotten(struct room *room, const char *node)
     room_respec(room, node);
 }
 
-void room_spec_acked(struct room *room, const char *node, const Spillway__Control__SpecAck *ack)
+void room_spec_acked(struct room *room, int64_t now_us, const char *node,
+                     const Spillway__Control__SpecAck *ack)
 {
     const struct host *host = host_find(room, node);
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE && host != NULL &&
         ack->version < host->version) {
         if (ack->version == 0) { /* the node does not hold the room */
-            room_forgotten(room, node);
+            room_forgotten(room, now_us, node);
         } else {
             room_respec(room, node);
         }

@@ -197,6 +197,7 @@ void node_process_init(struct node_process *n, struct sim *sim, size_t index)
     sim_region_name(n->region, region);
     snprintf(n->name, sizeof(n->name), "ND_%zu", index + 1);
     prng_seed(&n->prng, sim->config.seed * 1000 + 200 + index);
+    timeline_log(&n->log, sim->timeline, n->name);
 }
 
 static void new_core(struct node_process *n)
@@ -222,6 +223,7 @@ static void new_core(struct node_process *n)
             .link_count = n->sim->config.orchestrators,
             .outbox_slots = 128,
             .random = random,
+            .log = &n->log.sink,
         },
         now(n));
 }

@@ -26,6 +26,7 @@ struct node_process {
     bool alive;
     unsigned life;
     char id[ID_MAX];
+    struct timeline_log log;
     struct prng prng;
     struct node *core;
     int64_t wake_us;

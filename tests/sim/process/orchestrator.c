@@ -303,6 +303,7 @@ static struct orch *new_orch(struct orchestrator *o)
             .room_weight = 16,
             .cluster_secret = {secret, sizeof(secret)},
             .seals = true,
+            .log = &o->log.sink,
         },
         now(o), SIM_WALL_US + now(o) - SIM_START_US);
 }
@@ -315,6 +316,7 @@ void orchestrator_init(struct orchestrator *o, struct sim *sim, size_t index)
     sim_region_name(o->region, region);
     snprintf(o->name, sizeof(o->name), "OR_%zu", index + 1);
     prng_seed(&o->prng, sim->config.seed * 1000 + 100 + index);
+    timeline_log(&o->log, sim->timeline, o->name);
 }
 
 void orchestrator_start(struct orchestrator *o)
@@ -336,6 +338,7 @@ void orchestrator_start(struct orchestrator *o)
                                                        .number = o->number},
                                              .keys = {&o->key, 1},
                                              .peer_count = o->sim->config.orchestrators - 1,
+                                             .log = &o->log.sink,
                                              .random = random},
                     o->orch, now(o), SIM_WALL_US + now(o) - SIM_START_US);
     timeline_tell(o->sim->timeline, o->name, "starts in %s", o->region);

@@ -10,6 +10,7 @@
 #include "orchestrator/core/cluster/cluster.h"
 #include "tests/sim/net/net.h"
 #include "tests/sim/store/store.h"
+#include "tests/sim/timeline/timeline.h"
 
 #define SIM_ORCHESTRATORS_MAX 4
 #define SIM_NODES_MAX         8
@@ -29,6 +30,7 @@ struct orchestrator {
     bool alive;
     unsigned life; /* of the process */
     char id[ID_MAX];
+    struct timeline_log log;
     struct prng prng;
     struct token_key key;
     uint64_t number, last_id;

@@ -54,6 +54,22 @@ void timeline_tell(struct timeline *timeline, const char *who, const char *forma
     }
 }
 
+static void hear(void *arg, enum log_level level, const char *line)
+{
+    const struct timeline_log *log = arg;
+    const struct timeline *timeline = log->timeline;
+    int ms = (int)((events_now(timeline->events) - timeline->start_us) / 1000);
+    (void)level;
+    fprintf(stderr, "%3d.%03d   %s: %s\n", ms / 1000, ms % 1000, log->who, line);
+}
+
+void timeline_log(struct timeline_log *log, const struct timeline *timeline, const char *who)
+{
+    *log = (struct timeline_log){.timeline = timeline, .who = who};
+    log->sink = (struct log_sink){
+        .write = timeline->aloud ? hear : NULL, .arg = log, .level_min = LOG_DEBUG};
+}
+
 static size_t oldest(const struct timeline *timeline)
 {
     return timeline->count - MIN(timeline->count, (size_t)TIMELINE_LINES);

@@ -23,6 +23,15 @@ void timeline_tell(struct timeline *timeline, const char *who, const char *forma
 
 void timeline_print(const struct timeline *timeline, FILE *out);
 
+/* What a core of that name logs goes to stderr too, if aloud; it is not kept. who is borrowed; sink
+ * is written, and refers to both. */
+struct timeline_log {
+    const struct timeline *timeline;
+    const char *who;
+    struct log_sink sink;
+};
+void timeline_log(struct timeline_log *log, const struct timeline *timeline, const char *who);
+
 /* The lines that begin with one of these names, since the last call; to be freed. */
 char *timeline_of(struct timeline *timeline, const char *const *names, size_t count);
 
