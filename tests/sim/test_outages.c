@@ -336,6 +336,26 @@ static void left_behind(void **state)
     }
 }
 
+/* Goal: when orchestrators start anew, the first of a room's nodes to find one does not decide
+ * alone who is in the room: those of all its nodes go on, and nobody starts over. (orchestrators,
+ * seeds 51180, 2034 and 2046) */
+static void nodes_come_late(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"c1", "c2", "c3", "c4"};
+    for (uint64_t seed = 1; seed <= 6; seed++) {
+        struct sim *sim = meeting_of(seed);
+        for (size_t i = 0; i < sim->config.orchestrators; i++) {
+            happens(sim, FAULT_ORCHESTRATOR_CRASH, i, TIME_S(5));
+        }
+        well_within(sim, TIME_S(30));
+        char *told = timeline_of(sim->timeline, names, ARRAY_LEN(names));
+        assert_null(strstr(told, "starts over"));
+        free(told);
+        sim_free(sim);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +371,7 @@ int main(void)
         cmocka_unit_test(ghosts),
         cmocka_unit_test(stranded),
         cmocka_unit_test(left_behind),
+        cmocka_unit_test(nodes_come_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@
 
 struct orphan_node {
     char id[REGISTRY_NAME_MAX];
+    bool asked;                          /* or to be, when it registers */
     bool done;                           /* it answered, or is gone */
     Spillway__Control__RoomState *state; /* owned, or NULL */
     struct orphan_node *prev, *next;
@@ -85,7 +86,7 @@ static struct orphan *add(struct orch *orch, const char *name)
 
 /* ---- Nodes --------------------------------------------------------------------------------- */
 
-static void claim(struct orch *orch, const struct orphan *orphan, const char *node)
+static void claim(struct orch *orch, const struct orphan *orphan, struct orphan_node *node)
 {
     Spillway__Control__Claim claim = SPILLWAY__CONTROL__CLAIM__INIT;
     Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
@@ -93,19 +94,26 @@ static void claim(struct orch *orch, const struct orphan *orphan, const char *no
     claim.epoch = orphan->epoch;
     message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_CLAIM;
     message.claim = &claim;
-    orch_send_to_node(orch, node, &message);
+    orch_send_to_node(orch, node->id, &message);
+    node->asked = true;
 }
 
-static void add_node(struct orch *orch, struct orphan *orphan, const char *id)
+static struct orphan_node *add_node(struct orphan *orphan, const char *id)
 {
-    if (find_node(orphan, id) != NULL) {
-        return;
+    struct orphan_node *node = find_node(orphan, id);
+    if (node == NULL) {
+        node = mem_alloc(sizeof(*node));
+        snprintf(node->id, sizeof(node->id), "%s", id);
+        DL_APPEND(orphan->nodes, node);
     }
-    struct orphan_node *node = mem_alloc(sizeof(*node));
-    snprintf(node->id, sizeof(node->id), "%s", id);
-    DL_APPEND(orphan->nodes, node);
-    if (orphan->epoch != 0) {
-        claim(orch, orphan, id);
+    return node;
+}
+
+static void ask(struct orch *orch, struct orphan *orphan, const char *id)
+{
+    struct orphan_node *node = add_node(orphan, id);
+    if (orphan->epoch != 0 && !node->asked) {
+        claim(orch, orphan, node);
     }
 }
 
@@ -124,7 +132,7 @@ void orch_orphan_seen(struct orch *orch, const char *node,
     }
     snprintf(orphan->sid, sizeof(orphan->sid), "%s", held->room);
     orch->last_epoch = MAX(orch->last_epoch, held->epoch); /* ours is to be a later one */
-    add_node(orch, orphan, node);
+    ask(orch, orphan, node);
     if (orphan->epoch == 0) {
         orphan->until_us = orch->now_us + FORGET_US;
         effects_take(&orch->fx, (struct effect){.type = EFFECT_ORPHAN,
@@ -207,15 +215,16 @@ bool orch_adopt(struct orch *orch, int64_t now_us, const char *name, uint64_t ep
     }
     orphan->epoch = epoch != 0 ? epoch : orch_next_epoch(orch);
     orphan->until_us = now_us + ADOPT_US;
-    const struct orphan_node *node;
+    struct orphan_node *node;
     DL_FOREACH(orphan->nodes, node)
     {
-        claim(orch, orphan, node->id);
+        claim(orch, orphan, node);
     }
     return true;
 }
 
-/* The room's other nodes are known from what the first one kept. */
+/* The room's other nodes are known from what the first one kept. Those that have not found us yet,
+ * who start, are waited for. */
 static void ask_the_others(struct orch *orch, struct orphan *orphan,
                            const Spillway__Control__RoomState *state)
 {
@@ -224,7 +233,9 @@ static void ask_the_others(struct orch *orch, struct orphan *orphan,
     for (size_t i = 0; i < count; i++) {
         const struct registry_node *node = registry_get(orch->registry, nodes[i]);
         if (node != NULL && node->state != REGISTRY_GONE) {
-            add_node(orch, orphan, nodes[i]);
+            ask(orch, orphan, nodes[i]);
+        } else if (node == NULL && orch->now_us < orch->settled_us) {
+            (void)add_node(orphan, nodes[i]);
         }
         free(nodes[i]);
     }
