@@ -72,6 +72,16 @@ static void carries_too_much(struct sim *sim)
     check_node_message(sim, &sim->nodes[0], (struct bytes){packed, len});
 }
 
+static void says_too_much(struct sim *sim)
+{
+    const uint8_t update[] = {LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE << 3 | 2, 0};
+    traffic_attempt(sim, "room0");
+    for (int i = 0; i < 11; i++) {
+        traffic_to_client(sim, (struct bytes){update, sizeof(update)});
+    }
+    traffic_check(sim);
+}
+
 static void send_spec(struct sim *sim, size_t orchestrator)
 {
     Spillway__Control__RoomSpec spec = SPILLWAY__CONTROL__ROOM_SPEC__INIT;
@@ -111,6 +121,7 @@ static void breaches(void **state)
     sim_free(sim);
     fails(repeats_nonce);
     fails(carries_too_much);
+    fails(says_too_much);
     fails(two_owners);
     fails(starts_over);
 }

@@ -111,6 +111,9 @@ void check_node_message(struct sim *sim, struct node_process *from, struct bytes
         m->spec_ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__INVALID) {
         check_fail(sim, "%s refuses a spec: %s", from->name, m->spec_ack->reason);
     }
+    if (m->message_case == SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_EVENTS) {
+        traffic_from_node(sim, m->events);
+    }
     protobuf_c_message_free_unpacked(unpacked, NULL);
 }
 
@@ -185,6 +188,7 @@ void check_session_lost(struct sim *sim, const struct client *client)
 
 void check_round_over(struct sim *sim)
 {
+    traffic_check(sim);
     sim->disturbed = 0;
     for (size_t i = 0; i < sim->config.clients; i++) {
         struct client *c = &sim->clients[i];

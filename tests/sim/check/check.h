@@ -6,6 +6,7 @@
  *   - two orchestrators that send specs of one room with the same epoch;
  *   - somebody who has to start over though neither his front nor his room's owner was disturbed;
  *   - a node that says it carries more than its capacity, or refuses a spec as invalid;
+ *   - more messages than what happened since all was quiet allows for (traffic.h);
  *
  * and what must be so once nothing is broken any more, for whoever asks: a room has one owner,
  * everybody in it hears and sees listed exactly the others; and when all have left, nothing is
@@ -19,6 +20,7 @@
 #include "common/base/base.h"
 #include "common/net/net.h"
 #include "tests/sim/check/nonces.h"
+#include "tests/sim/check/traffic.h"
 
 #define CHECK_HEARD_US TIME_S(1) /* everybody talks five times in it */
 
@@ -29,6 +31,7 @@ struct orchestrator;
 
 struct check {
     struct nonces nonces;
+    struct traffic traffic;
     struct reign *reigns;
     uint64_t digest; /* of all that was looked at, in order */
 };

@@ -111,6 +111,7 @@ static void on_down(void *arg, struct net_link *link)
 static void dial(struct client *c)
 {
     struct sim *sim = c->sim;
+    traffic_attempt(sim, c->room);
     c->front = (c->front + 1) % sim->config.orchestrators;
     struct orchestrator *front = &sim->orchestrators[c->front];
     c->until_us = now(c) + CONNECT_US;
@@ -292,6 +293,7 @@ static void away(struct client *c)
 void client_leave(struct client *c)
 {
     timeline_tell(c->sim->timeline, c->name, "leaves %s", c->room);
+    traffic_farewell(c->sim, c->room);
     if (c->state == CLIENT_IN) {
         Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
         Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
@@ -306,6 +308,7 @@ void client_leave(struct client *c)
 void client_vanish(struct client *c)
 {
     timeline_tell(c->sim->timeline, c->name, "vanishes from %s", c->room);
+    traffic_farewell(c->sim, c->room);
     c->ws = NULL;
     c->ticking = false;
     away(c);

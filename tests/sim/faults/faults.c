@@ -192,6 +192,7 @@ static void mends(void *arg, void *detail)
 {
     struct sim *sim = arg;
     const struct fault *fault = detail;
+    traffic_fault(sim);
     if (of_nodes(fault->kind)) {
         sim->broken.nodes[fault->target] = false;
         node_mends(sim, fault);
@@ -218,6 +219,7 @@ void fault_happens(struct sim *sim, const struct fault *fault)
     }
     *broken = true;
     sim->disturbed |= fault_disturbs(sim, fault);
+    traffic_fault(sim);
     int64_t for_us = fault->for_us;
     if (of_nodes(fault->kind)) {
         for_us += fault->kind == FAULT_NODE_DRAIN ? FAULT_DRAIN_US : 0;

@@ -131,7 +131,9 @@ void conns_effect(struct orchestrator *o, const struct effect *effect)
         return; /* closed while the core did not know yet */
     }
     if (effect->type == EFFECT_SEND) {
-        int err = net_send(conn->link, 1, (struct bytes){effect->data, effect->len});
+        struct bytes message = {effect->data, effect->len};
+        traffic_to_client(o->sim, message);
+        int err = net_send(conn->link, 1, message);
         assert(err != ERR_FULL); /* clients always read */
         return;
     }

@@ -47,10 +47,10 @@ static struct net_link *control_of(const struct orchestrator *o, const char *id)
 static void node_send(struct orchestrator *o, const struct effect *effect)
 {
     struct net_link *link = control_of(o, effect->name);
+    traffic_to_node(o->sim, (struct bytes){effect->data, effect->len});
     int err =
         link == NULL ? ERR_NOT_FOUND : net_send(link, 1, (struct bytes){effect->data, effect->len});
     if (err == 0 && effect->text != NULL) {
-        o->sent.specs++;
         check_spec(o->sim, o, (struct bytes){effect->data, effect->len});
     }
     if (err != 0 && effect->text != NULL) {
@@ -61,7 +61,7 @@ static void node_send(struct orchestrator *o, const struct effect *effect)
 static void peer_send(struct orchestrator *o, const struct effect *effect)
 {
     size_t to = peer_at(o, effect->id);
-    o->sent.peer_messages++;
+    traffic_to_peer(o->sim, (struct bytes){effect->data, effect->len});
     int err = net_send(o->peers[to], 0, (struct bytes){effect->data, effect->len});
     if (err == ERR_FULL && effect->status == 0 && !o->peer_broken[to]) {
         o->peer_broken[to] = true;

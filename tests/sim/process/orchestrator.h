@@ -53,9 +53,6 @@ struct orchestrator {
         struct asked *asked; /* without an answer, oldest first */
         int64_t moved_us;    /* when there was one last */
     } store;
-    struct {
-        uint64_t specs, peer_messages; /* sent, by every process so far */
-    } sent;
     int last_status;  /* of a REPLY to the simulator's own requests */
     char *last_reply; /* owned */
 };

@@ -92,6 +92,7 @@ struct sim *sim_new(const struct sim_config *config)
         node_process_start(&sim->nodes[i]);
     }
     sim_run(sim, SETTLE_US);
+    sim->check.traffic = (struct traffic){0};
     return sim;
 }
 
