@@ -5,7 +5,7 @@
 #ifndef MEDIA_NODE_CORE_FORWARD_ROOM_H
 #define MEDIA_NODE_CORE_FORWARD_ROOM_H
 
-#include "media-node/core/agenda/agenda.h"
+#include "common/agenda/agenda.h"
 #include "media-node/core/forward/forward.h"
 
 #define uthash_malloc(size)   mem_alloc(size)

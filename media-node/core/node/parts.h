@@ -5,7 +5,7 @@
 #ifndef MEDIA_NODE_CORE_NODE_PARTS_H
 #define MEDIA_NODE_CORE_NODE_PARTS_H
 
-#include "media-node/core/agenda/agenda.h"
+#include "common/agenda/agenda.h"
 #include "media-node/core/node/node.h"
 #include "media-node/core/node/spec.h"
 

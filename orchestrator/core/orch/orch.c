@@ -35,6 +35,7 @@ static void room_entry_free(struct orch *orch, struct room_entry *entry)
 {
     HASH_DEL(orch->rooms, entry);
     HASH_DELETE(by_sid, orch->rooms_by_sid, entry);
+    agenda_set(&orch->agenda, &entry->due, TIME_NEVER);
     room_free(entry->room);
     free(entry->nodes);
     free(entry);
@@ -65,6 +66,7 @@ void orch_free(struct orch *orch)
     {
         room_entry_free(orch, room);
     }
+    agenda_fini(&orch->agenda);
     struct node_entry *node, *next_node;
     HASH_ITER(hh, orch->nodes, node, next_node)
     {
@@ -170,7 +172,7 @@ void orch_settle(struct orch *orch, struct room_entry *entry)
         room_entry_free(orch, entry);
         return;
     }
-    entry->deadline_us = room_deadline(entry->room);
+    agenda_set(&orch->agenda, &entry->due, room_deadline(entry->room));
 }
 
 bool orch_poll(struct orch *orch, struct effect *out)
@@ -245,7 +247,7 @@ int orch_room_open(struct orch *orch, const char *name, const char *region, stru
         room_entry_free(orch, entry);
         return err;
     }
-    entry->deadline_us = room_deadline(entry->room);
+    agenda_set(&orch->agenda, &entry->due, room_deadline(entry->room));
     *out = entry;
     return 0;
 }
@@ -350,10 +352,7 @@ int64_t orch_deadline(const struct orch *orch)
     at = MIN(at, orch_share_deadline(orch));
     at = MIN(at, MIN(orch_drain_deadline(orch), orch_front_drain_deadline(orch)));
     at = MIN(at, orch_orphans_deadline(orch));
-    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
-        at = MIN(at, entry->deadline_us);
-    }
-    return at;
+    return MIN(at, agenda_deadline(&orch->agenda));
 }
 
 /* Dead, or gone in an orderly way: its rooms go elsewhere. */
@@ -398,13 +397,12 @@ void orch_expire(struct orch *orch, int64_t now_us)
     orch_drain_expire(orch);
     orch_front_drain_expire(orch);
     orch_orphans_expire(orch);
-    struct room_entry *entry, *next;
-    HASH_ITER(hh, orch->rooms, entry, next)
-    {
-        if (entry->deadline_us <= now_us) {
-            room_expire(entry->room, now_us, &orch->fx);
-            orch_settle(orch, entry);
-        }
+    struct agenda_entry *due;
+    size_t left = orch->agenda.count; /* whoever is due again at once waits for the next call */
+    while (left-- > 0 && (due = agenda_due(&orch->agenda, now_us)) != NULL) {
+        struct room_entry *entry = (struct room_entry *)due; /* its first member */
+        room_expire(entry->room, now_us, &orch->fx);
+        orch_settle(orch, entry);
     }
 }
 

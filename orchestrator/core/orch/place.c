@@ -70,6 +70,12 @@ static struct node_entry *info_of(const struct orch *orch, const char *id)
     return node;
 }
 
+static bool is_gone(const struct orch *orch, const char *id)
+{
+    const struct registry_node *node = registry_get(orch->registry, id);
+    return node == NULL || node->state == REGISTRY_GONE;
+}
+
 /* ---- Weight -------------------------------------------------------------------------------- */
 
 static bool has_weight(const struct room_entry *entry, const char *node)
@@ -124,6 +130,7 @@ void orch_place_found(struct orch *orch, struct room_entry *entry)
     for (size_t i = 0; i < room_node_count(entry->room); i++) {
         const char *node = room_node_at(entry->room, i);
         (void)!reserve(orch, entry, node, room_weight(entry->room, node)); /* it is there anyway */
+        orch->stranded |= is_gone(orch, node);
     }
 }
 
@@ -288,12 +295,6 @@ int orch_place_move(struct orch *orch, struct room_entry *entry, const char *ide
     return err;
 }
 
-static bool is_gone(const struct orch *orch, const char *id)
-{
-    const struct registry_node *node = registry_get(orch->registry, id);
-    return node == NULL || node->state == REGISTRY_GONE;
-}
-
 /* Everybody moves together: to a node that takes them all, and is let in before new ones. */
 static int choose_for_all(struct orch *orch, const struct room_entry *entry, const char *from,
                           uint32_t weight)
@@ -365,29 +366,42 @@ void orch_place_promises(struct orch *orch, const char *node)
     }
 }
 
+/* One of the rooms that have weight on a node that is dead. */
+static void leave(struct orch *orch, struct room_entry *entry, const char *node)
+{
+    if (entry->promised) {
+        keep_elsewhere(orch, entry);
+    } else if (room_on_node(entry->room, node)) {
+        if (orch_place_evacuate(orch, entry, node, NULL) != 0) {
+            log_write(orch->config.log, LOG_ERROR, "room_stays room=%s node=%s", entry->sid, node);
+            orch->stranded = true;
+        }
+        orch_settle(orch, entry);
+    }
+}
+
 void orch_place_leave(struct orch *orch, const char *node)
 {
-    struct room_entry *entry, *next;
-    HASH_ITER(hh, orch->rooms, entry, next)
-    {
-        if (room_on_node(entry->room, node)) {
-            if (orch_place_evacuate(orch, entry, node, NULL) != 0) {
-                log_write(orch->config.log, LOG_ERROR, "room_stays room=%s node=%s", entry->sid,
-                          node);
-            }
-            orch_settle(orch, entry);
-        }
+    const char *sid = registry_room_after(orch->registry, node, NULL);
+    while (sid != NULL) {
+        struct room_entry *entry = orch_room_by_sid(orch, sid);
+        sid = registry_room_after(orch->registry, node, sid); /* this one may go now */
+        assert(entry != NULL);                                /* rows go with their rooms */
+        leave(orch, entry, node);
     }
-    orch_place_promises(orch, node);
 }
 
 static void leave_the_dead(struct orch *orch, struct room_entry *entry)
 {
     for (size_t i = room_node_count(entry->room); i-- > 0;) {
         const char *node = room_node_at(entry->room, i);
-        if (is_gone(orch, node) && orch_place_evacuate(orch, entry, node, NULL) == 0) {
+        if (!is_gone(orch, node)) {
+            continue;
+        }
+        orch->stranded = true; /* others of it may be left: the list changes */
+        if (orch_place_evacuate(orch, entry, node, NULL) == 0) {
             orch_settle(orch, entry);
-            return; /* the others when the next node comes: the list has changed */
+            return;
         }
     }
 }
@@ -395,6 +409,10 @@ static void leave_the_dead(struct orch *orch, struct room_entry *entry)
 void orch_place_waiting(struct orch *orch)
 {
     struct room_entry *entry, *next;
+    if (!orch->stranded) {
+        return;
+    }
+    orch->stranded = false;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
         leave_the_dead(orch, entry);

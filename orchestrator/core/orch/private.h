@@ -5,6 +5,7 @@
 #ifndef ORCHESTRATOR_CORE_ORCH_PRIVATE_H
 #define ORCHESTRATOR_CORE_ORCH_PRIVATE_H
 
+#include "common/agenda/agenda.h"
 #include "orchestrator/core/balance/balance.h"
 #include "orchestrator/core/detector/detector.h"
 #include "orchestrator/core/orch/orch.h"
@@ -24,6 +25,7 @@ enum expected_from {
 };
 
 struct room_entry {
+    struct agenda_entry due; /* when the room wants to be called; first */
     struct room *room;
     const char *name; /* the room's */
     char sid[ID_MAX];
@@ -32,8 +34,7 @@ struct room_entry {
     bool promised;     /* nobody came yet: the first of nodes keeps place for it */
     uint32_t expected; /* people, as told when it was made; 0: nobody said */
     enum expected_from expected_from;
-    uint32_t peak; /* people that were in it at once */
-    int64_t deadline_us;
+    uint32_t peak;          /* people that were in it at once */
     int64_t drained_us;     /* when a drain may move it again */
     int64_t rests_until_us; /* when rebalancing may */
     uint64_t stored_round;  /* of orch_store_rooms() */
@@ -139,6 +140,8 @@ struct orch {
     struct placement_answer refusal; /* the last time that a room or a join found no node */
     struct detector *detector;
     struct room_entry *rooms, *rooms_by_sid;
+    struct agenda agenda; /* of rooms */
+    bool stranded;        /* rooms are on a dead node, since no other took them */
     struct conn_entry *conns;
     struct transport_entry *transports;
     struct node_entry *nodes;

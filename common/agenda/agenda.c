@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "media-node/core/agenda/agenda.h"
+#include "common/agenda/agenda.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
  * Goal: whatever is set, moved and taken off, the agenda gives the earliest first, as a plain
  * search over all entries would.
  */
-#include "media-node/core/agenda/agenda.h"
+#include "common/agenda/agenda.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

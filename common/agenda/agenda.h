@@ -3,8 +3,8 @@
  * What is to be done when: a binary heap of entries by time. Entries are embedded in whoever has
  * something to do, so setting one allocates only when the agenda grows beyond what it ever held.
  */
-#ifndef MEDIA_NODE_CORE_AGENDA_AGENDA_H
-#define MEDIA_NODE_CORE_AGENDA_AGENDA_H
+#ifndef COMMON_AGENDA_AGENDA_H
+#define COMMON_AGENDA_AGENDA_H
 
 #include "common/base/base.h"
 
