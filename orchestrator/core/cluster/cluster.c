@@ -165,11 +165,13 @@ void cluster_store_down(struct cluster *c, int64_t now_us)
 
 void cluster_share(struct cluster *c)
 {
-    uint32_t planners = 1;
+    struct orch_planners planners = {.count = 1, .agreed = c->store_up && c->config.peer_count > 0};
     for (size_t member = 1; member < c->member_count; member++) {
-        planners += c->peers[member].up;
+        const struct peer *peer = &c->peers[member];
+        planners.count += peer->up;
+        planners.place += peer->up && peer->number < c->config.front.number;
     }
-    orch_share(c->orch, c->now_us, planners, c->store_up && c->config.peer_count > 0);
+    orch_share(c->orch, c->now_us, &planners);
 }
 
 void cluster_placed(struct cluster *c, int64_t now_us, const struct cluster_placed *placed)

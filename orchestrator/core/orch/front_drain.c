@@ -24,7 +24,7 @@ static struct front_drain *find(const struct orch *orch, uint64_t number)
 
 static void run(struct orch *orch, struct front_drain *drain)
 {
-    size_t left = MAX(PEOPLE_A_STEP / MAX(orch->share.planners, 1), 1);
+    size_t left = MAX(PEOPLE_A_STEP / MAX(orch->share.planners.count, 1), 1);
     drain->wake_us = orch->now_us + STEP_US;
     struct room_entry *entry, *next;
     HASH_ITER(hh, orch->rooms, entry, next)

@@ -134,11 +134,16 @@ void orch_region_cut_off(struct orch *orch, int64_t now_us, const char *region, 
 /* For the store to say where a room goes; then it goes where placement/ chose without it. */
 #define ORCH_PLACE_US TIME_MS(100)
 
-/* So many orchestrators place, this one included. agreed: the store compares what they reserve, so
- * a node that is new to a room is asked for there (EFFECT_STORE_PLACE), and those who make it so
- * wait for orch_placed(). Not: each decides on its own view, and counts its own reservations once
- * for every planner (registry.h). It is not at the start. */
-void orch_share(struct orch *orch, int64_t now_us, uint32_t planners, bool agreed);
+/* Who places. agreed: the store compares what they reserve, so a node that is new to a room is
+ * asked for there (EFFECT_STORE_PLACE), and those who make it so wait for orch_placed(). Not: each
+ * decides on its own view, and counts its own reservations once for every planner (registry.h). It
+ * is not at the start, and alone. */
+struct orch_planners {
+    uint32_t count; /* orchestrators, this one included */
+    uint32_t place; /* of this one among them, the same in the eyes of all: 0 .. count - 1 */
+    bool agreed;
+};
+void orch_share(struct orch *orch, int64_t now_us, const struct orch_planners *planners);
 
 enum orch_place_answer {
     ORCH_PLACE_NODE,   /* goes there */

@@ -307,7 +307,9 @@ static int choose_for_all(struct orch *orch, const struct room_entry *entry, con
     request.weight = weight;
     request.excluded = &from;
     request.excluded_count = 1;
-    int err = placement_choose(&request, orch->registry, orch->now_us, &orch->prng, &orch->refusal);
+    request.parts = orch->share.planners.count;
+    request.part = orch->share.planners.place;
+    int err = placement_flee(&request, orch->registry, orch->now_us, &orch->prng, &orch->refusal);
     arena_fini(&arena);
     return err;
 }

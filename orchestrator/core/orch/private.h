@@ -116,8 +116,7 @@ struct front_drain {
 };
 
 struct share {
-    uint32_t planners;
-    bool agreed;
+    struct orch_planners planners;
     uint64_t owed; /* answers that did not come in time and are still to come */
     uint64_t requests;
     struct place_entry *places, *asked;

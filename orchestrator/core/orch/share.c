@@ -22,12 +22,12 @@
 
 static bool agrees(const struct orch *orch)
 {
-    return orch->share.agreed && orch->share.owed == 0;
+    return orch->share.planners.agreed && orch->share.owed == 0;
 }
 
 static void count_planners(struct orch *orch)
 {
-    registry_set_planners(orch->registry, agrees(orch) ? 1 : orch->share.planners);
+    registry_set_planners(orch->registry, agrees(orch) ? 1 : orch->share.planners.count);
 }
 
 /* ---- What is being agreed on --------------------------------------------------------------- */
@@ -251,12 +251,12 @@ int orch_share_choose(struct orch *orch, const struct room_entry *entry,
 
 /* ---- Life and time ------------------------------------------------------------------------- */
 
-void orch_share(struct orch *orch, int64_t now_us, uint32_t planners, bool agreed)
+void orch_share(struct orch *orch, int64_t now_us, const struct orch_planners *planners)
 {
+    assert(planners->place < planners->count);
     orch_tick(orch, now_us);
-    orch->share.planners = planners;
-    orch->share.agreed = agreed;
-    if (!agreed) {
+    orch->share.planners = *planners;
+    if (!planners->agreed) {
         decide_all_alone(orch);
     }
     count_planners(orch);

@@ -25,6 +25,7 @@ struct choice {
     uint32_t span_permille;
     uint32_t limit_permille; /* of who asks */
     enum registry_level level_max;
+    bool anywhere; /* second round, of reconnects: nodes that are not OPEN, too */
     struct pool pool;
     struct sample sample;
     int64_t rate_wait_us; /* the least of those that a rate kept out; TIME_NEVER: none */
@@ -72,6 +73,11 @@ static bool is_held(const struct placement_request *request, const struct regist
     return is_listed(request->held, request->held_count, node->id);
 }
 
+static bool is_excluded(const struct placement_request *request, const char *region)
+{
+    return request->excluded_region != NULL && strcmp(request->excluded_region, region) == 0;
+}
+
 /* By what it carries alone. */
 static enum placement_reason judge_load(struct choice *c, const struct registry_node *node,
                                         uint32_t mark_permille)
@@ -105,7 +111,8 @@ static enum placement_reason judge(struct choice *c, const struct registry_node 
     case REGISTRY_READY:
         break;
     }
-    if (is_listed(request->excluded, request->excluded_count, node->id)) {
+    if (is_listed(request->excluded, request->excluded_count, node->id) ||
+        is_excluded(request, node->region)) {
         return PLACEMENT_EXCLUDED;
     }
     if (node->suspect) {
@@ -171,9 +178,21 @@ static bool is_sampled(const struct sample *sample, const struct registry_node *
     return false;
 }
 
+/* Every orchestrator gives a node the same part. */
+static bool is_in_part(const struct placement_request *request, const struct registry_node *node)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (const char *id = node->id; *id != '\0'; id++) { /* FNV-1a */
+        hash = (hash ^ (uint8_t)*id) * 0x100000001b3;
+    }
+    return hash % request->parts == request->part;
+}
+
 static bool fits(struct choice *c, const struct registry_node *node, uint32_t mark_permille)
 {
-    return !is_held(c->request, node) && may_take(c, node, mark_permille);
+    const struct placement_request *request = c->request;
+    return (request->parts == 0 || is_in_part(request, node)) && !is_held(request, node) &&
+           may_take(c, node, mark_permille);
 }
 
 /* A uniform sample of those that fit, by looking at all of them. */
@@ -280,8 +299,7 @@ static bool choose_in_pool(struct choice *c, struct placement_answer *answer)
         node = held_below(c, c->limit_permille, &is_here);
         kept = node != NULL;
     }
-    bool anywhere = c->request->who == PLACEMENT_RECONNECT;
-    for (int level = REGISTRY_OPEN; node == NULL && anywhere && level < REGISTRY_OUT; level++) {
+    for (int level = REGISTRY_OPEN; node == NULL && c->anywhere && level < REGISTRY_OUT; level++) {
         node = draw(c, (enum registry_level)level, c->limit_permille);
     }
     if (node == NULL) {
@@ -301,10 +319,13 @@ static bool choose_in_pool(struct choice *c, struct placement_answer *answer)
 static bool has_takers(const struct choice *c, size_t region)
 {
     const struct placement_request *request = c->request;
+    if (is_excluded(request, registry_region_name(c->registry, region))) {
+        return false;
+    }
     if (registry_region_size(c->registry, region, REGISTRY_OPEN) > 0) {
         return true;
     }
-    if (request->who == PLACEMENT_RECONNECT) {
+    if (c->anywhere) {
         return registry_region_size(c->registry, region, REGISTRY_CROWDED) > 0 ||
                registry_region_size(c->registry, region, REGISTRY_SHUT) > 0;
     }
@@ -387,18 +408,31 @@ static void refuse(struct choice *c, struct placement_answer *answer)
     }
 }
 
-static int choose(struct choice *c, struct placement_answer *answer)
+/* Region by region. */
+static bool go_round(struct choice *c, struct placement_answer *answer)
 {
     own_pool(c);
     if (c->pool.count > 0 && choose_in_pool(c, answer)) {
-        return 0;
+        return true;
     }
     uint64_t ranks[REGISTRY_REGIONS_MAX];
     rank_others(c, ranks);
     for (uint64_t rank = 1; next_pool(c, ranks, rank); rank = c->pool.rank + 1) {
         if (choose_in_pool(c, answer)) {
-            return 0;
+            return true;
         }
+    }
+    return false;
+}
+
+static int choose(struct choice *c, struct placement_answer *answer)
+{
+    if (go_round(c, answer)) {
+        return 0;
+    }
+    c->anywhere = c->request->who == PLACEMENT_RECONNECT;
+    if (c->anywhere && go_round(c, answer)) {
+        return 0;
     }
     refuse(c, answer);
     return ERR_FULL;
@@ -415,6 +449,7 @@ static void init(struct choice *c, const struct placement_request *request,
     c->prng = prng;
     c->now_us = now_us;
     c->rate_wait_us = TIME_NEVER;
+    c->anywhere = false;
     c->open_permille = marks->open_permille;
     switch (request->who) {
     case PLACEMENT_NEW_ROOM:
@@ -439,6 +474,32 @@ int placement_choose(const struct placement_request *request, const struct regis
     struct choice c;
     init(&c, request, registry, now_us, prng);
     return choose(&c, answer);
+}
+
+static bool crumbles(const struct registry *registry, int64_t now_us, size_t region)
+{
+    size_t nodes = 0;
+    for (int level = 0; level < REGISTRY_LEVELS; level++) { /* gone ones are OUT */
+        nodes += registry_region_size(registry, region, (enum registry_level)level);
+    }
+    size_t lost = registry_region_lost(registry, region, now_us - PLACEMENT_CRUMBLE_US);
+    return lost >= PLACEMENT_CRUMBLE_NODES && lost * 1000 >= nodes * PLACEMENT_CRUMBLE_PERMILLE;
+}
+
+int placement_flee(const struct placement_request *request, const struct registry *registry,
+                   int64_t now_us, struct prng *prng, struct placement_answer *answer)
+{
+    const struct registry_node *from = registry_get(registry, request->excluded[0]);
+    if (from != NULL && crumbles(registry, now_us, registry_region_of(from))) {
+        struct placement_request elsewhere = *request;
+        elsewhere.excluded_region = from->region;
+        if (placement_choose(&elsewhere, registry, now_us, prng, answer) == 0) {
+            return 0;
+        }
+    }
+    struct placement_request anywhere = *request;
+    anywhere.parts = 0;
+    return placement_choose(&anywhere, registry, now_us, prng, answer);
 }
 
 int placement_admit(const struct placement_request *request, const struct registry *registry,

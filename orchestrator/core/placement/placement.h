@@ -13,7 +13,11 @@
  *     everybody who asks at once would be sent to it, since reports are stale (architecture.md
  *     §2.8);
  *  3. else a node that holds the room, as long as it is below the mark of who asks;
- *  4. else, for a reconnect alone, any node that is.
+ *
+ * Where no region has any, for a reconnect alone:
+ *
+ *  4. any node that is below the mark, again by distance. So people of a lost region go to the next
+ *     ones within their headroom, and only then is any node filled further.
  *
  * So nobody but reconnects opens a room on a node that is not OPEN: at saturation large rooms would
  * else be scattered over every node that has a little left.
@@ -43,6 +47,10 @@
 /* Draws are given up after so many misses. Up to this many nodes of a level are looked at one by
  * one, so that only a larger region may be taken for full while a few percent of it are not. */
 #define PLACEMENT_DRAWS_MAX 128
+/* A region that lost so many nodes, and such a share of all it had, within this time. */
+#define PLACEMENT_CRUMBLE_US       TIME_S(2)
+#define PLACEMENT_CRUMBLE_NODES    3
+#define PLACEMENT_CRUMBLE_PERMILLE 100
 
 /* ---- Distances between regions, in ms, symmetric ---- */
 
@@ -72,6 +80,10 @@ struct placement_request {
     size_t held_count;
     const char *const *excluded; /* ids of nodes that must not be chosen */
     size_t excluded_count;
+    const char *excluded_region; /* none of its nodes; NULL: no such region */
+    /* Nodes fall into so many parts by their ids, and new ones are chosen of this one alone, 0 ..
+     * parts - 1. parts 0: of all. */
+    uint32_t parts, part;
     const struct placement_map *map; /* NULL: every other region is equally far */
     uint32_t samples;                /* 1 .. PLACEMENT_SAMPLES_MAX */
 };
@@ -110,6 +122,14 @@ struct placement_answer {
 /* 0, or ERR_FULL; the answer is filled in either way. */
 int placement_choose(const struct placement_request *request, const struct registry *registry,
                      int64_t now_us, struct prng *prng, struct placement_answer *answer) MUST_CHECK;
+
+/* placement_choose() for who has to leave excluded[0]. If so many nodes of its region are gone
+ * within PLACEMENT_CRUMBLE_US that the others may be next, none of them is chosen, or who is moved
+ * off the first ones would be moved again and again. And since every orchestrator then moves many
+ * people without seeing where the others do, each draws from its own part of the nodes. Where that
+ * leaves no place, and of single nodes that die, neither holds. */
+int placement_flee(const struct placement_request *request, const struct registry *registry,
+                   int64_t now_us, struct prng *prng, struct placement_answer *answer) MUST_CHECK;
 
 /* Whether somebody may join a room on the one node it is to stay on, whatever that node's state: by
  * the mark and the rates of who asks alone. 0, or ERR_FULL with the answer's reason. */

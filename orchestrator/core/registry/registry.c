@@ -187,6 +187,21 @@ size_t registry_region_of(const struct registry_node *node)
     return ((const struct entry *)node)->region->index; /* the entry's first member */
 }
 
+size_t registry_region_lost(const struct registry *registry, size_t region, int64_t since_us)
+{
+    const struct entry *entry = registry->gone; /* its prev is the last one: utlist.h */
+    size_t lost = 0;
+    while (entry != NULL) {
+        entry = entry->prev;
+        if (entry->forget_at_us - registry->config.forget_us < since_us) {
+            break;
+        }
+        lost += entry->region->index == region;
+        entry = entry == registry->gone ? NULL : entry;
+    }
+    return lost;
+}
+
 static size_t level_begin(const struct region *region, enum registry_level level)
 {
     return level == REGISTRY_OPEN ? 0 : region->ends[level - 1];

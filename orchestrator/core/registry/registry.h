@@ -111,8 +111,7 @@ struct registry_config {
     uint32_t join_permille;
     uint32_t usual_weight;
     /* How many orchestrators place without seeing each other's reservations, this one included; 0
-     * is
-     * 1. Those a node attracts here it attracts there, so what is promised and not reported yet
+     * is 1. Those a node attracts here it attracts there, so what is promised and not reported yet
      * counts so many times. */
     uint32_t planners;
     uint32_t node_joins_per_s; /* onto one node; 0: no limit */
@@ -174,6 +173,9 @@ const char *registry_state_text(enum registry_state state);
 size_t registry_region_count(const struct registry *registry);
 const char *registry_region_name(const struct registry *registry, size_t region);
 size_t registry_region_of(const struct registry_node *node);
+
+/* How many of its nodes are gone since then. */
+size_t registry_region_lost(const struct registry *registry, size_t region, int64_t since_us);
 
 /* A region's nodes of one level: how many, and the i-th of them, in no particular order. */
 size_t registry_region_size(const struct registry *registry, size_t region,

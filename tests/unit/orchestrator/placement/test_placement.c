@@ -260,16 +260,26 @@ static void test_a_room_outgrows_its_node(void **state)
     assert_string_equal(reason_of(registry, &e, "first"), "full");
     assert_string_equal(reason_of(registry, &e, "second"), "full");
 
-    /* Who comes back may have any. */
+    /* Who comes back may have any, but first a node that is OPEN, however far. */
     request.who = PLACEMENT_RECONNECT;
     request.held_count = 0;
+    assert_string_equal(choose_with(&request, registry, &answer), "abroad");
+    request.excluded_region = "us";
     assert_string_equal(choose_with(&request, registry, &answer), "second");
+    request.excluded_region = NULL;
+    load.weight = 800;
+    assert_int_equal(registry_heard(registry, 0, "abroad", &load), 0);
+    assert_string_equal(choose_with(&request, registry, &answer), "second");
+    e = explain(&request, registry);
+    assert_string_equal(reason_of(registry, &e, "abroad"), "other_region");
     load.weight = 980;
     assert_int_equal(registry_heard(registry, 0, "second", &load), 0);
     assert_string_equal(choose_with(&request, registry, &answer), "first");
     request.who = PLACEMENT_JOIN;
 
     /* The first one of another region: the room is not there yet. */
+    load.weight = 0;
+    assert_int_equal(registry_heard(registry, 0, "abroad", &load), 0);
     request.region = "us";
     request.held_count = 1;
     assert_string_equal(choose_with(&request, registry, &answer), "abroad");
@@ -392,6 +402,53 @@ static void test_large_region(void **state)
     assert_int_equal(answer.node->load.weight, 900);
     request.who = PLACEMENT_NEW_ROOM;
     assert_string_equal(chosen(&request, registry), "full");
+    registry_free(registry);
+}
+
+/* Goal: who flees a region that loses its nodes goes to another one, and orchestrators that move
+ * people at the same time do not meet on a node, unless there is no other place. */
+static void test_fleeing(void **state)
+{
+    (void)state;
+    struct registry *registry = new_registry();
+    struct prng prng = seeded();
+    struct placement_answer answer;
+    const char *from = "near0", *takers[2] = {"", ""};
+    char id[16];
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof(id), "near%d", i);
+        add(registry, id, "near", 1000, 100);
+        snprintf(id, sizeof(id), "far%d", i);
+        add(registry, id, "far", 1000, i < 2 ? 100 : 800);
+    }
+    struct placement_request request = request_of("near", 10);
+    request.who = PLACEMENT_RECONNECT;
+    request.excluded = &from;
+    request.excluded_count = 1;
+    request.parts = 2;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(placement_flee(&request, registry, 0, &prng, &answer), 0);
+        assert_string_equal(answer.node->region, i < 3 ? "near" : "far");
+        snprintf(id, sizeof(id), "near%d", i);
+        assert_int_equal(registry_gone(registry, 0, id), 0);
+    }
+    for (uint32_t part = 0; part < 2; part++) {
+        request.part = part;
+        for (int i = 0; i < 20; i++) { /* one of the two that are OPEN each */
+            assert_int_equal(placement_flee(&request, registry, 0, &prng, &answer), 0);
+            assert_true(takers[part][0] == '\0' || strcmp(takers[part], answer.node->id) == 0);
+            takers[part] = answer.node->id;
+        }
+    }
+    assert_string_not_equal(takers[0], takers[1]);
+    assert_int_equal(placement_flee(&request, registry, TIME_S(5), &prng, &answer), 0);
+    assert_string_equal(answer.node->region, "near"); /* it lost some, but not lately */
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof(id), "far%d", i);
+        assert_int_equal(registry_set_state(registry, id, REGISTRY_CORDONED), 0);
+    }
+    assert_int_equal(placement_flee(&request, registry, 0, &prng, &answer), 0);
+    assert_string_equal(answer.node->region, "near"); /* better than nowhere */
     registry_free(registry);
 }
 
@@ -604,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_admit_on_a_cordoned_node),
         cmocka_unit_test(test_join_rates),
         cmocka_unit_test(test_large_region),
+        cmocka_unit_test(test_fleeing),
         cmocka_unit_test(test_room_weights),
         cmocka_unit_test(test_unequal_capacities),
         cmocka_unit_test(test_empty_rooms_are_spread),
