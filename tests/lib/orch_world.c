@@ -119,6 +119,8 @@ static void carry_out(struct world *world)
     while (poll(world, &effect)) {
         if (world->cpu_us == NULL) {
             story_tell(world, &effect);
+        } else if (world->shown != NULL) {
+            world->shown(world, &effect);
         }
         effect_fini(&effect);
     }

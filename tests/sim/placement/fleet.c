@@ -5,6 +5,8 @@
  */
 #include "tests/sim/placement/fleet.h"
 
+#include "tests/sim/placement/mix.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -14,8 +16,6 @@
 #define ABROAD      0.1  /* share of people who are not in the room's home region */
 #define HINTED      0.5  /* share of rooms whose size is told */
 #define STORM       10.0
-#define PEOPLE_MAX  500
-#define VIEWED_MAX  9   /* others whom one watches */
 #define DEMAND_SWAY 0.2 /* regions ask for 1 +- so much of their share */
 #define FILL_GROUP  40  /* people of a room on one node at the begin */
 #define NONE        UINT32_MAX
@@ -37,55 +37,9 @@ struct fleet {
     struct fleet_result *result; /* of the phase that runs */
 };
 
-/* ---- Chance ---- */
-
-static double uniform(struct prng *prng)
-{
-    return (double)(prng_next(prng) >> 11) * 0x1p-53;
-}
-
-static double exponential(struct prng *prng, double mean)
-{
-    return -log(1 - uniform(prng)) * mean;
-}
-
-/* 70 % of 2 to 4, 25 % of 5 to 20, 5 % by Pareto up to 500: about 8 on average, which is the mix of
- * the reference measurements. */
-static uint16_t draw_size(struct prng *prng)
-{
-    double kind = uniform(prng);
-    if (kind < 0.70) {
-        return (uint16_t)(2 + prng_below(prng, 3));
-    }
-    if (kind < 0.95) {
-        return (uint16_t)(5 + prng_below(prng, 16));
-    }
-    double size = 21 * pow(1 - uniform(prng), -1 / 1.3);
-    return (uint16_t)MIN(size, PEOPLE_MAX);
-}
-
-/* Two tracks sent, two of each other one watched. */
-static uint16_t person_weight(uint16_t size)
-{
-    return (uint16_t)(2 + 2 * MIN(size - 1, VIEWED_MAX));
-}
-
-uint32_t fleet_capacity(const struct fleet_config *config)
-{
-    enum { DRAWS = 1000000 };
-    struct prng prng;
-    double weight = 0;
-    prng_seed(&prng, 1);
-    for (int i = 0; i < DRAWS; i++) {
-        uint16_t size = draw_size(&prng);
-        weight += size * person_weight(size);
-    }
-    return (uint32_t)(weight / DRAWS * config->rooms / config->nodes / config->use);
-}
-
 static uint16_t draw_region(struct fleet *fleet)
 {
-    double at = uniform(&fleet->prng) * fleet->demand[fleet->config->regions - 1];
+    double at = mix_uniform(&fleet->prng) * fleet->demand[fleet->config->regions - 1];
     uint16_t region = 0;
     while (fleet->demand[region] <= at) {
         region++;
@@ -110,7 +64,7 @@ static void schedule_next(struct fleet *fleet, struct fleet_room *room)
     uint16_t left = (uint16_t)(room->size - room->come);
     if (left > 0) {
         /* The first of so many who are yet to come. */
-        int64_t join_us = fleet->now_us + (int64_t)exponential(&fleet->prng, RAMP_US / left);
+        int64_t join_us = fleet->now_us + (int64_t)mix_exponential(&fleet->prng, RAMP_US / left);
         room->next_us = MIN(join_us, room->ends_us);
     }
     schedule(fleet, room);
@@ -134,13 +88,13 @@ static struct fleet_room *new_room(struct fleet *fleet)
     room->generation++;
     room->regions[0] = draw_region(fleet);
     room->regions[1] = draw_region(fleet);
-    room->size = draw_size(&fleet->prng);
-    room->weight = person_weight(room->size);
-    room->hinted = uniform(&fleet->prng) < HINTED;
+    room->size = mix_room_size(&fleet->prng);
+    room->weight = mix_person_weight(room->size);
+    room->hinted = mix_uniform(&fleet->prng) < HINTED;
     room->come = 0;
     room->share_count = 0;
     room->ends_us =
-        fleet->now_us + (int64_t)exponential(&fleet->prng, (double)fleet->config->life_us);
+        fleet->now_us + (int64_t)mix_exponential(&fleet->prng, (double)fleet->config->life_us);
     fleet->room_count++;
     return room;
 }
@@ -173,7 +127,7 @@ static void add_share(struct fleet *fleet, struct fleet_room *room, uint32_t nod
 
 static void join(struct fleet *fleet, struct fleet_room *room)
 {
-    bool abroad = room->come > 0 && uniform(&fleet->prng) < ABROAD;
+    bool abroad = room->come > 0 && mix_uniform(&fleet->prng) < ABROAD;
     uint32_t node =
         fleet->policy->join(fleet->policy->arg, fleet->now_us, room, room->regions[abroad ? 1 : 0]);
     room->come++;
@@ -275,7 +229,7 @@ static void measure(struct fleet *fleet)
 static void run_phase(struct fleet *fleet, int64_t until_us, double rate)
 {
     double between_us = (double)fleet->config->life_us / fleet->config->rooms / rate;
-    fleet->next_room_us = (double)fleet->now_us + exponential(&fleet->prng, between_us);
+    fleet->next_room_us = (double)fleet->now_us + mix_exponential(&fleet->prng, between_us);
     memset(fleet->over, 0, fleet->config->nodes * sizeof(*fleet->over));
     while (fleet->now_us < until_us) {
         fleet->now_us += TICK_US;
@@ -290,7 +244,7 @@ static void run_phase(struct fleet *fleet, int64_t until_us, double rate)
         }
         while (fleet->next_room_us <= (double)fleet->now_us) {
             begin_room(fleet);
-            fleet->next_room_us += exponential(&fleet->prng, between_us);
+            fleet->next_room_us += mix_exponential(&fleet->prng, between_us);
         }
         if (fleet->now_us % TIME_S(1) == 0) {
             measure(fleet);
@@ -304,7 +258,7 @@ void fleet_run(const struct fleet_config *config, const struct fleet_policy *pol
     struct fleet *fleet = mem_alloc(sizeof(*fleet));
     *fleet = (struct fleet){.config = config,
                             .policy = policy,
-                            .capacity = fleet_capacity(config),
+                            .capacity = mix_capacity(config->rooms, config->nodes, config->use),
                             .carried = mem_array(config->nodes, sizeof(uint32_t)),
                             .over = mem_array(config->nodes, sizeof(bool)),
                             .demand = mem_array(config->regions, sizeof(double)),

@@ -72,7 +72,6 @@ struct fleet_result {
 };
 enum { FLEET_STEADY, FLEET_STORM, FLEET_AFTER, FLEET_PHASES };
 
-uint32_t fleet_capacity(const struct fleet_config *config); /* of each node */
 void fleet_run(const struct fleet_config *config, const struct fleet_policy *policy,
                struct fleet_result results[FLEET_PHASES]);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/placement/policy.h"
 
-#include "orchestrator/core/placement/placement.h"
+#include "tests/sim/placement/mix.h"
+#include "tests/sim/placement/nodes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROOM_WEIGHT       16  /* the configuration's default, as are the marks and rates below */
+#define ROOM_WEIGHT       16  /* the configuration's default, as in nodes_registry() */
 #define EXPECTED_PERMILLE 250 /* of a node, see orch/place.c */
 
 struct own_policy {
@@ -18,16 +19,6 @@ struct own_policy {
     struct prng prng;
     uint64_t refusals[POLICY_REASONS];
 };
-
-static void node_id(char out[ID_MAX], uint32_t node)
-{
-    snprintf(out, ID_MAX, "ND_%u", node);
-}
-
-static uint32_t node_of(const char *id)
-{
-    return (uint32_t)strtoul(id + 3, NULL, 10);
-}
 
 static void room_sid(char out[ID_MAX], const struct fleet_room *room)
 {
@@ -74,7 +65,7 @@ static uint32_t own_join(void *arg, int64_t now_us, const struct fleet_room *roo
     room_sid(sid, room);
     snprintf(asked, sizeof(asked), "r%u", region);
     for (uint32_t i = 0; i < room->share_count; i++) {
-        node_id(ids[i], room->shares[i].node);
+        nodes_id(ids[i], room->shares[i].node);
         held[i] = ids[i];
     }
     bool is_new = room->share_count == 0;
@@ -92,7 +83,7 @@ static uint32_t own_join(void *arg, int64_t now_us, const struct fleet_room *roo
         own->refusals[answer.reason]++;
         return FLEET_REFUSED;
     }
-    uint32_t node = node_of(answer.node->id);
+    uint32_t node = nodes_number(answer.node->id);
     reserve(own, now_us, room, answer.node->id, request.weight,
             share_of(room, node) + room->weight);
     return node;
@@ -102,7 +93,7 @@ static void own_present(void *arg, const struct fleet_room *room)
 {
     char id[ID_MAX];
     for (uint32_t i = 0; i < room->share_count; i++) {
-        node_id(id, room->shares[i].node);
+        nodes_id(id, room->shares[i].node);
         reserve(arg, 0, room, id, room->shares[i].weight, room->shares[i].weight);
     }
 }
@@ -112,7 +103,7 @@ static void own_end(void *arg, const struct fleet_room *room)
     char sid[ID_MAX], id[ID_MAX];
     room_sid(sid, room);
     for (uint32_t i = 0; i < room->share_count; i++) {
-        node_id(id, room->shares[i].node);
+        nodes_id(id, room->shares[i].node);
         registry_room_removed(owner_of(arg, room), id, sid);
     }
 }
@@ -121,7 +112,7 @@ static void own_report(void *arg, int64_t now_us, uint32_t node, uint32_t weight
 {
     struct own_policy *own = arg;
     char id[ID_MAX];
-    node_id(id, node);
+    nodes_id(id, node);
     const struct registry_load load = {.weight = weight};
     for (uint32_t i = 0; i < own->count; i++) {
         int err = registry_heard(own->registries[i], now_us, id, &load);
@@ -129,64 +120,19 @@ static void own_report(void *arg, int64_t now_us, uint32_t node, uint32_t weight
     }
 }
 
-static void register_nodes(const struct own_policy *own, struct registry *registry)
-{
-    static const struct registry_endpoint endpoint = {.ip = "192.0.2.1", .port = 5000};
-    const struct fleet_config *config = own->config;
-    for (uint32_t i = 0; i < config->nodes; i++) {
-        char id[ID_MAX], region[ID_MAX];
-        node_id(id, i);
-        snprintf(region, sizeof(region), "r%u", i / (config->nodes / config->regions));
-        int err = registry_add(registry, 0,
-                               &(struct registry_identity){.id = id,
-                                                           .name = id,
-                                                           .region = region,
-                                                           .zone = "",
-                                                           .version = "",
-                                                           .endpoints = &endpoint,
-                                                           .endpoint_count = 1,
-                                                           .capacity = own->capacity});
-        assert(err == 0);
-    }
-}
-
-/* Regions lie on a circle, neighbours 10 ms apart. */
-static struct placement_map *circle(uint32_t regions)
-{
-    struct placement_map *map = placement_map_new();
-    for (uint32_t i = 0; i < regions; i++) {
-        for (uint32_t j = 0; j < i; j++) {
-            char a[ID_MAX], b[ID_MAX];
-            snprintf(a, sizeof(a), "r%u", i);
-            snprintf(b, sizeof(b), "r%u", j);
-            int err = placement_map_set(map, a, b, 10 * MIN(i - j, regions - (i - j)));
-            assert(err == 0);
-        }
-    }
-    return map;
-}
-
 struct own_policy *own_policy_new(const struct fleet_config *config, uint32_t orchestrators,
                                   struct fleet_policy *out)
 {
     struct own_policy *own = mem_alloc(sizeof(*own));
     own->config = config;
-    own->capacity = fleet_capacity(config);
+    own->capacity = mix_capacity(config->rooms, config->nodes, config->use);
     own->count = orchestrators;
     own->registries = mem_array(orchestrators, sizeof(*own->registries));
-    own->map = circle(config->regions);
+    const struct nodes nodes = {config->nodes, config->regions, own->capacity};
+    own->map = nodes_map(&nodes);
     prng_seed(&own->prng, config->seed + 1);
     for (uint32_t i = 0; i < orchestrators; i++) {
-        own->registries[i] = registry_new(&(struct registry_config){.hold_us = TIME_S(10),
-                                                                    .forget_us = TIME_S(600),
-                                                                    .expect_us = TIME_S(600),
-                                                                    .open_permille = 800,
-                                                                    .join_permille = 950,
-                                                                    .usual_weight = ROOM_WEIGHT,
-                                                                    .planners = orchestrators,
-                                                                    .node_joins_per_s = 400,
-                                                                    .room_joins_per_s = 200});
-        register_nodes(own, own->registries[i]);
+        own->registries[i] = nodes_registry(&nodes, orchestrators);
     }
     *out = (struct fleet_policy){
         "best of 8 + reservations", own_join, own_present, own_end, own_report, own};
