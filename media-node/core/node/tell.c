@@ -46,6 +46,13 @@ static endpoint_message *make_endpoint(struct arena *arena, const struct net_add
     return out;
 }
 
+/* Whoever told it is not connected; a new process in its place is another one. */
+static bool is_orphan(const struct node *node, const struct room *room)
+{
+    const struct link *link = &node->links[room->link];
+    return !link->registered || strcmp(link->orchestrator, room->orchestrator) != 0;
+}
+
 /* What this link's orchestrator told; and what others told that are not connected now, which may be
  * dead and replaced by this one. all: the others', too. */
 static Spillway__Control__RoomVersion **room_versions(struct node *node, struct arena *arena,
@@ -56,7 +63,7 @@ static Spillway__Control__RoomVersion **room_versions(struct node *node, struct 
     *count = 0;
     for (struct room *room = node->rooms; room != NULL; room = room->hh.next) {
         bool foreign = room->link != link;
-        if (room->fwd == NULL || (foreign && !all && node->links[room->link].registered)) {
+        if (room->fwd == NULL || (foreign && !all && !is_orphan(node, room))) {
             continue;
         }
         Spillway__Control__RoomVersion *version = arena_alloc(arena, sizeof(*version));
@@ -66,7 +73,7 @@ static Spillway__Control__RoomVersion **room_versions(struct node *node, struct 
         version->version = room->version;
         version->name = room->name == NULL ? version->name : room->name;
         version->foreign = foreign;
-        version->orphan = !node->links[room->link].registered;
+        version->orphan = is_orphan(node, room);
         version->orchestrator = room->orchestrator;
         list[(*count)++] = version;
     }

@@ -326,6 +326,23 @@ static void test_orphans_are_told_at_once(void **state)
     world_fini(&w);
 }
 
+/* Goal: a new process where the owner was is not the owner. */
+static void test_orphans_of_another_process(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    open_room(&w);
+    world_register_at(&w, 1, "OR_2");
+    node_link_down(w.node, w.now_us, 0);
+    world_register_at(&w, 0, "OR_3");
+    world_run(&w, 10000);
+    unsigned before = w.orphans;
+    world_run(&w, 6000); /* still nobody's: both hear of it again */
+    assert_in_range(w.orphans, before + 2, before + 4);
+    world_fini(&w);
+}
+
 /* ---- Media go on ----------------------------------------------------------------------------- */
 
 enum { PUBLISHER, NEAR, FAR };
@@ -421,6 +438,7 @@ int main(void)
         cmocka_unit_test(test_sessions_stay_or_are_replaced),
         cmocka_unit_test(test_sessions_are_bounded),
         cmocka_unit_test(test_orphans_are_told_at_once),
+        cmocka_unit_test(test_orphans_of_another_process),
         cmocka_unit_test(test_media_go_on),
     };
     return cmocka_run_group_tests(tests, world_setup, NULL);
