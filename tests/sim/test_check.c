@@ -159,8 +159,29 @@ static void meetings(void **state)
     sim_free(sim);
 }
 
+/* Goal: what is reserved for a room, in the store and in its owner's registry, is found while it
+ * lasts, and is over in time. */
+static void reservations(void **state)
+{
+    (void)state;
+    char why[CHECK_TEXT_MAX];
+    struct sim *sim = small();
+    client_join(&sim->clients[0], "room0");
+    sim_run(sim, TIME_MS(600));
+    assert_true(store_held(sim->store) > 0);
+    client_leave(&sim->clients[0]);
+    sim_run(sim, TIME_MS(100));
+    check_empty(sim, why);
+    assert_non_null(strstr(why, "reserved"));
+    sim_run(sim, TIME_S(40));
+    check_empty(sim, why);
+    assert_string_equal(why, "");
+    sim_free(sim);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(breaches), cmocka_unit_test(meetings)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(breaches), cmocka_unit_test(meetings),
+                                       cmocka_unit_test(reservations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

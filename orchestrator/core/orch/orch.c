@@ -430,7 +430,10 @@ void orch_stats(const struct orch *orch, struct orch_stats *out)
         out->participants += room_participant_count(entry->room);
     }
     for (size_t i = 0; i < registry_count(orch->registry); i++) {
-        out->nodes_ready += registry_at(orch->registry, i)->state == REGISTRY_READY;
+        const struct registry_node *node = registry_at(orch->registry, i);
+        out->nodes_ready += node->state == REGISTRY_READY;
+        out->rooms_on_nodes += node->state == REGISTRY_GONE ? 0 : node->room_count;
+        out->reserved += node->reserved;
     }
     for (const struct node_entry *node = orch->nodes; node != NULL; node = node->hh.next) {
         out->nodes_hot += node->balance.cause != BALANCE_COOL;

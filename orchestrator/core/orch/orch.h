@@ -222,6 +222,8 @@ void orch_request_gone(struct orch *orch, uint64_t request);
 
 struct orch_stats {
     uint64_t rooms, participants, nodes_ready, nodes_hot; /* gauges */
+    uint64_t rooms_on_nodes, reserved; /* as its registry has it: rooms, once for each node that has
+                                          it, and weight promised to nodes, not reported yet */
     uint64_t joins, resumes;
     uint64_t refused[5];  /* by ORCH_REFUSED_*; the rest are counters, too */
     uint64_t expelled[3]; /* by ORCH_EXPELLED_*: signalling that broke the protocol */

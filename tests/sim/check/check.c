@@ -256,6 +256,9 @@ static void check_orchestrator(const struct sim *sim, const struct orchestrator 
     if (stats.rooms != 0 || stats.participants != 0) {
         snprintf(out, CHECK_TEXT_MAX, "%s has %llu rooms and %llu participants", o->name,
                  (unsigned long long)stats.rooms, (unsigned long long)stats.participants);
+    } else if (stats.rooms_on_nodes != 0 || stats.reserved != 0) {
+        snprintf(out, CHECK_TEXT_MAX, "%s has %llu rooms on nodes, and %llu reserved", o->name,
+                 (unsigned long long)stats.rooms_on_nodes, (unsigned long long)stats.reserved);
     } else if (o->conns != NULL || o->transports != NULL) {
         snprintf(out, CHECK_TEXT_MAX, "%s has %s open", o->name,
                  o->conns != NULL ? "connections" : "transports");
@@ -267,6 +270,10 @@ static void check_orchestrator(const struct sim *sim, const struct orchestrator 
 void check_empty(const struct sim *sim, char out[CHECK_TEXT_MAX])
 {
     out[0] = '\0';
+    if (store_held(sim->store) != 0) {
+        snprintf(out, CHECK_TEXT_MAX, "the store has %llu reserved",
+                 (unsigned long long)store_held(sim->store));
+    }
     for (size_t i = 0; i < sim->config.orchestrators && out[0] == '\0'; i++) {
         if (sim->orchestrators[i].alive) {
             check_orchestrator(sim, &sim->orchestrators[i], out);

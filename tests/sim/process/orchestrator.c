@@ -98,6 +98,8 @@ static void carry_out(struct orchestrator *o, const struct effect *effect)
     case EFFECT_STORE_ROOM:
     case EFFECT_STORE_CLAIM:
     case EFFECT_STORE_ROOM_GONE:
+    case EFFECT_STORE_NODE:
+    case EFFECT_STORE_PLACE:
         rows_effect(o, effect);
         break;
     case EFFECT_PEER_SEND:

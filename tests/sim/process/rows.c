@@ -5,6 +5,7 @@
  */
 #include "tests/sim/world/world.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -42,16 +43,38 @@ static void claimed(struct orchestrator *o, const struct store_word *word, int e
     cluster_claimed(o->cluster, now(o), word->room, err, err == 0 ? word->owner : "", word->epoch);
 }
 
+/* on_placed() of orchestrator/shell/server. */
+static void placed(struct orchestrator *o, const struct store_word *word, int err)
+{
+    struct cluster_placed answer = {.room = word->room,
+                                    .request = word->request,
+                                    .answer = ORCH_PLACE_FAILED,
+                                    .node = "",
+                                    .owner = ""};
+    if (err == 0 && word->placed == STORE_STALE) {
+        answer.owner = word->owner;
+        answer.epoch = word->epoch;
+    } else if (err == 0 && word->placed != STORE_UNKNOWN) {
+        answer.answer = word->placed == STORE_FULL ? ORCH_PLACE_FULL : ORCH_PLACE_NODE;
+        answer.node = word->node;
+    }
+    cluster_placed(o->cluster, now(o), &answer);
+}
+
+static void failed(struct orchestrator *o, const struct store_word *word)
+{
+    if (word->verb == STORE_CLAIM || word->verb == STORE_LOOK) {
+        claimed(o, word, ERR_IO);
+    } else if (word->verb == STORE_PLACE) {
+        placed(o, word, ERR_IO);
+    }
+}
+
 static void send_presence(struct orchestrator *o)
 {
     struct store_word word = {.verb = STORE_PRESENT};
     snprintf(word.owner, sizeof(word.owner), "%s", o->id);
     put(o, &word);
-}
-
-static bool is_claim(const struct store_word *word)
-{
-    return word->verb == STORE_CLAIM || word->verb == STORE_LOOK;
 }
 
 /* ---- The connection ------------------------------------------------------------------------ */
@@ -73,9 +96,7 @@ static void lost(struct orchestrator *o)
     while (o->store.asked != NULL) {
         struct asked *asked = o->store.asked;
         DL_DELETE(o->store.asked, asked);
-        if (is_claim(&asked->word)) {
-            claimed(o, &asked->word, ERR_IO);
-        }
+        failed(o, &asked->word);
         free(asked);
     }
     cluster_store_down(o->cluster, now(o));
@@ -101,8 +122,10 @@ static void on_message(void *arg, struct net_link *link, struct bytes message)
     DL_DELETE(o->store.asked, asked);
     free(asked);
     o->store.moved_us = now(o);
-    if (is_claim(&word)) {
+    if (word.verb == STORE_CLAIM || word.verb == STORE_LOOK) {
         claimed(o, &word, 0);
+    } else if (word.verb == STORE_PLACE) {
+        placed(o, &word, 0);
     } else if (word.verb == STORE_RENEW && strcmp(word.owner, o->id) != 0) {
         cluster_lost(o->cluster, now(o), word.room);
     }
@@ -156,21 +179,59 @@ void rows_forget(struct orchestrator *o)
     o->store.up = false;
 }
 
+static enum store_verb verb_of(const struct effect *effect)
+{
+    switch (effect->type) {
+    case EFFECT_STORE_ROOM:
+        return STORE_RENEW;
+    case EFFECT_STORE_ROOM_GONE:
+        return STORE_RELEASE;
+    case EFFECT_STORE_NODE:
+        return STORE_LOAD;
+    case EFFECT_STORE_PLACE:
+        return STORE_PLACE;
+    default:
+        return effect->status != 0 ? STORE_LOOK : STORE_CLAIM;
+    }
+}
+
+static void put_load(struct store_word *word, const struct effect *effect)
+{
+    json_t *load = json_loadb((const char *)effect->data, effect->len, 0, NULL);
+    assert(load != NULL);
+    snprintf(word->node, sizeof(word->node), "%s", effect->name);
+    word->weight = (uint32_t)json_integer_value(json_object_get(load, "weight"));
+    word->capacity = (uint32_t)json_integer_value(json_object_get(load, "capacity"));
+    json_decref(load);
+}
+
+static void put_place(struct store_word *word, const struct effect *effect)
+{
+    assert(effect->len <= sizeof(word->ids) && effect->status > 0);
+    snprintf(word->request, sizeof(word->request), "%s", effect->text);
+    word->weight = effect->weight;
+    word->permille = (uint32_t)effect->status;
+    memcpy(word->ids, effect->data, effect->len);
+    word->ids_len = effect->len;
+}
+
 void rows_effect(struct orchestrator *o, const struct effect *effect)
 {
-    struct store_word word = {.verb = effect->type == EFFECT_STORE_ROOM        ? STORE_RENEW
-                                      : effect->type == EFFECT_STORE_ROOM_GONE ? STORE_RELEASE
-                                      : effect->status != 0                    ? STORE_LOOK
-                                                                               : STORE_CLAIM,
-                              .epoch = effect->epoch};
-    snprintf(word.room, sizeof(word.room), "%s", effect->name);
+    struct store_word word = {.verb = verb_of(effect), .epoch = effect->epoch};
     snprintf(word.owner, sizeof(word.owner), "%s", o->id);
-    if (effect->type == EFFECT_STORE_CLAIM) {
+    if (word.verb == STORE_LOAD) {
+        put_load(&word, effect);
+    } else {
+        snprintf(word.room, sizeof(word.room), "%s", effect->name);
+    }
+    if (word.verb == STORE_PLACE) {
+        put_place(&word, effect);
+    } else if (effect->type == EFFECT_STORE_CLAIM) {
         snprintf(word.over, sizeof(word.over), "%s", effect->text);
     }
     if (o->store.up) {
         put(o, &word);
-    } else if (is_claim(&word)) {
-        claimed(o, &word, ERR_IO);
+    } else {
+        failed(o, &word);
     }
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/store/store.h"
 
+#include "tests/sim/store/seats.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,6 +47,7 @@ struct store {
     bool hung;
     unsigned life;
     struct copy primary, replica;
+    struct seats seats;
     int64_t replica_us; /* no change arrives there before */
     struct waiting waiting[WAITING];
     size_t waiting_count;
@@ -160,6 +163,28 @@ static void claim(struct store *store, struct store_word *word, const struct row
     change(store, set_row(word, word->epoch));
 }
 
+/* An answer is asked for once only, so none was given before. */
+static void place(struct store *store, struct store_word *word, const struct row *row)
+{
+    bool known;
+    bool newer = row->epoch > word->epoch ||
+                 (row->epoch == word->epoch && strcmp(row->owner, word->owner) != 0);
+    if (row->owner[0] != '\0' && newer) {
+        word->placed = STORE_STALE;
+        snprintf(word->owner, sizeof(word->owner), "%s", row->owner);
+        word->epoch = row->epoch;
+        return;
+    }
+    const char *node = seats_take(&store->seats, events_now(store->events),
+                                  (struct bytes){(const uint8_t *)word->ids, word->ids_len},
+                                  word->weight, word->permille, &known);
+    word->placed = node != NULL ? STORE_PLACED : known ? STORE_FULL : STORE_UNKNOWN;
+    if (node != NULL) {
+        snprintf(word->node, sizeof(word->node), "%s", node);
+        change(store, set_row(word, word->epoch));
+    }
+}
+
 /* The answer says who has the room after it. */
 static void carry_out(struct store *store, struct store_word *word)
 {
@@ -185,6 +210,13 @@ static void carry_out(struct store *store, struct store_word *word)
         } else {
             change(store, set_row(word, word->epoch));
         }
+        break;
+    case STORE_LOAD:
+        seats_heard(&store->seats, events_now(store->events), word->node, word->weight,
+                    word->capacity);
+        break;
+    case STORE_PLACE:
+        place(store, word, &row);
         break;
     case STORE_RELEASE:
         if (mine && row.epoch == word->epoch) {
@@ -276,9 +308,11 @@ void store_start(struct store *store, enum store_start with)
         break;
     case STORE_REPLICA:
         store->primary = store->replica;
+        store->seats = (struct seats){0};
         break;
     case STORE_EMPTY:
         store->primary = (struct copy){0};
+        store->seats = (struct seats){0};
         break;
     }
     store->replica = store->primary;
@@ -292,4 +326,9 @@ size_t store_rows(const struct store *store, const char *owner)
         count += strcmp(store->primary.rows[i].owner, owner) == 0;
     }
     return count;
+}
+
+uint64_t store_held(const struct store *store)
+{
+    return seats_held(&store->seats, events_now(store->events));
 }
