@@ -131,6 +131,17 @@ void effect_reply(struct effects *queue, uint64_t request, int status, const cha
                                         .retry_after_s = status == 503 ? 2 : 0});
 }
 
+void effect_media(struct effects *queue, const char *node, const char *identity,
+                  const char *address, enum effect_media how)
+{
+    effects_take(queue, (struct effect){.type = EFFECT_MEDIA,
+                                        .name = mem_str(node),
+                                        .text = mem_str(identity),
+                                        .data = mem_copy(address, strlen(address)),
+                                        .len = strlen(address),
+                                        .status = (int)how});
+}
+
 void effect_node_gone(struct effects *queue, const char *node)
 {
     effects_take(queue, (struct effect){.type = EFFECT_STORE_NODE_GONE, .name = mem_str(node)});

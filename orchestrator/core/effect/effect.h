@@ -44,6 +44,9 @@ enum effect_type {
     /* HTTP; id is the request. */
     EFFECT_REPLY, /* status, name: content type, data: body; retry_after_s if not 0 */
 
+    EFFECT_MEDIA, /* name: node, text: identity, data: the client's address, status: enum
+                     effect_media. How it fared there; for orch/ alone */
+
     EFFECT_RPC, /* id: the request that performed an RPC; status 0 and data: its answer, otherwise
                    an RPC error code (1400..1505) and text */
 
@@ -69,6 +72,12 @@ enum effect_type {
     EFFECT_PLACED,    /* name: room name, text: region: cluster/ asks again who waited for that */
     EFFECT_PEER_SEND, /* id: index of the peer, data: one PeerMessage; status 1: may be lost. If
                          there is no place for another: cluster_peer_link(false) */
+};
+
+enum effect_media {
+    EFFECT_MEDIA_REACHED, /* a join, a move or an ICE restart is through */
+    EFFECT_MEDIA_MISSED,  /* it was not in its time */
+    EFFECT_MEDIA_LOST,    /* media ended, and signalling did not */
 };
 
 struct effect {
@@ -131,6 +140,8 @@ void effect_channel_send(struct effects *queue, uint64_t transport, uint64_t fro
                          bool lossy, struct bytes data);
 void effect_reply(struct effects *queue, uint64_t request, int status, const char *content_type,
                   const char *body);
+void effect_media(struct effects *queue, const char *node, const char *identity,
+                  const char *address, enum effect_media how);
 void effect_node_gone(struct effects *queue, const char *node);
 void effect_room_stored(struct effects *queue, const char *room, const char *node, uint64_t epoch);
 void effect_room_gone(struct effects *queue, const char *room);

@@ -86,6 +86,9 @@ static json_t *node_json(const struct orch *orch, const struct registry_node *no
     const struct balance cold = {0}, *balance = entry == NULL ? &cold : &entry->balance;
     json_object_set_new(json, "hot", json_string(balance_cause_name(balance->cause)));
     json_object_set_new(json, "heat_ratio", json_real(balance_heat(balance) / 1000.0));
+    enum gray_verdict gray = entry == NULL ? GRAY_FINE : entry->gray;
+    json_object_set_new(json, "gray",
+                        json_string(gray == GRAY_FINE ? "" : gray_verdict_name(gray)));
     return json;
 }
 

@@ -78,6 +78,7 @@ static bool resume(struct orch *orch, const struct room_join *join, const char *
     }
     orch_conn_add(orch, join->conn, entry, join->token->identity);
     orch->stats.resumes++;
+    (void)orch_gray_flees(orch, entry, join->token->identity);
     orch_settle(orch, entry);
     return true;
 }

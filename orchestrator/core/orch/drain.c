@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Nodes that are to be empty: told by the operator (drain), or stopping themselves (Draining). Both
- * get nobody new, and their people are moved away a few at a time, each room as a whole where one
- * node takes it. Uncordoning ends it at any moment; who was moved stays where he is.
+ * Nodes that are to be empty: told by the operator (drain), stopping themselves (Draining), or not
+ * reached by their clients (gray.c). All get nobody new, and their people are moved away a few at a
+ * time, each room as a whole where one node takes it. Uncordoning ends it at any moment; who was
+ * moved stays where he is.
  *
  * MOVES_PER_S people move on average, MOVES_AT_ONCE of them at once at the start; a room counts
  * when it was moved, so that one larger than that moves whole, too. Who did not arrive at the new
@@ -96,9 +97,9 @@ static void run(struct orch *orch, struct drain *drain)
 
 /* ---- Nodes --------------------------------------------------------------------------------- */
 
-void orch_drain_begin(struct orch *orch, const char *node)
+void orch_drain_begin(struct orch *orch, const char *node, enum registry_state state)
 {
-    if (find(orch, node) != NULL || registry_set_state(orch->registry, node, REGISTRY_DRAINING)) {
+    if (registry_set_state(orch->registry, node, state) != 0 || find(orch, node) != NULL) {
         return;
     }
     log_write(orch->config.log, LOG_INFO, "node_draining node=%s", node);

@@ -79,8 +79,12 @@ static struct node_entry *entry_of(const struct orch *orch, const char *id)
 
 static void set_service(struct orch *orch, const char *id, Spillway__Control__Service__State state)
 {
+    orch_gray_set(orch, id, state == SPILLWAY__CONTROL__SERVICE__STATE__GRAY);
+    if (state == SPILLWAY__CONTROL__SERVICE__STATE__GRAY) {
+        return;
+    }
     if (state == SPILLWAY__CONTROL__SERVICE__STATE__DRAINING) {
-        orch_drain_begin(orch, id);
+        orch_drain_begin(orch, id, REGISTRY_DRAINING);
         return;
     }
     orch_drain_end(orch, id);
@@ -100,14 +104,19 @@ static void tell_service(struct orch *orch, const struct node_entry *entry)
     orch_send_to_node(orch, entry->id, &message);
 }
 
-void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state)
+void orch_node_repeat(struct orch *orch, const char *id)
 {
     struct node_entry *entry = entry_of(orch, id);
     assert(entry != NULL);
     uint64_t wall_us = (uint64_t)(orch->now_us + orch->wall_offset_us);
     entry->service_us = MAX(entry->service_us + 1, wall_us);
-    entry->service = state;
     tell_service(orch, entry);
+}
+
+void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state)
+{
+    entry_of(orch, id)->service = state;
+    orch_node_repeat(orch, id);
     set_service(orch, id, state);
 }
 
@@ -526,7 +535,7 @@ static void draining(struct orch *orch, const char *id)
     HASH_FIND_STR(orch->nodes, id, node);
     if (node != NULL) {
         node->stopping = true;
-        orch_drain_begin(orch, id);
+        orch_drain_begin(orch, id, REGISTRY_DRAINING);
     }
 }
 

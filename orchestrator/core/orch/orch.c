@@ -28,6 +28,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
     prng_seed(&orch->prng, seed);
     orch_place_init(orch);
     orch->detector = detector_new(&DETECTOR_CONFIG_DEFAULT);
+    orch_gray_init(orch);
     return orch;
 }
 
@@ -77,6 +78,7 @@ void orch_free(struct orch *orch)
     orch_drain_fini(orch);
     orch_front_drain_fini(orch);
     orch_orphans_fini(orch);
+    orch_gray_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);
@@ -134,6 +136,9 @@ static void follow(struct orch *orch, struct room_entry *room, const struct effe
     case EFFECT_STORE_ROOM:
         orch_place_follow(orch, room);
         break;
+    case EFFECT_MEDIA:
+        orch_gray_heard(orch, room, effect);
+        break;
     default:
         break;
     }
@@ -178,12 +183,13 @@ void orch_settle(struct orch *orch, struct room_entry *entry)
 bool orch_poll(struct orch *orch, struct effect *out)
 {
     while (effects_poll(&orch->fx, out)) {
+        if (out->type != EFFECT_RPC && out->type != EFFECT_MEDIA) {
+            return true;
+        }
         if (out->type == EFFECT_RPC) {
             orch_rpc_finished(orch, out);
-            effect_fini(out);
-            continue;
         }
-        return true;
+        effect_fini(out);
     }
     orch->scanned = 0;
     return false;
@@ -352,6 +358,7 @@ int64_t orch_deadline(const struct orch *orch)
     at = MIN(at, orch_share_deadline(orch));
     at = MIN(at, MIN(orch_drain_deadline(orch), orch_front_drain_deadline(orch)));
     at = MIN(at, orch_orphans_deadline(orch));
+    at = MIN(at, orch_gray_deadline(orch));
     return MIN(at, agenda_deadline(&orch->agenda));
 }
 
@@ -363,6 +370,7 @@ static void node_gone(struct orch *orch, const char *id)
         return;
     }
     orch_drain_end(orch, id);
+    gray_forget(orch->gray, id);
     effect_node_gone(&orch->fx, id);
     HASH_FIND_STR(orch->nodes, id, node);
     assert(node != NULL); /* was added with its registration */
@@ -404,6 +412,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
         room_expire(entry->room, now_us, &orch->fx);
         orch_settle(orch, entry);
     }
+    orch_gray_expire(orch);
 }
 
 void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node)
@@ -434,6 +443,7 @@ void orch_stats(const struct orch *orch, struct orch_stats *out)
         out->nodes_ready += node->state == REGISTRY_READY;
         out->rooms_on_nodes += node->state == REGISTRY_GONE ? 0 : node->room_count;
         out->reserved += node->reserved;
+        out->nodes_gray += node->state == REGISTRY_GRAY;
     }
     for (const struct node_entry *node = orch->nodes; node != NULL; node = node->hh.next) {
         out->nodes_hot += node->balance.cause != BALANCE_COOL;

@@ -18,6 +18,7 @@
 #include "orchestrator/core/balance/balance.h"
 #include "orchestrator/core/effect/effect.h"
 #include "orchestrator/core/entry/entry.h"
+#include "orchestrator/core/gray/gray.h"
 #include "orchestrator/core/room/room.h"
 #include "proto/gen/control.pb-c.h"
 
@@ -221,7 +222,7 @@ void orch_request_gone(struct orch *orch, uint64_t request);
 /* ---- Watching ------------------------------------------------------------------------------ */
 
 struct orch_stats {
-    uint64_t rooms, participants, nodes_ready, nodes_hot; /* gauges */
+    uint64_t rooms, participants, nodes_ready, nodes_hot, nodes_gray; /* gauges */
     uint64_t rooms_on_nodes, reserved; /* as its registry has it: rooms, once for each node that has
                                           it, and weight promised to nodes, not reported yet */
     uint64_t joins, resumes;
@@ -231,6 +232,8 @@ struct orch_stats {
     uint64_t rebalanced[BALANCE_CAUSES]; /* of these, off a node that was too hot */
     uint64_t rebalance_stuck;            /* times no node in its region stayed cool with them */
     uint64_t nodes_lost;
+    uint64_t gray[3]; /* nodes found gray, by enum gray_verdict; [0]: and spared, too many are */
+    uint64_t gray_probes;
     uint64_t nodes_refused[5];              /* registrations, by ORCH_NODE_REFUSED_* */
     uint64_t stale_events;                  /* from a node that no longer holds the room */
     uint64_t rooms_adopted, people_adopted; /* of owners that died */

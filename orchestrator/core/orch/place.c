@@ -175,6 +175,19 @@ static void put_held(struct placement_request *request, const struct room_entry 
     request->room = entry->sid;
 }
 
+/* Who did not reach a node tries another one, if there is any. */
+static void avoid_failed(const struct orch *orch, struct placement_request *request,
+                         const struct room_entry *entry, const char *identity, struct arena *arena)
+{
+    const char *node = entry == NULL ? NULL : orch_gray_failed_at(orch, entry->name, identity);
+    if (node != NULL) {
+        const char **excluded = arena_array(arena, 1, sizeof(*excluded));
+        excluded[0] = node;
+        request->excluded = excluded;
+        request->excluded_count = 1;
+    }
+}
+
 struct placement_request orch_place_request(const struct orch *orch, const struct room_entry *entry,
                                             const char *region, const char *identity,
                                             struct arena *arena)
@@ -191,6 +204,7 @@ struct placement_request orch_place_request(const struct orch *orch, const struc
     if (entry != NULL && room_node_of(entry->room, identity) != NULL) {
         request.who = PLACEMENT_RECONNECT;
     }
+    avoid_failed(orch, &request, entry, identity, arena);
     return request;
 }
 
@@ -205,6 +219,11 @@ int orch_place_choose(const struct orch *orch, const struct placement_request *r
         if (node != NULL && node->state != REGISTRY_GONE) {
             err = placement_admit(request, orch->registry, orch->now_us, node, prng, answer);
         }
+    }
+    if (err != 0 && request->excluded_count > 0) {
+        struct placement_request any = *request;
+        any.excluded_count = 0;
+        err = placement_choose(&any, orch->registry, orch->now_us, prng, answer);
     }
     bool is_new = err == 0 && answer->reason != PLACEMENT_KEPT;
     return is_new && request->held_count >= ROOM_NODES_MAX ? ERR_FULL : err;

@@ -37,6 +37,7 @@ struct room_entry {
     uint32_t peak;          /* people that were in it at once */
     int64_t drained_us;     /* when a drain may move it again */
     int64_t rests_until_us; /* when rebalancing may */
+    int64_t probed_us;      /* when one of it tried a gray node last; 0: never */
     uint64_t stored_round;  /* of orch_store_rooms() */
     bool held;              /* listed in the registration being read */
     UT_hash_handle hh;      /* by name */
@@ -66,6 +67,8 @@ struct node_entry {
     uint64_t service_us; /* when an operator changed its state last; 0: never */
     Spillway__Control__Service__State service;
     struct balance balance;
+    enum gray_verdict gray; /* why it is, as judged here */
+    bool gray_spared;       /* it would be, but too many are */
     UT_hash_handle hh;
 };
 
@@ -123,6 +126,7 @@ struct share {
 };
 
 struct orphan; /* adopt.c */
+struct cure;   /* gray.c */
 
 struct orch {
     struct orch_config config;
@@ -149,6 +153,9 @@ struct orch {
     struct drain *drains;
     struct front_drain *front_drains;
     struct orphan *orphans;
+    struct gray *gray;
+    struct cure *cures;
+    int64_t gray_at_us;    /* nodes are judged next; TIME_NEVER: nobody failed of late */
     int64_t settled_us;    /* nodes have said what they hold by then */
     int64_t rebalanced_us; /* up to when the moves so far use up what is allowed */
     struct orch_stats stats;
@@ -178,6 +185,23 @@ int64_t orch_wall_s(const struct orch *orch);
 /* An operator wants the node ready, cordoned or drained: it keeps that for orchestrators to come.
  */
 void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state);
+
+/* Says again, to all orchestrators, what was wanted of it last. */
+void orch_node_repeat(struct orch *orch, const char *id);
+
+/* ---- gray.c: nodes that clients do not reach */
+void orch_gray_init(struct orch *orch);
+void orch_gray_fini(struct orch *orch);
+/* An EFFECT_MEDIA of that room. */
+void orch_gray_heard(struct orch *orch, const struct room_entry *entry, const struct effect *media);
+/* The node where he failed of late, or NULL. */
+const char *orch_gray_failed_at(const struct orch *orch, const char *room, const char *identity);
+/* Moves him off the node he failed at, if he is there and another one takes him. */
+bool orch_gray_flees(struct orch *orch, struct room_entry *entry, const char *identity);
+/* It is gray by somebody's word, or in whatever other service. */
+void orch_gray_set(struct orch *orch, const char *node, bool gray);
+void orch_gray_expire(struct orch *orch);
+int64_t orch_gray_deadline(const struct orch *orch);
 
 /* ---- place.c: which nodes people are on */
 void orch_place_init(struct orch *orch);
@@ -247,7 +271,8 @@ int64_t orch_share_deadline(const struct orch *orch);
 void orch_share_fini(struct orch *orch);
 
 /* ---- drain.c: nodes that are to be empty */
-void orch_drain_begin(struct orch *orch, const char *node);
+/* Its state is DRAINING or GRAY from now on. */
+void orch_drain_begin(struct orch *orch, const char *node, enum registry_state state);
 void orch_drain_end(struct orch *orch, const char *node); /* no further moves */
 /* Whether the others have place for what it carries. */
 bool orch_drain_possible(const struct orch *orch, const struct registry_node *node);

@@ -106,6 +106,8 @@ static enum placement_reason judge(struct choice *c, const struct registry_node 
         return PLACEMENT_CORDONED;
     case REGISTRY_DRAINING:
         return PLACEMENT_DRAINING;
+    case REGISTRY_GRAY:
+        return PLACEMENT_GRAY;
     case REGISTRY_GONE:
         return PLACEMENT_GONE;
     case REGISTRY_READY:

@@ -102,6 +102,7 @@ enum placement_reason {
     PLACEMENT_EXCLUDED,
     PLACEMENT_CORDONED,
     PLACEMENT_DRAINING,
+    PLACEMENT_GRAY,
     PLACEMENT_SUSPECT,
     PLACEMENT_GONE,
     PLACEMENT_NO_NODES, /* of an answer: nobody is there to be full */

@@ -23,6 +23,7 @@ static const struct {
     [PLACEMENT_EXCLUDED] = {"excluded", "was excluded by the request", false},
     [PLACEMENT_CORDONED] = {"cordoned", "is cordoned", false},
     [PLACEMENT_DRAINING] = {"draining", "is draining", false},
+    [PLACEMENT_GRAY] = {"gray", "is not reached by its clients", false},
     [PLACEMENT_SUSPECT] = {"suspect", "has been silent for too long", false},
     [PLACEMENT_GONE] = {"gone", "is gone", false},
     [PLACEMENT_NO_NODES] = {"no_nodes", "no media node is ready", false},

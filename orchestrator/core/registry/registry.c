@@ -646,6 +646,8 @@ const char *registry_state_text(enum registry_state state)
         return "cordoned";
     case REGISTRY_DRAINING:
         return "draining";
+    case REGISTRY_GRAY:
+        return "gray";
     case REGISTRY_GONE:
         return "gone";
     }

@@ -35,6 +35,7 @@ enum registry_state {
     REGISTRY_READY,
     REGISTRY_CORDONED, /* keeps its rooms, gets no new one */
     REGISTRY_DRAINING, /* its people are being moved away */
+    REGISTRY_GRAY,     /* too, since clients do not reach it (gray.h) */
     REGISTRY_GONE,     /* judged dead or left; forgotten after forget_us */
 };
 
@@ -144,7 +145,7 @@ int registry_add(struct registry *registry, int64_t now_us,
 int registry_heard(struct registry *registry, int64_t now_us, const char *id,
                    const struct registry_load *load) MUST_CHECK;
 
-/* The operator's or the node's own wish: READY, CORDONED or DRAINING, in any order. ERR_NOT_FOUND;
+/* The operator's or the node's own wish, or a verdict: any but GONE, in any order. ERR_NOT_FOUND;
  * ERR_STATE: the node is gone. */
 int registry_set_state(struct registry *registry, const char *id,
                        enum registry_state state) MUST_CHECK;

@@ -170,6 +170,13 @@ static void drop_resumed(struct participant *p, int64_t now_us, struct effects *
     room_disconnected(p->room, now_us, p->identity, p->conn, fx);
 }
 
+/* Its media path failed, as it says; the node may not know yet. */
+static bool blames_media(const struct room_join *join)
+{
+    return join->request->reconnect_reason == LIVEKIT__RECONNECT_REASON__RR_PUBLISHER_FAILED ||
+           join->request->reconnect_reason == LIVEKIT__RECONNECT_REASON__RR_SUBSCRIBER_FAILED;
+}
+
 int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
 {
     struct participant *p = room_find(room, join->token->identity);
@@ -191,6 +198,9 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
     }
     effect_accept(fx, join->conn);
     p->conn = join->conn;
+    if (blames_media(join)) {
+        node_fared(p, p->host, EFFECT_MEDIA_LOST, fx);
+    }
     sealed_changed(p);
     p->lost_at_us = TIME_NEVER;
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);

@@ -177,16 +177,25 @@ void move_at_once(struct participant *p, int64_t now_us, struct host *host, stru
     }
     if (p->connected && !(knows_the_way && arrived)) {
         node_expect(p, now_us);
+    } else if (!p->connected) {
+        node_expect_first(p, now_us);
     }
 }
 
 /* ---- Planned ------------------------------------------------------------------------------- */
 
 /* Media flow, the client can be told where to, and both nodes know how. */
-static bool can_plan(const struct participant *p, const struct host *host)
+static bool can_plan(const struct participant *p, const Spillway__Control__Register *node)
 {
-    return p->host->info->hands_over && host->info->hands_over && p->connected && p->conn != 0 &&
+    return p->host->info->hands_over && node->hands_over && p->connected && p->conn != 0 &&
            !p->media_lost && !p->restarting && p->address != NULL && p->arrive_by_us == TIME_NEVER;
+}
+
+bool room_may_plan(const struct room *room, const char *identity,
+                   const Spillway__Control__Register *node)
+{
+    const struct participant *p = room_find(room, identity);
+    return p != NULL && p->phase == MOVE_NONE && can_plan(p, node) && negotiate_may_reach(p, node);
 }
 
 void move_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
@@ -194,7 +203,7 @@ void move_to(struct participant *p, int64_t now_us, struct host *host, struct ef
     if (p->phase == MOVE_SETTLING && p->next != host) {
         end(p);
     } /* else back again: its transport there stands by once more */
-    if (is_going(p) || !can_plan(p, host) || !negotiate_choose_candidates(p, host)) {
+    if (is_going(p) || !can_plan(p, host->info) || !negotiate_choose_candidates(p, host)) {
         move_at_once(p, now_us, host, fx);
         return;
     }
@@ -211,6 +220,7 @@ void move_arrived(struct participant *p, int64_t now_us, struct effects *fx)
 {
     if (p->phase == MOVE_STARTED) {
         set_phase(p, MOVE_HANDING, now_us + HANDING_US);
+        node_fared(p, p->next, EFFECT_MEDIA_REACHED, fx);
         spec_transport_changed(p);
         effect_front_route(fx, p->session.transport, p->front.number, p->next->node);
     }
@@ -266,7 +276,7 @@ static void take_over(struct participant *p, int64_t now_us)
     log_move(p, "taken_over", p->host);
 }
 
-void move_expire(struct participant *p, int64_t now_us)
+void move_expire(struct participant *p, int64_t now_us, struct effects *fx)
 {
     if (p->move_at_us > now_us) {
         return;
@@ -274,6 +284,7 @@ void move_expire(struct participant *p, int64_t now_us)
     switch (p->phase) {
     case MOVE_STARTED: /* the client does not come: it is well where it is */
         log_move(p, "stays", p->host);
+        node_fared(p, p->next, EFFECT_MEDIA_MISSED, fx);
         give_up(p);
         break;
     case MOVE_HANDING:

@@ -35,10 +35,9 @@ static bool is_of(const Spillway__Control__Endpoint *endpoint,
 }
 
 /* At none of the node's addresses. */
-static bool is_fresh(const struct participant *p, const struct host *host,
+static bool is_fresh(const struct participant *p, const Spillway__Control__Register *node,
                      Spillway__Control__Endpoint__Protocol protocol, uint32_t port)
 {
-    const Spillway__Control__Register *node = host->info;
     for (size_t i = 0; i < node->n_endpoints; i++) {
         if (is_of(node->endpoints[i], protocol, port) && was_given(p, node->endpoints[i])) {
             return false;
@@ -57,7 +56,7 @@ static uint32_t choose_port(const struct participant *p, const struct host *host
     for (size_t i = 0; i < node->n_endpoints; i++) {
         const Spillway__Control__Endpoint *endpoint =
             node->endpoints[(start + i) % node->n_endpoints];
-        if (endpoint->protocol == protocol && is_fresh(p, host, protocol, endpoint->port)) {
+        if (endpoint->protocol == protocol && is_fresh(p, node, protocol, endpoint->port)) {
             return endpoint->port;
         }
     }
@@ -91,6 +90,18 @@ static void give_port(struct participant *p, const struct host *host,
             give(p, node->endpoints[i], priority--);
         }
     }
+}
+
+bool negotiate_may_reach(const struct participant *p, const Spillway__Control__Register *node)
+{
+    const Spillway__Control__Endpoint__Protocol udp = SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP;
+    for (size_t i = 0; i < node->n_endpoints && p->used_count < USED_MAX; i++) {
+        if (node->endpoints[i]->protocol == udp &&
+            is_fresh(p, node, udp, node->endpoints[i]->port)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool negotiate_choose_candidates(struct participant *p, const struct host *host)
@@ -411,6 +422,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
     if (first) {
         effect_front_open(fx, p->session.transport, p->front.number, p->session.fingerprint);
         effect_front_route(fx, p->session.transport, p->front.number, p->host->node);
+        node_expect_first(p, now_us);
     }
     for (size_t i = 0; i < p->session.line_count; i++) {
         release_line(p, &p->session.lines[i], now_us, fx);

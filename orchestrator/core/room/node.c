@@ -4,6 +4,15 @@
  */
 #include "orchestrator/core/room/private.h"
 
+void node_fared(const struct participant *p, const struct host *host, enum effect_media how,
+                struct effects *fx)
+{
+    if (p->conn != 0) { /* else the client itself may be gone, or its whole network */
+        const char *address = p->client == NULL ? "" : p->client->address;
+        effect_media(fx, host->node, p->identity, address, how);
+    }
+}
+
 static void activate(struct participant *p, int64_t now_us, struct effects *fx)
 {
     if (p->join_by_us == TIME_NEVER) {
@@ -28,6 +37,8 @@ void room_keys(struct room *room, int64_t now_us, uint64_t transport,
     p->keys = info_clone(&keys->base);
     p->connected = true;
     p->keys_by_us = TIME_NEVER;
+    p->reach_by_us = TIME_NEVER;
+    node_fared(p, p->host, EFFECT_MEDIA_REACHED, fx);
     spec_transport_changed(p);
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
@@ -46,11 +57,15 @@ void room_front_failed(struct room *room, int64_t now_us, uint64_t transport, co
         return;
     }
     log_write(room->config->log, LOG_WARN, "transport_failed participant=%s why=%s", p->sid, why);
+    if (!p->connected) {
+        node_fared(p, p->host, EFFECT_MEDIA_MISSED, fx);
+    }
     room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
                LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
 }
 
-static void path_selected(struct participant *p, const Spillway__Control__PathSelected *path)
+static void path_selected(struct participant *p, int64_t now_us,
+                          const Spillway__Control__PathSelected *path, struct effects *fx)
 {
     if (path->client == NULL) {
         return;
@@ -60,6 +75,12 @@ static void path_selected(struct participant *p, const Spillway__Control__PathSe
     }
     p->address = info_clone(&path->client->base);
     sealed_changed(p);
+    if (p->reach_by_us != TIME_NEVER) { /* its ICE is through, and DTLS begins */
+        p->reach_by_us = now_us + ROOM_KEYS_TIMEOUT_US;
+    }
+    if (p->arrive_by_us != TIME_NEVER) {
+        node_fared(p, p->host, EFFECT_MEDIA_REACHED, fx);
+    }
     if (p->phase != MOVE_STARTED) {
         p->check_priority = 0; /* it has arrived */
     }
@@ -75,7 +96,19 @@ static void path_selected(struct participant *p, const Spillway__Control__PathSe
 
 void node_expect(struct participant *p, int64_t now_us)
 {
-    p->arrive_by_us = now_us + ROOM_ARRIVAL_TIMEOUT_US;
+    p->arrive_by_us = now_us + (p->restarting ? ROOM_RESTART_TIMEOUT_US : ROOM_ARRIVAL_TIMEOUT_US);
+}
+
+void node_expect_first(struct participant *p, int64_t now_us)
+{
+    p->reach_by_us = now_us + ROOM_REACH_US;
+}
+
+bool room_awaits_media(const struct room *room, const char *identity)
+{
+    const struct participant *p = room_find(room, identity);
+    return p != NULL && p->conn != 0 && p->session.transport != 0 && !p->connected &&
+           p->address == NULL;
 }
 
 /* The client is told to resume (ICE restart), and kept for a while (livekit-protocol.md §3.3). */
@@ -98,6 +131,7 @@ void node_late(struct participant *p, int64_t now_us, struct effects *fx)
     log_write(p->room->config->log, LOG_INFO, "media_late participant=%s restarted=%d", p->sid,
               p->restarting);
     p->arrive_by_us = TIME_NEVER;
+    node_fared(p, p->host, EFFECT_MEDIA_MISSED, fx);
     if (p->restarting && p->conn != 0) {
         room_leave(p->room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
                    LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
@@ -153,11 +187,11 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
     case SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED:
         p = on_host(room, host, event->path_selected->transport);
         if (p != NULL) {
-            path_selected(p, event->path_selected);
+            path_selected(p, now_us, event->path_selected, fx);
         }
         p = on_next(room, host, event->path_selected->transport);
         if (p != NULL && p->phase == MOVE_STARTED) {
-            path_selected(p, event->path_selected);
+            path_selected(p, now_us, event->path_selected, fx);
             move_arrived(p, now_us, fx);
         }
         break;
@@ -171,6 +205,7 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
         p = on_host(room, host, event->transport_lost->transport);
         if (p != NULL) {
             log_write(room->config->log, LOG_INFO, "transport_lost participant=%s", p->sid);
+            node_fared(p, host, EFFECT_MEDIA_LOST, fx);
             node_restart(p, now_us, fx);
         }
         break;

@@ -152,6 +152,7 @@ struct participant *participant_blank(struct room *room, int64_t now_us)
     p->state = LIVEKIT__PARTICIPANT_INFO__STATE__JOINED;
     p->join_by_us = now_us + ROOM_JOIN_TIMEOUT_US;
     p->lost_at_us = TIME_NEVER;
+    p->reach_by_us = TIME_NEVER;
     p->arrive_by_us = TIME_NEVER;
     p->keys_by_us = TIME_NEVER;
     p->move_at_us = TIME_NEVER;

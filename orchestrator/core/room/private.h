@@ -241,6 +241,7 @@ struct participant {
     int64_t resent_from_us; /* what its SDK sends again comes then */
 
     int64_t join_by_us;   /* TIME_NEVER once active */
+    int64_t reach_by_us;  /* its first media are late from then on; TIME_NEVER otherwise */
     int64_t lost_at_us;   /* neither signalling nor media since; TIME_NEVER otherwise */
     int64_t arrive_by_us; /* moved: its media are late from then on; TIME_NEVER otherwise */
     Livekit__ParticipantInfo **missed; /* who left while it had no signalling; owned */
@@ -403,12 +404,19 @@ void negotiate_flush(struct participant *p, struct effects *fx);
  * and failed in Firefox. False: it had them all; there are no candidates, only an ICE restart
  * helps. */
 bool negotiate_choose_candidates(struct participant *p, const struct host *host);
+/* Whether the node has a UDP port that the client was not given yet. */
+bool negotiate_may_reach(const struct participant *p, const Spillway__Control__Register *node);
 void negotiate_trickle(struct participant *p, struct effects *fx);
 
 /* ---- node.c: whether media arrive at the node */
 void node_expect(struct participant *p, int64_t now_us); /* within ROOM_ARRIVAL_TIMEOUT_US */
 void node_restart(struct participant *p, int64_t now_us, struct effects *fx);
 void node_late(struct participant *p, int64_t now_us, struct effects *fx);
+/* It has its first offer answered, or goes elsewhere before it was connected. */
+void node_expect_first(struct participant *p, int64_t now_us);
+/* How its media fare at that host: whoever looks for gray nodes is told. */
+void node_fared(const struct participant *p, const struct host *host, enum effect_media how,
+                struct effects *fx);
 
 /* ---- publish.c */
 struct track *publish_find(const struct participant *p, const char *sid);
@@ -469,7 +477,7 @@ void move_arrived(struct participant *p, int64_t now_us, struct effects *fx); /*
 void move_handed_over(struct participant *p, int64_t now_us,
                       const Spillway__Control__HandedOver *handed);
 void move_cancel(struct participant *p); /* it stays HERE, whatever the phase */
-void move_expire(struct participant *p, int64_t now_us);
+void move_expire(struct participant *p, int64_t now_us, struct effects *fx);
 
 /* ---- cascade.c: how tracks get from node to node */
 void cascade_changed(struct track *track); /* who wants it, or where its publisher is */

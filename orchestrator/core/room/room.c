@@ -170,7 +170,7 @@ static int64_t empty_deadline(const struct room *room)
 static int64_t participant_deadline(const struct participant *p)
 {
     int64_t at = MIN(MIN(p->join_by_us, p->lost_at_us), MIN(p->arrive_by_us, p->move_at_us));
-    at = MIN(at, p->keys_by_us);
+    at = MIN(at, MIN(p->keys_by_us, p->reach_by_us));
     if (p->conn != 0) {
         at = MIN(at, MIN(p->ping_by_us, p->refresh_at_us));
     }
@@ -212,12 +212,16 @@ static void expire_participant(struct participant *p, int64_t now_us, struct eff
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__CONNECTION_TIMEOUT,
                    LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, true, fx);
     } else if (p->keys_by_us <= now_us) {
+        node_fared(p, p->host, EFFECT_MEDIA_MISSED, fx);
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
                    LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
     } else if (p->move_at_us <= now_us) {
-        move_expire(p, now_us);
+        move_expire(p, now_us, fx);
     } else if (p->arrive_by_us <= now_us) {
         node_late(p, now_us, fx);
+    } else if (p->reach_by_us <= now_us) {
+        p->reach_by_us = TIME_NEVER;
+        node_fared(p, p->host, EFFECT_MEDIA_MISSED, fx);
     } else if (p->conn != 0 && p->refresh_at_us <= now_us) {
         participant_refresh_token(p, now_us, fx);
     }

@@ -40,6 +40,7 @@
                                            */
 #define ROOM_LOST_TIMEOUT_US    TIME_S(5) /* kept this long with neither signalling nor media */
 #define ROOM_ARRIVAL_TIMEOUT_US TIME_S(2) /* for media of a moved client to reach the new node */
+#define ROOM_REACH_US           TIME_S(5) /* for the first media of one who joined, see gray.h */
 #define ROOM_RESTART_TIMEOUT_US TIME_S(5) /* the same, with an ICE restart */
 #define ROOM_KEYS_TIMEOUT_US    TIME_S(10)  /* for DTLS to begin anew at another front */
 #define ROOM_REFRESH_US         TIME_S(300) /* between refreshed tokens */
@@ -129,6 +130,12 @@ void room_store(const struct room *room, struct effects *fx);
  * ERR_NOT_FOUND; ERR_AGAIN: it is on its way somewhere, or comes from there. */
 MUST_CHECK int room_move(struct room *room, int64_t now_us, const char *identity,
                          const Spillway__Control__Register *node, struct effects *fx);
+
+/* Whether a move of it there would be a planned one, by which it loses nothing. */
+bool room_may_plan(const struct room *room, const char *identity,
+                   const Spillway__Control__Register *node);
+/* Whether it joined, is there, and no node ever saw anything of its media. */
+bool room_awaits_media(const struct room *room, const char *identity);
 
 /* Moves everybody who is on a node. */
 struct room_evacuation {

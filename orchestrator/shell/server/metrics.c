@@ -30,6 +30,8 @@ static void add_core(struct list *list, const struct orch *orch)
         "reason=\"full\""};
     static const char *const causes[BALANCE_CAUSES] = {"", "cause=\"weight\"", "cause=\"cpu\"",
                                                        "cause=\"loop_lag\""};
+    static const char *const verdicts[] = {"verdict=\"spared\"", "verdict=\"unreached\"",
+                                           "verdict=\"losing\""};
     struct orch_stats stats;
     orch_stats(orch, &stats);
     add(list, PROBES_GAUGE, "rooms", NULL, (double)stats.rooms, "Rooms owned.");
@@ -60,6 +62,14 @@ static void add_core(struct list *list, const struct orch *orch)
         "Times no other node of the region would have stayed cool with them.");
     add(list, PROBES_COUNTER, "nodes_lost_total", NULL, (double)stats.nodes_lost,
         "Media nodes judged dead.");
+    add(list, PROBES_GAUGE, "nodes_gray", NULL, (double)stats.nodes_gray,
+        "Media nodes out of service since clients do not reach them.");
+    for (size_t i = 0; i < ARRAY_LEN(stats.gray); i++) {
+        add(list, PROBES_COUNTER, "gray_verdicts_total", verdicts[i], (double)stats.gray[i],
+            "Media nodes found not to be reached; spared: left in service, since too many are.");
+    }
+    add(list, PROBES_COUNTER, "gray_probes_total", NULL, (double)stats.gray_probes,
+        "Participants moved to a gray node to see whether it is well.");
     for (size_t i = 0; i < ORCH_NODE_REFUSED_COUNT; i++) {
         add(list, PROBES_COUNTER, "nodes_refused_total", refusals[i],
             (double)stats.nodes_refused[i], "Registrations of media nodes refused.");

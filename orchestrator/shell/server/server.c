@@ -178,6 +178,7 @@ static void carry_out(struct server *server, const struct effect *effect)
         clients_reply(server, effect);
         break;
     case EFFECT_RPC: /* the core turns these into REPLY */
+    case EFFECT_MEDIA:
     case EFFECT_PLACED:
     case EFFECT_ORPHAN:
     case EFFECT_CONN_ADOPT:

@@ -22,7 +22,7 @@ NODE = {"id": TEXT, "name": TEXT, "region": TEXT, "zone": TEXT, "version": TEXT,
         "suspect": FLAG, "capacity": NUMBER, "weight": NUMBER, "reserved": NUMBER, "rooms": NUMBER,
         "transports": NUMBER, "tracks": NUMBER, "subscriptions": NUMBER, "cpu_ratio": NUMBER,
         "loop_lag_us": NUMBER, "bps_in": NUMBER, "bps_out": NUMBER, "registered_at": TIME,
-        "heard_at": TIME, "hot": TEXT, "heat_ratio": NUMBER}
+        "heard_at": TIME, "hot": TEXT, "heat_ratio": NUMBER, "gray": TEXT}
 ROOM = {"name": TEXT, "sid": TEXT, "node": TEXT, "node_name": TEXT, "nodes": LIST,
         "epoch": NUMBER, "participants": NUMBER, "publishers": NUMBER, "weight": NUMBER,
         "max_participants": NUMBER, "metadata": TEXT, "created_at": TIME}

@@ -107,6 +107,7 @@ static void layers_follow_the_watchers(void **state)
     (void)state;
     struct world world;
     meeting(&world);
+    world_connected(&world, 2);
     world_story(&world);
     world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__LOW);
     assert_non_null(strstr(world_story(&world), "node ND_a < track 2 to ND_b layers=5\n"));

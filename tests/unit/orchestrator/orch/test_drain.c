@@ -125,7 +125,7 @@ static void reversed(void **state)
     post(&world, "/admin/v1/nodes/ND_a/drain", "{}");
     assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 200);
     assert_non_null(strstr(world.last_reply, "\"state\":\"ready\""));
-    pass(&world, TIME_S(5));
+    pass(&world, TIME_S(4));
     assert_int_equal(moves(&world), 50);
     assert_true(shows(&world, "ND_a", "\"rooms\":35,"));
     world_fini(&world);
