@@ -206,10 +206,15 @@ static void check_owners(const struct sim *sim, const char *room, char out[CHECK
     }
 }
 
-static bool meet(const struct client *a, const struct client *b)
+/* Where it is tight, whoever is not in was refused, and tries again. */
+static bool is_present(const struct sim *sim, const struct client *c)
 {
-    return a != b && a->state != CLIENT_AWAY && b->state != CLIENT_AWAY &&
-           strcmp(a->room, b->room) == 0;
+    return sim->config.tight ? c->state == CLIENT_IN : c->state != CLIENT_AWAY;
+}
+
+static bool meet(const struct sim *sim, const struct client *a, const struct client *b)
+{
+    return a != b && is_present(sim, a) && is_present(sim, b) && strcmp(a->room, b->room) == 0;
 }
 
 void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX])
@@ -218,7 +223,7 @@ void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX])
     for (size_t i = 0; i < sim->config.clients; i++) {
         const struct client *a = &sim->clients[i];
         uint32_t others = 0;
-        if (a->state != CLIENT_AWAY && a->state != CLIENT_IN) {
+        if (is_present(sim, a) && a->state != CLIENT_IN) {
             snprintf(out, CHECK_TEXT_MAX, "%s is not in %s", a->name, a->room);
             return;
         }
@@ -230,7 +235,7 @@ void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX])
         }
         for (size_t j = 0; j < sim->config.clients; j++) {
             const struct client *b = &sim->clients[j];
-            if (!meet(a, b)) {
+            if (!meet(sim, a, b)) {
                 continue;
             }
             others |= 1u << j;
@@ -240,7 +245,7 @@ void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX])
                 return;
             }
         }
-        if (a->state != CLIENT_AWAY && a->roster != others) {
+        if (is_present(sim, a) && a->roster != others) {
             snprintf(out, CHECK_TEXT_MAX, "%s has listed %x, and there are %x in %s", a->name,
                      a->roster, others, a->room);
             return;

@@ -6,17 +6,21 @@
 #define ROUND_STEPS 25
 #define STEP_US     TIME_MS(600) /* between two people, on average half of it */
 
+#define CLASS(label, first_kind, last_kind, at_once)                                               \
+    .name = label, .first = FAULT_##first_kind, .last = FAULT_##last_kind, .faults = at_once
+
 static const struct schedule_class classes[] = {
-    {"calm", FAULT_KINDS, FAULT_KINDS, 0},
-    {"node", FAULT_NODE_CRASH, FAULT_NODE_DRAIN, 1},
-    {"nodes", FAULT_NODE_CRASH, FAULT_LOSS, 2},
-    {"drains", FAULT_NODE_DRAIN, FAULT_LOSS, 3},
-    {"orchestrator", FAULT_ORCHESTRATOR_CRASH, FAULT_ORCHESTRATOR_CUT, 1},
-    {"orchestrators", FAULT_ORCHESTRATOR_CRASH, FAULT_ORCHESTRATOR_CUT, 2},
-    {"store", FAULT_STORE_HANG, FAULT_STORE_EMPTY, 1},
-    {"region", FAULT_REGION_PARTED, FAULT_REGION_LOST, 1},
-    {"any", FAULT_NODE_CRASH, FAULT_REGION_LOST, 2},
-    {"all", FAULT_KINDS, FAULT_KINDS, 0}, /* each seed is of another one of those */
+    {CLASS("calm", KINDS, KINDS, 0)},
+    {CLASS("node", NODE_CRASH, NODE_DRAIN, 1)},
+    {CLASS("nodes", NODE_CRASH, LOSS, 2)},
+    {CLASS("drains", NODE_DRAIN, LOSS, 3)},
+    {CLASS("tight", NODE_CRASH, LOSS, 1), .tight = true},
+    {CLASS("orchestrator", ORCHESTRATOR_CRASH, ORCHESTRATOR_CUT, 1)},
+    {CLASS("orchestrators", ORCHESTRATOR_CRASH, ORCHESTRATOR_CUT, 2)},
+    {CLASS("store", STORE_HANG, STORE_EMPTY, 1)},
+    {CLASS("region", REGION_PARTED, REGION_LOST, 1)},
+    {CLASS("any", NODE_CRASH, REGION_LOST, 2)},
+    {CLASS("all", KINDS, KINDS, 0)}, /* each seed is of another one of those */
 };
 
 const struct schedule_class *schedule_class(const char *name)
@@ -56,6 +60,13 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
                                        .rooms = 1 + prng_below(&prng, 3),
                                        .capacity = 1000,
                                        .talk_us = TIME_MS(400)};
+    if (story.class->tight) { /* many small rooms: a large one outgrows what it was let in with */
+        story.config.tight = true;
+        story.config.nodes = 2 + prng_below(&prng, 2);
+        story.config.clients = 10 + prng_below(&prng, 7);
+        story.config.rooms = 5 + prng_below(&prng, 4);
+        story.config.capacity = 40 + (uint32_t)prng_below(&prng, 40);
+    }
     story.vanishing = prng_below(&prng, 3) == 0;
     while (story.rounds < SCHEDULE_ROUNDS && prng_below(&prng, 2) == 0) {
         story.rounds++;

@@ -18,6 +18,7 @@ struct schedule_class {
     const char *name;
     enum fault_kind first, last; /* of what breaks */
     size_t faults;               /* at a time, at most */
+    bool tight;                  /* nodes carry a fraction of what would come: some are refused */
 };
 
 /* NULL: there is none of that name. */
