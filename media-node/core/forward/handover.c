@@ -17,6 +17,28 @@ static void forget_handed(struct fwd_member *member)
     member->handed_count = 0;
 }
 
+/* A sender counts on under new keys, whose rollover counter began at 0. */
+static uint64_t under_keys(const struct rtpsec_stream *stream, uint64_t next)
+{
+    if (!stream->started) {
+        return MAX((uint16_t)next, 1);
+    }
+    uint64_t newest = rtpsec_stream_newest(stream);
+    return newest + (uint16_t)((uint16_t)next - (uint16_t)newest);
+}
+
+/* Nobody asks for what was sent before that. */
+static void trim_series(struct stream_state *state)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < state->series_count; i++) {
+        total += state->series[i].count;
+        if (total > state->seq_next) {
+            state->series_count = i;
+        }
+    }
+}
+
 /* What is still to be resumed here goes on as it came. */
 static void export(const struct subscription *subscription, struct fwd_handed_stream *out)
 {
@@ -25,6 +47,9 @@ static void export(const struct subscription *subscription, struct fwd_handed_st
         out->state = *subscription->resume;
     } else {
         stream_sender_export(subscription->sender, &out->state);
+        out->state.seq_next = under_keys(&subscription->media, out->state.seq_next);
+        out->state.rtx_seq_next = under_keys(&subscription->rtx, out->state.rtx_seq_next);
+        trim_series(&out->state);
     }
 }
 
@@ -77,8 +102,7 @@ static void resume_stream(struct rtpsec_stream *stream, uint32_t ssrc, uint64_t 
 }
 
 /* What the other node kept a number for, and never sent, may be sent from here, unless it was: a
- * spec says the same for as long as the member is here, and may be told again before anything new
- * was sent. */
+ * state may come twice, before anything new was sent. */
 static void spare_kept(struct rtpsec_stream *stream, const struct rtpsec_stream *before,
                        const struct stream_state *state)
 {

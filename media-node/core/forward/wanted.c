@@ -337,7 +337,7 @@ void fwd_set_subscription(struct fwd *fwd, int64_t now_us, struct fwd_member *me
     if (anew) {
         start_sender(subscription, now_us);
     }
-    if (spec->resume != NULL) {
+    if (spec->resume != NULL && (anew || member->duty != FWD_SERVES)) {
         handover_note(subscription, spec->resume);
     }
     media_apply_want(subscription, now_us);

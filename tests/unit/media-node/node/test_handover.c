@@ -500,19 +500,72 @@ static void test_source_comes_later(void **state)
     cascade_free(c);
 }
 
+static void rekey(struct cascade *c, unsigned node, uint8_t seed)
+{
+    struct room_spec spec;
+    c->clients[VIEWER].old = 0;
+    media_client_rekey(c->clients[VIEWER].client, seed);
+    cascade_spec(c, &spec, node);
+    room_spec_transport(&spec, 12, c->clients[VIEWER].client, true);
+    cascade_apply(c, &spec, node);
+}
+
 /* Under new keys there is nothing to go on with: what is waited for begins anew. */
 static void test_new_keys_meanwhile(void **state)
 {
     (void)state;
     struct cascade *c = wait_for_source();
-    c->clients[VIEWER].old = 0;
-    media_client_rekey(c->clients[VIEWER].client, 99);
-    struct room_spec spec;
-    cascade_spec(c, &spec, NEW);
-    room_spec_transport(&spec, 12, c->clients[VIEWER].client, true);
-    cascade_apply(c, &spec, NEW);
+    rekey(c, NEW, 99);
     source_comes(c);
     assert_int_equal(c->clients[VIEWER].client->bad, 0);
+    cascade_free(c);
+}
+
+/* Told again after that, the node does not go back to where it once began. (simulator,
+ * orchestrator, seed 160) */
+static void test_told_again_under_new_keys(void **state)
+{
+    (void)state;
+    struct cascade *c = begin();
+    move(c, OLD, NEW);
+    cascade_run(c, 1000);
+    c->clients[PUBLISHER].client->sources[0].on = false;
+    c->clients[PUBLISHER].client->sources[1].on = false;
+    cascade_run(c, 200);
+    uint64_t newest = video_of(c)->newest + audio_of(c)->newest;
+    uint64_t forwarded = cascade_counters(c, NEW)->rtp_forwarded;
+    rekey(c, NEW, 99);
+    tell(c, NEW, &(struct view){.duty = SERVE, .handed = c->handed[OLD]});
+    source_comes(c);
+    assert_int_equal(video_of(c)->newest + audio_of(c)->newest - newest,
+                     cascade_counters(c, NEW)->rtp_forwarded - forwarded);
+    assert_int_equal(c->clients[VIEWER].client->bad, 0);
+    cascade_free(c);
+}
+
+/* Under new keys rollover counters begin at 0 anew, and this is what the next node has to know. */
+static void test_moved_under_new_keys(void **state)
+{
+    (void)state;
+    struct cascade *c = begin();
+    prepare(c, NEW);
+    arrive(c, NEW);
+    cascade_run(c, 7);
+    tell(c, OLD, &(struct view){.duty = HAND_OVER});
+    for (size_t i = 0; i < c->handed[OLD]->n_senders; i++) { /* as if long ago */
+        c->handed[OLD]->senders[i]->next_index = 65536 + 3;
+    }
+    tell(c, NEW, &(struct view){.duty = SERVE, .handed = c->handed[OLD]});
+    cascade_run(c, 100);
+    rekey(c, NEW, 99);
+    c->clients[VIEWER].client->bad = 0;
+    cascade_run(c, 500);
+    assert_int_equal(c->clients[VIEWER].client->bad, 0);
+    leave(c, OLD);
+    move(c, NEW, OLD);
+    cascade_run(c, 500);
+    assert_int_equal(c->clients[VIEWER].client->bad, 0);
+    assert_true(c->handed[NEW]->senders[0]->next_index < 65536);
     cascade_free(c);
 }
 
@@ -609,6 +662,8 @@ int main(void)
         cmocka_unit_test(test_paused),
         cmocka_unit_test(test_source_comes_later),
         cmocka_unit_test(test_new_keys_meanwhile),
+        cmocka_unit_test(test_told_again_under_new_keys),
+        cmocka_unit_test(test_moved_under_new_keys),
         cmocka_unit_test(test_source_unknown_there),
         cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_publisher_at_both_nodes),
