@@ -186,6 +186,13 @@ void check_session_lost(struct sim *sim, const struct client *client)
     }
 }
 
+void check_session_broken(struct sim *sim, const struct client *client, const char *why)
+{
+    if (sim->config.sound) {
+        check_fail(sim, "%s has to resume, and nothing broke: %s", client->name, why);
+    }
+}
+
 void check_round_over(struct sim *sim)
 {
     traffic_check(sim);

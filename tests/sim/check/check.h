@@ -4,7 +4,8 @@
  *
  *   - two packets with different bytes under one SRTP nonce (key, SSRC, index), whoever sends them;
  *   - two orchestrators that send specs of one room with the same epoch;
- *   - somebody who has to start over though neither his front nor his room's owner was disturbed;
+ *   - somebody who has to start over though neither his front nor his room's owner was disturbed,
+ *     or to resume where nothing breaks, whatever an operator does;
  *   - a node that says it carries more than its capacity, or refuses a spec as invalid;
  *   - more messages than what happened since all was quiet allows for (traffic.h);
  *
@@ -53,6 +54,8 @@ uint32_t check_owner(const struct sim *sim, const char *room);
 /* A client that was in a room has to start over: only if its front or its room's owner was
  * disturbed in this round. After the round everything is as if new. */
 void check_session_lost(struct sim *sim, const struct client *client);
+/* A client has to resume: only if something may break at all. */
+void check_session_broken(struct sim *sim, const struct client *client, const char *why);
 void check_round_over(struct sim *sim);
 
 /* The first thing that is not as it should be; "" if there is none. */

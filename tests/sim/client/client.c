@@ -191,6 +191,7 @@ void client_datagram(void *arg, uint64_t number, struct bytes data)
 void client_resume(struct client *c, const char *why)
 {
     timeline_tell(c->sim->timeline, c->name, "resumes: %s", why);
+    check_session_broken(c->sim, c, why);
     c->broken_us = now(c);
     try_again(c, CLIENT_RESUMING, TIME_MS(50));
 }

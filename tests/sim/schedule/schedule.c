@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/schedule/schedule.h"
 
+#include "tests/sim/schedule/operator.h"
+
 #include <stdio.h>
 
 #define ROUND_STEPS 25
@@ -15,6 +17,7 @@ static const struct schedule_class classes[] = {
     {CLASS("nodes", NODE_CRASH, LOSS, 2)},
     {CLASS("drains", NODE_DRAIN, LOSS, 3)},
     {CLASS("tight", NODE_CRASH, LOSS, 1), .tight = true},
+    {CLASS("operator", KINDS, KINDS, 0), .operated = true},
     {CLASS("orchestrator", ORCHESTRATOR_CRASH, ORCHESTRATOR_CUT, 1)},
     {CLASS("orchestrators", ORCHESTRATOR_CRASH, ORCHESTRATOR_CUT, 2)},
     {CLASS("store", STORE_HANG, STORE_EMPTY, 1)},
@@ -39,6 +42,7 @@ struct story {
     struct sim_config config;
     size_t rounds;
     bool vanishing; /* people vanish, which costs the time until that is noticed */
+    bool operated;
 };
 
 /* Small casts and short stories more often than large and long ones: what breaks in these mostly
@@ -59,6 +63,7 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
                                        .clients = (large ? 8 : 4) + prng_below(&prng, 5),
                                        .rooms = 1 + prng_below(&prng, 3),
                                        .capacity = 1000,
+                                       .sound = story.class->faults == 0,
                                        .talk_us = TIME_MS(400)};
     if (story.class->tight) { /* many small rooms: a large one outgrows what it was let in with */
         story.config.tight = true;
@@ -68,6 +73,7 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
         story.config.capacity = 40 + (uint32_t)prng_below(&prng, 40);
     }
     story.vanishing = prng_below(&prng, 3) == 0;
+    story.operated = story.class->operated || prng_below(&prng, 4) == 0;
     while (story.rounds < SCHEDULE_ROUNDS && prng_below(&prng, 2) == 0) {
         story.rounds++;
     }
@@ -139,6 +145,9 @@ static void play_round(struct sim *sim, const struct story *story)
     size_t at = ROUND_STEPS / 2 + prng_below(&sim->prng, 4);
     for (size_t i = 0; i < ROUND_STEPS; i++) {
         somebody_acts(sim, story->vanishing);
+        if (story->operated && prng_below(&sim->prng, 4) == 0) {
+            operator_acts(sim);
+        }
         sim_run(sim, (int64_t)prng_below(&sim->prng, STEP_US));
         for (; i >= at && faults > 0; faults--, at += prng_below(&sim->prng, 6)) {
             struct fault fault = fault_random(sim, class->first, class->last);
@@ -147,6 +156,9 @@ static void play_round(struct sim *sim, const struct story *story)
     }
     while (!is_whole(sim)) {
         sim_run(sim, TIME_MS(100));
+    }
+    if (story->operated) {
+        operator_is_done(sim);
     }
     timeline_tell(sim->timeline, "all", "whole again");
     becomes(sim, check_meetings, SCHEDULE_WELL_US);

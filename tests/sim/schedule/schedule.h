@@ -19,6 +19,7 @@ struct schedule_class {
     enum fault_kind first, last; /* of what breaks */
     size_t faults;               /* at a time, at most */
     bool tight;                  /* nodes carry a fraction of what would come: some are refused */
+    bool operated;               /* an operator is at work, in every story and not in some */
 };
 
 /* NULL: there is none of that name. */

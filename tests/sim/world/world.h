@@ -24,6 +24,7 @@ struct sim_config {
     size_t regions, orchestrators, nodes, clients, rooms;
     uint32_t capacity; /* of a node */
     bool tight;        /* not enough of it: some may not get in */
+    bool sound;        /* nothing breaks: nobody has to resume */
     int64_t talk_us;   /* between two packets of somebody; 0: CLIENT_TALK_US */
     bool aloud;
 };
