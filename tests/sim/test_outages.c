@@ -231,6 +231,25 @@ static void owner_killed_amid(void **state)
     }
 }
 
+/* Goal: the same while two join at the same time, each of whom is written down when the other has
+ * announced a track and not published it. (orchestrator, seed 61267) */
+static void owner_killed_amid_two(void **state)
+{
+    (void)state;
+    for (int64_t apart_ms = 0; apart_ms <= 75; apart_ms += 25) {
+        for (int64_t ms = 350; ms <= 425; ms += 25) {
+            struct sim *sim = meeting();
+            client_join(&sim->clients[PEOPLE], "room0");
+            sim_run(sim, TIME_MS(apart_ms));
+            client_join(&sim->clients[PEOPLE + 1], "room0");
+            sim_run(sim, TIME_MS(ms));
+            happens(sim, FAULT_ORCHESTRATOR_CRASH, owner_of(sim), TIME_S(60));
+            well_within(sim, TIME_S(12));
+            sim_free(sim);
+        }
+    }
+}
+
 /* Goal: all orchestrators are dead: people hear each other all that time; when they are back, the
  * meeting goes on. */
 static void all_orchestrators_killed(void **state)
@@ -373,6 +392,7 @@ int main(void)
         cmocka_unit_test(store_fails),
         cmocka_unit_test(owner_killed),
         cmocka_unit_test(owner_killed_amid),
+        cmocka_unit_test(owner_killed_amid_two),
         cmocka_unit_test(all_orchestrators_killed),
         cmocka_unit_test(store_away_long),
         cmocka_unit_test(reunion),

@@ -305,8 +305,9 @@ struct room {
     size_t lately_count;
     int64_t forgot_us; /* when one left who had to be forgotten sooner; 0: never */
     uint32_t last_track, last_subscription, last_edge;
-    bool wants_dirty;    /* what is wanted of some track changed */
-    int64_t wants_at_us; /* a level that nobody wants ends; TIME_NEVER none */
+    uint32_t settled_track; /* all up to there are published, or gone; as of this flush */
+    bool wants_dirty;       /* what is wanted of some track changed */
+    int64_t wants_at_us;    /* a level that nobody wants ends; TIME_NEVER none */
 
     uint64_t seals;     /* made so far */
     bool unsealed;      /* somebody is */

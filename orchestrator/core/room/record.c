@@ -304,7 +304,7 @@ participant_record *record_participant(const struct participant *p, uint64_t num
     put_place(out, p, arena);
     put_tracks(out, p, arena);
     put_subscriptions(out, p, arena);
-    out->last_track = p->room->last_track;
+    out->last_track = p->room->settled_track;
     put_channels(out, p, arena);
     put_data_tracks(out, p, arena);
     return out;

@@ -377,9 +377,26 @@ static void flush_host(struct room *room, struct host *host, struct effects *fx)
     arena_fini(&b.arena);
 }
 
+/* What is only announced, whoever is sealed now has not heard of. */
+static uint32_t settled_track(const struct room *room)
+{
+    uint32_t last = room->last_track;
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        const struct track *track;
+        DL_FOREACH(p->tracks, track)
+        {
+            if (!track->published) {
+                last = MIN(last, track->id - 1);
+            }
+        }
+    }
+    return last;
+}
+
 void spec_flush(struct room *room, struct effects *fx)
 {
     struct host *host;
+    room->settled_track = settled_track(room);
     DL_FOREACH(room->hosts, host)
     {
         if (host->dirty) {
