@@ -13,7 +13,7 @@
 
 #include "tests/sim/faults/faults.h"
 
-static const size_t sizes[] = {2, 4, 8, 16, 24};
+static const size_t sizes[] = {2, 8, 24};
 
 static struct sim *meeting(size_t people)
 {

@@ -48,7 +48,8 @@ struct client {
     uint16_t pcs;     /* so far */
     struct offer_section sections[CLIENT_SECTIONS];
     size_t section_count;
-    int microphone; /* section, -1: not announced; known once it has a sid */
+    int microphone;           /* section, -1: not announced; known once it has a sid */
+    char sid[OFFER_WORD_MAX]; /* of its track */
     bool announced, published;
     uint32_t offer_id;
     bool offered, offer_wanted; /* one is not answered; another is needed */

@@ -92,6 +92,7 @@ static void take_published(struct client *c, const Livekit__TrackPublishedRespon
         return; /* it was announced twice, around a resume */
     }
     c->microphone = (int)c->section_count;
+    snprintf(c->sid, sizeof(c->sid), "%s", published->track->sid);
     struct offer_section *section = add_section(c);
     section->layers = 1;
     snprintf(section->cid, sizeof(section->cid), "%s", published->cid);
@@ -163,10 +164,28 @@ static void take_join(struct client *c, const Livekit__JoinResponse *join)
     client_is_in(c);
 }
 
+/* What it publishes: of a track that the server does not know it has to be told. */
+static void say_state(struct client *c)
+{
+    Livekit__TrackInfo track = LIVEKIT__TRACK_INFO__INIT;
+    Livekit__TrackPublishedResponse published = LIVEKIT__TRACK_PUBLISHED_RESPONSE__INIT;
+    Livekit__TrackPublishedResponse *list = &published;
+    Livekit__SyncState state = LIVEKIT__SYNC_STATE__INIT;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    track.sid = c->sid;
+    published.track = &track;
+    state.publish_tracks = &list;
+    state.n_publish_tracks = c->microphone >= 0;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_SYNC_STATE;
+    request.sync_state = &state;
+    client_request(c, &request);
+}
+
 /* An ICE restart goes with every resume; what was not answered is said again. */
 static void take_reconnect(struct client *c)
 {
     client_is_in(c);
+    say_state(c);
     pc_restart(&c->pc, sim_now(c->sim));
     c->offered = false;
     c->announced = c->microphone >= 0;
