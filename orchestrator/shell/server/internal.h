@@ -65,6 +65,7 @@ struct server {
     struct cluster *cluster;
     struct orch *orch; /* inside it, for what is no cluster's business */
     bool draining;
+    int64_t read_by_us; /* deadlines that passed while we stood still wait until then */
     struct front *front;
     struct orch_http *http;
     struct bus *bus;

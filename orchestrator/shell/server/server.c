@@ -21,6 +21,8 @@
 
 #define WEBHOOK_TOKEN_TTL_S 300
 #define WEBHOOK_FLUSH_US    TIME_S(2)
+#define LATE_US             TIME_MS(50)  /* of our loop: worth a doubt */
+#define READ_US             TIME_MS(20)  /* for what waits in queues then */
 #define LAST_WORDS_US       TIME_MS(200) /* for queues to empty, and for seals to get to nodes */
 
 int64_t server_now(void)
@@ -217,13 +219,24 @@ static void carry_out(struct server *server, const struct effect *effect)
     }
 }
 
+/* We stood still: what came meanwhile is read before anybody is judged by what did not come. libuv
+ * has timers before all else, and ZeroMQ's own thread has to wake up first. */
+static bool reads_first(struct server *server, int64_t now_us)
+{
+    int64_t due_us = cluster_deadline(server->cluster);
+    if (now_us - due_us > LATE_US && due_us > server->read_by_us) {
+        server->read_by_us = now_us + READ_US;
+    }
+    return now_us < server->read_by_us;
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct server *server = timer->data;
     int64_t now_us = server_now();
     front_expire(server->front, now_us);
     peers_reconnect(server);
-    if (now_us >= cluster_deadline(server->cluster)) {
+    if (now_us >= cluster_deadline(server->cluster) && !reads_first(server, now_us)) {
         cluster_expire(server->cluster, now_us);
     }
     server_drain(server);
@@ -231,7 +244,8 @@ static void on_timer(uv_timer_t *timer)
 
 static void arm_timer(struct server *server)
 {
-    int64_t at = MIN(cluster_deadline(server->cluster), front_deadline(server->front));
+    int64_t at = MAX(cluster_deadline(server->cluster), server->read_by_us);
+    at = MIN(at, front_deadline(server->front));
     at = MIN(at, server->stop_us);
     at = peers_broken(server) ? 0 : at;
     if (at == TIME_NEVER) {

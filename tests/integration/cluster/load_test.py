@@ -5,13 +5,17 @@ load client notices when somebody does not get what was sent.
     load_test.py BUILD_DIRECTORY [unittest arguments]
 """
 import json
+import signal
 import subprocess
+import time
 import unittest
 
-from cluster import API_KEY, API_SECRET, BUILD, Cluster, free_ports
+from cluster import API_KEY, API_SECRET, BUILD, Cluster, free_ports, wait
 
 LOAD = BUILD / "tests/bench/load/spillway-load"
 USAGE = 2
+HUNG_S = 0.3    # of a node: less than makes it dead
+STILL_S = 0.65  # of the orchestrator: more than a node may take to hand over
 
 
 def command(cluster, room, *options, secret=API_SECRET):
@@ -169,6 +173,33 @@ class Meeting(Load):
             result = self.finish(load)
             self.assertEqual(result["counts"]["moves"], 8)
             self.check_flow(result, tracks=12)
+
+
+class Drain(Load):
+    def test_orchestrator_stands_still(self):
+        """Between a node's word where it stopped and the next one's going on, for longer than such
+        words may take: they came in time, and lie in a queue. No packet is lost."""
+        with Cluster(nodes=2) as cluster:
+            cluster.start()
+            load = self.start_measuring(cluster, "moving", "--publishers", 1, "--receivers", 40,
+                                        "--audio", "--seconds", 4, "--join-rate", 40)
+            here = cluster.rooms()["moving"]
+            node = next(node for node in cluster.nodes if node.name == here)
+            node.signal(signal.SIGSTOP)
+            cluster.admin(f"nodes/{here}/drain", {})
+            time.sleep(HUNG_S)  # some arrive at the other node, and it is told to stop for them
+            cluster.orchestrator.signal(signal.SIGSTOP)
+            node.signal(signal.SIGCONT)
+            time.sleep(STILL_S)
+            cluster.orchestrator.signal(signal.SIGCONT)
+            result = self.finish(load)
+            wait("all have moved", lambda: cluster.node(here)["transports"] == 0)
+            log = cluster.orchestrator
+            self.assertEqual((log.log_lines("participant_taken_over"), log.log_lines("node_dead")),
+                             ([], []))
+            self.assertEqual(len(log.log_lines("participant_moved")), 41)
+            audio = result["audio"]
+            self.assertEqual((audio["tracks"], audio["lost"], audio["duplicated"]), (40, 0, 0))
 
 
 class Notices(Load):
