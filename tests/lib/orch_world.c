@@ -239,6 +239,7 @@ void world_heartbeat_rooms(struct world *world, const char *id, uint64_t sequenc
 {
     Spillway__Control__Load load = SPILLWAY__CONTROL__LOAD__INIT;
     load.weight = world->node_weight;
+    load.loop_lag_us = world->node_lag_us;
     Spillway__Control__Heartbeat beat = SPILLWAY__CONTROL__HEARTBEAT__INIT;
     beat.sequence = sequence;
     beat.load = &load;

@@ -47,6 +47,7 @@ struct world {
     Spillway__Control__TrunkReport *trunk; /* in the next heartbeats; NULL none */
     uint32_t node_capacity;                /* of the next node; 0: 1000 */
     uint32_t node_weight;                  /* what nodes say in their heartbeats that they carry */
+    uint32_t node_lag_us;                  /* and how late their loop was */
     Spillway__Control__RoomVersion **held; /* by the node that registers next */
     size_t held_count;
     bool nodes_full; /* what is sent to a node finds no place */

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 
 #define PROTOCOL          1
+#define LATE_AGAIN        2 /* times the worst lag of its loop that it told last */
+#define LATE_MAX_US       TIME_S(1)
 #define BEATS_PER_STORING 4 /* heartbeats come four a second, load goes to the store once */
 
 void orch_send_to_node(struct orch *orch, const char *node,
@@ -409,13 +411,22 @@ void orch_node_unsent(struct orch *orch, int64_t now_us, const char *id, const c
     }
 }
 
-/* A node of the same region does not hear its neighbour. From another region, the way there may be
- * gone, which is no death (cluster.h). */
+/* A node that stood still of late, on a machine with too much to do, may do so again: neither we
+ * nor its neighbours hear it then, and it is well. */
+static bool may_be_late(const struct orch *orch, const struct registry_node *node)
+{
+    int64_t late_us = MIN(LATE_AGAIN * (int64_t)node->load.loop_lag_us, LATE_MAX_US);
+    return detector_silence_us(orch->detector, orch->now_us, node->id) <
+           DETECTOR_CONFIG_DEFAULT.witnessed_us + late_us;
+}
+
+/* A node of the same region does not hear its neighbour, and will tell again if that goes on. From
+ * another region, the way there may be gone, which is no death (cluster.h). */
 static void hear_witness(struct orch *orch, const char *id, const char *silent)
 {
     const struct registry_node *from = registry_get(orch->registry, id);
     const struct registry_node *node = registry_get(orch->registry, silent);
-    if (node != NULL && strcmp(from->region, node->region) == 0) {
+    if (node != NULL && strcmp(from->region, node->region) == 0 && !may_be_late(orch, node)) {
         detector_witness_told(orch->detector, orch->now_us, silent);
         orch_judge(orch);
     }

@@ -265,6 +265,36 @@ static void neighbours_are_witnesses(void **state)
     world_fini(&world);
 }
 
+/* Goal: of a node that was late of late one more such moment is no death, however late it was: up
+ * to a second more than of others. */
+static void late_nodes_are_waited_for(void **state)
+{
+    static const struct {
+        uint32_t lag_us;
+        int64_t alive_us, dead_us; /* silence */
+    } rows[] = {{20000, TIME_MS(630), TIME_MS(645)},
+                {150000, TIME_MS(890), TIME_MS(905)},
+                {3000000, TIME_MS(1590), TIME_MS(1605)}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct world world;
+        world_init(&world);
+        add_node(&world, "ND_a", "eu");
+        add_node(&world, "ND_b", "eu");
+        world.node_lag_us = rows[i].lag_us;
+        world_heartbeat(&world, "ND_b", 1);
+        world_advance(&world, rows[i].alive_us / 2);
+        world_heartbeat(&world, "ND_a", 1); /* else all are silent */
+        world_advance(&world, rows[i].alive_us - rows[i].alive_us / 2);
+        does_not_hear(&world, "ND_a", "ND_b");
+        assert_int_equal(nodes_lost(&world), 0);
+        world_advance(&world, rows[i].dead_us - rows[i].alive_us);
+        does_not_hear(&world, "ND_a", "ND_b");
+        assert_int_equal(nodes_lost(&world), 1);
+        world_fini(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +305,7 @@ int main(void)
         cmocka_unit_test(publisher_moves_away),
         cmocka_unit_test(node_dies),
         cmocka_unit_test(neighbours_are_witnesses),
+        cmocka_unit_test(late_nodes_are_waited_for),
         cmocka_unit_test(distances_are_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
