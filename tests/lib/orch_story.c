@@ -168,6 +168,13 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
         tell(world, "conn %d < subscription_permission allowed=%d", c,
              m->subscription_permission_update->allowed);
         break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_STREAM_STATE_UPDATE:
+        tell(world, "conn %d < %s tracks=%zu", c,
+             m->stream_state_update->stream_states[0]->state == LIVEKIT__STREAM_STATE__PAUSED
+                 ? "paused"
+                 : "active",
+             m->stream_state_update->n_stream_states);
+        break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRACK_SUBSCRIBED:
         tell(world, "conn %d < track_subscribed", c);
         break;

@@ -147,6 +147,7 @@ struct fwd_counts {
     size_t members;
     size_t tracks;
     size_t subscriptions;
+    size_t held; /* of these */
     size_t edges;
 };
 struct fwd_counts fwd_counts(const struct fwd *fwd);
@@ -237,6 +238,7 @@ struct fwd_subscription {
     size_t payload_count; /* 1 .. STREAM_PAYLOADS_MAX */
     bool transport_cc;    /* negotiated for these payload types */
     struct stream_want want;
+    bool held; /* paused for want of place: counted apart */
     /* Where another node stopped: with what came since, this one goes on there once it serves the
      * member. NULL: nowhere. Passed over if that index was sent from here before. Copied. */
     const struct stream_state *resume;

@@ -45,6 +45,7 @@ struct fwd_counts fwd_counts(const struct fwd *fwd)
     return (struct fwd_counts){.members = fwd->member_count,
                                .tracks = HASH_COUNT(fwd->tracks),
                                .subscriptions = HASH_COUNT(fwd->subscriptions),
+                               .held = fwd->held,
                                .edges = HASH_COUNT(fwd->edges)};
 }
 

@@ -177,6 +177,7 @@ struct fwd_member {
 struct fwd {
     struct fwd_config config;
     struct agenda agenda; /* of members, tracks, and levels */
+    size_t held;          /* subscriptions */
     struct due levels;
     uint32_t loudest; /* voices over one trunk; 0: all */
     struct edge *edges;

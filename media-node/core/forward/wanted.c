@@ -327,6 +327,8 @@ void fwd_set_subscription(struct fwd *fwd, int64_t now_us, struct fwd_member *me
     if (known != NULL && anew) {
         retire_streams(known);
     }
+    fwd->held += spec->held;
+    fwd->held -= subscription->spec.held;
     subscription->spec = *spec;
     subscription->mid = (struct bytes){(const uint8_t *)subscription->spec.mid, strlen(spec->mid)};
     subscription->ids = *peer_exts(member->peer);
@@ -361,6 +363,7 @@ void fwd_remove_subscription(struct fwd *fwd, uint32_t id)
     if (subscription == NULL) {
         return;
     }
+    fwd->held -= subscription->spec.held;
     retire_streams(subscription);
     unlink_subscription(subscription);
     stream_sender_free(subscription->sender);

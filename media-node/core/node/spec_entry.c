@@ -300,7 +300,8 @@ const char *spec_read_subscription(struct spec_subscription *out, struct arena *
                     .track = message->track,
                     .ssrc = message->ssrc,
                     .rtx_ssrc = message->rtx_ssrc,
-                    .want = {.paused = message->paused,
+                    .held = message->held,
+                    .want = {.paused = message->paused || message->held,
                              .spatial_max = (uint8_t)MIN(message->spatial_max, 7),
                              .temporal_max = (uint8_t)MIN(message->temporal_max, 7)}},
     };

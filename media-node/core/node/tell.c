@@ -154,7 +154,8 @@ static void fill_load(const struct node *node, Spillway__Control__Load *load)
             load->transports += (uint32_t)counts.members;
             load->tracks += (uint32_t)counts.tracks;
             load->subscriptions += (uint32_t)counts.subscriptions;
-            load->weight += (uint32_t)(counts.tracks + counts.subscriptions + counts.edges);
+            load->weight +=
+                (uint32_t)(counts.tracks + counts.subscriptions - counts.held + counts.edges);
         }
     }
     load->cpu_permille = node->cpu_permille;

@@ -175,6 +175,7 @@ static bool join(struct orch *orch, struct room_join *join, const char *name)
         room_begin(entry->room, orch->now_us, &orch->fx);
     }
     orch_conn_add(orch, join->conn, entry, join->token->identity);
+    bool held = room_holds_video_of(entry->room, join->token->identity);
     err = room_join(entry->room, orch->now_us, join, &orch->fx, reason);
     if (err != 0) {
         orch_conn_remove(orch, join->conn);
@@ -186,6 +187,9 @@ static bool join(struct orch *orch, struct room_join *join, const char *name)
         room_expel(entry->room, orch->now_us, join->token->identity, reason, &orch->fx);
     } else {
         orch->stats.joins++;
+        if (held) { /* he comes back, and place is as short as it was */
+            room_hold_video(entry->room, join->node->node_id, join->token->identity, true);
+        }
     }
     orch_settle(orch, entry);
     return true;

@@ -25,7 +25,8 @@ static const char *const from_words[] = {[EXPECTED_NOT] = "",
 
 static const char *const who_words[] = {[PLACEMENT_NEW_ROOM] = "new_room",
                                         [PLACEMENT_JOIN] = "join",
-                                        [PLACEMENT_RECONNECT] = "reconnect"};
+                                        [PLACEMENT_RECONNECT] = "reconnect",
+                                        [PLACEMENT_MOVE] = "move"};
 
 static const char *string_or(const json_t *json, const char *key, const char *fallback)
 {

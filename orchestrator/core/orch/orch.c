@@ -10,6 +10,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
     struct orch *orch = mem_alloc(sizeof(*orch));
     orch->config = *config;
     orch->now_us = now_us;
+    orch->short_us = TIME_NEVER;
     orch->wall_offset_us = wall_us - now_us;
     orch->settled_us = now_us + ORCH_SETTLE_US;
     orch->room_config = (struct room_config){
@@ -236,6 +237,9 @@ void orch_room_goes_on(struct orch *orch, struct room *room)
 {
     struct room_entry *entry = entry_new(orch, room);
     orch_place_found(orch, entry);
+    if (room_held(room, NULL).people > 0) {
+        orch_short_begin(orch, entry);
+    }
     orch_settle(orch, entry);
 }
 
@@ -359,6 +363,7 @@ int64_t orch_deadline(const struct orch *orch)
     at = MIN(at, MIN(orch_drain_deadline(orch), orch_front_drain_deadline(orch)));
     at = MIN(at, orch_orphans_deadline(orch));
     at = MIN(at, orch_gray_deadline(orch));
+    at = MIN(at, orch->short_us);
     return MIN(at, agenda_deadline(&orch->agenda));
 }
 
@@ -405,6 +410,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
     orch_drain_expire(orch);
     orch_front_drain_expire(orch);
     orch_orphans_expire(orch);
+    orch_short_expire(orch);
     struct agenda_entry *due;
     size_t left = orch->agenda.count; /* whoever is due again at once waits for the next call */
     while (left-- > 0 && (due = agenda_due(&orch->agenda, now_us)) != NULL) {
@@ -437,6 +443,7 @@ void orch_stats(const struct orch *orch, struct orch_stats *out)
     out->rooms = HASH_COUNT(orch->rooms);
     for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
         out->participants += room_participant_count(entry->room);
+        out->without_video += entry->is_short ? room_held(entry->room, NULL).people : 0;
     }
     for (size_t i = 0; i < registry_count(orch->registry); i++) {
         const struct registry_node *node = registry_at(orch->registry, i);

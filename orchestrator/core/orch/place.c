@@ -314,14 +314,14 @@ int orch_place_move(struct orch *orch, struct room_entry *entry, const char *ide
     return err;
 }
 
-/* Everybody moves together: to a node that takes them all, and is let in before new ones. */
-static int choose_for_all(struct orch *orch, const struct room_entry *entry, const char *from,
-                          uint32_t weight)
+/* Where who leaves a node goes, and in front of whom he is let in there. */
+static int choose_other(struct orch *orch, const struct room_entry *entry, const char *from,
+                        enum placement_who who, uint32_t weight)
 {
     const struct registry_node *old = registry_get(orch->registry, from);
     struct arena arena = {0};
     struct placement_request request =
-        request_of(orch, PLACEMENT_RECONNECT, old == NULL ? orch->config.region : old->region);
+        request_of(orch, who, old == NULL ? orch->config.region : old->region);
     put_held(&request, entry, &arena);
     request.weight = weight;
     request.excluded = &from;
@@ -333,17 +333,10 @@ static int choose_for_all(struct orch *orch, const struct room_entry *entry, con
     return err;
 }
 
-int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char *from,
-                        const char *to)
+/* Those on a node (identity NULL: all of them) to another one, with so much weight. */
+static int evacuate(struct orch *orch, struct room_entry *entry, const char *from,
+                    const char *identity, const char *to, uint32_t weight)
 {
-    uint32_t weight = MAX(orch->config.room_weight, room_weight(entry->room, from));
-    if (to == NULL) {
-        int err = choose_for_all(orch, entry, from, weight);
-        if (err != 0) {
-            return err;
-        }
-        to = orch->refusal.node->id;
-    }
     const struct node_entry *info = info_of(orch, to);
     if (info == NULL) {
         return ERR_NOT_FOUND;
@@ -352,18 +345,43 @@ int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char 
     if (err != 0) {
         return err;
     }
-    orch->stats.moves += room_node_people(entry->room, from);
+    orch->stats.moves += identity == NULL ? room_node_people(entry->room, from) : 1;
     room_evacuate(
         entry->room, orch->now_us,
-        &(struct room_evacuation){.from = from, .to = info->info, .dead = is_gone(orch, from)},
+        &(struct room_evacuation){
+            .from = from, .identity = identity, .to = info->info, .dead = is_gone(orch, from)},
         &orch->fx);
     return 0;
+}
+
+int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char *from,
+                        const char *to)
+{
+    /* All together: to a node that takes them all. */
+    uint32_t weight = MAX(orch->config.room_weight, room_weight(entry->room, from));
+    int err = to != NULL ? 0 : choose_other(orch, entry, from, PLACEMENT_MOVE, weight);
+    if (err != 0) {
+        return err;
+    }
+    return evacuate(orch, entry, from, NULL, to != NULL ? to : orch->refusal.node->id, weight);
+}
+
+int orch_place_flee(struct orch *orch, struct room_entry *entry, const char *from,
+                    const char *identity)
+{
+    uint32_t weight = identity == NULL ? room_weight(entry->room, from)
+                                       : room_person_weight(entry->room, identity);
+    int err = choose_other(orch, entry, from, PLACEMENT_RECONNECT, weight);
+    if (err != 0) {
+        return err;
+    }
+    return evacuate(orch, entry, from, identity, orch->refusal.node->id, weight);
 }
 
 int orch_place_elsewhere(struct orch *orch, struct room_entry *entry, const char *identity,
                          const char *from)
 {
-    int err = choose_for_all(orch, entry, from, JOIN_WEIGHT);
+    int err = choose_other(orch, entry, from, PLACEMENT_RECONNECT, JOIN_WEIGHT);
     return err != 0 ? err : orch_place_move(orch, entry, identity, orch->refusal.node->id);
 }
 
@@ -393,7 +411,8 @@ static void leave(struct orch *orch, struct room_entry *entry, const char *node)
     if (entry->promised) {
         keep_elsewhere(orch, entry);
     } else if (room_on_node(entry->room, node)) {
-        if (orch_place_evacuate(orch, entry, node, NULL) != 0) {
+        if (orch_place_evacuate(orch, entry, node, NULL) != 0 &&
+            !orch_short_evacuate(orch, entry, node)) {
             log_write(orch->config.log, LOG_ERROR, "room_stays room=%s node=%s", entry->sid, node);
             orch->stranded = true;
         }
@@ -420,7 +439,8 @@ static void leave_the_dead(struct orch *orch, struct room_entry *entry)
             continue;
         }
         orch->stranded = true; /* others of it may be left: the list changes */
-        if (orch_place_evacuate(orch, entry, node, NULL) == 0) {
+        if (orch_place_evacuate(orch, entry, node, NULL) == 0 ||
+            orch_short_evacuate(orch, entry, node)) {
             orch_settle(orch, entry);
             return;
         }

@@ -36,6 +36,7 @@ struct room_entry {
     enum expected_from expected_from;
     uint32_t peak;          /* people that were in it at once */
     int64_t drained_us;     /* when a drain may move it again */
+    bool is_short;          /* somebody's video is held, see shortage.c */
     int64_t rests_until_us; /* when rebalancing may */
     int64_t probed_us;      /* when one of it tried a gray node last; 0: never */
     uint64_t stored_round;  /* of orch_store_rooms() */
@@ -145,6 +146,7 @@ struct orch {
     struct room_entry *rooms, *rooms_by_sid;
     struct agenda agenda; /* of rooms */
     bool stranded;        /* rooms are on a dead node, since no other took them */
+    int64_t short_us;     /* when video may come again; TIME_NEVER: none is held */
     struct conn_entry *conns;
     struct transport_entry *transports;
     struct node_entry *nodes;
@@ -230,6 +232,9 @@ MUST_CHECK int orch_place_move(struct orch *orch, struct room_entry *entry, cons
 /* Moves everybody on `from` to another node; to NULL: chosen here. ERR_FULL: they stay. */
 MUST_CHECK int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char *from,
                                    const char *to);
+/* The same to whatever place is left at all, of everybody or one of them. */
+MUST_CHECK int orch_place_flee(struct orch *orch, struct room_entry *entry, const char *from,
+                               const char *identity);
 /* Everybody on a node that is dead goes elsewhere, at once. Where no other takes them they wait
  * for one, or for it to come back. */
 void orch_place_leave(struct orch *orch, const char *node);
@@ -285,6 +290,13 @@ void orch_front_drain_end(struct orch *orch, uint64_t number); /* it is gone */
 void orch_front_drain_expire(struct orch *orch);
 int64_t orch_front_drain_deadline(const struct orch *orch);
 void orch_front_drain_fini(struct orch *orch);
+
+/* ---- shortage.c: audio before video */
+/* Everybody off a dead node without video. False: some stay. */
+bool orch_short_evacuate(struct orch *orch, struct room_entry *entry, const char *from);
+/* Somebody's video is held. */
+void orch_short_begin(struct orch *orch, struct room_entry *entry);
+void orch_short_expire(struct orch *orch); /* when short_us has come */
 
 /* ---- adopt.c: rooms whose owner died */
 /* A node holds such a room. */

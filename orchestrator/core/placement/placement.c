@@ -73,6 +73,11 @@ static bool is_held(const struct placement_request *request, const struct regist
     return is_listed(request->held, request->held_count, node->id);
 }
 
+static bool was_there(const struct placement_request *request)
+{
+    return request->who == PLACEMENT_RECONNECT || request->who == PLACEMENT_MOVE;
+}
+
 static bool is_excluded(const struct placement_request *request, const char *region)
 {
     return request->excluded_region != NULL && strcmp(request->excluded_region, region) == 0;
@@ -86,7 +91,7 @@ static enum placement_reason judge_load(struct choice *c, const struct registry_
     if ((weight_of(node) + request->weight) * 1000 > (uint64_t)node->capacity * mark_permille) {
         return PLACEMENT_FULL;
     }
-    if (request->who != PLACEMENT_RECONNECT) {
+    if (!was_there(request)) {
         int64_t wait_us = registry_join_wait_us(c->registry, c->now_us, node, request->room);
         if (wait_us > 0) {
             c->rate_wait_us = MIN(c->rate_wait_us, wait_us);
@@ -432,7 +437,7 @@ static int choose(struct choice *c, struct placement_answer *answer)
     if (go_round(c, answer)) {
         return 0;
     }
-    c->anywhere = c->request->who == PLACEMENT_RECONNECT;
+    c->anywhere = was_there(c->request);
     if (c->anywhere && go_round(c, answer)) {
         return 0;
     }
@@ -459,6 +464,7 @@ static void init(struct choice *c, const struct placement_request *request,
         c->level_max = REGISTRY_OPEN;
         break;
     case PLACEMENT_JOIN:
+    case PLACEMENT_MOVE:
         c->limit_permille = marks->join_permille;
         c->level_max = REGISTRY_CROWDED;
         break;
@@ -548,7 +554,7 @@ int placement_explain(const struct placement_request *request, const struct regi
     int err = choose(&c, answer);
     for (size_t i = 0; i < registry_count(registry); i++) {
         const struct registry_node *node = registry_at(registry, i);
-        bool may_go_on = request->who == PLACEMENT_RECONNECT || is_held(request, node);
+        bool may_go_on = was_there(request) || is_held(request, node);
         enum placement_reason reason =
             judge(&c, node, may_go_on ? c.limit_permille : c.open_permille);
         if (node == answer->node) {

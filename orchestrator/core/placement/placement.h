@@ -14,7 +14,7 @@
  *     §2.8);
  *  3. else a node that holds the room, as long as it is below the mark of who asks;
  *
- * Where no region has any, for a reconnect alone:
+ * Where no region has any, for reconnects and moves alone:
  *
  *  4. any node that is below the mark, again by distance. So people of a lost region go to the next
  *     ones within their headroom, and only then is any node filled further.
@@ -25,7 +25,8 @@
  * The marks, in permille of a node's capacity with the weight added, and never below the one that
  * the registry has for new rooms (800 unless configured):
  *
- *     new room  open_permille < room spans  850 < joins  join_permille (950) < reconnects  1000
+ *     new room  open_permille < room spans  850 < joins, moves  join_permille (950) < reconnects
+ * 1000
  *
  * Between them stands who is let in last: somebody who was in the meeting already. A join that
  * would exceed a join rate of the registry goes to another node; a reconnect ignores the rates.
@@ -68,7 +69,8 @@ uint32_t placement_map_ms(const struct placement_map *map, const char *a, const 
 enum placement_who {
     PLACEMENT_NEW_ROOM,  /* the first one of a room: held must be empty */
     PLACEMENT_JOIN,      /* of a room that has nodes */
-    PLACEMENT_RECONNECT, /* was in it already, and comes back or is moved */
+    PLACEMENT_RECONNECT, /* was in it already, and comes back; or is moved with his audio alone */
+    PLACEMENT_MOVE,      /* was in it already, and is moved with all he watches */
 };
 
 struct placement_request {

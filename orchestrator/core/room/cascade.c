@@ -59,7 +59,7 @@ struct routes {
 
 static uint32_t layers_wanted(const struct subscription *subscription)
 {
-    if (subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF) {
+    if (subscribe_is_off(subscription)) {
         return 0;
     }
     return 1u << subscribe_spatial_max(subscription);

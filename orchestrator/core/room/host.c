@@ -157,9 +157,15 @@ static uint32_t weight_of(const struct participant *p)
     }
     DL_FOREACH(p->subscriptions, subscription)
     {
-        weight++;
+        weight += !subscribe_is_held(subscription);
     }
     return weight;
+}
+
+uint32_t room_person_weight(const struct room *room, const char *identity)
+{
+    const struct participant *p = room_find(room, identity);
+    return p == NULL ? 0 : weight_of(p);
 }
 
 uint32_t room_weight(const struct room *room, const char *node)

@@ -338,6 +338,9 @@ void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuati
     assert(old != NULL);
     struct host *host = host_of(room, evacuation->to);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (evacuation->identity != NULL && strcmp(p->identity, evacuation->identity) != 0) {
+            continue;
+        }
         if (evacuation->dead) {
             flee(p, now_us, old, host, fx);
         } else if (p->host == old && !is_going(p)) {

@@ -124,6 +124,7 @@ struct subscription {
     bool allowed_told; /* what the subscriber believes: a publication starts out allowed */
     bool refused;      /* no section of the last offer could carry it */
     bool refused_told; /* so it was told */
+    bool held_told;    /* it was told PAUSED */
     struct entry entry[PLACES];
     bool resumes;            /* the last host handed it over, see participant.handed */
     uint32_t ssrc, rtx_ssrc; /* fresh with every node that was not handed over to */
@@ -210,6 +211,7 @@ struct participant {
     struct session session;
     bool connected;  /* DTLS is up */
     bool media_lost; /* the node gave its transport up */
+    bool video_held; /* it gets no video, for want of place (shortage.c) */
     struct entry entry[PLACES];
     bool parts_dirty;                     /* a track or subscription of it is to be sent */
     bool unsealed;                        /* what its node keeps of it is out of date */
@@ -434,7 +436,13 @@ void publish_mute(struct track *track, bool muted);
 void publish_claim_ssrc(struct participant *p, uint32_t *slot, uint32_t ssrc);
 bool publish_allowed(const struct participant *p, const struct track *track);
 
+/* ---- shortage.c */
+void shortage_tell(struct participant *p, struct effects *fx); /* which of its video is paused */
+
 /* ---- subscribe.c */
+/* Nothing of it flows: its subscriber does not want it now, or it is held for want of place. */
+bool subscribe_is_off(const struct subscription *subscription);
+bool subscribe_is_held(const struct subscription *subscription);
 struct subscription *subscribe_find(const struct participant *p, const struct track *track);
 void subscribe_add(struct participant *p, struct track *track);
 void subscribe_remove(struct subscription *subscription);

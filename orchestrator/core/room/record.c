@@ -99,6 +99,7 @@ static void put_identity(participant_record *out, const struct participant *p, s
     out->auto_subscribe = p->auto_subscribe;
     out->auto_subscribe_data = p->auto_subscribe_data;
     out->adaptive_stream = p->adaptive_stream;
+    out->video_held = p->video_held;
     out->region = p->region;
     out->subscription_permission = p->subscription_permission;
 }

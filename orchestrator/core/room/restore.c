@@ -328,6 +328,7 @@ static struct participant *restore_participant(struct restoring *r, const struct
     p->auto_subscribe = record->auto_subscribe;
     p->auto_subscribe_data = record->auto_subscribe_data;
     p->adaptive_stream = record->adaptive_stream;
+    p->video_held = record->video_held;
     p->region = mem_str(record->region);
     p->host = found->host;
     restore_connection(p, record);
@@ -466,6 +467,7 @@ static void restore_subscription(struct participant *p, const subscription_recor
     subscription->height = record->height;
     subscription->fps = record->fps;
     subscription->quality = (Livekit__VideoQuality)record->quality;
+    subscription->held_told = subscribe_is_held(subscription);
     restore_ssrcs(subscription, found);
     p->room->last_subscription = MAX(p->room->last_subscription, subscription->id);
     DL_APPEND(p->subscriptions, subscription);

@@ -99,6 +99,7 @@ uint64_t room_epoch(const struct room *room);
 size_t room_participant_count(const struct room *room);
 /* Published and subscribed tracks of the people on that node; NULL: of all. */
 uint32_t room_weight(const struct room *room, const char *node);
+uint32_t room_person_weight(const struct room *room, const char *identity); /* 0: nobody */
 
 /* Applies what a CreateRoom request or a token's roomConfig says; zero fields change nothing. */
 struct room_settings {
@@ -123,6 +124,18 @@ bool room_on_node(const struct room *room, const char *node);
 const char *room_node_of(const struct room *room, const char *identity);
 size_t room_node_people(const struct room *room, const char *node);
 
+/* Audio before video: somebody on that node (NULL: everybody there) gets no video while it is held,
+ * and is told that it is paused. What is held weighs nothing. Changes nothing that is so already.
+ */
+void room_hold_video(struct room *room, const char *node, const char *identity, bool held);
+/* So many people on that node (NULL: any) whose video is held, and what it would weigh. */
+struct room_held {
+    size_t people;
+    uint32_t weight;
+};
+struct room_held room_held(const struct room *room, const char *node);
+bool room_holds_video_of(const struct room *room, const char *identity);
+
 /* Says to the hint store where the room is, as every change of it does. */
 void room_store(const struct room *room, struct effects *fx);
 
@@ -137,9 +150,10 @@ bool room_may_plan(const struct room *room, const char *identity,
 /* Whether it joined, is there, and no node ever saw anything of its media. */
 bool room_awaits_media(const struct room *room, const char *identity);
 
-/* Moves everybody who is on a node. */
+/* Moves those who are on a node. */
 struct room_evacuation {
     const char *from;
+    const char *identity; /* that one alone; NULL: everybody */
     const Spillway__Control__Register *to;
     bool dead; /* the node: what it sent last is not to be had */
 };

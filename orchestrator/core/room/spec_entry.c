@@ -271,7 +271,8 @@ Spillway__Control__Subscription *spec_subscription_entry(struct subscription *su
     entry->n_payload_types = MIN(entry->n_payload_types, PAYLOADS_MAX);
     entry->ssrc = subscription->ssrc;
     entry->rtx_ssrc = subscription->rtx_ssrc;
-    entry->paused = subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF;
+    entry->paused = subscribe_is_off(subscription);
+    entry->held = subscribe_is_held(subscription);
     entry->spatial_max = subscribe_spatial_max(subscription);
     entry->temporal_max = temporal_max(subscription);
     entry->resume = place == HERE ? handed(subscription) : NULL;

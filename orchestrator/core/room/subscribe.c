@@ -19,6 +19,17 @@ struct subscription *subscribe_find(const struct participant *p, const struct tr
     return NULL;
 }
 
+bool subscribe_is_held(const struct subscription *subscription)
+{
+    return subscription->subscriber->video_held && subscription->track->kind == SDP_VIDEO;
+}
+
+bool subscribe_is_off(const struct subscription *subscription)
+{
+    return subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF ||
+           subscribe_is_held(subscription);
+}
+
 static bool lists_track(const Livekit__TrackPermission *permission, const char *sid)
 {
     for (size_t i = 0; i < permission->n_track_sids; i++) {
@@ -98,6 +109,7 @@ void subscribe_flush(struct participant *p, struct effects *fx)
             tell_permission(subscription, fx);
         }
     }
+    shortage_tell(p, fx);
     struct track *track;
     DL_FOREACH(p->tracks, track)
     {
@@ -139,6 +151,7 @@ void subscribe_add(struct participant *p, struct track *track)
     wants_begin(subscription);
     DL_APPEND2(track->subscriptions, subscription, track_prev, track_next);
     cascade_changed(track);
+    p->tell = p->tell || subscribe_is_held(subscription);
     if (!subscription->allowed) {
         p->tell = true;
         return;

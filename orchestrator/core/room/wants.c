@@ -12,7 +12,7 @@ static enum dynacast_level level_of(const struct subscription *subscription)
 {
     const struct track *track = subscription->track;
     if (track->kind != SDP_VIDEO || !subscription->allowed || subscription->refused ||
-        subscription->disabled || subscription->quality == LIVEKIT__VIDEO_QUALITY__OFF) {
+        subscribe_is_off(subscription)) {
         return DYNACAST_OFF;
     }
     /* Whatever the highest layer is called, wanting it is wanting everything. So is wanting a

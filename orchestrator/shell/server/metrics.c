@@ -52,6 +52,8 @@ static void add_core(struct list *list, const struct orch *orch)
     }
     add(list, PROBES_COUNTER, "participant_moves_total", NULL, (double)stats.moves,
         "Participants moved to another node.");
+    add(list, PROBES_GAUGE, "participants_without_video", NULL, (double)stats.without_video,
+        "Participants that get no video until there is place for it.");
     add(list, PROBES_GAUGE, "nodes_hot", NULL, (double)stats.nodes_hot,
         "Media nodes above rebalance.hot_percent, and not below cool_percent since.");
     for (size_t i = BALANCE_WEIGHT; i < BALANCE_CAUSES; i++) {

@@ -241,7 +241,7 @@ static void move(struct sim *sim, struct owner *owner, const char *from, uint32_
     struct placement_answer answer;
     share_sid(sid, index);
     snprintf(region, sizeof(region), "r%u", share->node / sim->per_region);
-    const struct placement_request request = {.who = PLACEMENT_RECONNECT,
+    const struct placement_request request = {.who = PLACEMENT_MOVE,
                                               .region = region,
                                               .room = sid,
                                               .weight = share->weight,

@@ -383,6 +383,45 @@ static void test_another_front(void **state)
     world_fini(&w);
 }
 
+/* Goal: what is held for want of place does not flow and weighs nothing; afterwards it goes on. */
+static void test_held(void **state)
+{
+    (void)state;
+    struct world w;
+    struct room_spec spec;
+    start(&w, 2);
+    struct media_client *b = w.clients[1].client;
+    world_run(&w, 300);
+    uint32_t weight = w.weight;
+    room_spec_init(&spec, "RM_1", 1, 1, 2);
+    const struct room_spec_want want = {21, 1, 12, "5", 7010, false};
+    room_spec_subscription(&spec, &want)->held = true;
+    world_spec(&w, &spec);
+    unsigned video = media_client_incoming(b, "5")->packets;
+    unsigned audio = media_client_incoming(b, "6")->packets;
+    world_run(&w, 1000);
+    assert_int_equal(media_client_incoming(b, "5")->packets, video);
+    assert_true(media_client_incoming(b, "6")->packets > audio);
+    assert_int_equal(w.weight, weight - 1);
+    room_spec_init(&spec, "RM_1", 1, 2, 3);
+    room_spec_subscription(&spec, &want);
+    world_spec(&w, &spec);
+    world_run(&w, 500);
+    assert_true(media_client_incoming(b, "5")->packets > video);
+    assert_int_equal(w.weight, weight);
+    room_spec_init(&spec, "RM_1", 1, 3, 4);
+    room_spec_subscription(&spec, &want)->held = true;
+    world_spec(&w, &spec);
+    uint32_t id = want.id;
+    room_spec_init(&spec, "RM_1", 1, 4, 5);
+    spec.message.removed_subscriptions = &id;
+    spec.message.n_removed_subscriptions = 1;
+    world_spec(&w, &spec);
+    world_run(&w, 500);
+    assert_int_equal(w.weight, weight - 1);
+    world_fini(&w);
+}
+
 static void test_mute_and_pause(void **state)
 {
     (void)state;
@@ -659,6 +698,7 @@ int main(void)
         cmocka_unit_test(test_keys_by_tunnel),
         cmocka_unit_test(test_new_keys),
         cmocka_unit_test(test_another_front),
+        cmocka_unit_test(test_held),
         cmocka_unit_test(test_mute_and_pause),
         cmocka_unit_test(test_client_left),
         cmocka_unit_test(test_client_is_only_quiet),

@@ -186,6 +186,7 @@ static void take_control(struct world *w, const struct node_message *out)
         break;
     case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT:
         w->heartbeats++;
+        w->weight = m->heartbeat->load->weight;
         for (size_t i = 0; i < m->heartbeat->n_rooms; i++) {
             const Spillway__Control__RoomVersion *room = m->heartbeat->rooms[i];
             w->orphans += room->orphan ? 1 : 0;

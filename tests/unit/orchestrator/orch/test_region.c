@@ -54,10 +54,147 @@ static void crumbling(void **state)
     world_fini(&world);
 }
 
+/* ---- Audio before video -------------------------------------------------------------------- */
+
+#define MICROPHONE "bdff7259-4fed-4deb-bf36-e87d9a3f493c" /* of chromium-publish.offer */
+#define CAMERA     "b43b7cab-1f6a-433c-9307-80364c14926b"
+
+static void join(struct world *world, uint64_t conn, const char *identity)
+{
+    world_join(world, conn,
+               &(struct world_join){
+                   .room = "lobby", .identity = identity, .offer_file = "chromium-join.offer"});
+}
+
+/* Alice sends sound and picture from near, which bob has there, too; far is there, and so used. */
+static void near_and_far(struct world *world, uint32_t far_weight)
+{
+    world_init(world);
+    world->region = "r1";
+    world_node(world, "ND_a");
+    world_join(world, 1, &(struct world_join){.room = "lobby", .identity = "alice"});
+    world_add_track(world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_add_track(world, 1, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    world_offer(world, 1, "chromium-publish.offer", 1);
+    join(world, 2, "bob");
+    world_connected(world, 1);
+    world_connected(world, 2);
+    world->node_region = "r2";
+    world_node(world, "ND_b");
+    world->node_weight = far_weight;
+    world_heartbeat(world, "ND_b", 1);
+    world_story(world);
+}
+
+/* A second in which far and the node that came later beat. */
+static void pass(struct world *world, uint32_t far_weight)
+{
+    for (uint64_t i = 0; i < 4; i++) {
+        world_advance(world, TIME_MS(250));
+        world->node_weight = far_weight;
+        world_heartbeat(world, "ND_b", 10 + i);
+        world->node_weight = 0;
+        world_heartbeat(world, "ND_c", 10 + i);
+    }
+}
+
+/* Of the spec sent last: how many subscriptions flow, and how many are held. */
+static void assert_flow(const struct world *world, size_t flowing, size_t held)
+{
+    const Spillway__Control__RoomSpec *spec = world->last_spec;
+    for (size_t i = 0; i < spec->n_subscriptions; i++) {
+        assert_true(spec->subscriptions[i]->paused == spec->subscriptions[i]->held);
+        flowing -= spec->subscriptions[i]->held ? 0 : 1;
+        held -= spec->subscriptions[i]->held ? 1 : 0;
+    }
+    assert_int_equal(flowing, 0);
+    assert_int_equal(held, 0);
+}
+
+/* Goal: who finds no place with what he watches is moved with what he hears, and told that pictures
+ * are paused; newcomers are refused; pictures come again with a hysteresis. */
+static void audio_first(void **state)
+{
+    (void)state;
+    struct world world;
+    near_and_far(&world, 940);
+    lose(&world, "ND_a");
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "front T1 route ND_b"));
+    assert_non_null(strstr(story, "front T2 route ND_b"));
+    assert_non_null(strstr(story, "conn 2 < paused tracks=1"));
+    assert_null(strstr(story, "conn 1 < paused"));
+    assert_flow(&world, 1, 1);
+
+    world.node_weight = 948;
+    world_heartbeat(&world, "ND_b", 2);
+    join(&world, 3, "carol");
+    assert_non_null(strstr(world_story(&world), "refuse 503 the media nodes are full, try again"));
+    join(&world, 4, "bob"); /* comes back */
+    story = world_story(&world);
+    assert_non_null(strstr(story, "accept"));
+    assert_non_null(strstr(story, "conn 4 < paused tracks=1"));
+
+    struct orch_stats stats;
+    orch_stats(world.orch, &stats);
+    assert_int_equal(stats.without_video, 2);
+
+    world.node_weight = 850; /* not full any more, and not free either */
+    world_heartbeat(&world, "ND_b", 3);
+    world_advance(&world, TIME_MS(1500));
+    assert_null(strstr(world_story(&world), "active tracks"));
+    world.node_weight = 700;
+    world_heartbeat(&world, "ND_b", 4);
+    world_advance(&world, TIME_MS(1000));
+    assert_non_null(strstr(world_story(&world), "conn 4 < active tracks=1"));
+    assert_flow(&world, 1, 0); /* a delta */
+    world_fini(&world);
+}
+
+/* Goal: a node that comes takes them, and they get their pictures there. */
+static void another_node_brings_video(void **state)
+{
+    (void)state;
+    struct world world;
+    near_and_far(&world, 940);
+    lose(&world, "ND_a");
+    world_arrive(&world, "ND_b", 1);
+    world_arrive(&world, "ND_b", 2);
+    world_node(&world, "ND_c");
+    world_story(&world);
+    pass(&world, 940);
+    assert_null(strstr(world_story(&world), "active tracks")); /* not before they are there */
+    world_arrive(&world, "ND_c", 1);
+    world_arrive(&world, "ND_c", 2);
+    world_hand_over(&world, "ND_b", 1, 0);
+    world_hand_over(&world, "ND_b", 2, 0);
+    pass(&world, 940);
+    assert_non_null(strstr(world_story(&world), "conn 2 < active tracks=1"));
+    world_fini(&world);
+}
+
+/* Goal: where there is place for nobody, they stay, and go where the first node comes. */
+static void nowhere(void **state)
+{
+    (void)state;
+    struct world world;
+    near_and_far(&world, 1000);
+    lose(&world, "ND_a");
+    assert_null(strstr(world_story(&world), "route"));
+    world_node(&world, "ND_c");
+    assert_non_null(strstr(world_story(&world), "front T2 route ND_c"));
+    pass(&world, 1000);
+    assert_non_null(strstr(world_story(&world), "conn 2 < active tracks=1"));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crumbling),
+        cmocka_unit_test(audio_first),
+        cmocka_unit_test(another_node_brings_video),
+        cmocka_unit_test(nowhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
