@@ -105,7 +105,8 @@ static void two_owners(struct sim *sim)
 
 static void starts_over(struct sim *sim)
 {
-    sim->clients[0].state = CLIENT_IN;
+    client_join(&sim->clients[0], "room0");
+    sim_run(sim, TIME_S(5));
     check_session_lost(sim, &sim->clients[0]);
 }
 

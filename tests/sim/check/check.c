@@ -179,7 +179,9 @@ void check_spec(struct sim *sim, const struct orchestrator *from, struct bytes m
 
 void check_session_lost(struct sim *sim, const struct client *client)
 {
-    bool had_one = client->state == CLIENT_IN || client->state == CLIENT_RESUMING;
+    bool was_in = client->state == CLIENT_IN || client->state == CLIENT_RESUMING;
+    /* Who found no node within his patience had nothing to lose, unless all nodes were well. */
+    bool had_one = was_in && (pc_connected(&client->pc) || sim->config.sound);
     if (had_one && (client->relied & sim->disturbed) == 0) {
         check_fail(sim, "%s has to start over, and nothing happened to who serves it",
                    client->name);
@@ -196,7 +198,8 @@ void check_session_broken(struct sim *sim, const struct client *client, const ch
 void check_round_over(struct sim *sim)
 {
     traffic_check(sim);
-    sim->disturbed = 0;
+    bool settles = sim_now(sim) - sim->mended_us < CHECK_SETTLES_US;
+    sim->disturbed = settles ? sim->disturbed : 0;
     for (size_t i = 0; i < sim->config.clients; i++) {
         struct client *c = &sim->clients[i];
         c->relied = c->state == CLIENT_IN ? 1u << c->front | 1u << c->association : 0;

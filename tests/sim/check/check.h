@@ -23,7 +23,8 @@
 #include "tests/sim/check/nonces.h"
 #include "tests/sim/check/traffic.h"
 
-#define CHECK_HEARD_US TIME_S(1) /* everybody talks five times in it */
+#define CHECK_HEARD_US   TIME_S(1) /* everybody talks five times in it */
+#define CHECK_SETTLES_US TIME_S(5) /* one that was away gives rooms up that others took */
 
 struct client;
 struct sim;
@@ -52,7 +53,7 @@ void check_spec(struct sim *sim, const struct orchestrator *from, struct bytes m
 uint32_t check_owner(const struct sim *sim, const char *room);
 
 /* A client that was in a room has to start over: only if its front or its room's owner was
- * disturbed in this round. After the round everything is as if new. */
+ * disturbed in this round, or at the end of the one before. */
 void check_session_lost(struct sim *sim, const struct client *client);
 /* A client has to resume: only if something may break at all. */
 void check_session_broken(struct sim *sim, const struct client *client, const char *why);

@@ -192,6 +192,7 @@ static void mends(void *arg, void *detail)
 {
     struct sim *sim = arg;
     const struct fault *fault = detail;
+    sim->mended_us = sim_now(sim);
     traffic_fault(sim);
     if (of_nodes(fault->kind)) {
         sim->broken.nodes[fault->target] = false;

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#define ROUND_STEPS 25
+#define ROUND_STEPS 22
 #define STEP_US     TIME_MS(600) /* between two people, on average half of it */
 
 #define CLASS(label, first_kind, last_kind, at_once)                                               \

@@ -41,6 +41,7 @@ struct sim {
         bool nodes[SIM_NODES_MAX], orchestrators[SIM_ORCHESTRATORS_MAX], store, net;
     } broken;           /* now, by faults/ */
     uint32_t disturbed; /* orchestrators that something happened to in this round, by bit */
+    int64_t mended_us;  /* when that ended last */
     bool store_doubted; /* somebody's connection to the store broke: what was said on it may be lost
                          */
     struct orchestrator orchestrators[SIM_ORCHESTRATORS_MAX];
