@@ -73,7 +73,9 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
         story.config.capacity = 40 + (uint32_t)prng_below(&prng, 40);
     }
     story.vanishing = prng_below(&prng, 3) == 0;
-    story.operated = story.class->operated || prng_below(&prng, 4) == 0;
+    /* Who moves a room by hand is not asked whether it has place there. */
+    bool may_be_operated = prng_below(&prng, 4) == 0 && !story.class->tight;
+    story.operated = story.class->operated || may_be_operated;
     while (story.rounds < SCHEDULE_ROUNDS && prng_below(&prng, 2) == 0) {
         story.rounds++;
     }
