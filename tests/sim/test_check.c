@@ -58,6 +58,13 @@ static void repeats_nonce(struct sim *sim)
     send_rtp(sim, 1, &somebody, 2);
 }
 
+static void begins_elsewhere(struct sim *sim)
+{
+    const uint8_t packet[16] = {0x80, 111, 0x20, 0, [11] = 9};
+    send_rtp(sim, 0, &somebody, 1);
+    check_client_packet(sim, &sim->nodes[1], &somebody, (struct bytes){packet, sizeof(packet)});
+}
+
 static void carries_too_much(struct sim *sim)
 {
     Spillway__Control__Load load = SPILLWAY__CONTROL__LOAD__INIT;
@@ -121,6 +128,7 @@ static void breaches(void **state)
     send_spec(sim, 0);
     sim_free(sim);
     fails(repeats_nonce);
+    fails(begins_elsewhere);
     fails(carries_too_much);
     fails(says_too_much);
     fails(two_owners);

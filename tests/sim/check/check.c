@@ -43,6 +43,44 @@ static void read_rtcp(struct nonce *out, struct bytes data)
     out->index = be32_get(data.data + data.len - 4) & 0x7fffffff;
 }
 
+/* Who sends an SSRC under a key, and the newest number of it. */
+struct holding {
+    struct {
+        uint64_t key, ssrc;
+    } of;
+    const struct node_process *holder;
+    unsigned life; /* of its process */
+    uint16_t newest;
+    UT_hash_handle hh;
+};
+
+/* A stream that begins at random somewhere else under the same key and SSRC would meet a used
+ * number sooner or later. */
+static void check_holder(struct sim *sim, const struct node_process *from,
+                         const struct nonce *nonce)
+{
+    struct holding key = {.of = {.key = nonce->key, .ssrc = nonce->ssrc}};
+    struct holding *holding;
+    uint16_t number = (uint16_t)nonce->index;
+    HASH_FIND(hh, sim->check.holdings, &key.of, sizeof(key.of), holding);
+    if (holding == NULL) {
+        holding = mem_alloc(sizeof(*holding));
+        *holding =
+            (struct holding){.of = key.of, .holder = from, .life = from->life, .newest = number};
+        HASH_ADD(hh, sim->check.holdings, of, sizeof(holding->of), holding);
+        return;
+    }
+    int ahead = seq_diff(number, holding->newest);
+    bool same = holding->holder == from && holding->life == from->life;
+    if (!same && (ahead > CHECK_AHEAD || ahead < -CHECK_AHEAD)) {
+        check_fail(sim, "%s goes on with SSRC %u at %u, and %s stopped at %u", from->name,
+                   (unsigned)nonce->ssrc, number, holding->holder->name, holding->newest);
+    }
+    holding->holder = from;
+    holding->life = from->life;
+    holding->newest = ahead > 0 ? number : holding->newest;
+}
+
 /* Of RTP to clients only the low 16 bits are there: no stream here lives for 65,536 packets. */
 void check_client_packet(struct sim *sim, const struct node_process *from,
                          const struct net_addr *to, struct bytes data)
@@ -52,6 +90,7 @@ void check_client_packet(struct sim *sim, const struct node_process *from,
     case PACKET_RTP:
         of.ssrc = be32_get(data.data + 8);
         of.index = be16_get(data.data + 2);
+        check_holder(sim, from, &of);
         break;
     case PACKET_RTCP:
         read_rtcp(&of, data);
@@ -305,6 +344,12 @@ void check_empty(const struct sim *sim, char out[CHECK_TEXT_MAX])
 void check_fini(struct check *check)
 {
     nonces_fini(&check->nonces);
+    struct holding *holding, *next_holding;
+    HASH_ITER(hh, check->holdings, holding, next_holding)
+    {
+        HASH_DEL(check->holdings, holding);
+        free(holding);
+    }
     struct reign *reign, *next_reign;
     HASH_ITER(hh, check->reigns, reign, next_reign)
     {

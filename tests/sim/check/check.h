@@ -3,6 +3,7 @@
  * What must never happen, looked at all the time:
  *
  *   - two packets with different bytes under one SRTP nonce (key, SSRC, index), whoever sends them;
+ *   - a node that goes on with another one's SSRC elsewhere than where that one stopped;
  *   - two orchestrators that send specs of one room with the same epoch;
  *   - somebody who has to start over though neither his front nor his room's owner was disturbed,
  *     or to resume where nothing breaks, whatever an operator does;
@@ -24,6 +25,7 @@
 #include "tests/sim/check/traffic.h"
 
 #define CHECK_HEARD_US   TIME_S(1) /* everybody talks five times in it */
+#define CHECK_AHEAD      64        /* numbers, when one node goes on with another one's stream */
 #define CHECK_SETTLES_US TIME_S(5) /* one that was away gives rooms up that others took */
 
 struct client;
@@ -35,6 +37,7 @@ struct check {
     struct nonces nonces;
     struct traffic traffic;
     struct reign *reigns;
+    struct holding *holdings;
     uint64_t digest; /* of all that was looked at, in order */
 };
 
