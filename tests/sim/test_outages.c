@@ -236,7 +236,7 @@ static void owner_killed_amid(void **state)
 static void owner_killed_amid_two(void **state)
 {
     (void)state;
-    for (int64_t apart_ms = 0; apart_ms <= 75; apart_ms += 25) {
+    for (int64_t apart_ms = 0; apart_ms <= 50; apart_ms += 50) {
         for (int64_t ms = 350; ms <= 425; ms += 25) {
             struct sim *sim = meeting();
             client_join(&sim->clients[PEOPLE], "room0");
