@@ -23,6 +23,7 @@ struct tunnel;
 /* What only the shell sees. */
 struct shell_counters {
     uint64_t udp_truncated;    /* datagrams longer than SHELL_PACKET */
+    uint64_t udp_receive_full; /* the socket's buffer was full, as the kernel tells */
     uint64_t udp_send_full;    /* the socket's buffer was full */
     uint64_t udp_send_failed;  /* the kernel refused the packet (no route, bad address) */
     uint64_t udp_burst_failed; /* the kernel refused to cut a burst: sent packet by packet */

@@ -21,6 +21,7 @@ static const struct row core_rows[] = {
 
 #define SHELL_MAP(X)                                                                               \
     X(udp_truncated, "datagrams dropped: longer than any we expect")                               \
+    X(udp_receive_full, "datagrams dropped by the kernel: a UDP socket was not read in time")      \
     X(udp_send_full, "packets dropped: a UDP socket's buffer was full")                            \
     X(udp_send_failed, "packets dropped: the kernel refused them")                                 \
     X(udp_burst_failed, "bursts sent packet by packet: the kernel refused to cut them")            \

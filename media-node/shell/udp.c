@@ -34,6 +34,7 @@ struct udp_socket {
     struct udp *udp;
     int fd;
     uint16_t endpoint;
+    uint32_t overflowed;  /* datagrams that found no place, modulo 2^32 (SO_RXQ_OVFL) */
     struct bursts bursts; /* to be sent */
 };
 
@@ -50,8 +51,8 @@ struct udp {
     uint8_t buffers[SHELL_BATCH][SHELL_PACKET];
     union {
         struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(sizeof(struct timespec))];
-    } in_stamps[SHELL_BATCH]; /* SO_TIMESTAMPNS */
+        uint8_t bytes[CMSG_SPACE(sizeof(struct timespec)) + CMSG_SPACE(sizeof(uint32_t))];
+    } in_notes[SHELL_BATCH]; /* SO_TIMESTAMPNS, SO_RXQ_OVFL */
     /* sendmmsg of whichever socket is flushed */
     struct mmsghdr out[SHELL_BATCH];
     struct iovec out_bytes[SHELL_BATCH][BURST_PACKETS_MAX];
@@ -70,27 +71,46 @@ static size_t receive(struct udp_socket *socket)
     struct udp *udp = socket->udp;
     for (size_t i = 0; i < SHELL_BATCH; i++) {
         udp->in[i].msg_hdr.msg_namelen = sizeof(udp->in_addrs[i]);
-        udp->in[i].msg_hdr.msg_control = &udp->in_stamps[i];
-        udp->in[i].msg_hdr.msg_controllen = sizeof(udp->in_stamps[i]);
+        udp->in[i].msg_hdr.msg_control = &udp->in_notes[i];
+        udp->in[i].msg_hdr.msg_controllen = sizeof(udp->in_notes[i]);
     }
     int count = recvmmsg(socket->fd, udp->in, SHELL_BATCH, MSG_DONTWAIT, NULL);
     return count > 0 ? (size_t)count : 0;
 }
 
-/* How long a datagram waited in the kernel, by its own stamp, which is of the wall clock: a clock
+/* How long a datagram waited in the kernel, by its stamp, which is of the wall clock: a clock
  * that was set meanwhile gives nonsense, and nonsense counts as no wait. */
-static int64_t waited_us(struct msghdr *header, const struct timespec *wall)
+static int64_t waited_us(const struct cmsghdr *note, const struct timespec *wall)
 {
-    const struct cmsghdr *control = CMSG_FIRSTHDR(header);
     struct timespec stamp;
-    if (control == NULL || control->cmsg_level != SOL_SOCKET ||
-        control->cmsg_type != SCM_TIMESTAMPNS) {
-        return 0;
-    }
-    memcpy(&stamp, CMSG_DATA(control), sizeof(stamp));
+    memcpy(&stamp, CMSG_DATA(note), sizeof(stamp));
     int64_t waited =
         (wall->tv_sec - stamp.tv_sec) * 1000000 + (wall->tv_nsec - stamp.tv_nsec) / 1000;
     return waited < 0 || waited > WAIT_MAX_US ? 0 : waited;
+}
+
+static void count_overflow(struct udp_socket *socket, const struct cmsghdr *note)
+{
+    uint32_t overflowed;
+    memcpy(&overflowed, CMSG_DATA(note), sizeof(overflowed));
+    socket->udp->shell->counters.udp_receive_full += overflowed - socket->overflowed;
+    socket->overflowed = overflowed;
+}
+
+/* What the kernel says about a datagram. Returns how long it waited. */
+static int64_t read_notes(struct udp_socket *socket, struct msghdr *header,
+                          const struct timespec *wall)
+{
+    int64_t waited = 0;
+    struct cmsghdr *note;
+    for (note = CMSG_FIRSTHDR(header); note != NULL; note = CMSG_NXTHDR(header, note)) {
+        if (note->cmsg_level == SOL_SOCKET && note->cmsg_type == SCM_TIMESTAMPNS) {
+            waited = waited_us(note, wall);
+        } else if (note->cmsg_level == SOL_SOCKET && note->cmsg_type == SO_RXQ_OVFL) {
+            count_overflow(socket, note);
+        }
+    }
+    return waited;
 }
 
 static size_t collect(struct udp_socket *socket, size_t received)
@@ -102,6 +122,7 @@ static size_t collect(struct udp_socket *socket, size_t received)
     for (size_t i = 0; i < received; i++) {
         struct msghdr *header = &udp->in[i].msg_hdr;
         struct node_datagram *datagram = &udp->batch[count];
+        datagram->waited_us = read_notes(socket, header, &wall);
         if ((header->msg_flags & MSG_TRUNC) != 0) {
             udp->shell->counters.udp_truncated++;
             continue;
@@ -112,7 +133,6 @@ static size_t collect(struct udp_socket *socket, size_t received)
         datagram->endpoint = socket->endpoint;
         datagram->data = udp->buffers[i];
         datagram->len = udp->in[i].msg_len;
-        datagram->waited_us = waited_us(header, &wall);
         count++;
     }
     return count;
@@ -266,6 +286,7 @@ MUST_CHECK static int open_fd(const struct net_addr *addr, int *out)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)); /* without: no wait known */
+    (void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));    /* without: not counted */
     if (bind(fd, (const struct sockaddr *)&bound, len) != 0) {
         close(fd);
         return ERR_IO;

@@ -6,6 +6,7 @@ its path authenticated; and a participant beside it is served as if nothing happ
 """
 import os
 import random
+import signal
 import socket
 import struct
 import time
@@ -172,6 +173,18 @@ class Datagrams(Case):
             s.send(bytes(size))
         self.wait_dropped("udp_truncated", 3)
         self.wait_dropped("drop_kind", 1)
+        s.close()
+
+    def test_more_than_is_read(self):
+        """What the kernel has no place for is counted, once somebody reads again."""
+        node.signal(signal.SIGSTOP)
+        s = udp()
+        for _ in range(40000):
+            s.send(bytes(1))
+        node.signal(signal.SIGCONT)
+        self.wait_dropped("drop_kind", 1000)  # the others are read
+        wait("it is counted, as a later one tells", lambda: s.send(bytes(1)) and
+             self.dropped().get("udp_receive_full"))
         s.close()
 
     def test_dtls_of_strangers(self):
