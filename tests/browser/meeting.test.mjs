@@ -28,6 +28,34 @@ test('three people all see and hear each other', async () => {
   }
 });
 
+test('who comes, goes or resumes leaves the streams of the others as they are', async () => {
+  const anna = await stage.enter('anna');
+  await stage.enter('bert', both);
+  await anna.sees('bert', 'camera', 10);
+  await anna.hears('bert');
+  const streams = () => Promise.all(['camera', 'microphone'].map((kind) => anna.received('bert', kind)));
+  let before = await streams();
+  const onlyMore = async () => { // libwebrtc counts from zero, and asks for a key frame, if it begins one anew
+    await anna.sees('bert', 'camera', 10);
+    const after = await streams();
+    after.forEach((now, i) => {
+      assert.equal(now.ssrc, before[i].ssrc);
+      assert.ok(now.packetsReceived > before[i].packetsReceived);
+      assert.equal(now.pliCount, before[i].pliCount);
+    });
+    before = after;
+  };
+  const carla = await stage.enter('carla', both);
+  await anna.sees('carla');
+  await onlyMore();
+  await carla.run(() => me.room.disconnect());
+  await anna.until('carla left', () => !me.participant('carla'));
+  await onlyMore();
+  await anna.run(() => me.room.simulateScenario('signal-reconnect').then(() => 0));
+  await anna.until('resumed', () => me.count('reconnected') > 0);
+  await onlyMore();
+});
+
 test('the simulcast layer that fits what is asked for is sent', async () => {
   const anna = await stage.enter('anna');
   const bert = await stage.enter('bert');

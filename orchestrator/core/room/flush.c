@@ -118,13 +118,13 @@ void room_flush(struct room *room, int64_t now_us, struct effects *fx)
         return;
     }
     flush_updates(room, now_us, fx);
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        negotiate_flush(p, fx);
-    }
     wants_flush(room, now_us, fx);
     flush_info(room, now_us, fx);
     host_flush(room, fx);
     cascade_flush(room, now_us);
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        negotiate_flush(p, fx);
+    }
     sealed_flush(room, now_us);
     spec_flush(room, fx);
     sealed_done(room);

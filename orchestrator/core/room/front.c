@@ -37,8 +37,7 @@ void room_front_free(struct room_front *front)
 /* Firefox stays with the DTLS association it has, and so does pion. */
 bool room_front_may_change(const struct participant *p)
 {
-    bool pion = p->client != NULL && p->client->sdk == LIVEKIT__CLIENT_INFO__SDK__GO;
-    return p->join_by_us == TIME_NEVER && !pion && !participant_is_firefox(p);
+    return p->join_by_us == TIME_NEVER && !participant_is_pion(p) && !participant_is_firefox(p);
 }
 
 /* False: it had to start over. */

@@ -3,6 +3,11 @@
  * Offer and answer. Only the client offers: when a subscription has no section to be sent in, or
  * has lost its track, the client is asked for a new offer with as many more recvonly sections as
  * are missing (media_sections_requirement), and its subscriptions find their place in the answer.
+ *
+ * libwebrtc begins every stream whose SSRC it was not told of anew with each offer and each answer
+ * (Chromium 156: a picture stands still until the next key frame, sound has a gap). So answers name
+ * SSRCs, and when a subscription gets others, after the death of a node, the client is asked for an
+ * offer, too. Firefox does no such thing, and goes by the mid.
  */
 #include "orchestrator/core/room/private.h"
 
@@ -199,10 +204,17 @@ static void refuse(struct subscription *subscription, struct effects *fx)
     signal_send(subscription->subscriber, &response, fx);
 }
 
-static void wish_send(struct session_line *line, const struct subscription *subscription,
+bool negotiate_is_stale(const struct subscription *subscription, const struct session_line *line)
+{
+    return line->use == SDP_USE_SEND && line->sent.ssrc != 0 &&
+           line->sent.ssrc != subscription->ssrc;
+}
+
+static void wish_send(struct session_line *line, struct subscription *subscription,
                       struct arena *arena)
 {
     const Livekit__TrackInfo *info = subscription->track->info;
+    struct participant *p = subscription->subscriber;
     line->wish = (struct sdp_wish){
         .use = SDP_USE_SEND,
         .codec = sdp_codec_from_name(info->mime_type),
@@ -211,6 +223,15 @@ static void wish_send(struct session_line *line, const struct subscription *subs
         .stream = arena_printf(arena, "%s|%s", subscription->track->publisher->sid, info->sid),
         .track = info->sid,
     };
+    if (participant_is_firefox(p) || participant_is_pion(p)) {
+        return;
+    }
+    spec_choose_ssrcs(subscription);
+    line->wish.source = (struct sdp_source){subscription->ssrc, subscription->rtx_ssrc};
+    line->wish.cname = subscription->track->publisher->sid;
+    if (negotiate_is_stale(subscription, line)) {
+        p->asked_fruitless = 0;
+    }
 }
 
 /* The client changed what a line is for: what was there goes, or waits for another line. */
@@ -230,11 +251,9 @@ static void release_line(struct participant *p, struct session_line *line, int64
     }
 }
 
-static bool waits(const struct subscription *subscription)
+static bool waits(const struct subscription *subscription, const struct session_line *line)
 {
-    return subscription->allowed && !subscription->refused &&
-           session_line_of_subscription(&subscription->subscriber->session, subscription->id) ==
-               NULL;
+    return line == NULL && subscription->allowed && !subscription->refused;
 }
 
 static void assign_subscriptions(struct participant *p, const struct sdp_offer *offer,
@@ -248,8 +267,9 @@ static void assign_subscriptions(struct participant *p, const struct sdp_offer *
             wants_changed(subscription);
             cascade_changed(subscription->track);
         }
-        struct session_line *line =
-            waits(subscription) ? session_free_line(&p->session, subscription->track->kind) : NULL;
+        struct session_line *line = session_line_of_subscription(&p->session, subscription->id);
+        line = waits(subscription, line) ? session_free_line(&p->session, subscription->track->kind)
+                                         : NULL;
         if (line == NULL) {
             continue;
         }
@@ -447,11 +467,14 @@ void negotiate_flush(struct participant *p, struct effects *fx)
     }
     p->renegotiate = false;
     uint32_t waiting[2] = {0}, free_lines[2] = {0};
-    bool releasing = false;
+    bool releasing = false, stale = false;
     const struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
     {
-        waiting[subscription->track->kind == SDP_VIDEO] += waits(subscription);
+        const struct session_line *line =
+            session_line_of_subscription(&p->session, subscription->id);
+        waiting[subscription->track->kind == SDP_VIDEO] += waits(subscription, line);
+        stale |= line != NULL && negotiate_is_stale(subscription, line);
     }
     for (size_t i = 0; i < p->session.line_count; i++) {
         const struct session_line *line = &p->session.lines[i];
@@ -460,7 +483,7 @@ void negotiate_flush(struct participant *p, struct effects *fx)
                                                line->subscription == 0 && !line->releasing &&
                                                !line->rejected;
     }
-    if (waiting[0] + waiting[1] == 0 && !releasing) {
+    if (waiting[0] + waiting[1] == 0 && !releasing && !stale) {
         return;
     }
     uint32_t audio = waiting[0] - MIN(waiting[0], free_lines[0] + p->asked_audio);

@@ -185,6 +185,11 @@ bool participant_is_firefox(const struct participant *p)
     return p->client != NULL && strcasecmp(p->client->browser, "firefox") == 0;
 }
 
+bool participant_is_pion(const struct participant *p)
+{
+    return p->client != NULL && p->client->sdk == LIVEKIT__CLIENT_INFO__SDK__GO;
+}
+
 void participant_free(struct participant *p)
 {
     assert(p->tracks == NULL && p->subscriptions == NULL);

@@ -357,6 +357,7 @@ void participant_changed(struct participant *p);
 void participant_refresh_token(struct participant *p, int64_t now_us, struct effects *fx);
 
 bool participant_is_firefox(const struct participant *p);
+bool participant_is_pion(const struct participant *p);
 
 /* ---- front.c */
 struct room_front room_front_copy(const struct room_front *front);
@@ -400,6 +401,8 @@ MUST_CHECK int negotiate_offer(struct participant *p, int64_t now_us,
                                const Livekit__SessionDescription *offer, struct effects *fx,
                                char reason[SDP_REASON_MAX]);
 void negotiate_flush(struct participant *p, struct effects *fx);
+/* The client was told of other SSRCs in this section than those of the subscription. */
+bool negotiate_is_stale(const struct subscription *subscription, const struct session_line *line);
 /* Candidates at the room's node: one of its UDP ports, at random because each is a socket with a
  * buffer of its own, and its TCP port, each at every address that the node advertises, in the
  * node's order, the first preferred; the client takes the family it can. Never an ip:port that this
@@ -510,6 +513,8 @@ void spec_remove_edge(struct edge *edge);
 void spec_withdraw(struct subscription *subscription);
 void spec_drop(struct room *room, struct host *host, struct effects *fx);
 uint32_t spec_fresh_ssrc(const struct room *room);
+/* Fresh ones, unless it has some: never in use before (spec.c). */
+void spec_choose_ssrcs(struct subscription *subscription);
 
 /* ---- sealed.c: what nodes keep for the next owner */
 void sealed_changed(struct participant *p); /* after what session.proto has of it */

@@ -492,12 +492,12 @@ static bool has_track(const struct participant *p, uint32_t id)
 /* What is not there any more leaves its section. */
 static void restore_lines(struct participant *p)
 {
+    p->renegotiate = true;
     for (size_t i = 0; i < p->session.line_count; i++) {
         struct session_line *line = &p->session.lines[i];
         if (line->subscription != 0 && !has_subscription(p, line->subscription)) {
             line->subscription = 0;
             line->releasing = true;
-            p->renegotiate = true;
         }
         if (line->track != 0 && !has_track(p, line->track)) {
             line->track = 0;

@@ -74,6 +74,7 @@ static void withdrawn(struct subscription *subscription)
     subscription->entry[HERE].in_spec = subscription->entry[NEXT].in_spec = false;
     subscription->resumes = false;
     subscription->ssrc = subscription->rtx_ssrc = 0;
+    subscription->subscriber->renegotiate = true;
 }
 
 static void remove_transport_from(struct participant *p, struct host *host, int place)
@@ -218,6 +219,14 @@ static void add_tracks(struct building *b, struct participant *p)
     }
 }
 
+/* The client waits for other SSRCs than those that we would send under now. Audio it plays all the
+ * same, and video is not shown: it waits for the answer. */
+static bool is_awaited_otherwise(const struct subscription *subscription,
+                                 const struct session_line *line)
+{
+    return negotiate_is_stale(subscription, line) && subscription->track->kind == SDP_VIDEO;
+}
+
 /* It has a section, and its track is there. An old host that a client has left is told nothing new.
  */
 static bool is_carried(const struct building *b, const struct subscription *subscription,
@@ -226,6 +235,7 @@ static bool is_carried(const struct building *b, const struct subscription *subs
     const struct copy *copy = cascade_copy(subscription->track, b->host);
     bool leaves = place == NEXT && subscription->subscriber->phase == MOVE_SETTLING;
     return line != NULL && line->use == SDP_USE_SEND && copy != NULL && copy->in_spec &&
+           !is_awaited_otherwise(subscription, line) &&
            (!leaves || subscription->entry[NEXT].in_spec);
 }
 

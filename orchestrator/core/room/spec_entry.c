@@ -212,6 +212,14 @@ uint32_t spec_fresh_ssrc(const struct room *room)
     return ssrc;
 }
 
+void spec_choose_ssrcs(struct subscription *subscription)
+{
+    if (subscription->ssrc == 0) {
+        subscription->ssrc = spec_fresh_ssrc(subscription->subscriber->room);
+        subscription->rtx_ssrc = spec_fresh_ssrc(subscription->subscriber->room);
+    }
+}
+
 /* fps asks for a temporal layer: each of three halves the rate of the one above it. */
 static uint32_t temporal_max(const struct subscription *subscription)
 {
@@ -255,11 +263,7 @@ Spillway__Control__Subscription *spec_subscription_entry(struct subscription *su
                                                          const struct session_line *line, int place,
                                                          struct arena *arena)
 {
-    const struct room *room = subscription->subscriber->room;
-    if (subscription->ssrc == 0) {
-        subscription->ssrc = spec_fresh_ssrc(room);
-        subscription->rtx_ssrc = spec_fresh_ssrc(room);
-    }
+    spec_choose_ssrcs(subscription);
     Spillway__Control__Subscription *entry = arena_alloc(arena, sizeof(*entry));
     spillway__control__subscription__init(entry);
     entry->id = subscription->id;

@@ -9,9 +9,9 @@
 
 #define BIT SDP_EXT_BIT
 
-/* mid is everywhere: answers name no SSRC of ours, so it is what ties packets to sections. Chromium
- * decodes AV1 only where the dependency descriptor is negotiated. With both of transport-cc and
- * abs-send-time the node chooses how the client reports: TWCC or REMB. */
+/* mid is everywhere: where answers name no SSRC of ours, it is what ties packets to sections.
+ * Chromium decodes AV1 only where the dependency descriptor is negotiated. With both of
+ * transport-cc and abs-send-time the node chooses how the client reports: TWCC or REMB. */
 #define EXTENSIONS_AUDIO                                                                           \
     (BIT(SDP_EXT_MID) | BIT(SDP_EXT_RID) | BIT(SDP_EXT_AUDIO_LEVEL) |                              \
      BIT(SDP_EXT_ABS_CAPTURE_TIME) | BIT(SDP_EXT_ABS_SEND_TIME))
@@ -213,6 +213,8 @@ void sdp_answer_plan(struct sdp_section *out, const struct sdp_media *media,
         assert(wish->stream != NULL && wish->track != NULL);
         out->stream = wish->stream;
         out->track = wish->track;
+        out->source = wish->source;
+        out->cname = wish->cname;
     }
 }
 

@@ -211,6 +211,8 @@ struct sdp_wish {
     bool stereo;             /* audio */
     const char *stream;      /* SEND: a=msid:<stream> <track>, e.g. "PA_x|TR_y" and "TR_y" */
     const char *track;
+    struct sdp_source source; /* SEND: what we send under; 0: not said, the mid has to do */
+    const char *cname;        /* of source: tracks to be played in step have the same */
     uint32_t bitrate_bps_max; /* RECEIVE: b=TIAS; 0: none */
 };
 
@@ -233,8 +235,10 @@ struct sdp_section {
     unsigned extensions;        /* SDP_EXT_BIT of those kept */
     const struct sdp_rid *rids; /* RECEIVE: layers we take, in the offered order */
     size_t rid_count;
-    const char *stream; /* SEND */
+    const char *stream; /* SEND, with the next three */
     const char *track;
+    struct sdp_source source;
+    const char *cname;
     uint32_t bitrate_bps_max;
 };
 

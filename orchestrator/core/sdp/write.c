@@ -136,6 +136,23 @@ static void write_layers(struct text *text, const struct sdp_media *media,
     add(text, "\r\n");
 }
 
+/* RFC 5576. Without RTX in the section its SSRC says nothing. */
+static void write_source(struct text *text, const struct sdp_section *section)
+{
+    const struct sdp_source *source = &section->source;
+    bool rtx = section->codec_count > 0 && section->codecs[0].rtx != 0 && source->rtx_ssrc != 0;
+    if (source->ssrc == 0) {
+        return;
+    }
+    if (rtx) {
+        add(text, "a=ssrc-group:FID %u %u\r\n", source->ssrc, source->rtx_ssrc);
+    }
+    add(text, "a=ssrc:%u cname:%s\r\n", source->ssrc, section->cname);
+    if (rtx) {
+        add(text, "a=ssrc:%u cname:%s\r\n", source->rtx_ssrc, section->cname);
+    }
+}
+
 static const char *direction_of(enum sdp_use use)
 {
     switch (use) {
@@ -180,6 +197,7 @@ static void write_rtp(struct text *text, const struct sdp_offer *offer,
     write_layers(text, media, section);
     if (section->use == SDP_USE_SEND) {
         add(text, "a=msid:%s %s\r\n", section->stream, section->track);
+        write_source(text, section);
     }
 }
 

@@ -61,6 +61,16 @@ static codec_list_record *record_codecs(const struct session_line *line, struct 
     return list;
 }
 
+static Spillway__Session__Source *record_source(const struct sdp_source *source,
+                                                struct arena *arena)
+{
+    Spillway__Session__Source *out = arena_alloc(arena, sizeof(*out));
+    spillway__session__source__init(out);
+    out->ssrc = source->ssrc;
+    out->rtx_ssrc = source->rtx_ssrc;
+    return out;
+}
+
 static line_record *record_line(const struct session_line *line, struct arena *arena)
 {
     line_record *out = arena_alloc(arena, sizeof(*out));
@@ -80,12 +90,9 @@ static line_record *record_line(const struct session_line *line, struct arena *a
     }
     out->sources = arena_array(arena, line->source_count, sizeof(*out->sources));
     for (size_t i = 0; i < line->source_count; i++) {
-        Spillway__Session__Source *source = arena_alloc(arena, sizeof(*source));
-        spillway__session__source__init(source);
-        source->ssrc = line->sources[i].ssrc;
-        source->rtx_ssrc = line->sources[i].rtx_ssrc;
-        out->sources[out->n_sources++] = source;
+        out->sources[out->n_sources++] = record_source(&line->sources[i], arena);
     }
+    out->sent = line->sent.ssrc == 0 ? NULL : record_source(&line->sent, arena);
     return out;
 }
 
@@ -168,6 +175,11 @@ static void restore_codecs(struct session_line *line, const codec_list_record *l
     }
 }
 
+static struct sdp_source source_of(const Spillway__Session__Source *record)
+{
+    return (struct sdp_source){.ssrc = record->ssrc, .rtx_ssrc = record->rtx_ssrc};
+}
+
 static void restore_line(struct session_line *line, const line_record *record,
                          const connection_record *connection)
 {
@@ -190,8 +202,10 @@ static void restore_line(struct session_line *line, const line_record *record,
     }
     line->source_count = MIN(record->n_sources, SDP_SOURCES_MAX);
     for (size_t i = 0; i < line->source_count; i++) {
-        line->sources[i] = (struct sdp_source){.ssrc = record->sources[i]->ssrc,
-                                               .rtx_ssrc = record->sources[i]->rtx_ssrc};
+        line->sources[i] = source_of(record->sources[i]);
+    }
+    if (record->sent != NULL) {
+        line->sent = source_of(record->sent);
     }
 }
 

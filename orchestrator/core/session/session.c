@@ -167,6 +167,7 @@ static void keep_section(struct session_line *line, const struct sdp_section *se
     free(line->codecs);
     line->codec_count = section->codec_count;
     line->codecs = mem_copy(section->codecs, section->codec_count * sizeof(*line->codecs));
+    line->sent = section->use == SDP_USE_SEND ? section->source : (struct sdp_source){0};
     if (section->use == SDP_USE_INACTIVE || section->use == SDP_USE_REJECT) {
         line->releasing = false;
     }

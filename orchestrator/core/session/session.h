@@ -56,6 +56,7 @@ struct session_line {
     size_t rid_count;
     struct sdp_source sources[SDP_SOURCES_MAX];
     size_t source_count;
+    struct sdp_source sent; /* what the client was told that we send under; 0: nothing */
 };
 
 struct session {

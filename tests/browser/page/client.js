@@ -172,6 +172,7 @@ const me = {
       framesDecoded: stream?.framesDecoded ?? 0,
       packetsReceived: stream?.packetsReceived ?? 0,
       packetsLost: stream?.packetsLost ?? 0,
+      pliCount: stream?.pliCount ?? 0,
       totalAudioEnergy: stream?.totalAudioEnergy ?? 0,
     };
   },

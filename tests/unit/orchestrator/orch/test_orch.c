@@ -124,8 +124,16 @@ static void unsubscribe_track(void **state)
     world_fini(&world);
 }
 
+static bool answer_names(const struct world *world, const Spillway__Control__Subscription *entry)
+{
+    char line[64];
+    snprintf(line, sizeof(line), "a=ssrc-group:FID %u %u\r\n", entry->ssrc, entry->rtx_ssrc);
+    return strstr(world->last_answer, line) != NULL;
+}
+
 /* Goal: a move gives the new node everything, with fresh SSRCs, and the client a candidate with a
- * higher priority; the old node is told to drop the room. */
+ * higher priority; the old node is told to drop the room. Video waits until an answer has named its
+ * SSRCs to the client, who is asked for an offer. */
 static void move_room(void **state)
 {
     (void)state;
@@ -133,7 +141,9 @@ static void move_room(void **state)
     world_init(&world);
     alice_publishes(&world);
     join(&world, 2, "bob", "chromium-join.offer");
+    assert_int_equal(world.last_spec->n_subscriptions, 2);
     uint32_t old_ssrc = world.last_spec->subscriptions[0]->ssrc;
+    assert_true(answer_names(&world, world.last_spec->subscriptions[1]));
     world_node(&world, "ND_b");
     world_story(&world);
     orch_node_link_lost(world.orch, world.now_us, "ND_a");
@@ -147,12 +157,41 @@ static void move_room(void **state)
                         "conn 2 < trickle udp\n"
                         "conn 2 < trickle tcp\n"
                         "node ND_a < drop v7 base=0 t=0 k=0 s=0 -t=0 -k=0 -s=0\n"
-                        "node ND_b < spec v8 base=0 t=2 k=2 s=2 -t=0 -k=0 -s=0\n");
+                        "conn 2 < sections audio=0 video=0\n"
+                        "node ND_b < spec v8 base=0 t=2 k=2 s=1 -t=0 -k=0 -s=0\n");
     assert_int_not_equal(world.last_spec->subscriptions[0]->ssrc, old_ssrc);
     assert_true(world.last_spec->transports[0]->check_priority > 1000001);
     assert_int_equal(world.last_spec->tracks[1]->n_layers, 3);
     assert_string_equal(world.last_spec->transports[0]->local->ip, "127.0.0.2");
     assert_int_equal(world.last_spec->transports[0]->srtp->client_key.len, 28);
+    world_offer(&world, 2, "chromium-join.offer", 2);
+    assert_int_equal(world.last_spec->n_subscriptions, 2);
+    assert_true(answer_names(&world, world.last_spec->subscriptions[1]));
+    assert_null(strstr(world_story(&world), "sections")); /* all is said */
+    world_fini(&world);
+}
+
+/* Goal: Firefox goes by the mid: answers name no SSRC, and nothing waits for one. */
+static void move_firefox(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    world_join(&world, 2,
+               &(struct world_join){.room = "lobby",
+                                    .identity = "bob",
+                                    .offer_file = "firefox-join.offer",
+                                    .browser = "Firefox"});
+    assert_null(strstr(world.last_answer, "a=ssrc"));
+    world_node(&world, "ND_b");
+    world_story(&world);
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    world_advance(&world, 0);
+    world_heartbeat(&world, "ND_b", 1);
+    const char *story = world_story(&world);
+    assert_null(strstr(story, "sections"));
+    assert_non_null(strstr(story, "k=2 s=2"));
     world_fini(&world);
 }
 
@@ -756,6 +795,7 @@ int main(void)
         cmocka_unit_test(publish_and_subscribe),
         cmocka_unit_test(unsubscribe_track),
         cmocka_unit_test(move_room),
+        cmocka_unit_test(move_firefox),
         cmocka_unit_test(refusals),
         cmocka_unit_test(full_queue),
         cmocka_unit_test(room_without_node),

@@ -124,6 +124,7 @@ static void audio_first(void **state)
     assert_non_null(strstr(story, "front T2 route ND_b"));
     assert_non_null(strstr(story, "conn 2 < paused tracks=1"));
     assert_null(strstr(story, "conn 1 < paused"));
+    world_offer(&world, 2, "chromium-join.offer", 2); /* as asked: his streams have other SSRCs */
     assert_flow(&world, 1, 1);
 
     world.node_weight = 948;
