@@ -36,7 +36,7 @@
 #include "media-node/core/srtp/srtp.h"
 
 #define RELAY_PING_US      TIME_MS(100) /* between pings while something is relayed */
-#define RELAY_PING_IDLE_US TIME_MS(250) /* while nothing is */
+#define RELAY_PING_IDLE_US TIME_MS(200) /* while nothing is: who lost one is not silent */
 #define RELAY_SILENT_US    TIME_MS(500) /* without a word: silent */
 #define RELAY_RETIRED_MAX  (1 << 18)    /* SSRCs of one generation; more are not sent */
 #define RELAY_PORTS_MAX    (1 << 15)    /* SSRCs open at a time, each way */

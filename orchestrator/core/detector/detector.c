@@ -11,7 +11,8 @@
  *
  * Silence is not judged before judge_from_us, which is set a suspect_us ahead whenever we have
  * reason to doubt our own ears: this loop was late, or everyone was silent and somebody spoke
- * again. While heard is empty, everyone is silent, and nobody is declared dead.
+ * again; then by twice as much as the silence lasted if that was longer. While heard is empty,
+ * everyone is silent, and nobody is declared dead.
  */
 #include "orchestrator/core/detector/detector.h"
 
@@ -39,6 +40,7 @@ struct detector {
     struct watched *suspect;
     bool all_silent;
     int64_t judge_from_us;
+    int64_t heard_us;   /* anybody, not counting the time in which this loop was late */
     int64_t now_us;     /* of the last call */
     int64_t expired_us; /* of the last detector_expire(), or of the first node's registration */
     struct detector_out *outs;
@@ -101,9 +103,10 @@ static bool is_held(const struct detector *detector, const struct watched *watch
     return detector->now_us < watched->held_until_us;
 }
 
-static void doubt_ourselves(struct detector *detector)
+static void doubt_ourselves(struct detector *detector, int64_t for_us)
 {
-    detector->judge_from_us = detector->now_us + detector->config.suspect_us;
+    int64_t until_us = detector->now_us + MAX(for_us, detector->config.suspect_us);
+    detector->judge_from_us = MAX(detector->judge_from_us, until_us);
 }
 
 /* ---- What happened -----------------------------------------------------------------------------
@@ -111,6 +114,8 @@ static void doubt_ourselves(struct detector *detector)
 
 static void spoke(struct detector *detector, struct watched *watched)
 {
+    int64_t silent_us = detector->now_us - detector->heard_us; /* everybody was */
+    detector->heard_us = detector->now_us;
     leave_queue(detector, watched);
     if (watched->suspect) {
         say(detector, watched, DETECTOR_ALIVE, DETECTOR_SPOKE);
@@ -121,9 +126,11 @@ static void spoke(struct detector *detector, struct watched *watched)
     watched->held_until_us = INT64_MIN;
     watched->heard_at_us = detector->now_us;
     DL_APPEND(detector->heard, watched);
-    if (detector->all_silent) {
+    if (detector->all_silent || silent_us >= detector->config.suspect_us) {
         detector->all_silent = false;
-        doubt_ourselves(detector); /* the others' words may be right behind */
+        /* The others' words may be right behind, or take long: after a cut, TCP tries at intervals
+         * that double (RFC 6298 5.5), and once more may not help. */
+        doubt_ourselves(detector, 2 * silent_us);
     }
 }
 
@@ -135,6 +142,7 @@ void detector_node_registered(struct detector *detector, int64_t now_us, const c
     if (watched == NULL) {
         if (detector->by_id == NULL) {
             detector->expired_us = now_us; /* the beat starts with the first node */
+            detector->heard_us = now_us;
         }
         watched = mem_alloc(sizeof(*watched));
         snprintf(watched->id, sizeof(watched->id), "%s", id);
@@ -219,7 +227,8 @@ static void note_lag(struct detector *detector)
     detector->stats.lag_us_worst = MAX(detector->stats.lag_us_worst, lag_us);
     if (lag_us > detector->config.lag_us) {
         detector->stats.own_lag++;
-        doubt_ourselves(detector);
+        detector->heard_us += lag_us;
+        doubt_ourselves(detector, 0);
     }
     detector->expired_us = detector->now_us;
 }

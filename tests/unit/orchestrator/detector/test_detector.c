@@ -259,14 +259,35 @@ static void test_everyone_silent_is_our_fault(void **state)
     world.hangs[0] = false;
     run_to(&world, 9300);
     world.hangs[1] = false;
-    run_to(&world, 20000);
+    run_to(&world, 30000);
     assert_int_equal(detector_stats(world.detector)->all_silent, 1);
     assert_story(&world, "[ 2000] b suspect (silent)\n"
                          "[ 2000] c suspect (silent)\n"
                          "[ 2000] a suspect (silent)\n"
                          "[ 9250] a alive (spoke)\n"
                          "[ 9501] b alive (spoke)\n"
-                         "[10250] c dead (silent)\n");
+                         "[25750] c dead (silent)\n");
+}
+
+/* Goal: whose words are on their way after a cut, which TCP tries at intervals that double, is not
+ * dead because another's came first. */
+static void test_words_come_late_after_a_cut(void **state)
+{
+    (void)state;
+    struct world world = world_new(3);
+    run_to(&world, 1000);
+    world.hangs[0] = world.hangs[1] = world.hangs[2] = true;
+    run_to(&world, 3200);
+    world.hangs[0] = false;
+    run_to(&world, 5000);
+    world.hangs[1] = false;
+    run_to(&world, 20000);
+    assert_story(&world, "[ 2000] b suspect (silent)\n"
+                         "[ 2000] c suspect (silent)\n"
+                         "[ 2000] a suspect (silent)\n"
+                         "[ 3250] a alive (spoke)\n"
+                         "[ 5001] b alive (spoke)\n"
+                         "[ 7750] c dead (silent)\n");
 }
 
 static void test_single_node_never_dies_of_silence(void **state)
@@ -347,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_our_own_lag_kills_nobody),
         cmocka_unit_test(test_lag_delays_but_does_not_hide),
         cmocka_unit_test(test_everyone_silent_is_our_fault),
+        cmocka_unit_test(test_words_come_late_after_a_cut),
         cmocka_unit_test(test_single_node_never_dies_of_silence),
         cmocka_unit_test(test_held_nodes_wait),
         cmocka_unit_test(test_who_leaves_is_not_missed),
