@@ -27,6 +27,7 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .fill_permille = 800,
             .join_permille = 950,
             .room_weight = 16,
+            .signal_ssrcs = true, /* the simulator plays stories without */
             .balance = {.hot_permille = 900, .cool_permille = 800},
             .cluster_secret = {secret, sizeof(secret)},
         },

@@ -5,9 +5,9 @@
  * are missing (media_sections_requirement), and its subscriptions find their place in the answer.
  *
  * libwebrtc begins every stream whose SSRC it was not told of anew with each offer and each answer
- * (Chromium 156: a picture stands still until the next key frame, sound has a gap). So answers name
- * SSRCs, and when a subscription gets others, after the death of a node, the client is asked for an
- * offer, too. Firefox does no such thing, and goes by the mid.
+ * (Chromium 156: a picture stands still until the next key frame, sound has a gap). Where the
+ * settings say so, answers name SSRCs, and when a subscription gets others, after the death of a
+ * node, the client is asked for an offer, too. Firefox does no such thing, and goes by the mid.
  */
 #include "orchestrator/core/room/private.h"
 
@@ -223,7 +223,7 @@ static void wish_send(struct session_line *line, struct subscription *subscripti
         .stream = arena_printf(arena, "%s|%s", subscription->track->publisher->sid, info->sid),
         .track = info->sid,
     };
-    if (participant_is_firefox(p) || participant_is_pion(p)) {
+    if (!p->room->config->signal_ssrcs || participant_is_firefox(p) || participant_is_pion(p)) {
         return;
     }
     spec_choose_ssrcs(subscription);

@@ -62,6 +62,7 @@ struct room_config {
     struct bytes cluster_secret;  /* trunk keys come of it, 32 bytes or more */
     struct seal *seal;            /* NULL: nothing is left for a next owner */
     uint32_t loudest;             /* audio tracks that flow between two nodes at a time, 0: all */
+    bool signal_ssrcs;            /* answers name them, but to Firefox and pion (decisions/0012) */
 };
 
 /* ---- Life ---------------------------------------------------------------------------------- */
