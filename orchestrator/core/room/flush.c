@@ -112,18 +112,28 @@ static void flush_info(struct room *room, int64_t now_us, struct effects *fx)
     arena_fini(&arena);
 }
 
+static void ask_for_offers(struct room *room, struct effects *fx)
+{
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        negotiate_flush(p, fx);
+    }
+}
+
 void room_flush(struct room *room, int64_t now_us, struct effects *fx)
 {
     if (room->closed) {
         return;
     }
     flush_updates(room, now_us, fx);
+    if (!room->config->signal_ssrcs) {
+        ask_for_offers(room, fx);
+    }
     wants_flush(room, now_us, fx);
     flush_info(room, now_us, fx);
     host_flush(room, fx);
     cascade_flush(room, now_us);
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        negotiate_flush(p, fx);
+    if (room->config->signal_ssrcs) { /* what ways that changed have withdrawn is to be named */
+        ask_for_offers(room, fx);
     }
     sealed_flush(room, now_us);
     spec_flush(room, fx);

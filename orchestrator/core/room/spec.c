@@ -74,7 +74,8 @@ static void withdrawn(struct subscription *subscription)
     subscription->entry[HERE].in_spec = subscription->entry[NEXT].in_spec = false;
     subscription->resumes = false;
     subscription->ssrc = subscription->rtx_ssrc = 0;
-    subscription->subscriber->renegotiate = true;
+    struct participant *p = subscription->subscriber;
+    p->renegotiate |= p->room->config->signal_ssrcs; /* its answer named the old ones */
 }
 
 static void remove_transport_from(struct participant *p, struct host *host, int place)
