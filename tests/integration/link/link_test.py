@@ -29,10 +29,11 @@ def echo():
 
 
 def pings(count, interval_s, size):
-    """In eu: prints how many were answered and their round trips, ms, as they came."""
+    """In eu: prints how many were answered, their round trips in ms, sorted, and how long after the
+    first ping the last one was sent and the last answer came."""
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.connect((US, PORT))
-    sent, trips = [], []
+    sent, came, trips = [], [], []
     end = None
     while end is None or time.monotonic() < end:
         now = time.monotonic()
@@ -43,8 +44,11 @@ def pings(count, interval_s, size):
         wait_s = interval_s / 4 if end is None else max(end - now, 0)
         if select.select([s], [], [], wait_s)[0]:
             number = int.from_bytes(s.recv(2048)[:4], "big")
-            trips.append((time.monotonic() - sent[number]) * 1000)
-    print(json.dumps({"sent": count, "came": len(trips), "ms": sorted(trips)}))
+            came.append(time.monotonic())
+            trips.append((came[-1] - sent[number]) * 1000)
+    print(json.dumps({"sent": count, "came": len(trips), "ms": sorted(trips),
+                      "sending_s": sent[-1] - sent[0],
+                      "answered_s": came[-1] - sent[0] if came else 0}))
 
 
 def in_region(region, *arguments, **options):
@@ -120,9 +124,12 @@ class Link(unittest.TestCase):
         change("eu rate 1mbit queue 64kb")
         full = measure(300, 0.001, 958)  # 1,000 bytes with headers: 8 ms each
         self.tell("1 Mbit/s", full)
-        passed = 300 * 0.001 / 0.008 + 65  # as many as the queue takes, and what leaves meanwhile
-        self.assertTrue(0.9 * passed < full["came"] < 1.15 * passed, full["came"])
-        self.assertTrue(480 < full["ms"][-1] < 580, full["ms"][-1])  # 64 KB are 524 ms
+        # As many as the queue takes, and what leaves meanwhile: another queue or rate than told
+        # shows in how many came. How late the last one came is also the machine's doing.
+        passed = full["sending_s"] / 0.008 + 65
+        self.assertTrue(0.9 * passed < full["came"] < 1.15 * passed, (full["came"], passed))
+        self.assertGreater(full["ms"][-1], 480)  # 64 KB are 524 ms
+        self.assertGreater(full["answered_s"], full["came"] * 0.008)
         change("eu rate none")
 
 

@@ -8,6 +8,7 @@
 #include "tests/integration/store/process.h"
 
 #include <hiredis/hiredis.h>
+#include <inttypes.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -161,6 +162,21 @@ static void claim(struct store *store, uint64_t epoch_min)
 {
     store_claim(store, &(struct store_claim){.room = "room", .epoch_min = epoch_min}, on_claim,
                 &seen);
+}
+
+/* Until a claim arrives at the Redis at port. Of ups nothing follows there: on a busy machine a
+ * Redis is away for a moment by itself, and a master of a moment ago may be one no longer. */
+static void until_claimed(struct store *store, uint16_t port, uint64_t epoch)
+{
+    char expected[24];
+    snprintf(expected, sizeof(expected), "%" PRIu64, epoch);
+    for (int i = 0; strcmp(ask(port, "HGET spillway:room:room epoch"), expected) != 0; i++) {
+        assert_true(i < 200);
+        uint64_t answers = seen.answers;
+        claim(store, epoch);
+        loop_until(&loop, &seen.answers, answers + 1);
+        run_for(50);
+    }
 }
 
 static int setup(void **state)
@@ -408,6 +424,7 @@ static void fails_over(void **state)
     server_start(0, NULL, NULL, NULL);
     redisFree(reach(ports[0]));
     server_start(1, "--replicaof", "127.0.0.1", port);
+    until_says(ports[0], "WAIT 1 100", "1"); /* Sentinels ask for replicas at once, then in 10 s */
     for (size_t i = 0; i < SENTINELS; i++) {
         sentinel_start(i);
     }
@@ -428,11 +445,8 @@ static void fails_over(void **state)
                    "OK 3 usable Sentinels. Quorum and failover authorization can be reached");
     }
     process_kill(&servers[0]);
-    loop_until(&loop, &seen.ups, 2);
-    assert_string_equal(ask(ports[1], "ROLE"), "master");
-    claim(store, 5);
-    loop_until(&loop, &seen.answers, 2);
-    assert_int_equal(seen.epoch, 5);
+    until_says(ports[1], "ROLE", "master");
+    until_claimed(store, ports[1], 6);
 
     process_kill(&sentinels[0]); /* the one that was asked */
     server_start(0, NULL, NULL, NULL);
@@ -441,8 +455,8 @@ static void fails_over(void **state)
         assert_true(i < 200); /* until it knows that the replica is well */
         run_for(100);
     }
-    loop_until(&loop, &seen.ups, 3);
-    assert_string_equal(ask(ports[0], "ROLE"), "master");
+    until_says(ports[0], "ROLE", "master");
+    until_claimed(store, ports[0], 7);
     until_says(ports[0], "EXISTS spillway:orchestrator:OR_1", "1");
     store_free(store);
 }
