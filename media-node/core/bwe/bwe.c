@@ -5,7 +5,9 @@
  * loss, new probes. The target is the least of what delay, loss and REMB allow.
  *
  * Without feedback for a second although something was sent, the estimate falls to 0.7 each half
- * second: nobody knows what becomes of what we send.
+ * second: nobody knows what becomes of what we send. If the next feedback says that it arrived, it
+ * was only the client that stood still, or its feedback that was lost, and the estimate of before
+ * stands again; if it came late, over-use follows.
  */
 #include "media-node/core/bwe/parts.h"
 
@@ -20,6 +22,7 @@
 #define SILENCE_US     TIME_S(1)
 #define SILENCE_STEP   TIME_MS(500)
 #define SILENCE_FACTOR 0.7
+#define SILENCE_LOST   10 /* one in so many: gcc §6 calls more than that congestion */
 #define REMB_US        TIME_S(5)
 #define IDLE_US        TIME_S(10)
 #define RTT_US         TIME_MS(200)                 /* while unknown */
@@ -44,15 +47,18 @@ struct bwe {
     } gap;
     int64_t least_delay_us; /* in the feedback being read: one-way, between two clocks */
     int64_t newest_sent_us; /* likewise: of what arrived; INT64_MIN none */
-    int64_t reference_us;   /* of the last feedback, unwrapped; valid if feedbacks > 0 */
-    int64_t rtt_us;         /* 0 unknown */
+    uint32_t told_arrived;  /* likewise: packets not told of before */
+    uint32_t told_lost;
+    int64_t reference_us; /* of the last feedback, unwrapped; valid if feedbacks > 0 */
+    int64_t rtt_us;       /* 0 unknown */
     bool rtt_told;
     bool limited;
     int64_t sent_us;    /* last packet; valid while the history is there or without feedback */
     int64_t unheard_us; /* when the first packet left that no feedback came after; or TIME_NEVER */
     int64_t silence_us; /* next step down, if nothing comes; or TIME_NEVER */
-    int64_t remb_us;    /* when the last one came */
-    uint32_t remb_bps;  /* or NO_LIMIT */
+    uint32_t before_silence_bps;
+    int64_t remb_us;   /* when the last one came */
+    uint32_t remb_bps; /* or NO_LIMIT */
     struct bwe_stats counts;
 };
 
@@ -219,6 +225,8 @@ static void take_status(struct bwe *bwe, const struct rtcp_twcc_status *status, 
         loss_add(&bwe->loss, bwe->now_us, 0, -1);
     } else {
         loss_add(&bwe->loss, bwe->now_us, 1, !status->received);
+        bwe->told_arrived += status->received;
+        bwe->told_lost += !status->received;
         report_probe(bwe, slot, sent_us, status, arrived_us);
     }
     if (status->received) {
@@ -249,6 +257,9 @@ static void heard(struct bwe *bwe)
 {
     if (bwe->newest_sent_us == INT64_MIN) {
         return;
+    }
+    if (bwe->silence_us != TIME_NEVER && bwe->told_lost * SILENCE_LOST < bwe->told_arrived) {
+        bwe->aimd.bps = MAX(bwe->aimd.bps, bwe->before_silence_bps);
     }
     bwe->unheard_us = bwe->sent_us > bwe->newest_sent_us ? bwe->now_us : TIME_NEVER;
     bwe->silence_us = TIME_NEVER;
@@ -326,6 +337,7 @@ void bwe_feedback(struct bwe *bwe, int64_t now_us, const struct rtcp_twcc *twcc)
     bwe->gap.end = history_number(&bwe->history, twcc->base_seq);
     bwe->newest_sent_us = INT64_MIN;
     bwe->least_delay_us = INT64_MAX;
+    bwe->told_arrived = bwe->told_lost = 0;
     while (rtcp_twcc_next(&iter, &status)) {
         take_status(bwe, &status, status.arrival_us + shift_us);
     }
@@ -381,7 +393,7 @@ void bwe_rtt(struct bwe *bwe, int64_t now_us, int64_t rtt_us)
 void bwe_wanted(struct bwe *bwe, int64_t now_us, uint32_t bps)
 {
     advance(bwe, now_us);
-    bwe->prober.wanted_bps = bps;
+    prober_want(&bwe->prober, bps);
     update_probes(bwe);
 }
 
@@ -400,6 +412,9 @@ static int64_t silence_deadline(const struct bwe *bwe)
 
 static void fall_silent(struct bwe *bwe)
 {
+    if (bwe->silence_us == TIME_NEVER) {
+        bwe->before_silence_bps = target(bwe);
+    }
     bwe->silence_us = bwe->now_us + SILENCE_STEP;
     if (bwe->sent_us + SILENCE_US + 2 * bwe->rtt_us < bwe->now_us) {
         bwe->unheard_us = TIME_NEVER; /* nothing is sent any more: nothing to be heard of */

@@ -294,6 +294,9 @@ void prober_report(struct prober *prober, int64_t now_us, const struct probe_rep
 /* Takes the clusters that are complete or whose time is over: the best rate they showed, or 0. */
 uint32_t prober_take(struct prober *prober, int64_t now_us);
 
+/* That much is wanted from now on. */
+void prober_want(struct prober *prober, uint32_t bps);
+
 /* Asks for clusters where they are of use. */
 void prober_update(struct prober *prober, int64_t now_us, const struct probe_state *state);
 bool prober_poll(struct prober *prober, int64_t now_us, struct bwe_probe *out);

@@ -3,7 +3,8 @@
  * Packet trains above the estimate. The path is asked
  *
  *   at the start            3 and 6 times the estimate, one train behind the other;
- *   after it gave that      2 and 4 times what it gave, at once;
+ *   after it gave that      2 and 4 times what it gave, at once; the same when more is wanted than
+ *                           before: what was known to be there was enough then;
  *   while less is estimated 1.5 times the estimate, every second; if that finds nothing, at
  *   than is wanted          intervals that double up to 4 s: a link that widens is found in time.
  *
@@ -35,6 +36,7 @@
 #define UTILISATION     0.95 /* of a saturated path */
 #define RATIO_MAX       2.0  /* arrived / sent: the times mean nothing */
 #define ABOVE           1.2  /* of the wanted rate at most */
+#define GROWN           1.2  /* of the wanted rate: more is wanted */
 
 static struct cluster *cluster_of(struct prober *prober, uint8_t id)
 {
@@ -176,6 +178,13 @@ static void ask_twice(struct prober *prober, int64_t now_us, const struct probe_
     if (ask(prober, now_us, state, factor * state->bps)) {
         (void)ask(prober, now_us, state, 2 * factor * state->bps);
     }
+}
+
+void prober_want(struct prober *prober, uint32_t bps)
+{
+    bool grown = bps > GROWN * prober->wanted_bps && prober->wanted_bps != 0;
+    prober->more = prober->more || (grown && prober->pause_us == 0);
+    prober->wanted_bps = bps;
 }
 
 /* Did the last result last? */

@@ -134,6 +134,53 @@ int stream_sender_resend(struct stream_sender *sender, int64_t now_us, uint16_t 
     return 0;
 }
 
+/* ---- For whoever paces ---------------------------------------------------------------------- */
+
+int stream_sender_recall(struct stream_sender *sender, uint64_t index,
+                         struct stream_receiver *const layers[STREAM_LAYERS_MAX],
+                         struct stream_out *out)
+{
+    const struct stream_slot *slot = stream_ring_get(&sender->ring, index);
+    const struct stream_packet *packet = slot != NULL && slot->state != SLOT_KEPT
+                                             ? stream_sender_source(sender, slot, layers)
+                                             : NULL;
+    if (packet == NULL) {
+        return ERR_NOT_FOUND;
+    }
+    stream_compose(sender, index, slot, packet, out);
+    return 0;
+}
+
+/* Of the codec sent last, or of any. */
+static uint8_t padding_type(const struct stream_sender *sender)
+{
+    uint8_t type = sender->sent.known ? sender->codecs[sender->sent.codec].rtx : 0;
+    for (size_t i = 0; i < ARRAY_LEN(sender->codecs) && type == 0; i++) {
+        type = sender->codecs[i].rtx;
+    }
+    return sender->rtx_ssrc != 0 ? type : 0;
+}
+
+int stream_sender_pad(struct stream_sender *sender, struct stream_out *out)
+{
+    static const uint8_t padding[STREAM_PADDING] = {[STREAM_PADDING - 1] = STREAM_PADDING};
+    uint8_t type = padding_type(sender);
+    if (type == 0) {
+        return ERR_UNSUPPORTED;
+    }
+    *out = (struct stream_out){
+        .index = sender->rtx_next++,
+        .ssrc = sender->rtx_ssrc,
+        .timestamp = sender->sent.known ? sender->sent.ts : sender->timestamp_first,
+        .payload_type = type,
+        .padding = true,
+        .rtx = true,
+        .payload = padding,
+        .payload_len = sizeof(padding),
+    };
+    return 0;
+}
+
 /* ---- Reports -------------------------------------------------------------------------------- */
 
 int stream_sender_report(struct stream_sender *sender, int64_t now_us, struct rtcp_sr *out)

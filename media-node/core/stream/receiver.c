@@ -13,6 +13,9 @@
 #define DRY_US     TIME_MS(400)
 #define DRY_FRAMES 3
 
+/* Of a shorter time no rate is told. */
+#define BITRATE_MIN_US TIME_MS(100)
+
 /* The source's last sender report. */
 struct source_clock {
     bool heard;  /* there was one */
@@ -539,6 +542,17 @@ void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_u
     out->heap_bytes =
         sizeof(*receiver) + stream_cache_bytes(&receiver->cache) +
         (receiver->nack.entries != NULL ? NACK_LIST_MAX : 0) * sizeof(*receiver->nack.entries);
+}
+
+uint32_t stream_receiver_bps(const struct stream_receiver *receiver, int64_t now_us)
+{
+    struct stream_meter meter = receiver->meter;
+    stream_meter_bytes(&meter, now_us, 0);
+    int64_t since_us = now_us - meter.since_us;
+    if (meter.bitrate_bps != 0 || since_us < BITRATE_MIN_US) {
+        return meter.bitrate_bps;
+    }
+    return (uint32_t)MIN(meter.bytes * 8000000 / (uint64_t)since_us, UINT32_MAX);
 }
 
 struct stream_level stream_receiver_level(struct stream_receiver *receiver, int64_t now_us)

@@ -461,3 +461,13 @@ void stream_sender_stats(const struct stream_sender *sender, struct stream_sende
 {
     *out = sender->stats;
 }
+
+uint64_t stream_sender_next(const struct stream_sender *sender)
+{
+    return sender->ring.next;
+}
+
+uint64_t stream_sender_next_rtx(const struct stream_sender *sender)
+{
+    return sender->rtx_next;
+}

@@ -170,6 +170,9 @@ struct stream_receiver_stats {
 void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_us,
                            struct stream_receiver_stats *out);
 
+/* Payload bits a second over the last full second, before there was one: so far; 0 unknown. */
+uint32_t stream_receiver_bps(const struct stream_receiver *receiver, int64_t now_us);
+
 /* Loudness since the last call (RFC 6464): the caller's 400 ms tick makes the window. */
 struct stream_level {
     uint8_t dbov;             /* 0 loudest .. 127 silent: mean level of the active packets */
@@ -252,7 +255,7 @@ struct stream_out {
     uint32_t timestamp;
     uint8_t payload_type;
     bool marker;
-    bool padding; /* set the P bit: prefix ends with one byte of padding, there is no payload */
+    bool padding; /* set the P bit: prefix, or all of the payload, is padding */
     bool rtx;     /* goes out on rtx_ssrc; prefix begins with the original number */
     bool repeat;  /* this index went out before. AES-GCM: protect it again only if every byte of
                      header, extensions and payload is what it was, for one that differs under the
@@ -279,6 +282,17 @@ unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
 MUST_CHECK int stream_sender_resend(struct stream_sender *sender, int64_t now_us, uint16_t seq,
                                     struct stream_receiver *const layers[STREAM_LAYERS_MAX],
                                     struct stream_out *out);
+
+/* Composes what stream_sender_forward gave under that index once more, for a caller that held it
+ * back; layers as above. ERR_NOT_FOUND: the publisher's packet is no longer in the cache. */
+MUST_CHECK int stream_sender_recall(struct stream_sender *sender, uint64_t index,
+                                    struct stream_receiver *const layers[STREAM_LAYERS_MAX],
+                                    struct stream_out *out);
+
+/* A packet of nothing but STREAM_PADDING bytes of padding on rtx_ssrc; source is NULL.
+ * ERR_UNSUPPORTED: no RTX. */
+#define STREAM_PADDING 255
+MUST_CHECK int stream_sender_pad(struct stream_sender *sender, struct stream_out *out);
 
 /* A report block the subscriber sent about ssrc (not about rtx_ssrc). */
 void stream_sender_on_report(struct stream_sender *sender, int64_t now_us,
@@ -318,6 +332,10 @@ struct stream_sender_stats {
     uint32_t rtt_us; /* 0 unknown */
 };
 void stream_sender_stats(const struct stream_sender *sender, struct stream_sender_stats *out);
+
+/* The next index of the stream, and of its retransmissions. */
+uint64_t stream_sender_next(const struct stream_sender *sender);
+uint64_t stream_sender_next_rtx(const struct stream_sender *sender);
 
 /* ---- Handover ------------------------------------------------------------------------------
  * One sender stops, and another one of the same SSRCs, at another node, goes on under the next

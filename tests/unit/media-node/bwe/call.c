@@ -145,18 +145,30 @@ static void send_media(struct call *call, int64_t now_us, struct bottleneck *lin
 
 /* ---- The client ----------------------------------------------------------------------------- */
 
+static void starve(struct call *call, int64_t now_us)
+{
+    if (now_us >= call->config.starved.until_us || now_us < call->sleeps_us) {
+        return;
+    }
+    call->wakes_us =
+        now_us + (int64_t)prng_below(&call->prng, (uint32_t)call->config.starved.stand_us);
+    call->sleeps_us =
+        call->wakes_us + (int64_t)prng_below(&call->prng, (uint32_t)call->config.starved.run_us);
+}
+
 void call_arrived(struct call *call, const struct bottleneck_packet *packet)
 {
     call->arrived_bytes += packet->size;
-    stream_arrivals_add(call->arrivals, packet->at_us + call->config.clock_us,
-                        (uint16_t)packet->number);
+    int64_t taken_us = MAX(packet->at_us, call->wakes_us);
+    stream_arrivals_add(call->arrivals, taken_us + call->config.clock_us, (uint16_t)packet->number);
 }
 
 static void write_feedback(struct call *call, int64_t now_us)
 {
     int64_t client_us = now_us + call->config.clock_us;
     int64_t due_us = stream_arrivals_deadline(call->arrivals);
-    if (call->silent || due_us == TIME_NEVER || client_us < due_us + call->config.hold_us) {
+    bool awake = !call->silent && now_us >= call->wakes_us;
+    if (!awake || due_us == TIME_NEVER || client_us < due_us + call->config.hold_us) {
         return;
     }
     int err;
@@ -196,6 +208,7 @@ void call_tick(struct call *call, int64_t now_us, struct bottleneck *link)
     if (now_us < call->config.start_us) {
         return;
     }
+    starve(call, now_us);
     write_feedback(call, now_us);
     read_feedback(call, now_us);
     if (now_us >= bwe_deadline(call->bwe)) {

@@ -25,6 +25,10 @@ struct call_config {
     int64_t hold_us;               /* what the client waits with feedback beyond its 50 ms */
     struct bottleneck_config back; /* the way of the feedback */
     int64_t start_us;              /* when it joins */
+    struct {
+        int64_t until_us;
+        int64_t stand_us, run_us; /* evenly from 0: how long it stands still, then runs */
+    } starved;                    /* a client that lacks CPU takes up packets only when it runs */
 };
 
 #define CALL_LAYER_COUNT 3
@@ -59,6 +63,8 @@ struct call {
     } feedbacks[CALL_FEEDBACKS]; /* by number */
     bool silent;                 /* the client sends no feedback */
     bool stopped;                /* nothing is sent */
+    int64_t wakes_us;            /* a starved client stands still until then, */
+    int64_t sleeps_us;           /* and runs until then */
 };
 
 struct call *call_new(const struct call_config *config, uint8_t flow, uint64_t seed);

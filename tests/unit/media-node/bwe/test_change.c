@@ -165,6 +165,52 @@ static void outage(void **state)
     }
 }
 
+/* What was sent in the silence is gone, and the link is smaller after it: nothing is undone. */
+static void outage_on_the_way_to_a_small_link(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct world *world = begin(&wide, &layers, seed);
+        world_run(world, 20);
+        world->link->config.loss_permille = 1000;
+        world_run(world, 23);
+        world->link->config.loss_permille = 0;
+        world->link->config.bps = SMALL_BPS;
+        world_run(world, 25);
+        double before = world_target(world, 0, 22.9, 23), after = world_target(world, 0, 23, 25);
+        print_message("outage: %.2f Mbit/s at its end, %.2f in the 2 s after it\n", before / 1e6,
+                      after / 1e6);
+        assert_true(after < 1.5 * SMALL_BPS);
+        world_free(world);
+    }
+}
+
+/* A client without CPU stands still for up to a second, runs for a moment, and so on. What it takes
+ * up late looks like a queue, and there is none; that it says nothing for so long is no outage. */
+static void starved_client(void **state)
+{
+    (void)state;
+    static const struct bottleneck_config unlimited = {.delay_us = TIME_MS(20)};
+    static const int64_t stands_us[] = {TIME_MS(300), TIME_S(1)};
+    for (size_t i = 0; i < 2 * SEEDS; i++) {
+        struct call_config call = layers;
+        call.starved.until_us = TIME_S(20);
+        call.starved.stand_us = stands_us[i / SEEDS];
+        call.starved.run_us = TIME_MS(2);
+        struct world *world = begin(&unlimited, &call, 1 + i % SEEDS);
+        world_run(world, 40);
+        double paused = world_share_layer(world, 0, 1, 20, -1);
+        double top_s = world_until_layer(world, 0, 20, 2);
+        print_message(
+            "starved for up to %4d ms at a time: paused %.0f %%, top layer %.1f s after\n",
+            (int)(call.starved.stand_us / 1000), 100 * paused, top_s);
+        assert_true(paused <= 0.2);
+        assert_true(world_share_layer(world, 0, 20.3, 40, -1) == 0);
+        assert_true(top_s <= 8);
+        world_free(world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +220,8 @@ int main(void)
         cmocka_unit_test(up_after_minutes),
         cmocka_unit_test(ten_percent_loss_does_not_collapse),
         cmocka_unit_test(outage),
+        cmocka_unit_test(outage_on_the_way_to_a_small_link),
+        cmocka_unit_test(starved_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
