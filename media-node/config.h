@@ -23,6 +23,7 @@ struct settings_media {
     int64_t port_base;
     int64_t ports; /* of each worker */
     bool tcp;
+    bool congestion_control;
 };
 
 struct settings_probes {

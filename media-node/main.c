@@ -97,6 +97,7 @@ static int run_worker(const struct settings *settings, size_t worker)
         .orchestrator_count = settings->orchestrators.count,
         .ports = (uint16_t)settings->media.ports,
         .tcp = settings->media.tcp,
+        .congestion_control = settings->media.congestion_control,
         .probes_listen = settings->probes.listen,
         .drain_grace_us = settings->drain_grace_us,
         .log = &logger.sink,

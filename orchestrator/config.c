@@ -77,7 +77,6 @@ static const struct config_key rooms_keys[] = {
     CONFIG_DURATION("departure_timeout", struct settings_rooms, departure_timeout_us, "20s",
                     TIME_S(1), TIME_S(7 * 24 * 3600)),
     CONFIG_INT("loudest", struct settings_rooms, loudest, "0", 0, 1000),
-    CONFIG_BOOL("signal_ssrcs", struct settings_rooms, signal_ssrcs, "false"),
 };
 static const struct config_table rooms_table = CONFIG_TABLE(rooms_keys, struct settings_rooms);
 

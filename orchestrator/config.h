@@ -43,7 +43,6 @@ struct settings_rooms {
     int64_t empty_timeout_us;
     int64_t departure_timeout_us;
     int64_t loudest; /* audio tracks between two nodes of a room at a time, 0: all */
-    bool signal_ssrcs;
 };
 
 struct settings_placement {

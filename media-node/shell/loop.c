@@ -222,6 +222,7 @@ static void make_node(struct shell *shell)
         .advertise_count = config->advertise_count,
         .trunk = config->trunk,
         .link_count = config->orchestrator_count,
+        .congestion_control = config->congestion_control,
         .random = random,
         .log = config->log,
     };

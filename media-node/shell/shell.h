@@ -31,6 +31,7 @@ struct shell_config {
     struct net_addr trunk;  /* where other nodes reach it; family 0: as clients do */
     uint16_t ports;         /* each is a UDP and, with tcp, a TCP endpoint */
     bool tcp;
+    bool congestion_control;
     const char *probes_listen;
     uint16_t probes_port; /* 0: no probes */
     int64_t drain_grace_us;

@@ -88,7 +88,17 @@ enum cli_exit cli_get(const struct cli *cli, const char *path, json_t **out);
 enum cli_exit cli_post(const struct cli *cli, const char *path, const json_t *body, json_t **out);
 
 /* ---- table.c ---- */
-enum cli_kind { CLI_TEXT, CLI_NUMBER, CLI_BITRATE, CLI_RATIO, CLI_AGE, CLI_COUNT, CLI_FLAG };
+/* What is null is shown as "-". */
+enum cli_kind {
+    CLI_TEXT,
+    CLI_NUMBER,
+    CLI_BITRATE,
+    CLI_RATIO,
+    CLI_LOSS,
+    CLI_AGE,
+    CLI_COUNT,
+    CLI_FLAG
+};
 
 struct cli_column {
     const char *header;
@@ -105,6 +115,10 @@ void cli_json(const json_t *json);
 /* "key: value" lines, nested. */
 void cli_describe(const json_t *object);
 
+/* ---- show.c ---- */
+/* Adds everybody in all rooms to the list, each with the name of its "room". */
+enum cli_exit cli_participants(const struct cli *cli, json_t *list);
+
 /* ---- Commands ---- */
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.c */
 enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv); /* show.c */
@@ -113,6 +127,7 @@ enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);   /* drain
 enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv); /* drain.c */
 enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);    /* drain.c */
 enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);    /* place.c */
+enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);    /* stats.c */
 enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv);    /* token.c */
 enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv);     /* keys.c */
 

@@ -12,6 +12,7 @@ static const char usage[] =
     "\n"
     "  get nodes|rooms|participants       list them (participants: --room R, else of all rooms)\n"
     "  describe node|room|participant X   everything about one (participant: --room R)\n"
+    "  stats IDENTITY [--room R]          how a participant's media fare\n"
     "  move --room R --to NODE            move a whole room to another node\n"
     "  cordon|uncordon NODE               no new rooms on it; take that back, and a drain\n"
     "  drain NODE [--deadline 60s]        move everybody away from it\n"
@@ -54,7 +55,7 @@ static const struct {
     {"get", cli_cmd_get},       {"describe", cli_cmd_describe}, {"move", cli_cmd_move},
     {"token", cli_cmd_token},   {"keys", cli_cmd_keys},         {"place", cli_cmd_place},
     {"cordon", cli_cmd_cordon}, {"uncordon", cli_cmd_uncordon}, {"drain", cli_cmd_drain},
-    {"version", version},
+    {"stats", cli_cmd_stats},   {"version", version},
 };
 
 static enum cli_exit run(int argc, char **argv)

@@ -81,7 +81,7 @@ static enum cli_exit add_participants(const struct cli *cli, const char *room, j
     return CLI_OK;
 }
 
-static enum cli_exit all_participants(const struct cli *cli, json_t *list)
+enum cli_exit cli_participants(const struct cli *cli, json_t *list)
 {
     json_t *answer = NULL;
     const json_t *row;
@@ -108,7 +108,7 @@ static enum cli_exit get_participants(const struct cli *cli, const char *room)
 {
     json_t *list = json_array();
     enum cli_exit exit_code =
-        room != NULL ? add_participants(cli, room, list) : all_participants(cli, list);
+        room != NULL ? add_participants(cli, room, list) : cli_participants(cli, list);
     json_t *answer = json_pack("{s:o}", "participants", list);
     if (exit_code == CLI_OK) {
         print_list(cli, answer, "participants", "identity", participant_columns,

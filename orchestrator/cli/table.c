@@ -75,6 +75,10 @@ static void age_text(char *out, size_t cap, const char *rfc3339)
 static void cell_text(char out[CELL_MAX], const json_t *value, enum cli_kind kind)
 {
     const char *text = json_string_value(value);
+    if (json_is_null(value)) {
+        snprintf(out, CELL_MAX, "-");
+        return;
+    }
     switch (kind) {
     case CLI_TEXT:
         harmless(out, CELL_MAX, text == NULL || text[0] == '\0' ? "-" : text);
@@ -87,6 +91,9 @@ static void cell_text(char out[CELL_MAX], const json_t *value, enum cli_kind kin
         break;
     case CLI_RATIO:
         snprintf(out, CELL_MAX, "%.0f %%", json_number_value(value) * 100);
+        break;
+    case CLI_LOSS: /* a ratio of which a tenth of a percent matters */
+        snprintf(out, CELL_MAX, "%.1f %%", json_number_value(value) * 100);
         break;
     case CLI_AGE:
         age_text(out, CELL_MAX, text);
@@ -165,7 +172,7 @@ void cli_names(const json_t *rows, const char *key)
 
 void cli_json(const json_t *json)
 {
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
     fputc('\n', stdout);
 }
 

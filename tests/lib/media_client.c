@@ -292,6 +292,9 @@ static size_t take_stun(struct media_client *client, const uint8_t *data, size_t
 static void take_repair(struct media_client *client, const struct rtp_view *view, const char *mid)
 {
     struct media_incoming *media = media_client_incoming(client, mid);
+    if (view->payload.len == 0) {
+        return; /* padding, to probe the path with */
+    }
     if (media == NULL || view->payload.len < 2) {
         client->bad++;
         return;

@@ -274,6 +274,15 @@ static void tell_moves(struct world *world, const char *node,
     }
 }
 
+static void tell_watch(struct world *world, const char *node, const Spillway__Control__Watch *watch)
+{
+    if (world->tells_watches) {
+        tell(world, "node %s < watch %s %s", node,
+             watch->n_trunks > 0 ? watch->trunks[0]->node : "nobody",
+             watch->n_trunks > 1 ? watch->trunks[1]->node : "");
+    }
+}
+
 static void tell_node(struct world *world, const struct effect *effect)
 {
     ProtobufCMessage *unpacked;
@@ -302,6 +311,8 @@ static void tell_node(struct world *world, const struct effect *effect)
     } else if (m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_REGISTERED) {
         tell(world, "node %s < registered%s%s", effect->name,
              m->registered->refused[0] == '\0' ? "" : " refused: ", m->registered->refused);
+    } else if (m->message_case == SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_WATCH) {
+        tell_watch(world, effect->name, m->watch);
     }
     if (spec && world->specs_lost) {
         orch_nodes_lose(world->nodes, effect->name, sent);

@@ -27,7 +27,6 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .fill_permille = 800,
             .join_permille = 950,
             .room_weight = 16,
-            .signal_ssrcs = true, /* the simulator plays stories without */
             .balance = {.hot_permille = 900, .cool_permille = 800},
             .cluster_secret = {secret, sizeof(secret)},
         },
@@ -280,8 +279,14 @@ void world_arrive(struct world *world, const char *node, size_t transport)
 
 void world_hand_over(struct world *world, const char *node, size_t transport, uint32_t subscription)
 {
+    Spillway__Control__SentPacket newest = SPILLWAY__CONTROL__SENT_PACKET__INIT;
+    Spillway__Control__SentRun run = SPILLWAY__CONTROL__SENT_RUN__INIT;
     Spillway__Control__SenderState state = SPILLWAY__CONTROL__SENDER_STATE__INIT,
                                    *list[] = {&state};
+    newest.codec = SPILLWAY__CONTROL__CODEC__OPUS;
+    newest.clock_hz = 48000;
+    state.newest = &newest;
+    state.run = &run;
     state.subscription = subscription;
     state.next_index = 77;
     state.next_rtx_index = 78;

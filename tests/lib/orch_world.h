@@ -58,6 +58,7 @@ struct world {
     bool no_hand_over;                   /* the next node cannot */
     Spillway__Control__Service *service; /* that the node says next it was told; NULL nothing */
     const char *node_region;             /* of the next node, NULL r1 */
+    bool tells_watches;                  /* of neighbours, in the story */
     /* A bench: nothing is told, and what the core takes of this clock is added up. */
     int64_t (*cpu_us)(void);                                         /* NULL: no bench */
     void (*shown)(struct world *world, const struct effect *effect); /* to a bench; may be NULL */

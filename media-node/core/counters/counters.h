@@ -37,6 +37,7 @@
     X(moves_answered, "own STUN checks answered")                                                  \
     X(moves_unanswered, "own STUN checks given up")                                                \
     X(transports_lost, "transports without consent, or whose TCP connection closed")               \
+    X(transports_silent, "transports of which nothing came, and that answered no check")           \
     X(transports_left, "transports no longer sent to: the client was heard to have left")          \
     X(specs_applied, "room specs applied")                                                         \
     X(specs_known, "room specs applied before")                                                    \
@@ -60,8 +61,12 @@
     X(drop_send_path, "not sent: no address or no keys of the client yet")                         \
     X(drop_send_size, "not sent: too big once rewritten")                                          \
     X(drop_send_protect, "not sent: the cipher refused")                                           \
+    X(drop_lease, "not sent: the owner does not answer, and the client is not heard")              \
     X(drop_outbox_full, "not sent: the outbox was full")                                           \
     X(drop_resend, "not sent again: no longer here, too often, or over budget")                    \
+    X(drop_paced, "not sent: waited for its turn until it was no longer here")                     \
+    X(trains_sent, "trains of packets that probed how fast a client may be sent to")               \
+    X(paced, "video packets that waited for their turn")                                           \
     X(drop_trunk_malformed, "dropped: from another node, and does not parse")                      \
     X(drop_trunk_ssrc, "dropped: from another node, of an unknown SSRC")                           \
     X(drop_trunk_keys, "dropped: from another node, under keys of an unknown generation")          \

@@ -15,6 +15,7 @@
  *   - answers NACKs out of the receivers' caches;
  *   - reports: receiver reports and transport-cc feedback to publishers, sender reports to
  *     subscribers, each second; levels each 400 ms while somebody speaks; statistics each 5 s;
+ *   - sends a member no more than its network takes (bandwidth.c), if the config says so;
  *   - stops forwarding to a member without path or keys, or who has left, and starts with a key
  *     frame when that changes.
  */
@@ -32,10 +33,23 @@
 #define FWD_NAME_MAX  64           /* bytes of a participant's sid, NUL included */
 #define FWD_NACK_MAX  256          /* sequence numbers of one NACK packet that are looked at */
 
+/* Who sends nothing at all for so long is asked whether he is there, and is silent if he does not
+ * answer half a second later (silence.c). libwebrtc sends STUN each 2.5 s at least. */
+#define FWD_SILENT_US TIME_S(4)
+
 #define FWD_NAMED_US TIME_MS(700) /* a path that was named in standby counts after that */
 
 /* A stream to be resumed waits so long for its source, while anything of its track comes. */
 #define FWD_FOUND_US TIME_MS(300)
+
+/* A stream goes on for so many indices beyond what its owner was told (lease.c). Twice that is less
+ * than 2^15, so that a client that missed all of them guesses the rollover counter right (RFC 3711
+ * §3.3.1), and VP8's picture ids (RFC 7741 §4.2) are still seen to rise. */
+#define FWD_LEASE 12288
+/* Without an answer it goes on by so many at a time, if the client was heard in so long. */
+#define FWD_LEASE_STEP     512
+#define FWD_LEASE_HEARD_US TIME_S(2)
+#define FWD_STANDING_US    TIME_MS(100) /* several streams are told at once */
 
 #define FWD_UPSTREAMS_MAX 4            /* of one track */
 #define FWD_ALIVE_US      TIME_S(1)    /* who sent within this time can be asked for more */
@@ -57,7 +71,10 @@ enum fwd_event_kind {
     FWD_MEDIA,            /* track: its first packet that can be forwarded */
     FWD_LEVELS,           /* levels, none when silence began; member NULL */
     FWD_REPORT,           /* report */
-    FWD_HANDED            /* handed: where its streams stopped */
+    FWD_HANDED,           /* handed: where its streams stopped */
+    FWD_PAUSED,           /* paused: the subscriptions for whose video there is no bandwidth */
+    FWD_STANDING,         /* standing: how far its streams are */
+    FWD_SILENT            /* nothing is heard of whom this node serves; or it is again (over) */
 };
 
 struct fwd_level {
@@ -73,6 +90,9 @@ struct fwd_layer_report {
     uint64_t lost;
     uint64_t bytes;
     uint64_t frames;
+    uint64_t nacked; /* asked for at the publisher */
+    uint64_t repaired;
+    uint64_t key_frames_asked;
     uint32_t jitter_us;
 };
 struct fwd_subscription_report {
@@ -80,11 +100,16 @@ struct fwd_subscription_report {
     uint64_t packets;
     uint64_t lost;
     uint64_t bytes;
+    uint64_t nacked; /* asked for by the client */
+    uint64_t repaired;
+    uint64_t key_frames_asked;
     uint32_t jitter_us;
     int layer; /* -1 none */
 };
 struct fwd_report {
+    uint32_t interval_ms;                  /* that the counts cover */
     uint32_t rtt_us;                       /* 0 unknown */
+    uint32_t estimate_bps;                 /* how fast it may be sent to; 0 unknown */
     uint64_t remb_bps;                     /* 0 none */
     const struct fwd_layer_report *layers; /* layers of one track stand together */
     size_t layer_count;
@@ -101,6 +126,19 @@ struct fwd_handed {
     const struct fwd_handed_stream *streams;
     size_t stream_count;
     uint16_t transport_cc; /* next transport-wide number */
+    uint32_t estimate_bps; /* 0 unknown */
+};
+
+struct fwd_stream_standing {
+    struct fwd_handed_stream stream; /* flows is false */
+    uint32_t ssrc;
+    uint64_t index_end; /* as in control.proto */
+    uint64_t rtx_index_end;
+};
+struct fwd_standing {
+    uint32_t lease;
+    const struct fwd_stream_standing *streams;
+    size_t stream_count;
 };
 
 /* Pointers are borrowed until the next call on the room. */
@@ -113,10 +151,14 @@ struct fwd_event {
     const char *rid; /* of source; "" without simulcast */
     uint32_t track;
     bool tcp;
+    bool over;
     const struct fwd_level *levels;
     size_t level_count;
     struct fwd_report report;
     struct fwd_handed handed;
+    const uint32_t *paused;
+    size_t paused_count;
+    struct fwd_standing standing;
 };
 
 /* What rooms have to tell, in order. All zero: empty. Holds what one call can cause. */
@@ -133,7 +175,8 @@ struct fwd_config {
     struct outbox *outbox;
     struct fwd_events *events;
     struct counters *counters;
-    void *owner; /* given back by fwd_owner */
+    bool congestion_control; /* see bandwidth.c */
+    void *owner;             /* given back by fwd_owner */
 };
 
 struct fwd *fwd_new(const struct fwd_config *config, int64_t now_us);
@@ -160,6 +203,8 @@ struct fwd_transport {
     struct ice_credentials credentials;
     struct rtp_ext_ids exts;
     struct peer_keys keys; /* suite RTPSEC_NONE: none are told, what is in use stays */
+    uint32_t estimate_bps; /* how fast another node sent to it; 0 unknown */
+    uint32_t lease;        /* what FWD_STANDING is told under; 0: it is not told */
 };
 
 /* Adds a member (*member NULL), or changes one. ERR_INVALID or ERR_CRYPTO, and nothing changed.
@@ -239,6 +284,9 @@ struct fwd_subscription {
     bool transport_cc;    /* negotiated for these payload types */
     struct stream_want want;
     bool held; /* paused for want of place: counted apart */
+    /* SRTP indices (ROC << 16 | number) up to which the streams may go on; 0: none are told. */
+    uint64_t index_end;
+    uint64_t rtx_index_end;
     /* Where another node stopped: with what came since, this one goes on there once it serves the
      * member. NULL: nowhere. Passed over if that index was sent from here before. Copied. */
     const struct stream_state *resume;

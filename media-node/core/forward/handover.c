@@ -18,7 +18,7 @@ static void forget_handed(struct fwd_member *member)
 }
 
 /* A sender counts on under new keys, whose rollover counter began at 0. */
-static uint64_t under_keys(const struct rtpsec_stream *stream, uint64_t next)
+uint64_t handover_index(const struct rtpsec_stream *stream, uint64_t next)
 {
     if (!stream->started) {
         return MAX((uint16_t)next, 1);
@@ -47,8 +47,8 @@ static void export(const struct subscription *subscription, struct fwd_handed_st
         out->state = *subscription->resume;
     } else {
         stream_sender_export(subscription->sender, &out->state);
-        out->state.seq_next = under_keys(&subscription->media, out->state.seq_next);
-        out->state.rtx_seq_next = under_keys(&subscription->rtx, out->state.rtx_seq_next);
+        out->state.seq_next = handover_index(&subscription->media, out->state.seq_next);
+        out->state.rtx_seq_next = handover_index(&subscription->rtx, out->state.rtx_seq_next);
         trim_series(&out->state);
     }
 }
@@ -56,6 +56,7 @@ static void export(const struct subscription *subscription, struct fwd_handed_st
 static void hand_over(struct fwd_member *member, int64_t now_us)
 {
     forget_handed(member);
+    bandwidth_flush(member, now_us);
     member->handed = mem_array(member->subscription_count, sizeof(*member->handed));
     for (size_t i = 0; i < member->subscription_count; i++) {
         export(member->subscriptions[i], &member->handed[member->handed_count++]);
@@ -68,7 +69,8 @@ void handover_tell(struct fwd_member *member)
     struct fwd_event *event = room_event(member->fwd, member, FWD_HANDED);
     event->handed = (struct fwd_handed){.streams = member->handed,
                                         .stream_count = member->handed_count,
-                                        .transport_cc = peer_transport_cc(member->peer)};
+                                        .transport_cc = peer_transport_cc(member->peer),
+                                        .estimate_bps = bandwidth_bps(member)};
 }
 
 /* ---- To here --------------------------------------------------------------------------------- */
@@ -88,12 +90,24 @@ void handover_note(struct subscription *subscription, const struct stream_state 
     handover_forget(subscription);
     subscription->resume = mem_copy(state, sizeof(*state));
     subscription->resume_by_us = TIME_NEVER;
+    bandwidth_keep(subscription, state);
 }
 
 void handover_forget(struct subscription *subscription)
 {
     free(subscription->resume);
     subscription->resume = NULL;
+}
+
+/* As handover_index. */
+void handover_renew(struct subscription *subscription)
+{
+    struct stream_state *state = subscription->resume;
+    if (state != NULL) {
+        state->seq_next = MAX((uint16_t)state->seq_next, 1);
+        state->rtx_seq_next = MAX((uint16_t)state->rtx_seq_next, 1);
+        trim_series(state);
+    }
 }
 
 static void resume_stream(struct rtpsec_stream *stream, uint32_t ssrc, uint64_t next)
@@ -149,6 +163,7 @@ void handover_resume(struct subscription *subscription, int64_t now_us)
     struct stream_sender_stats stats;
     struct stream_want want = subscription->spec.want;
     want.paused = want.paused || subscription->track->spec.muted;
+    bandwidth_limit(subscription, &want);
     if (waits(subscription, now_us, want.paused)) {
         subscription->track->awaited = true;
         return;
@@ -196,6 +211,7 @@ void fwd_set_duty(struct fwd_member *member, int64_t now_us, enum fwd_duty duty,
         forget_handed(member);
         if (member->duty == FWD_STANDBY && duty == FWD_SERVES) {
             peer_set_transport_cc(member->peer, transport_cc);
+            bandwidth_restart(member, now_us);
         }
         if (member->duty != FWD_STANDBY && duty == FWD_STANDBY) {
             member->selected_at_us = TIME_NEVER;

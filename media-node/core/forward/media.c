@@ -85,6 +85,7 @@ void media_apply_want(struct subscription *subscription, int64_t now_us)
     struct stream_want want = subscription->spec.want;
     want.paused = want.paused || subscription->track->spec.muted ||
                   !subscription->member->sending || subscription->resume != NULL;
+    bandwidth_limit(subscription, &want);
     media_heed(subscription, now_us, stream_sender_want(subscription->sender, now_us, &want));
 }
 
@@ -100,6 +101,7 @@ bool media_look_at_layers(struct track *track, int64_t now_us)
             struct subscription *subscription = track->subscriptions[i];
             media_heed(subscription, now_us,
                        stream_sender_layers(subscription->sender, now_us, live));
+            bandwidth_soon(subscription->member, now_us);
         }
         edge_update_all(track, now_us);
     }
@@ -119,13 +121,17 @@ static void carry(struct rtp_exts *out, const struct stream_packet *packet)
 static bool send_with(struct subscription *subscription, int64_t now_us,
                       const struct stream_out *out, const struct rtp_exts *exts)
 {
+    struct lease *lease = out->rtx ? &subscription->rtx_lease : &subscription->media_lease;
+    if (out->index >= lease->look_at && !lease_look(subscription, now_us, lease, out->index)) {
+        return false;
+    }
     struct peer_packet packet = {
         .header = {.ts = out->timestamp,
                    .ssrc = out->ssrc,
                    .seq = (uint16_t)out->index,
                    .pt = out->payload_type,
                    .marker = out->marker,
-                   .padding_len = out->padding ? out->prefix_len : 0,
+                   .padding_len = out->padding,
                    .exts = *exts},
         .ids = &subscription->ids,
         .stream = out->rtx ? &subscription->rtx : &subscription->media,
@@ -133,25 +139,36 @@ static bool send_with(struct subscription *subscription, int64_t now_us,
         .body = {out->payload, out->payload_len},
     };
     packet.header.exts.value[RTP_EXT_MID] = subscription->mid;
-    return peer_send_rtp(subscription->member->peer, now_us, &packet);
-}
-
-void media_send(struct subscription *subscription, int64_t now_us, const struct stream_out *out)
-{
-    struct rtp_exts exts;
-    carry(&exts, out->source);
-    if (send_with(subscription, now_us, out, &exts)) {
-        subscription->member->fwd->config.counters->rtx_sent++;
+    struct fwd_member *member = subscription->member;
+    struct peer_sent sent;
+    if (!peer_send_rtp(member->peer, now_us, &packet, &sent)) {
+        return false;
     }
+    if (sent.numbered && member->bandwidth != NULL) {
+        bandwidth_sent(member->bandwidth, now_us, &sent);
+    }
+    return true;
 }
 
-/* Whether it was sent. */
+bool media_send(struct subscription *subscription, int64_t now_us, const struct stream_out *out)
+{
+    struct rtp_exts exts = {0};
+    if (out->source != NULL) {
+        carry(&exts, out->source);
+    }
+    return send_with(subscription, now_us, out, &exts);
+}
+
+/* Whether it was sent, or will be. */
 static bool forward(struct subscription *subscription, int64_t now_us,
                     const struct stream_packet *packet, const struct rtp_exts *exts)
 {
     struct stream_out out;
     unsigned flags = stream_sender_forward(subscription->sender, now_us, packet, &out);
-    bool sent = (flags & STREAM_SEND) != 0 && send_with(subscription, now_us, &out, exts);
+    bool sent =
+        (flags & STREAM_SEND) != 0 &&
+        ((subscription->member->bandwidth != NULL && bandwidth_holds(subscription, now_us, &out)) ||
+         send_with(subscription, now_us, &out, exts));
     media_heed(subscription, now_us, flags);
     return sent;
 }

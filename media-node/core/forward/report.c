@@ -69,7 +69,7 @@ static void on_nack(struct fwd_member *member, int64_t now_us, const struct rtcp
         struct stream_out out;
         if (stream_sender_resend(subscription->sender, now_us, seqs[i],
                                  subscription->track->receivers, &out) == 0) {
-            media_send(subscription, now_us, &out);
+            member->fwd->config.counters->rtx_sent += media_send(subscription, now_us, &out);
         } else {
             member->fwd->config.counters->drop_resend++;
         }
@@ -79,8 +79,11 @@ static void on_nack(struct fwd_member *member, int64_t now_us, const struct rtcp
 static void picture_lost(struct fwd_member *member, int64_t now_us, uint32_t ssrc)
 {
     struct subscription *subscription = subscription_of(member, ssrc);
-    if (subscription != NULL &&
-        (stream_sender_picture_lost(subscription->sender, now_us) & STREAM_ASK) != 0) {
+    if (subscription == NULL) {
+        return;
+    }
+    subscription->pictures_lost++;
+    if ((stream_sender_picture_lost(subscription->sender, now_us) & STREAM_ASK) != 0) {
         media_want_key_frame(subscription->track, now_us,
                              stream_sender_needs_key_frame(subscription->sender));
     }
@@ -119,7 +122,17 @@ static void on_payload_feedback(struct fwd_member *member, int64_t now_us,
     }
 }
 
-/* Left out: BYE (sources end by signalling), XR, and transport-cc feedback beyond that it came. */
+static void on_transport_feedback(struct fwd_member *member, int64_t now_us,
+                                  const struct rtcp_packet *packet)
+{
+    if (packet->count == RTCP_NACK) {
+        on_nack(member, now_us, packet);
+    } else if (packet->count == RTCP_TWCC) {
+        bandwidth_feedback(member, now_us, packet);
+    }
+}
+
+/* Left out: BYE (sources end by signalling) and XR. */
 void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *path, uint8_t *data,
               size_t len)
 {
@@ -136,9 +149,7 @@ void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *
                 on_reports(member, now_us, &packet);
                 break;
             case RTCP_RTPFB:
-                if (packet.count == RTCP_NACK) {
-                    on_nack(member, now_us, &packet);
-                }
+                on_transport_feedback(member, now_us, &packet);
                 break;
             case RTCP_PSFB:
                 on_payload_feedback(member, now_us, &packet);
@@ -251,14 +262,17 @@ static size_t report_layers(struct fwd_member *member, int64_t now_us)
             struct told *told = &track->layers[layer].told;
             struct stream_receiver_stats stats;
             stream_receiver_stats(track->receivers[layer], now_us, &stats);
-            fwd->layer_reports[count++] =
-                (struct fwd_layer_report){.track = track->id,
-                                          .layer = layer,
-                                          .packets = since(&told->packets, stats.packets),
-                                          .lost = since(&told->lost, stats.lost),
-                                          .bytes = since(&told->bytes, stats.bytes),
-                                          .frames = since(&told->frames, stats.frames),
-                                          .jitter_us = stats.jitter_us};
+            fwd->layer_reports[count++] = (struct fwd_layer_report){
+                .track = track->id,
+                .layer = layer,
+                .packets = since(&told->packets, stats.packets),
+                .lost = since(&told->lost, stats.lost),
+                .bytes = since(&told->bytes, stats.bytes),
+                .frames = since(&told->frames, stats.frames),
+                .nacked = since(&told->nacked, stats.nacked),
+                .repaired = since(&told->repaired, stats.recovered),
+                .key_frames_asked = since(&told->key_frames_asked, stats.key_frames_asked),
+                .jitter_us = stats.jitter_us};
         }
     }
     return count;
@@ -279,9 +293,13 @@ static size_t report_subscriptions(struct fwd_member *member)
             .packets = since(&told->packets, stats.packets),
             .lost = since(&told->lost, stats.lost),
             .bytes = since(&told->bytes, stats.bytes),
+            .nacked = since(&told->nacked, stats.nacked),
+            .repaired = since(&told->repaired, stats.resent),
+            .key_frames_asked = subscription->pictures_lost,
             .jitter_us = stats.jitter_us,
             .layer = stream_sender_layer(subscription->sender),
         };
+        subscription->pictures_lost = 0;
     }
     return member->subscription_count;
 }
@@ -292,7 +310,11 @@ void report_statistics(struct fwd_member *member, int64_t now_us)
     if (peer_selected(member->peer) == NULL) {
         return;
     }
-    struct fwd_report report = {.rtt_us = member->rtt_us, .remb_bps = member->remb_bps};
+    struct fwd_report report = {.interval_ms = (uint32_t)((now_us - member->reported_us) / 1000),
+                                .rtt_us = member->rtt_us,
+                                .remb_bps = member->remb_bps,
+                                .estimate_bps = bandwidth_bps(member)};
+    member->reported_us = now_us;
     report.layer_count = report_layers(member, now_us);
     report.subscription_count = report_subscriptions(member);
     report.layers = fwd->layer_reports;

@@ -28,9 +28,11 @@ void fwd_free(struct fwd *fwd)
         fwd_remove_track(fwd, fwd->tracks->id);
     }
     assert(fwd->subscriptions == NULL && fwd->edges == NULL && fwd->bundles == NULL);
+    free(fwd->shares);
     free(fwd->level_list);
     free(fwd->layer_reports);
     free(fwd->subscription_reports);
+    free(fwd->standing_list);
     agenda_fini(&fwd->agenda);
     free(fwd);
 }
@@ -69,9 +71,15 @@ static int64_t first_report_us(int64_t now_us, uint64_t id)
     return now_us + (int64_t)(id % (uint64_t)FWD_REPORT_US);
 }
 
-static void remember(struct fwd_member *member, const struct fwd_transport *transport)
+static void remember(struct fwd_member *member, const struct fwd_transport *transport,
+                     int64_t now_us)
 {
     memcpy(member->participant, transport->participant, sizeof(member->participant));
+    member->start_bps = transport->estimate_bps;
+    if (member->lease != transport->lease) {
+        member->lease = transport->lease;
+        lease_tell_all(member, now_us);
+    }
 }
 
 MUST_CHECK static int add_member(struct fwd *fwd, int64_t now_us,
@@ -101,8 +109,12 @@ MUST_CHECK static int add_member(struct fwd *fwd, int64_t now_us,
                                   .id = transport->id,
                                   .rtcp_at_us = now_us + FWD_RTCP_US,
                                   .live_at_us = TIME_NEVER,
-                                  .report_at_us = first_report_us(now_us, transport->id)};
-    remember(member, transport);
+                                  .standing_at_us = TIME_NEVER,
+                                  .silence_at_us = now_us + FWD_SILENT_US,
+                                  .silent_us = TIME_NEVER,
+                                  .report_at_us = first_report_us(now_us, transport->id),
+                                  .reported_us = now_us};
+    remember(member, transport, now_us);
     DL_APPEND(fwd->members, member);
     fwd->member_count++;
     *out = member;
@@ -144,7 +156,7 @@ int fwd_set_transport(struct fwd *fwd, int64_t now_us, const struct fwd_transpor
             return err;
         }
     }
-    remember(known, transport);
+    remember(known, transport, now_us);
     set_exts(known, &transport->exts);
     room_settle(known, now_us);
     return 0;
@@ -161,6 +173,7 @@ void fwd_remove_transport(struct fwd *fwd, struct fwd_member *member)
     agenda_set(&fwd->agenda, &member->due.entry, TIME_NEVER);
     DL_DELETE(fwd->members, member);
     fwd->member_count--;
+    bandwidth_free(member);
     peer_free(member->peer);
     free(member->tracks);
     free(member->subscriptions);
@@ -220,6 +233,10 @@ static void pass_on(struct fwd_member *member, int64_t now_us, const struct peer
         member->selected_at_us = now_us;
         return;
     }
+    if (said->kind == PEER_SILENT) {
+        silence_begins(member, now_us);
+        return;
+    }
     if (said->kind == PEER_LOST) {
         member->fwd->config.counters->transports_lost++;
         member->lost = true;
@@ -232,11 +249,13 @@ static void pass_on(struct fwd_member *member, int64_t now_us, const struct peer
 static void renew_streams(struct fwd_member *member)
 {
     member->retired_count = 0;
+    bandwidth_drop(member);
     for (size_t i = 0; i < member->subscription_count; i++) {
         struct subscription *subscription = member->subscriptions[i];
         rtpsec_stream_init(&subscription->media, subscription->spec.ssrc);
         rtpsec_stream_init(&subscription->rtx, subscription->spec.rtx_ssrc);
-        handover_forget(subscription);
+        handover_renew(subscription);
+        lease_begin(subscription);
     }
 }
 
@@ -256,6 +275,8 @@ static int64_t deadline_of(const struct fwd_member *member)
 {
     int64_t at = MIN(peer_deadline(member->peer), member->report_at_us);
     at = MIN(at, MIN(member->rtcp_at_us, member->live_at_us));
+    at = MIN(at, bandwidth_deadline(member));
+    at = MIN(at, MIN(member->standing_at_us, member->silence_at_us));
     at = member->path_untold ? MIN(at, member->selected_at_us + FWD_NAMED_US) : at;
     for (size_t i = 0; i < member->track_count; i++) {
         at = MIN(at, receivers_deadline(member->tracks[i]));
@@ -280,6 +301,7 @@ void room_settle(struct fwd_member *member, int64_t now_us)
     while (peer_poll(member->peer, &said)) {
         pass_on(member, now_us, &said);
     }
+    silence_heed(member);
     if (member->path_untold) {
         tell_path(member, now_us);
     }
@@ -289,12 +311,23 @@ void room_settle(struct fwd_member *member, int64_t now_us)
     }
     if (peer_can_send(member->peer) != member->sending) {
         member->sending = !member->sending;
+        bandwidth_drop(member);
         for (size_t i = 0; i < member->subscription_count; i++) {
             media_apply_want(member->subscriptions[i], now_us);
         }
+        bandwidth_soon(member, now_us);
     }
     int64_t at = MAX(deadline_of(member), now_us + STEP_US);
     agenda_set(&member->fwd->agenda, &member->due.entry, at);
+}
+
+void room_due(struct fwd_member *member, int64_t now_us, int64_t at_us)
+{
+    struct agenda_entry *entry = &member->due.entry;
+    int64_t at = MAX(at_us, now_us + STEP_US);
+    if (entry->place == 0 || at < entry->at_us) {
+        agenda_set(&member->fwd->agenda, entry, at);
+    }
 }
 
 int fwd_set_keys(struct fwd_member *member, int64_t now_us, const struct peer_keys *keys)
@@ -318,6 +351,8 @@ void fwd_tell(struct fwd_member *member, int64_t now_us)
     tell_path(member, now_us);
     if (member->lost && peer_selected(member->peer) == NULL) {
         room_event(fwd, member, FWD_LOST);
+    } else if (member->silent_us != TIME_NEVER) {
+        room_event(fwd, member, FWD_SILENT);
     }
     const struct peer_source *source;
     for (size_t i = 0; (source = peer_source_at(member->peer, i)) != NULL; i++) {
@@ -337,6 +372,8 @@ void fwd_tell(struct fwd_member *member, int64_t now_us)
     if (member->duty == FWD_HANDS_OVER) {
         handover_tell(member);
     }
+    bandwidth_tell(member);
+    lease_tell_all(member, now_us);
 }
 
 int fwd_stun(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
@@ -415,6 +452,7 @@ static void expire_member(struct fwd_member *member, int64_t now_us)
     if (member->live_at_us <= now_us) {
         look_at_layers(member, now_us);
     }
+    bandwidth_expire(member, now_us);
     if (member->rtcp_at_us <= now_us) {
         member->rtcp_at_us = now_us + FWD_RTCP_US;
         report_rtcp(member, now_us);
@@ -423,7 +461,14 @@ static void expire_member(struct fwd_member *member, int64_t now_us)
         member->report_at_us = now_us + FWD_REPORT_US;
         report_statistics(member, now_us);
     }
+    if (member->standing_at_us <= now_us) {
+        member->standing_at_us = TIME_NEVER;
+        lease_report(member);
+    }
     room_settle(member, now_us);
+    if (member->silence_at_us <= now_us) {
+        silence_look(member, now_us);
+    }
 }
 
 static void expire_track(struct track *track, int64_t now_us)

@@ -6,6 +6,7 @@
 #define MEDIA_NODE_CORE_FORWARD_ROOM_H
 
 #include "common/agenda/agenda.h"
+#include "media-node/core/allocator/allocator.h"
 #include "media-node/core/forward/forward.h"
 
 #define uthash_malloc(size)   mem_alloc(size)
@@ -13,6 +14,7 @@
 #include <uthash.h>
 
 struct track;
+struct bandwidth;
 struct subscription;
 struct edge;
 
@@ -28,6 +30,9 @@ struct told {
     uint64_t lost;
     uint64_t bytes;
     uint64_t frames;
+    uint64_t nacked;
+    uint64_t repaired;
+    uint64_t key_frames_asked; /* of receivers alone */
 };
 
 /* Of one simulcast layer of a track. */
@@ -39,6 +44,8 @@ struct layer {
     bool clock_known;      /* clock is set */
     struct rtcp_sr clock;  /* the publisher's last sender report */
     bool key_frame_wanted; /* before its first packet came */
+    uint32_t bps;          /* of payload, smoothed; 0 unknown */
+    int64_t rate_us;       /* when that was measured */
     struct told told;
 };
 
@@ -94,6 +101,18 @@ struct track {
     size_t subscription_capacity;
 };
 
+/* What of a subscription's video fits to its member's network. */
+struct stream_limit {
+    bool paused;
+    uint8_t spatial_max;
+};
+
+/* How far a stream may go, in its sender's indices. */
+struct lease {
+    uint64_t end;     /* not to be used, nor any after it */
+    uint64_t look_at; /* something is to be done before that one is sent; <= end */
+};
+
 struct subscription {
     UT_hash_handle hh;
     uint32_t id;
@@ -107,9 +126,15 @@ struct subscription {
     int64_t resume_by_us;        /* whether its source is there or not; TIME_NEVER: not begun */
     struct rtpsec_stream media;
     struct rtpsec_stream rtx;
+    struct lease media_lease;
+    struct lease rtx_lease;
+    bool standing_due;
     struct rtp_ext_ids ids; /* the member's, but for what its payload types did not negotiate */
     struct bytes mid;       /* points into spec */
+    struct allocator_track share;
+    struct stream_limit limit; /* heeded where the member's bandwidth is known */
     struct told told;
+    uint64_t pictures_lost; /* said its client since then */
 };
 
 /* All edges of the room over one trunk: where voices compete. */
@@ -166,12 +191,19 @@ struct fwd_member {
     size_t handed_count;
     bool sending;            /* peer_can_send, as last seen */
     bool lost;               /* it had a path, and has none any more */
+    int64_t silence_at_us;   /* next look whether it is silent */
+    int64_t silent_us;       /* when it was told to be; TIME_NEVER: it is not */
     uint32_t key_generation; /* peer_key_generation, as last seen */
     uint32_t rtt_us;
     uint64_t remb_bps;
+    uint32_t start_bps;          /* estimate to begin with; 0 unknown */
+    struct bandwidth *bandwidth; /* NULL: not limited */
     int64_t rtcp_at_us;
     int64_t live_at_us;
     int64_t report_at_us;
+    int64_t reported_us;    /* up to then everything was told; at first, since it is here */
+    uint32_t lease;         /* 0: nobody keeps account */
+    int64_t standing_at_us; /* TIME_NEVER: nothing to be told */
 };
 
 struct fwd {
@@ -187,9 +219,11 @@ struct fwd {
     size_t member_count;
     struct track *tracks;
     struct subscription *subscriptions;
-    struct fwd_level *level_list; /* scratch: what events point to */
+    struct allocator_track **shares; /* scratch */
+    struct fwd_level *level_list;    /* scratch: what events point to */
     struct fwd_layer_report *layer_reports;
     struct fwd_subscription_report *subscription_reports;
+    struct fwd_stream_standing *standing_list;
 };
 
 /* ---- room.c ---------------------------------------------------------------------------------- */
@@ -197,6 +231,9 @@ struct fwd {
 /* After each input of a member: passes on what its peer has to tell, acts on a change of what may
  * be sent, and puts it on the agenda. */
 void room_settle(struct fwd_member *member, int64_t now_us);
+
+/* The member has something to do at that time, or earlier. */
+void room_due(struct fwd_member *member, int64_t now_us, int64_t at_us);
 
 /* After each input of a track that has upstreams or edges: puts it on the agenda. */
 void room_settle_track(struct track *track, int64_t now_us);
@@ -224,8 +261,8 @@ void media_ask(struct track *track, int64_t now_us, size_t layer);
 /* Brings what the subscription wants, its track's mute and its member's state together. */
 void media_apply_want(struct subscription *subscription, int64_t now_us);
 
-/* Sends one packet a sender made. */
-void media_send(struct subscription *subscription, int64_t now_us, const struct stream_out *out);
+/* Sends one packet a sender made. False: it was not sent. */
+bool media_send(struct subscription *subscription, int64_t now_us, const struct stream_out *out);
 
 /* Looks which layers flow, and tells the senders of a change. False: none does. */
 bool media_look_at_layers(struct track *track, int64_t now_us);
@@ -251,11 +288,54 @@ void media_heed(struct subscription *subscription, int64_t now_us, unsigned flag
 void media_forward(struct subscription *subscription, int64_t now_us,
                    const struct stream_packet *packet);
 
+/* ---- bandwidth.c ----------------------------------------------------------------------------- */
+
+/* The member is sent to with transport-wide numbers. */
+void bandwidth_begin(struct fwd_member *member, int64_t now_us);
+void bandwidth_free(struct fwd_member *member);
+
+/* Another node has numbered packets to the member meanwhile. */
+void bandwidth_restart(struct fwd_member *member, int64_t now_us);
+
+/* The estimate; 0 unknown. */
+uint32_t bandwidth_bps(const struct fwd_member *member);
+
+/* A numbered packet left. */
+void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent);
+
+/* Whether the packet waits for its turn, and is not to be sent now; the member has a bandwidth. */
+bool bandwidth_holds(struct subscription *subscription, int64_t now_us,
+                     const struct stream_out *out);
+
+/* Of what waits: all is sent now, that of one subscription is dropped, all is. */
+void bandwidth_flush(struct fwd_member *member, int64_t now_us);
+void bandwidth_forget(const struct subscription *subscription);
+void bandwidth_drop(struct fwd_member *member);
+
+/* Makes the least of what the subscription wants and what fits. */
+void bandwidth_limit(const struct subscription *subscription, struct stream_want *want);
+
+/* The subscription begins here: with the layer that another node sent, or (NULL) the lowest. */
+void bandwidth_keep(struct subscription *subscription, const struct stream_state *state);
+
+/* What can be sent has changed. */
+void bandwidth_soon(struct fwd_member *member, int64_t now_us);
+
+/* Tells what is paused. */
+void bandwidth_tell(struct fwd_member *member);
+
+void bandwidth_feedback(struct fwd_member *member, int64_t now_us,
+                        const struct rtcp_packet *packet);
+void bandwidth_expire(struct fwd_member *member, int64_t now_us);
+int64_t bandwidth_deadline(const struct fwd_member *member);
+
 /* ---- handover.c ------------------------------------------------------------------------------ */
 
 /* Takes note of where the subscription is to go on, unless the index was sent from here. */
 void handover_note(struct subscription *subscription, const struct stream_state *state);
 void handover_forget(struct subscription *subscription);
+/* New keys came before it did. */
+void handover_renew(struct subscription *subscription);
 
 /* Begins where the subscription is to go on, or waits for its source. */
 void handover_resume(struct subscription *subscription, int64_t now_us);
@@ -263,8 +343,40 @@ void handover_resume(struct subscription *subscription, int64_t now_us);
 /* Something of an awaited track came. */
 void handover_retry(struct track *track, int64_t now_us);
 
+/* The index under the present keys that a sender's next one stands for. */
+uint64_t handover_index(const struct rtpsec_stream *stream, uint64_t next);
+
 /* Says where the member's streams stopped; it must have been handed over. */
 void handover_tell(struct fwd_member *member);
+
+/* ---- lease.c --------------------------------------------------------------------------------- */
+
+/* The subscription's streams begin where its sender stands now: a new sender, or new keys. */
+void lease_begin(struct subscription *subscription);
+
+/* What the owner heard of them last, in its subscription's spec. */
+void lease_heed(struct subscription *subscription);
+
+/* The sender's index has come to look_at. False: it must not be sent. */
+bool lease_look(struct subscription *subscription, int64_t now_us, struct lease *lease,
+                uint64_t index);
+
+/* All of the member's streams are to be told of, soon. */
+void lease_tell_all(struct fwd_member *member, int64_t now_us);
+
+/* Tells what is due. */
+void lease_report(struct fwd_member *member);
+
+/* ---- silence.c ------------------------------------------------------------------------------- */
+
+/* Looks whether the member is silent, when silence_at_us has come. */
+void silence_look(struct fwd_member *member, int64_t now_us);
+
+/* It does not answer. */
+void silence_begins(struct fwd_member *member, int64_t now_us);
+
+/* It may have been heard: after each input. */
+void silence_heed(struct fwd_member *member);
 
 /* ---- origin.c -------------------------------------------------------------------------------- */
 

@@ -93,6 +93,7 @@ static void change_track(struct track *track, int64_t now_us, const struct fwd_t
     wanted_drop_receivers(track, same ? spec->published.layer_count : 0);
     for (size_t i = 0; i < track->subscription_count; i++) {
         media_apply_want(track->subscriptions[i], now_us);
+        bandwidth_soon(track->subscriptions[i]->member, now_us);
     }
     edge_update_all(track, now_us);
 }
@@ -253,11 +254,13 @@ void wanted_start_sender(struct subscription *subscription, int64_t now_us, uint
     };
     random->fill(random->arg, &config.timestamp_first, sizeof(config.timestamp_first));
     if (subscription->sender != NULL) {
+        bandwidth_forget(subscription);
         stream_sender_free(subscription->sender);
     }
     subscription->sender = stream_sender_new(&config, now_us);
     subscription->told = (struct told){0};
     (void)stream_sender_layers(subscription->sender, now_us, subscription->track->live);
+    lease_begin(subscription);
 }
 
 static void start_sender(struct subscription *subscription, int64_t now_us)
@@ -336,13 +339,19 @@ void fwd_set_subscription(struct fwd *fwd, int64_t now_us, struct fwd_member *me
         subscription->ids.id[RTP_EXT_TRANSPORT_CC] = 0;
     }
     subscription->spec.resume = NULL;
+    if (spec->transport_cc) {
+        bandwidth_begin(member, now_us);
+    }
     if (anew) {
         start_sender(subscription, now_us);
+        bandwidth_keep(subscription, NULL);
     }
     if (spec->resume != NULL && (anew || member->duty != FWD_SERVES)) {
         handover_note(subscription, spec->resume);
     }
+    lease_heed(subscription);
     media_apply_want(subscription, now_us);
+    bandwidth_soon(member, now_us);
 }
 
 static void unlink_subscription(struct subscription *subscription)
@@ -365,6 +374,7 @@ void fwd_remove_subscription(struct fwd *fwd, uint32_t id)
     }
     fwd->held -= subscription->spec.held;
     retire_streams(subscription);
+    bandwidth_forget(subscription);
     unlink_subscription(subscription);
     stream_sender_free(subscription->sender);
     handover_forget(subscription);

@@ -310,6 +310,7 @@ static void open_room(struct application *app)
                                     .outbox = node->outbox,
                                     .events = &node->events,
                                     .counters = &node->counters,
+                                    .congestion_control = node->config.congestion_control,
                                     .owner = app->room};
         app->room->fwd = fwd_new(&config, app->now_us);
         node->fence_count--;

@@ -188,9 +188,32 @@ Spillway__Control__HandedOver *spec_handed_over(struct arena *arena, int64_t now
     spillway__control__handed_over__init(out);
     out->transport = transport;
     out->transport_cc = handed->transport_cc;
+    out->estimate_bps = handed->estimate_bps;
     out->senders = arena_array(arena, handed->stream_count, sizeof(state_message *));
     for (size_t i = 0; i < handed->stream_count; i++) {
         out->senders[out->n_senders++] = make_state(arena, now_us, &handed->streams[i]);
+    }
+    return out;
+}
+
+Spillway__Control__Standing *spec_standing(struct arena *arena, int64_t now_us, uint64_t transport,
+                                           const struct fwd_standing *standing)
+{
+    Spillway__Control__Standing *out = arena_alloc(arena, sizeof(*out));
+    spillway__control__standing__init(out);
+    out->transport = transport;
+    out->lease = standing->lease;
+    out->streams =
+        arena_array(arena, standing->stream_count, sizeof(Spillway__Control__StreamStanding *));
+    for (size_t i = 0; i < standing->stream_count; i++) {
+        const struct fwd_stream_standing *from = &standing->streams[i];
+        Spillway__Control__StreamStanding *to = arena_alloc(arena, sizeof(*to));
+        spillway__control__stream_standing__init(to);
+        to->state = make_state(arena, now_us, &from->stream);
+        to->ssrc = from->ssrc;
+        to->index_end = from->index_end;
+        to->rtx_index_end = from->rtx_index_end;
+        out->streams[out->n_streams++] = to;
     }
     return out;
 }

@@ -172,6 +172,7 @@ void node_link_down(struct node *node, int64_t now_us, size_t link)
     advance(node, now_us);
     node->links[link].registered = false;
     node->links[link].due_us = TIME_NEVER;
+    trunks_unwatch(node, now_us, link);
     if (has_rooms(node, link)) {
         tell_orphans(node, now_us);
     }
@@ -239,6 +240,9 @@ void node_control(struct node *node, int64_t now_us, size_t link, struct bytes b
         break;
     case SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_SERVICE:
         on_service(node, message->service);
+        break;
+    case SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_WATCH:
+        trunks_watch(node, now_us, link, message->watch);
         break;
     default: /* empty, or of a later version of the protocol */
         node->counters.drop_control_malformed++;

@@ -42,6 +42,7 @@
 #define NODE_OUTBOX_SLOTS  8192
 #define NODE_FENCE_US      TIME_S(60)
 #define NODE_TRUNKS_MAX    1024             /* other nodes, those that rest included */
+#define NODE_WATCHED_MAX   8                /* trunks that one orchestrator wants awake */
 #define NODE_TRUNK_IDLE_US TIME_S(30)       /* without any use a trunk rests: nothing is sent */
 #define NODE_TRUNK_KEPT_US TIME_S(4 * 3600) /* ... and may be forgotten, for its keys are old */
 
@@ -65,10 +66,12 @@ struct node_config {
     size_t endpoint_count;                 /* 1 .. NODE_ENDPOINTS_MAX */
     const struct net_addr *advertise;      /* addresses of each endpoint, the port is ignored */
     size_t advertise_count;                /* 1 .. NODE_ADVERTISE_MAX */
-    struct net_addr trunk; /* where other nodes reach its first UDP endpoint, the port is ignored;
-                              family 0: as clients do, at the first of advertise */
-    size_t link_count;     /* 1 .. NODE_LINKS_MAX */
-    size_t outbox_slots;   /* packets between two drains; 0: NODE_OUTBOX_SLOTS */
+    struct net_addr trunk;   /* where other nodes reach its first UDP endpoint, the port is ignored;
+                                family 0: as clients do, at the first of advertise */
+    size_t link_count;       /* 1 .. NODE_LINKS_MAX */
+    bool congestion_control; /* sends clients that give transport-cc feedback what their network
+                                takes, and no more */
+    size_t outbox_slots;     /* packets between two drains; 0: NODE_OUTBOX_SLOTS */
 
     struct random_source random; /* for SSRCs and ICE transactions; used after node_new too */
     const struct log_sink *log;  /* may be NULL; must outlive the node */

@@ -63,6 +63,7 @@ struct trunk {
     struct agenda_entry entry;
     struct path *path;          /* NULL: it rests, or another node has its address now */
     int64_t idle_us;            /* since then nothing uses it; TIME_NEVER: in use */
+    uint32_t watched;           /* bit n: the orchestrator of link n wants it awake */
     struct relay_report report; /* of the last second */
 };
 
@@ -219,6 +220,12 @@ bool trunks_have_room(const struct node *node, size_t more);
 
 /* Makes the trunk as told, or awake again; its local endpoint must be one. */
 void trunks_set(struct node *node, int64_t now_us, const struct spec_trunk *spec);
+
+/* Those that a link's orchestrator wants awake are these; what is wrong with one is counted. */
+void trunks_watch(struct node *node, int64_t now_us, size_t link,
+                  const Spillway__Control__Watch *watch);
+/* None; that orchestrator is gone. */
+void trunks_unwatch(struct node *node, int64_t now_us, size_t link);
 
 void trunks_rtp(struct node *node, int64_t now_us, struct trunk *trunk,
                 const struct node_datagram *in);

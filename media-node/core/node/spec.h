@@ -114,5 +114,7 @@ const char *spec_state(struct stream_state *out, const Spillway__Control__Sender
 Spillway__Control__HandedOver *spec_handed_over(struct arena *arena, int64_t now_us,
                                                 uint64_t transport,
                                                 const struct fwd_handed *handed);
+Spillway__Control__Standing *spec_standing(struct arena *arena, int64_t now_us, uint64_t transport,
+                                           const struct fwd_standing *standing);
 
 #endif

@@ -114,7 +114,8 @@ const char *spec_read_transport(struct spec_transport *out, const transport_mess
                                     .remote_ufrag = message->remote_ufrag,
                                     .remote_pwd = message->remote_pwd,
                                     .previous_ufrag = message->previous_ufrag,
-                                    .previous_pwd = message->previous_pwd}},
+                                    .previous_pwd = message->previous_pwd},
+                    .estimate_bps = message->estimate_bps},
         .orchestrator = message->orchestrator,
     };
     out->duty = message->hand_over ? FWD_HANDS_OVER : message->standby ? FWD_STANDBY : FWD_SERVES;
@@ -127,6 +128,7 @@ const char *spec_read_transport(struct spec_transport *out, const transport_mess
         return "participant sid too long";
     }
     memcpy(out->forward.participant, message->participant, strlen(message->participant));
+    out->forward.lease = message->lease;
     if (!fits(message->orchestrator, 0, SPEC_ORCHESTRATOR_MAX - 1)) {
         return "orchestrator id too long";
     }
@@ -301,6 +303,8 @@ const char *spec_read_subscription(struct spec_subscription *out, struct arena *
                     .ssrc = message->ssrc,
                     .rtx_ssrc = message->rtx_ssrc,
                     .held = message->held,
+                    .index_end = message->index_end,
+                    .rtx_index_end = message->rtx_index_end,
                     .want = {.paused = message->paused || message->held,
                              .spatial_max = (uint8_t)MIN(message->spatial_max, 7),
                              .temporal_max = (uint8_t)MIN(message->temporal_max, 7)}},

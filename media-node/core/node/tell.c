@@ -195,7 +195,7 @@ static Spillway__Control__TrunkReport **trunk_reports(struct node *node, int64_t
         Spillway__Control__TrunkReport *report = arena_alloc(arena, sizeof(*report));
         spillway__control__trunk_report__init(report);
         report->node = trunk->node;
-        report->rtt_us = trunk->report.rtt_us;
+        report->rtt_us = (uint32_t)MIN(relay_rtt_us(trunk->relay), UINT32_MAX);
         report->lost_permille = trunk->report.lost_permille;
         report->bytes_in = trunk->report.bytes_in;
         report->bytes_out = trunk->report.bytes_out;
@@ -308,6 +308,16 @@ static void make_lost(struct arena *arena, event_message *out, const struct fwd_
     out->transport_lost = lost;
 }
 
+static void make_silent(struct arena *arena, event_message *out, const struct fwd_event *event)
+{
+    Spillway__Control__TransportSilent *silent = arena_alloc(arena, sizeof(*silent));
+    spillway__control__transport_silent__init(silent);
+    silent->transport = fwd_member_id(event->member);
+    silent->over = event->over;
+    out->event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_SILENT;
+    out->transport_silent = silent;
+}
+
 static void make_source(struct arena *arena, event_message *out, const struct fwd_event *event)
 {
     Spillway__Control__SourceLearned *learned = arena_alloc(arena, sizeof(*learned));
@@ -372,6 +382,9 @@ static void make_track_reports(struct arena *arena, Spillway__Control__Transport
         layer->bytes = from->bytes;
         layer->jitter_us = from->jitter_us;
         layer->frames = (uint32_t)from->frames;
+        layer->nacked = from->nacked;
+        layer->repaired = from->repaired;
+        layer->key_frames_asked = from->key_frames_asked;
         track->layers[track->n_layers++] = layer;
     }
 }
@@ -384,6 +397,8 @@ static void make_report(struct arena *arena, event_message *out, const struct fw
     made->transport = fwd_member_id(event->member);
     made->rtt_us = report->rtt_us;
     made->remb_bps = report->remb_bps;
+    made->estimate_bps = report->estimate_bps;
+    made->interval_ms = report->interval_ms;
     make_track_reports(arena, made, report);
     made->subscriptions = arena_array(arena, report->subscription_count,
                                       sizeof(Spillway__Control__SubscriptionReport *));
@@ -395,12 +410,28 @@ static void make_report(struct arena *arena, event_message *out, const struct fw
         to->packets = from->packets;
         to->lost = from->lost;
         to->bytes = from->bytes;
+        to->nacked = from->nacked;
+        to->repaired = from->repaired;
+        to->key_frames_asked = from->key_frames_asked;
         to->jitter_us = from->jitter_us;
         to->spatial = from->layer;
         made->subscriptions[made->n_subscriptions++] = to;
     }
     out->event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT;
     out->transport_report = made;
+}
+
+static void make_paused(struct arena *arena, event_message *out, const struct fwd_event *event)
+{
+    Spillway__Control__VideoPaused *paused = arena_alloc(arena, sizeof(*paused));
+    spillway__control__video_paused__init(paused);
+    paused->transport = fwd_member_id(event->member);
+    paused->subscriptions = arena_array(arena, event->paused_count, sizeof(*paused->subscriptions));
+    for (size_t i = 0; i < event->paused_count; i++) {
+        paused->subscriptions[paused->n_subscriptions++] = event->paused[i];
+    }
+    out->event_case = SPILLWAY__CONTROL__EVENT__EVENT_VIDEO_PAUSED;
+    out->video_paused = paused;
 }
 
 /* NULL: an event for this node alone. */
@@ -434,6 +465,17 @@ static event_message *make_event(const struct node *node, struct arena *arena,
         out->event_case = SPILLWAY__CONTROL__EVENT__EVENT_HANDED_OVER;
         out->handed_over =
             spec_handed_over(arena, node->now_us, fwd_member_id(event->member), &event->handed);
+        return out;
+    case FWD_PAUSED:
+        make_paused(arena, out, event);
+        return out;
+    case FWD_STANDING:
+        out->event_case = SPILLWAY__CONTROL__EVENT__EVENT_STANDING;
+        out->standing =
+            spec_standing(arena, node->now_us, fwd_member_id(event->member), &event->standing);
+        return out;
+    case FWD_SILENT:
+        make_silent(arena, out, event);
         return out;
     case FWD_PATH_ADDED:
     case FWD_PATH_REMOVED:

@@ -2,7 +2,8 @@
  *
  * Trunks to other nodes, shared by all rooms.
  *
- *   in use   some room names it: it pings, and is listened to at its 5-tuple
+ *   in use   some room names it, or an orchestrator watches it: it pings, and is listened to at its
+ *            5-tuple
  *   idle     nobody does; after NODE_TRUNK_IDLE_US it
  *   rests    silent, off the path table, but remembering which SSRCs it used under its keys: for
  *            with the same keys they must not be used again. A spec that names it wakes it. Only
@@ -110,6 +111,45 @@ void trunks_set(struct node *node, int64_t now_us, const struct spec_trunk *spec
     agenda_set(&node->trunk_agenda, &trunk->entry, now_us);
 }
 
+/* Bounded: an orchestrator watches two neighbours, and a region's nodes need no more. */
+static bool may_watch(const struct node *node, const struct spec_trunk *spec)
+{
+    uint16_t endpoint;
+    return trunks_endpoint(node, spec->local.port, &endpoint) == 0 &&
+           strcmp(spec->node, node->config.id) != 0 &&
+           (trunks_find(node, spec->node) != NULL || trunks_have_room(node, 1));
+}
+
+void trunks_watch(struct node *node, int64_t now_us, size_t link,
+                  const Spillway__Control__Watch *watch)
+{
+    trunks_unwatch(node, now_us, link);
+    if (watch->n_trunks > NODE_WATCHED_MAX) {
+        node->counters.drop_control_malformed++;
+        return;
+    }
+    for (size_t i = 0; i < watch->n_trunks; i++) {
+        struct spec_trunk spec;
+        if (spec_read_trunk(&spec, watch->trunks[i]) == NULL && may_watch(node, &spec)) {
+            trunks_set(node, now_us, &spec);
+            trunks_find(node, spec.node)->watched |= 1u << link;
+        } else {
+            node->counters.drop_control_malformed++;
+        }
+        explicit_bzero(&spec.keys, sizeof(spec.keys));
+    }
+}
+
+void trunks_unwatch(struct node *node, int64_t now_us, size_t link)
+{
+    for (struct trunk *trunk = node->trunks; trunk != NULL; trunk = trunk->hh.next) {
+        if ((trunk->watched >> link & 1) != 0) {
+            trunk->watched &= ~(1u << link);
+            agenda_set(&node->trunk_agenda, &trunk->entry, now_us);
+        }
+    }
+}
+
 /* ---- Datagrams ------------------------------------------------------------------------------- */
 
 void trunks_rtp(struct node *node, int64_t now_us, struct trunk *trunk,
@@ -148,7 +188,7 @@ static void rest(struct node *node, int64_t now_us, struct trunk *trunk)
 
 static void expire_trunk(struct node *node, int64_t now_us, struct trunk *trunk)
 {
-    if (relay_ports(trunk->relay) > 0) {
+    if (relay_ports(trunk->relay) > 0 || trunk->watched != 0) {
         trunk->idle_us = TIME_NEVER;
     } else if (trunk->idle_us == TIME_NEVER) {
         trunk->idle_us = now_us;

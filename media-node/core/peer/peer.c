@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-#define PADDING_BIT 0x20 /* of the first byte (RFC 3550 §5.1) */
+#define PADDING_BIT  0x20 /* of the first byte (RFC 3550 §5.1) */
+#define ASK_PRIORITY 1    /* both ends know the path: neither is to prefer it for that */
 
 struct peer {
     struct peer_config config;
@@ -29,6 +30,8 @@ struct peer {
     /* the first packets sent since then, TIME_NEVER none: any, and one with a number */
     int64_t unanswered_us;
     int64_t unanswered_cc_us;
+    struct ice_path asked; /* see peer_ask */
+    int64_t asked_us;      /* TIME_NEVER: no answer is awaited */
 };
 
 /* ---- Whether the client is still here ------------------------------------------------------- */
@@ -86,7 +89,7 @@ int peer_new(struct peer **out, const struct peer_config *config)
         return err;
     }
     struct peer *peer = mem_alloc(sizeof(*peer));
-    *peer = (struct peer){.config = *config, .ice = ice, .heard_us = -1};
+    *peer = (struct peer){.config = *config, .ice = ice, .heard_us = -1, .asked_us = TIME_NEVER};
     expect_nothing(peer);
     peer->config.credentials = (struct ice_credentials){0}; /* the agent has copies */
     *out = peer;
@@ -160,6 +163,14 @@ int peer_set_keys(struct peer *peer, const struct peer_keys *keys)
     peer->config.random.fill(peer->config.random.arg, &peer->rtcp_ssrc, sizeof(peer->rtcp_ssrc));
     expect_nothing(peer);
     return 0;
+}
+
+void peer_ask(struct peer *peer, int64_t now_us)
+{
+    if (peer->has_selected && ice_check(peer->ice, now_us, &peer->selected, ASK_PRIORITY) == 0) {
+        peer->asked = peer->selected;
+        peer->asked_us = now_us;
+    }
 }
 
 uint32_t peer_key_generation(const struct peer *peer)
@@ -442,6 +453,27 @@ static void path_selected(struct peer *peer, const struct ice_path *path)
     expect_nothing(peer);
 }
 
+static bool was_asked(const struct peer *peer, const struct ice_path *path)
+{
+    return peer->asked_us != TIME_NEVER && ice_path_equal(&peer->asked, path);
+}
+
+/* A check of ours has ended. False: nobody is to know. */
+static bool checked(struct peer *peer, const struct ice_out *ice, struct peer_event *out)
+{
+    bool answered = ice->kind == ICE_ANSWERED;
+    if (was_asked(peer, &ice->path)) {
+        out->kind = PEER_SILENT;
+        bool silent = !answered && peer_last_us(peer) < peer->asked_us;
+        peer->asked_us = TIME_NEVER;
+        return silent;
+    }
+    peer->config.counters->moves_answered += answered;
+    peer->config.counters->moves_unanswered += !answered;
+    out->kind = PEER_UNANSWERED;
+    return !answered;
+}
+
 bool peer_poll(struct peer *peer, struct peer_event *out)
 {
     struct ice_out ice;
@@ -463,11 +495,10 @@ bool peer_poll(struct peer *peer, struct peer_event *out)
             out->kind = PEER_PATH_SELECTED;
             return true;
         case ICE_ANSWERED:
-            peer->config.counters->moves_answered++;
-            continue;
         case ICE_UNANSWERED:
-            peer->config.counters->moves_unanswered++;
-            out->kind = PEER_UNANSWERED;
+            if (!checked(peer, &ice, out)) {
+                continue;
+            }
             return true;
         case ICE_LOST:
             peer->has_selected = false;
@@ -502,7 +533,8 @@ static void stamp(struct peer *peer, int64_t now_us, uint8_t *header,
     }
 }
 
-bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *packet)
+bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *packet,
+                   struct peer_sent *out)
 {
     struct counters *counters = peer->config.counters;
     if (!peer_can_send(peer)) {
@@ -521,6 +553,8 @@ bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *
         counters->drop_send_size++;
         return false;
     }
+    out->numbered = where.transport_cc_at != 0;
+    out->seq = peer->cc_seq;
     stamp(peer, now_us, slot, &where);
     struct rtpsec_packet plain = {
         .header_len = where.len, .prefix = packet->prefix, .body = packet->body};
@@ -530,7 +564,8 @@ bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *
         return false;
     }
     outbox_commit(peer->config.outbox, &peer->selected, (size_t)len);
-    sent(peer, now_us, where.transport_cc_at != 0);
+    sent(peer, now_us, out->numbered);
+    out->size = (uint16_t)len;
     return true;
 }
 
@@ -586,4 +621,9 @@ bool peer_send_dtls(struct peer *peer, struct bytes datagram)
 int64_t peer_heard_us(const struct peer *peer)
 {
     return peer->heard_us;
+}
+
+int64_t peer_last_us(const struct peer *peer)
+{
+    return MAX(peer->heard_us, ice_last_stun_us(peer->ice));
 }

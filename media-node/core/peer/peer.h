@@ -83,6 +83,10 @@ void peer_set_transport_cc(struct peer *peer, uint16_t next);
 MUST_CHECK int peer_check(struct peer *peer, int64_t now_us, const struct ice_path *path,
                           uint32_t priority);
 
+/* Asks the client whether it is there, by a check on its selected path: what a client sends by
+ * itself may be one STUN message in 4 to 6 s (RFC 7675 §5.1). Without a path nothing is asked. */
+void peer_ask(struct peer *peer, int64_t now_us);
+
 /* ---- What it publishes: which SSRC is which layer ------------------------------------------- */
 
 struct peer_layer {
@@ -161,6 +165,7 @@ enum peer_event_kind {
     PEER_PATH_REMOVED,  /* no longer */
     PEER_PATH_SELECTED, /* media goes there from now on */
     PEER_UNANSWERED,    /* a check of ours was given up */
+    PEER_SILENT,        /* nothing came since peer_ask(), on path, and that was not answered */
     PEER_LOST           /* no consent any more */
 };
 struct peer_event {
@@ -185,8 +190,15 @@ struct peer_packet {
     struct bytes body;   /* the rest */
 };
 
+struct peer_sent {
+    uint16_t size; /* from the RTP header on */
+    bool numbered; /* transport-wide: by seq */
+    uint16_t seq;
+};
+
 /* Encrypts one packet into the outbox. False: not sent, counted. */
-bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *packet);
+bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *packet,
+                   struct peer_sent *out);
 
 /* A compound under way, built where it will be sent from. No other send in between. */
 struct peer_rtcp {
@@ -206,5 +218,8 @@ bool peer_send_dtls(struct peer *peer, struct bytes datagram);
 
 /* When SRTP or SRTCP last authenticated; -1 never. */
 int64_t peer_heard_us(const struct peer *peer);
+
+/* When anything did, STUN too; -1 never. */
+int64_t peer_last_us(const struct peer *peer);
 
 #endif

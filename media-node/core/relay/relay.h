@@ -149,7 +149,7 @@ int64_t relay_heard_us(const struct relay *relay);
 int64_t relay_rto_us(const struct relay *relay);
 int64_t relay_rtt_us(const struct relay *relay); /* smoothed; 0 unknown */
 
-/* No word from the other end for RELAY_SILENT_US. */
+/* The other end was heard since this one woke, and has not been for RELAY_SILENT_US. */
 bool relay_silent(const struct relay *relay, int64_t now_us);
 
 uint32_t relay_generation(const struct relay *relay); /* of the keys sent with; 0 no keys */

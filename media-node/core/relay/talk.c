@@ -73,7 +73,7 @@ int64_t relay_rtt_us(const struct relay *relay)
 
 bool relay_silent(const struct relay *relay, int64_t now_us)
 {
-    return now_us - MAX(relay->heard_us, relay->made_us) >= RELAY_SILENT_US;
+    return relay->heard_us >= relay->made_us && now_us - relay->heard_us >= RELAY_SILENT_US;
 }
 
 struct relay_report relay_report(struct relay *relay)

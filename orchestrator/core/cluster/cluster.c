@@ -334,6 +334,10 @@ void cluster_expire(struct cluster *c, int64_t now_us)
     if (orch_deadline(c->orch) <= now_us) {
         orch_expire(c->orch, now_us);
     }
+    const char *missed[ORCH_MISSED_MAX];
+    if (orch_misses_more(c->orch) && orch_missed(c->orch, missed) < ORCH_MISSED_MAX) {
+        peers_beat(c); /* others may miss it, too, and then it is no fault of ours */
+    }
 }
 
 int64_t cluster_deadline(const struct cluster *c)

@@ -53,6 +53,7 @@
 #define CLUSTER_EARLY_MAX     8          /* messages of a client whose room's owner is not found */
 #define CLUSTER_MESSAGE_MAX   (16 << 20) /* bytes, to and from a peer */
 #define CLUSTER_ORPHAN_US     TIME_S(4)  /* for a new owner of a client's room to go on with it */
+#define CLUSTER_UNSEALED_US   TIME_S(1)  /* for a room's nodes to have what its owner answered */
 #define CLUSTER_UNCLAIMED_US  TIME_S(1)  /* for the preferred owner to claim an orphan */
 #define CLUSTER_FACTS_MAX     8          /* events that say how a transport is */
 #define CLUSTER_SAVED_MAX     256 /* events of a transport whose room is nobody's, and bytes: */

@@ -31,58 +31,12 @@ void front_conn_add(struct cluster *c, uint64_t id)
     HASH_ADD(hh, c->conns, id, sizeof(conn->id), conn);
 }
 
-static void early_free(struct cluster *c, struct early *early)
-{
-    c->waiting_bytes -= early->len;
-    free(early->data);
-    *early = (struct early){0};
-}
-
-/* First bytes of the messages in question: members of a oneof, of which a client sends one. */
-enum { TAG_OFFER = 0x0a, TAG_ADD_TRACK = 0x22, TAG_ANSWER = 0x12, TAG_TRACK_PUBLISHED = 0x32 };
-
-static struct early copy_of(struct cluster *c, struct bytes message)
-{
-    c->waiting_bytes += message.len;
-    return (struct early){.data = mem_copy(message.data, message.len), .len = message.len};
-}
-
-/* An owner that dies may take along what a client asked for, and would wait for in vain. */
-static void keep_asked(struct cluster *c, struct conn *conn, struct bytes message)
-{
-    uint8_t tag = message.len == 0 ? 0 : message.data[0];
-    if (c->waiting_bytes + message.len > CLUSTER_WAITING_MAX) {
-        return;
-    }
-    if (tag == TAG_OFFER) {
-        early_free(c, &conn->offer);
-        conn->offer = copy_of(c, message);
-    } else if (tag == TAG_ADD_TRACK && conn->track_count < CLUSTER_EARLY_MAX) {
-        conn->tracks[conn->track_count++] = copy_of(c, message);
-    }
-}
-
-/* Tracks are answered in the order in which they were asked for. */
-static void answered(struct cluster *c, struct conn *conn, const ProtobufCBinaryData *message)
-{
-    uint8_t tag = message->len == 0 ? 0 : message->data[0];
-    if (tag == TAG_ANSWER) {
-        early_free(c, &conn->offer);
-    } else if (tag == TAG_TRACK_PUBLISHED && conn->track_count > 0) {
-        early_free(c, &conn->tracks[0]);
-        memmove(&conn->tracks[0], &conn->tracks[1], --conn->track_count * sizeof(conn->tracks[0]));
-    }
-}
-
 void front_conn_forget(struct cluster *c, struct conn *conn)
 {
     for (size_t i = 0; i < conn->early_count; i++) {
         early_free(c, &conn->early[i]);
     }
-    early_free(c, &conn->offer);
-    for (size_t i = 0; i < conn->track_count; i++) {
-        early_free(c, &conn->tracks[i]);
-    }
+    asked_forget(c, conn);
     HASH_DEL(c->conns, conn);
     free(conn);
 }
@@ -149,7 +103,7 @@ static bool answer_ping(struct cluster *c, uint64_t id, struct bytes message)
     return true;
 }
 
-static void send_signal(struct cluster *c, struct conn *conn, struct bytes message, bool malformed)
+void front_say(struct cluster *c, struct conn *conn, struct bytes message, bool malformed)
 {
     if (conn->owner == OWNERSHIP_SELF && malformed) {
         orch_signal_malformed(c->orch, c->now_us, conn->id);
@@ -164,34 +118,17 @@ static void send_signal(struct cluster *c, struct conn *conn, struct bytes messa
         out.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL;
         out.signal = &signal;
         peer_send(c, conn->owner, &out, false);
-        keep_asked(c, conn, message);
-    }
-}
-
-/* What the last owner did not answer. */
-static void ask_again(struct cluster *c, struct conn *conn)
-{
-    struct early asked[CLUSTER_EARLY_MAX + 1];
-    size_t count = conn->track_count;
-    memcpy(asked, conn->tracks, count * sizeof(asked[0]));
-    if (conn->offer.data != NULL) {
-        asked[count++] = conn->offer;
-    }
-    conn->track_count = 0;
-    conn->offer = (struct early){0};
-    for (size_t i = 0; i < count; i++) {
-        send_signal(c, conn, (struct bytes){asked[i].data, asked[i].len}, false);
-        early_free(c, &asked[i]);
+        asked_keep(c, conn, message);
     }
 }
 
 void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner)
 {
     conn->owner = owner;
-    ask_again(c, conn);
+    asked_again(c, conn);
     for (size_t i = 0; i < conn->early_count; i++) {
         struct early *early = &conn->early[i];
-        send_signal(c, conn, (struct bytes){early->data, early->len}, early->malformed);
+        front_say(c, conn, (struct bytes){early->data, early->len}, early->malformed);
         early_free(c, early);
     }
     conn->early_count = 0;
@@ -202,9 +139,9 @@ static void signal(struct cluster *c, uint64_t id, struct bytes message, bool ma
     struct conn *conn = front_conn(c, id);
     if (conn == NULL) {
         struct conn local = {.id = id, .owner = OWNERSHIP_SELF};
-        send_signal(c, &local, message, malformed);
+        front_say(c, &local, message, malformed);
     } else if (conn->owner != OWNERSHIP_NOBODY) {
-        send_signal(c, conn, message, malformed);
+        front_say(c, conn, message, malformed);
     } else if (conn->until_us != TIME_NEVER && !malformed && answer_ping(c, id, message)) {
         return; /* its owner died */
     } else if (conn->early_count < CLUSTER_EARLY_MAX &&
@@ -226,11 +163,9 @@ static void signal(struct cluster *c, uint64_t id, struct bytes message, bool ma
 void front_signal_again(struct cluster *c, size_t was, const Spillway__Bus__Signal *message)
 {
     struct conn *conn = front_conn(c, message->conn);
-    uint8_t tag = message->message.len == 0 ? 0 : message->message.data[0];
-    bool kept = tag == TAG_OFFER || tag == TAG_ADD_TRACK; /* as not answered */
-    if (conn != NULL && conn->until_us != TIME_NEVER && conn->was == was && !kept) {
-        signal(c, conn->id, (struct bytes){message->message.data, message->message.len},
-               message->malformed);
+    struct bytes said = {message->message.data, message->message.len};
+    if (conn != NULL && conn->until_us != TIME_NEVER && conn->was == was && !asked_repeats(said)) {
+        signal(c, conn->id, said, message->malformed);
     }
 }
 
@@ -472,7 +407,7 @@ static void conn_effect(struct cluster *c, size_t member, const Spillway__Bus__E
         front_refuse(c, conn->id, effect->status, effect->text);
         break;
     case SPILLWAY__BUS__EFFECT__TYPE__SEND:
-        answered(c, conn, &effect->data);
+        asked_answered(c, conn, (struct bytes){effect->data.data, effect->data.len});
         effects_take(&c->fx, effect_of(EFFECT_SEND, effect));
         break;
     case SPILLWAY__BUS__EFFECT__TYPE__CLOSE:
@@ -613,6 +548,7 @@ void front_peer_gone(struct cluster *c, size_t member)
             conn->owner = OWNERSHIP_NOBODY;
             conn->was = member;
             conn->until_us = until_us;
+            asked_owner_died(c, conn);
         }
     }
     for (struct transport *t = c->transports; t != NULL; t = t->hh.next) {

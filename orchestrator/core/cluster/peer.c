@@ -305,6 +305,9 @@ static void beat(struct cluster *c, size_t member)
     beat.store_up = c->store_up;
     beat.received = c->peers[member].received;
     beat.leaves = c->leaves;
+    const char *silent[ORCH_MISSED_MAX];
+    beat.n_silent = orch_missed(c->orch, silent);
+    beat.silent = (char **)(uintptr_t)silent;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT;
     message.beat = &beat;
     c->peers[member].beat_us = c->now_us + CLUSTER_BEAT_US;
@@ -622,6 +625,9 @@ static void heard_beat(struct cluster *c, size_t member, const Spillway__Bus__Be
         peer->leaves = true;
         ownership_member_leaves(c->ownership, member);
         orch_front_leaves(c->orch, c->now_us, peer->number);
+    }
+    for (size_t i = 0; i < beat->n_silent && i < ORCH_MISSED_MAX; i++) {
+        orch_node_missed(c->orch, c->now_us, beat->silent[i], peer->region, c->config.front.region);
     }
 }
 

@@ -63,6 +63,15 @@ struct early {
     bool malformed;
 };
 
+/* What a client asked an owner elsewhere for (asked.c): not answered, the last offer and tracks,
+ * and answers to tracks, with their times, and to an offer. */
+struct asked {
+    struct early offer, tracks[CLUSTER_EARLY_MAX], published[CLUSTER_EARLY_MAX];
+    size_t track_count, published_count;
+    int64_t published_us[CLUSTER_EARLY_MAX], offer_answered_us;
+    bool offer_answered;
+};
+
 /* A WebSocket here that is, or was when it came, another orchestrator's matter. */
 struct conn {
     uint64_t id;
@@ -71,9 +80,7 @@ struct conn {
     int64_t until_us; /* closed then, if no new owner goes on with it; TIME_NEVER */
     struct early early[CLUSTER_EARLY_MAX];
     size_t early_count;
-    /* Sent to an owner elsewhere, and not answered: the last offer, and add_track requests. */
-    struct early offer, tracks[CLUSTER_EARLY_MAX];
-    size_t track_count;
+    struct asked asked;
     UT_hash_handle hh;
 };
 
@@ -211,6 +218,18 @@ void ask_expire(struct cluster *c);
 int64_t ask_deadline(const struct cluster *c);
 void ask_free_all(struct cluster *c);
 
+/* ---- asked.c: what they ask for and may wait for in vain */
+/* Sent to an owner elsewhere; and that one's word, which is sent to the client. */
+void asked_keep(struct cluster *c, struct conn *conn, struct bytes message);
+void asked_answered(struct cluster *c, struct conn *conn, struct bytes message);
+/* Whether it is one that is kept until it is answered. */
+bool asked_repeats(struct bytes message);
+void asked_owner_died(struct cluster *c, struct conn *conn);
+/* To the next owner. */
+void asked_again(struct cluster *c, struct conn *conn);
+void asked_forget(struct cluster *c, struct conn *conn);
+void early_free(struct cluster *c, struct early *early);
+
 /* ---- transport.c: their DTLS and data channels */
 struct transport *front_transport(const struct cluster *c, uint64_t id);
 /* Says everything that is kept of it to the new owner. One of ours is forgotten here. */
@@ -227,6 +246,8 @@ void front_conn_forget(struct cluster *c, struct conn *conn);
 /* The owner said its first word about it, or is this process: early messages go there. */
 void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner);
 void front_tell_disconnected(struct cluster *c, size_t member, uint64_t conn);
+/* To the connection's owner, which is known. */
+void front_say(struct cluster *c, struct conn *conn, struct bytes message, bool malformed);
 /* A message that a dead owner did not receive. */
 void front_signal_again(struct cluster *c, size_t was, const Spillway__Bus__Signal *signal);
 void front_orphans_expire(struct cluster *c);

@@ -5,14 +5,14 @@
  *   heard     spoke within suspect_us
  *   suspect   did not
  *
- * A word moves it to the end of heard. Time (every beat) moves the head of heard to suspect when it
- * has been silent for suspect_us, and out of suspect, dead, when dead_us have passed. A lost link,
- * and a witness of its silence, take it out of either.
+ * A word moves it to the end of heard. Time moves the head of heard to suspect when it has been
+ * silent for suspect_us, to the moment, and (every beat) out of suspect, dead, when dead_us have
+ * passed. A lost link, and a witness of its silence, take it out of either.
  *
  * Silence is not judged before judge_from_us, which is set a suspect_us ahead whenever we have
  * reason to doubt our own ears: this loop was late, or everyone was silent and somebody spoke
- * again; then by twice as much as the silence lasted if that was longer. While heard is empty,
- * everyone is silent, and nobody is declared dead.
+ * again; then by two to four times as much as the silence lasted if that was longer. While heard is
+ * empty, everyone is silent, and nobody is declared dead.
  */
 #include "orchestrator/core/detector/detector.h"
 
@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <uthash.h>
 #include <utlist.h>
+
+#define DOUBT_US TIME_S(8) /* at most, for a second try that is lost, too */
 
 struct watched {
     char id[DETECTOR_ID_MAX];
@@ -129,8 +131,9 @@ static void spoke(struct detector *detector, struct watched *watched)
     if (detector->all_silent || silent_us >= detector->config.suspect_us) {
         detector->all_silent = false;
         /* The others' words may be right behind, or take long: after a cut, TCP tries at intervals
-         * that double (RFC 6298 5.5), and once more may not help. */
-        doubt_ourselves(detector, 2 * silent_us);
+         * that double (RFC 6298 5.5). The next try is within as long again as the cut was; if that
+         * is lost, too, the one after it within four times. */
+        doubt_ourselves(detector, MAX(2 * silent_us, MIN(4 * silent_us, DOUBT_US)));
     }
 }
 
@@ -202,6 +205,16 @@ void detector_hold(struct detector *detector, int64_t now_us, const char *id, in
     if (watched != NULL) {
         watched->held_until_us = until_us;
     }
+}
+
+size_t detector_suspects(const struct detector *detector, const char *out[], size_t max)
+{
+    size_t count = 0;
+    const struct watched *watched = may_judge(detector) ? detector->suspect : NULL;
+    for (; watched != NULL && count < max; watched = watched->next) {
+        out[count++] = watched->id;
+    }
+    return count;
 }
 
 int64_t detector_silence_us(const struct detector *detector, int64_t now_us, const char *id)
@@ -285,7 +298,15 @@ void detector_expire(struct detector *detector, int64_t now_us)
 
 int64_t detector_deadline(const struct detector *detector)
 {
-    return detector->by_id == NULL ? TIME_NEVER : detector->expired_us + detector->config.beat_us;
+    if (detector->by_id == NULL) {
+        return TIME_NEVER;
+    }
+    int64_t beat_us = detector->expired_us + detector->config.beat_us;
+    if (detector->heard == NULL) {
+        return beat_us;
+    }
+    int64_t silent_us = detector->heard->heard_at_us + detector->config.suspect_us;
+    return MIN(beat_us, MAX(silent_us, detector->judge_from_us));
 }
 
 bool detector_poll(struct detector *detector, struct detector_out *out)

@@ -36,7 +36,7 @@ struct detector_config {
 #define DETECTOR_CONFIG_DEFAULT                                                                    \
     ((struct detector_config){.beat_us = TIME_MS(250),                                             \
                               .witnessed_us = TIME_MS(600),                                        \
-                              .suspect_us = TIME_MS(1000),                                         \
+                              .suspect_us = TIME_MS(750),                                          \
                               .dead_us = TIME_MS(3000),                                            \
                               .lag_us = TIME_MS(300)})
 
@@ -89,6 +89,10 @@ void detector_witness_told(struct detector *detector, int64_t now_us, const char
 
 /* No verdict of death before that time, unless it speaks first. Unknown ids are ignored. */
 void detector_hold(struct detector *detector, int64_t now_us, const char *id, int64_t until_us);
+
+/* Ids of the silent ones, suspects, the longest first and at most max of them; they hold until the
+ * next call. None while nobody is judged, for it may be we who do not hear. */
+size_t detector_suspects(const struct detector *detector, const char *out[], size_t max);
 
 /* Since it was last heard; TIME_NEVER for an unknown id. */
 int64_t detector_silence_us(const struct detector *detector, int64_t now_us, const char *id);

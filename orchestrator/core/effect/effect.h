@@ -78,6 +78,7 @@ enum effect_media {
     EFFECT_MEDIA_REACHED, /* a join, a move or an ICE restart is through */
     EFFECT_MEDIA_MISSED,  /* it was not in its time */
     EFFECT_MEDIA_LOST,    /* media ended, and signalling did not */
+    EFFECT_MEDIA_SILENT,  /* the node hears nothing of it; whether it lives is not known */
 };
 
 struct effect {

@@ -7,8 +7,8 @@
  *
  *   unreached   of those who tried to reach it (a join, a move, an ICE restart), who did not in
  *               their time
- *   losing      of those who are on it, whose media it lost, or who asked to restart their ICE for
- *               it, while their signalling went on
+ *   losing      of those who are on it, whose media it lost, who asked to restart their ICE for it,
+ *               while their signalling went on, or whom it did not hear, and another node did
  *
  * A node is gray when, for one of the two,
  *

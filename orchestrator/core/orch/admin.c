@@ -30,13 +30,13 @@ struct admin_call {
     uint64_t request;
     struct token token;
     char path[PATH_MAX_BYTES];
-    char *segments[SEGMENTS_MAX]; /* "rooms", NAME, "participants", IDENTITY */
+    char *segments[SEGMENTS_MAX]; /* "rooms", NAME, "participants", IDENTITY, "stats" */
     size_t count;
 };
 
 static void reply(const struct admin_call *c, int status, json_t *json)
 {
-    char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
     json_decref(json);
     effect_reply(&c->orch->fx, c->request, status, "application/json", text == NULL ? "{}" : text);
     free(text);
@@ -310,20 +310,22 @@ static const char *source_text(Livekit__TrackSource source)
     return (size_t)source < ARRAY_LEN(names) ? names[source] : "unknown";
 }
 
+json_t *orch_track_json(const Livekit__TrackInfo *track)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i}", "sid", track->sid, "name",
+                     track->name, "kind",
+                     track->type == LIVEKIT__TRACK_TYPE__AUDIO ? "audio" : "video", "source",
+                     source_text(track->source), "mime_type", track->mime_type, "muted",
+                     track->muted, "width", (int)track->width, "height", (int)track->height);
+}
+
 static json_t *participant_json(const struct orch *orch, const struct room_entry *entry,
                                 const Livekit__ParticipantInfo *info)
 {
     const char *node = room_node_of(entry->room, info->identity);
     json_t *tracks = json_array();
     for (size_t i = 0; i < info->n_tracks; i++) {
-        const Livekit__TrackInfo *track = info->tracks[i];
-        json_array_append_new(
-            tracks,
-            json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i}", "sid", track->sid, "name",
-                      track->name, "kind",
-                      track->type == LIVEKIT__TRACK_TYPE__AUDIO ? "audio" : "video", "source",
-                      source_text(track->source), "mime_type", track->mime_type, "muted",
-                      track->muted, "width", (int)track->width, "height", (int)track->height));
+        json_array_append_new(tracks, orch_track_json(info->tracks[i]));
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "identity",
                      info->identity, "sid", info->sid, "node", node, "node_name",
@@ -355,6 +357,16 @@ static void get_participant(const struct admin_call *c, const struct room_entry 
         reply(c, OK, participant_json(c->orch, entry, info));
     }
     arena_fini(&arena);
+}
+
+static void get_stats(const struct admin_call *c, const struct room_entry *entry)
+{
+    json_t *json = orch_media_stats(c->orch, entry, c->segments[3]);
+    if (json == NULL) {
+        fail(c, NOT_FOUND, "not_found", "nobody with this identity is in the room");
+    } else {
+        reply(c, OK, json);
+    }
 }
 
 /* ---- Entry --------------------------------------------------------------------------------- */
@@ -473,6 +485,8 @@ static void room_call(struct admin_call *c, bool get, struct bytes body)
         get_participants(c, entry);
     } else if (participants && c->count == 4) {
         get_participant(c, entry);
+    } else if (participants && c->count == 5 && strcmp(c->segments[4], "stats") == 0) {
+        get_stats(c, entry);
     } else {
         fail(c, NOT_FOUND, "not_found", "no such path");
     }

@@ -78,6 +78,9 @@ void orch_gray_heard(struct orch *orch, const struct room_entry *entry, const st
     case EFFECT_MEDIA_LOST:
         outcome.how = GRAY_LOST;
         break;
+    case EFFECT_MEDIA_SILENT: /* no outcome yet */
+        orch_silence_heard(orch, entry, media);
+        return;
     }
     bool first = gray_failed_at(orch->gray, orch->now_us, outcome.client) == NULL;
     gray_outcome(orch->gray, orch->now_us, &outcome);

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 
 #define PROTOCOL          1
-#define LATE_AGAIN        2 /* times the worst lag of its loop that it told last */
-#define LATE_MAX_US       TIME_S(1)
 #define BEATS_PER_STORING 4 /* heartbeats come four a second, load goes to the store once */
 
 void orch_send_to_node(struct orch *orch, const char *node,
@@ -353,6 +351,7 @@ static void registered(struct orch *orch, const char *id,
     }
     drop_strangers(orch, id, registration->rooms, registration->n_rooms);
     served_at_first(orch, id, registration->service);
+    orch_watch_came(orch, entry_of(orch, id));
     respec_all(orch, id, registration);
     orch_place_waiting(orch);
 }
@@ -411,27 +410,6 @@ void orch_node_unsent(struct orch *orch, int64_t now_us, const char *id, const c
     }
 }
 
-/* A node that stood still of late, on a machine with too much to do, may do so again: neither we
- * nor its neighbours hear it then, and it is well. */
-static bool may_be_late(const struct orch *orch, const struct registry_node *node)
-{
-    int64_t late_us = MIN(LATE_AGAIN * (int64_t)node->load.loop_lag_us, LATE_MAX_US);
-    return detector_silence_us(orch->detector, orch->now_us, node->id) <
-           DETECTOR_CONFIG_DEFAULT.witnessed_us + late_us;
-}
-
-/* A node of the same region does not hear its neighbour, and will tell again if that goes on. From
- * another region, the way there may be gone, which is no death (cluster.h). */
-static void hear_witness(struct orch *orch, const char *id, const char *silent)
-{
-    const struct registry_node *from = registry_get(orch->registry, id);
-    const struct registry_node *node = registry_get(orch->registry, silent);
-    if (node != NULL && strcmp(from->region, node->region) == 0 && !may_be_late(orch, node)) {
-        detector_witness_told(orch->detector, orch->now_us, silent);
-        orch_judge(orch);
-    }
-}
-
 static void heartbeat(struct orch *orch, const char *id, const Spillway__Control__Heartbeat *beat)
 {
     struct registry_load load = {0};
@@ -461,10 +439,11 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
     for (size_t i = 0; i < beat->n_trunks; i++) {
         orch_place_measured(orch, id, beat->trunks[i]);
         if (beat->trunks[i]->silent) {
-            hear_witness(orch, id, beat->trunks[i]->node);
+            orch_watch_silent(orch, id, beat->trunks[i]->node);
         }
     }
     resend_specs(orch, id);
+    orch_watch_tell(orch, entry_of(orch, id));
     orch_rebalance_heard(orch, id);
     drop_strangers(orch, id, beat->rooms, beat->n_rooms);
     if (beat->service != NULL) {

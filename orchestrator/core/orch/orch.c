@@ -23,7 +23,6 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
         .cluster_secret = config->cluster_secret,
         .seal = config->seals ? seal_new(config->cluster_secret, &config->random) : NULL,
         .loudest = config->loudest,
-        .signal_ssrcs = config->signal_ssrcs,
     };
     uint64_t seed;
     config->random.fill(config->random.arg, &seed, sizeof(seed));
@@ -81,6 +80,7 @@ void orch_free(struct orch *orch)
     orch_front_drain_fini(orch);
     orch_orphans_fini(orch);
     orch_gray_fini(orch);
+    orch_silence_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);
@@ -363,7 +363,7 @@ int64_t orch_deadline(const struct orch *orch)
     at = MIN(at, orch_share_deadline(orch));
     at = MIN(at, MIN(orch_drain_deadline(orch), orch_front_drain_deadline(orch)));
     at = MIN(at, orch_orphans_deadline(orch));
-    at = MIN(at, orch_gray_deadline(orch));
+    at = MIN(at, MIN(orch_gray_deadline(orch), orch_silence_deadline(orch)));
     at = MIN(at, orch->short_us);
     return MIN(at, agenda_deadline(&orch->agenda));
 }
@@ -380,6 +380,7 @@ static void node_gone(struct orch *orch, const char *id)
     effect_node_gone(&orch->fx, id);
     HASH_FIND_STR(orch->nodes, id, node);
     assert(node != NULL); /* was added with its registration */
+    orch_watch_left(node);
     node_entry_free(orch, node);
     orch_orphan_node_gone(orch, id);
     orch_place_leave(orch, id);
@@ -398,6 +399,7 @@ void orch_judge(struct orch *orch)
         } else {
             registry_set_suspect(orch->registry, out.id, out.verdict == DETECTOR_SUSPECT);
         }
+        orch_watch_verdict(orch, &out);
     }
 }
 
@@ -420,6 +422,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
         orch_settle(orch, entry);
     }
     orch_gray_expire(orch);
+    orch_silence_expire(orch);
 }
 
 void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node)

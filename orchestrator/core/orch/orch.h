@@ -52,7 +52,6 @@ struct orch_config {
     struct bytes cluster_secret; /* 32 bytes or more, the same everywhere: trunk keys come of it */
     bool seals;                  /* nodes keep the sessions of rooms for their next owner */
     uint32_t loudest;            /* audio tracks that flow between two nodes of a room, 0: all */
-    bool signal_ssrcs;           /* answers name SSRCs (room.h) */
 };
 
 /* wall_us: microseconds since 1970 at now_us. */
@@ -130,6 +129,20 @@ bool orch_region_silent(const struct orch *orch, int64_t now_us, const char *reg
                         int64_t silent_us);
 /* No node of the region counts as dead before that time, unless it is heard before. */
 void orch_region_cut_off(struct orch *orch, int64_t now_us, const char *region, int64_t until_us);
+
+/* ---- Nodes that are silent (watch.c) ------------------------------------------------------- */
+
+#define ORCH_MISSED_MAX 16
+
+/* Ids of nodes that should be heard and are not, and of those that died of it a moment ago: else
+ * the others would wait for the word of who found out first. They hold until the next call. */
+size_t orch_missed(const struct orch *orch, const char *out[ORCH_MISSED_MAX]);
+/* Whether there is another one since this was asked last. */
+bool orch_misses_more(struct orch *orch);
+/* Another orchestrator, which we hear, does not hear that node, and will tell again if that goes
+ * on. from and here: its region, and ours. Unknown nodes are ignored. */
+void orch_node_missed(struct orch *orch, int64_t now_us, const char *id, const char *from,
+                      const char *here);
 
 /* ---- Placing together (share.c) ------------------------------------------------------------ */
 
@@ -236,8 +249,9 @@ struct orch_stats {
     uint64_t nodes_lost;
     uint64_t gray[3]; /* nodes found gray, by enum gray_verdict; [0]: and spared, too many are */
     uint64_t gray_probes;
-    uint64_t nodes_refused[5];              /* registrations, by ORCH_NODE_REFUSED_* */
-    uint64_t stale_events;                  /* from a node that no longer holds the room */
+    uint64_t silent_moves;     /* of the moves: of people whom their node did not hear */
+    uint64_t nodes_refused[5]; /* registrations, by ORCH_NODE_REFUSED_* */
+    uint64_t stale_events;     /* from a node that no longer holds the room */
     uint64_t rooms_adopted, people_adopted; /* of owners that died */
     uint64_t places_agreed;                 /* the store said where */
     uint64_t places_full;                   /* it had no node for a room that we had one for */

@@ -385,6 +385,20 @@ int orch_place_elsewhere(struct orch *orch, struct room_entry *entry, const char
     return err != 0 ? err : orch_place_move(orch, entry, identity, orch->refusal.node->id);
 }
 
+int orch_place_plan(struct orch *orch, struct room_entry *entry, const char *identity,
+                    const char *from)
+{
+    int err = choose_other(orch, entry, from, PLACEMENT_RECONNECT, JOIN_WEIGHT);
+    if (err != 0) {
+        return err;
+    }
+    const struct node_entry *to = info_of(orch, orch->refusal.node->id);
+    if (to == NULL || !room_may_plan(entry->room, identity, to->info)) {
+        return ERR_STATE;
+    }
+    return orch_place_move(orch, entry, identity, to->id);
+}
+
 /* Nobody is in the room yet: what was kept for it there is kept elsewhere. If there is no such
  * place now, the first one who joins finds it, or is refused. */
 static void keep_elsewhere(struct orch *orch, struct room_entry *entry)

@@ -68,8 +68,11 @@ struct node_entry {
     uint64_t service_us; /* when an operator changed its state last; 0: never */
     Spillway__Control__Service__State service;
     struct balance balance;
-    enum gray_verdict gray; /* why it is, as judged here */
-    bool gray_spared;       /* it would be, but too many are */
+    enum gray_verdict gray;            /* why it is, as judged here */
+    bool gray_spared;                  /* it would be, but too many are */
+    struct node_entry *before, *after; /* in the ring of its region; itself: it is alone */
+    bool watch_due;                    /* its neighbours changed since it was told */
+    uint32_t watch_generation;         /* of keys, as told */
     UT_hash_handle hh;
 };
 
@@ -128,6 +131,13 @@ struct share {
 
 struct orphan; /* adopt.c */
 struct cure;   /* gray.c */
+struct silent; /* silence.c */
+
+/* Nodes that died of silence, the last ones: watch.c. */
+struct silenced {
+    char id[DETECTOR_ID_MAX];
+    int64_t at_us;
+};
 
 struct orch {
     struct orch_config config;
@@ -146,7 +156,10 @@ struct orch {
     struct room_entry *rooms, *rooms_by_sid;
     struct agenda agenda; /* of rooms */
     bool stranded;        /* rooms are on a dead node, since no other took them */
-    int64_t short_us;     /* when video may come again; TIME_NEVER: none is held */
+    bool misses_more;     /* another node is silent since orch_misses_more() */
+    struct silenced silenced[ORCH_MISSED_MAX];
+    size_t silenced_next;
+    int64_t short_us; /* when video may come again; TIME_NEVER: none is held */
     struct conn_entry *conns;
     struct transport_entry *transports;
     struct node_entry *nodes;
@@ -157,7 +170,9 @@ struct orch {
     struct orphan *orphans;
     struct gray *gray;
     struct cure *cures;
-    int64_t gray_at_us;    /* nodes are judged next; TIME_NEVER: nobody failed of late */
+    int64_t gray_at_us; /* nodes are judged next; TIME_NEVER: nobody failed of late */
+    struct silent *silent;
+    int64_t silent_at_us;  /* next look at these */
     int64_t settled_us;    /* nodes have said what they hold by then */
     int64_t rebalanced_us; /* up to when the moves so far use up what is allowed */
     struct orch_stats stats;
@@ -191,6 +206,14 @@ void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Servi
 /* Says again, to all orchestrators, what was wanted of it last. */
 void orch_node_repeat(struct orch *orch, const char *id);
 
+/* watch.c: a node registered, left, was heard, and does not hear its neighbour, of which it will
+ * tell again if that goes on. */
+void orch_watch_came(struct orch *orch, struct node_entry *entry);
+void orch_watch_left(struct node_entry *entry);
+void orch_watch_tell(struct orch *orch, struct node_entry *entry);
+void orch_watch_silent(struct orch *orch, const char *id, const char *silent);
+void orch_watch_verdict(struct orch *orch, const struct detector_out *out);
+
 /* ---- gray.c: nodes that clients do not reach */
 void orch_gray_init(struct orch *orch);
 void orch_gray_fini(struct orch *orch);
@@ -204,6 +227,14 @@ bool orch_gray_flees(struct orch *orch, struct room_entry *entry, const char *id
 void orch_gray_set(struct orch *orch, const char *node, bool gray);
 void orch_gray_expire(struct orch *orch);
 int64_t orch_gray_deadline(const struct orch *orch);
+
+/* ---- silence.c: people whom their node does not hear */
+/* EFFECT_MEDIA_SILENT of that room. */
+void orch_silence_heard(struct orch *orch, const struct room_entry *entry,
+                        const struct effect *media);
+void orch_silence_expire(struct orch *orch);
+int64_t orch_silence_deadline(const struct orch *orch);
+void orch_silence_fini(struct orch *orch);
 
 /* ---- place.c: which nodes people are on */
 void orch_place_init(struct orch *orch);
@@ -243,6 +274,9 @@ const char *orch_place_node(const struct room_entry *entry);
 /* Moves him to any other node. ERR_FULL: none takes him. ERR_AGAIN: he is on his way. */
 MUST_CHECK int orch_place_elsewhere(struct orch *orch, struct room_entry *entry,
                                     const char *identity, const char *from);
+/* The same if he loses nothing by it. ERR_STATE: he would. */
+MUST_CHECK int orch_place_plan(struct orch *orch, struct room_entry *entry, const char *identity,
+                               const char *from);
 /* What is kept on a node for rooms that nobody came to yet is kept elsewhere. */
 void orch_place_promises(struct orch *orch, const char *node);
 /* A node came: who is on a dead one goes there if it takes them. */
@@ -322,6 +356,15 @@ void orch_send_to_node(struct orch *orch, const char *node,
 
 /* ---- rebalance.c: nodes that are too hot */
 void orch_rebalance_heard(struct orch *orch, const char *id); /* its load; it is registered */
+
+/* ---- admin.c */
+/* A track as the admin API shows it. */
+struct json_t *orch_track_json(const Livekit__TrackInfo *track);
+
+/* ---- media_stats.c */
+/* How somebody's media fare. NULL: nobody in the room has this identity. */
+struct json_t *orch_media_stats(const struct orch *orch, const struct room_entry *entry,
+                                const char *identity);
 
 /* ---- explain.c */
 /* The answer to POST place; asked is its body. */

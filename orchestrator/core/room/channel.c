@@ -67,6 +67,20 @@ static void replay(struct participant *p, int64_t now_us, struct effects *fx)
     }
 }
 
+/* Those that were made before it could take them. */
+static void send_calls(const struct participant *p, struct effects *fx)
+{
+    struct rpc_call *call;
+    DL_FOREACH(p->room->rpc_calls, call)
+    {
+        if (call->unsent != NULL && strcmp(call->destination, p->identity) == 0) {
+            send_packet(p, CHANNEL_RELIABLE, (struct bytes){call->unsent, call->unsent_len}, fx);
+            free(call->unsent);
+            call->unsent = NULL;
+        }
+    }
+}
+
 void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, uint16_t stream,
                          const char *label, struct effects *fx)
 {
@@ -87,6 +101,7 @@ void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, 
     }
     replay(p, now_us, fx);
     channel_forget(p);
+    send_calls(p, fx);
 }
 
 void room_channel_closed(struct room *room, uint64_t transport, uint16_t stream)
@@ -135,14 +150,20 @@ static void answer_rpc(uint64_t request, int code, const char *text, struct byte
                                      .len = payload.len});
 }
 
+void channel_rpc_free(struct rpc_call *call)
+{
+    free(call->destination);
+    free(call->unsent);
+    free(call);
+}
+
 static void finish_rpc(struct room *room, struct rpc_call *call, int code, const char *text,
                        struct bytes payload, struct effects *fx)
 {
     answer_rpc(call->request, code, text, payload, fx);
     DL_DELETE(room->rpc_calls, call);
     room->rpc_call_count--;
-    free(call->destination);
-    free(call);
+    channel_rpc_free(call);
 }
 
 static void finish_with_payload(struct room *room, struct rpc_call *call, const char *text,
@@ -208,7 +229,7 @@ int room_perform_rpc(struct room *room, int64_t now_us, uint64_t request,
                      const Livekit__PerformRpcRequest *call, struct effects *fx)
 {
     struct participant *p = room_find(room, call->destination_identity);
-    if (p == NULL || !p->channels[CHANNEL_RELIABLE].open) {
+    if (p == NULL) {
         return ERR_NOT_FOUND;
     }
     if (room->rpc_call_count >= RPC_CALLS_MAX) {
@@ -247,8 +268,11 @@ int room_perform_rpc(struct room *room, int64_t now_us, uint64_t request,
     packet.rpc_request = &rpc;
     size_t len;
     uint8_t *packed = wire_pack(&packet.base, &len);
-    send_packet(p, CHANNEL_RELIABLE, (struct bytes){packed, len}, fx);
-    free(packed);
+    pending->unsent = packed;
+    pending->unsent_len = len;
+    if (p->channels[CHANNEL_RELIABLE].open) {
+        send_calls(p, fx);
+    }
     return 0;
 }
 

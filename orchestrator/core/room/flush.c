@@ -125,18 +125,13 @@ void room_flush(struct room *room, int64_t now_us, struct effects *fx)
         return;
     }
     flush_updates(room, now_us, fx);
-    if (!room->config->signal_ssrcs) {
-        ask_for_offers(room, fx);
-    }
     wants_flush(room, now_us, fx);
     flush_info(room, now_us, fx);
     host_flush(room, fx);
     cascade_flush(room, now_us);
-    if (room->config->signal_ssrcs) { /* what ways that changed have withdrawn is to be named */
-        ask_for_offers(room, fx);
-    }
+    ask_for_offers(room, fx); /* what ways that changed have withdrawn is to be named */
     sealed_flush(room, now_us);
-    spec_flush(room, fx);
+    spec_flush(room, now_us, fx);
     sealed_done(room);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         subscribe_flush(p, fx);

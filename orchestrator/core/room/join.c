@@ -93,6 +93,7 @@ int room_join(struct room *room, int64_t now_us, const struct room_join *join, s
     room->joined_once = true;
     room->empty_since_us = TIME_NEVER;
     room->info_dirty = true;
+    sealed_room_now(room); /* every node says that it is here, should its own be gone */
     effect_accept(fx, p->conn);
     send_join(p, fx);
     participant_refresh_token(p, now_us, fx);

@@ -17,18 +17,22 @@ void leave_forget(struct participant *p, int64_t now_us, struct effects *fx)
     data_track_end(p);
 }
 
+void leave_tell(struct room *room, Livekit__ParticipantInfo *info)
+{
+    info->state = LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
+    room->departed = mem_grow(room->departed, room->departed_count + 1, sizeof(*room->departed));
+    room->departed[room->departed_count++] = info_clone(&info->base);
+}
+
 /* To the others it is gone from the next flush on. */
 static void vanish(struct participant *p)
 {
-    struct room *room = p->room;
     struct arena arena = {0};
     p->version++;
     Livekit__ParticipantInfo *info = info_participant(p, &arena);
-    info->state = LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
     info->n_tracks = 0;
     info->n_data_tracks = 0;
-    room->departed = mem_grow(room->departed, room->departed_count + 1, sizeof(*room->departed));
-    room->departed[room->departed_count++] = info_clone(&info->base);
+    leave_tell(p->room, info);
     arena_fini(&arena);
 }
 
@@ -54,6 +58,7 @@ void room_reveal(struct participant *p, struct effects *fx)
     }
     data_track_reveal(p, fx);
     p->room->info_dirty = true;
+    sealed_room_now(p->room);
 }
 
 void room_leave(struct room *room, int64_t now_us, struct participant *p,
@@ -92,6 +97,13 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
     }
 }
 
+/* Its node has no path to it, and so will miss none: it has none any more, or has had none yet,
+ * since it came there from another one. */
+static bool is_out_of_reach(const struct participant *p)
+{
+    return p->media_lost || (p->check_priority != 0 && p->phase == MOVE_NONE);
+}
+
 void room_disconnected(struct room *room, int64_t now_us, const char *identity, uint64_t conn,
                        struct effects *fx)
 {
@@ -104,7 +116,7 @@ void room_disconnected(struct room *room, int64_t now_us, const char *identity, 
     if (p->join_by_us != TIME_NEVER) { /* it never got as far as media */
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__SIGNAL_CLOSE,
                    LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, false, fx);
-    } else if (p->media_lost) {
+    } else if (is_out_of_reach(p)) {
         p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
     }
 }

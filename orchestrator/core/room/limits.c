@@ -67,6 +67,13 @@ const char *limits_add_track(const Livekit__AddTrackRequest *request)
     return NULL;
 }
 
+bool limits_published(const Livekit__TrackPublishedResponse *published)
+{
+    return published->cid[0] != '\0' && published->track->sid[0] != '\0' &&
+           strlen(published->track->sid) < ID_MAX &&
+           livekit__track_published_response__get_packed_size(published) <= LIMITS_TRACK_BYTES;
+}
+
 const char *limits_data_track(const Livekit__PublishDataTrackRequest *request)
 {
     return livekit__publish_data_track_request__get_packed_size(request) > LIMITS_SCHEMA_BYTES

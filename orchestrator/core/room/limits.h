@@ -18,6 +18,7 @@
 #define LIMITS_ATTRIBUTES     1024 /* of a participant */
 #define LIMITS_CLIENT_BYTES   8192 /* of ClientInfo */
 #define LIMITS_SCHEMA_BYTES   4096 /* of PublishDataTrackRequest */
+#define LIMITS_TRACK_BYTES    8192 /* of TrackPublishedResponse */
 #define LIMITS_JOINING_TRACKS 64   /* add_track in a join request */
 
 /* Whether everything in the request is within its bound. ERR_TOO_BIG, and reason says what is not.
@@ -27,6 +28,7 @@ MUST_CHECK int limits_request(const Livekit__SignalRequest *request, char reason
 /* The same for an add_track and a data track, which are refused rather than their client expelled:
  * NULL, or what is too long. */
 const char *limits_add_track(const Livekit__AddTrackRequest *request);
+bool limits_published(const Livekit__TrackPublishedResponse *published); /* and not empty */
 const char *limits_data_track(const Livekit__PublishDataTrackRequest *request);
 
 /* The same for a join request, but for its metadata, attributes and offer. */

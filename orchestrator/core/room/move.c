@@ -5,9 +5,13 @@
  *   planned   the old node serves until the client's media reach the new one, which stands by with
  *             everything it needs; then the old one stops and says at which index, and the new one
  *             goes on there, on the same SSRCs. Not a packet is lost.
- *   at once   the old node is dead, or there is nothing to lose: the new node begins under fresh
- *             SSRCs, for two holders never share one (a repeated (key, SSRC, index) gives an
- *             AES-GCM key away).
+ *   at once   the old node is dead, or there is nothing to lose: the new node goes on behind all
+ *             that the old one may have sent, or, if nobody knows how far that is, under fresh
+ *             SSRCs (lease.c; a repeated (key, SSRC, index) gives an AES-GCM key away).
+ *
+ * Who is silent to the node that serves him is moved away as planned: if the way to that one is
+ * broken, he comes; if it is he who is away, nothing changes. The old node is blamed once he has
+ * come and it still did not hear him, and the new one never.
  *
  * In both the client gets the new node's candidates, with a higher priority than ever before, and
  * the new node sends it STUN checks.
@@ -74,6 +78,8 @@ static void end(struct participant *p)
     if (p->phase == MOVE_HANDING) { /* HERE was told to stop */
         spec_transport_changed(p);
     }
+    p->silent = p->silent && p->phase != MOVE_SETTLING; /* that was the old one's word */
+    p->flees = false;
     set_phase(p, MOVE_NONE, TIME_NEVER);
     ways_changed(p);
 }
@@ -92,6 +98,7 @@ static void swap(struct participant *p)
     struct subscription *subscription;
     p->host = p->next;
     p->next = host;
+    shortage_moved(p);
     struct entry entry = p->entry[HERE];
     p->entry[HERE] = p->entry[NEXT];
     p->entry[NEXT] = entry;
@@ -114,13 +121,13 @@ static bool is_going(const struct participant *p)
     return p->phase == MOVE_STARTED || p->phase == MOVE_HANDING;
 }
 
-/* What HERE sends from now on goes under fresh SSRCs. */
+/* HERE did not hear from the last one where it stopped. */
 static void begin_anew(struct participant *p)
 {
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
     {
-        spec_withdraw(subscription);
+        spec_begin_anew(subscription);
     }
 }
 
@@ -149,9 +156,11 @@ static void settle_at(struct participant *p, struct host *host)
     } else {
         spec_remove_transport(p);
         p->host = host;
+        shortage_moved(p);
     }
     forget_handed(p);
     end(p);
+    p->silent = false;
     everything_changed(p);
 }
 
@@ -198,6 +207,19 @@ bool room_may_plan(const struct room *room, const char *identity,
     return p != NULL && p->phase == MOVE_NONE && can_plan(p, node) && negotiate_may_reach(p, node);
 }
 
+bool room_is_silent(const struct room *room, const char *identity, const char *node)
+{
+    const struct participant *p = room_find(room, identity);
+    return p != NULL && p->silent && p->conn != 0 && p->phase == MOVE_NONE &&
+           strcmp(p->host->node, node) == 0;
+}
+
+bool room_flees(const struct room *room, const char *identity)
+{
+    const struct participant *p = room_find(room, identity);
+    return p != NULL && p->flees && is_going(p);
+}
+
 void move_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
 {
     if (p->phase == MOVE_SETTLING && p->next != host) {
@@ -209,6 +231,7 @@ void move_to(struct participant *p, int64_t now_us, struct host *host, struct ef
     }
     log_move(p, "moving", host);
     forget_handed(p);
+    p->flees = p->silent;
     p->next = host;
     p->check_priority = p->session.candidates[0].priority;
     set_phase(p, MOVE_STARTED, now_us + ROOM_ARRIVAL_TIMEOUT_US);
@@ -236,7 +259,18 @@ static bool names(const Spillway__Control__HandedOver *handed, uint32_t subscrip
     return false;
 }
 
-/* What the old node does not speak of goes on under a fresh SSRC. */
+/* Who was silent got nothing of what was sent meanwhile: asking for it again would keep a picture
+ * from beginning anew, with a key frame. */
+static void forget_runs(Spillway__Control__HandedOver *handed)
+{
+    for (size_t i = 0; i < handed->n_senders; i++) {
+        if (handed->senders[i]->run != NULL) {
+            spillway__control__sent_run__free_unpacked(handed->senders[i]->run, NULL);
+            handed->senders[i]->run = NULL;
+        }
+    }
+}
+
 void move_handed_over(struct participant *p, int64_t now_us,
                       const Spillway__Control__HandedOver *handed)
 {
@@ -245,13 +279,19 @@ void move_handed_over(struct participant *p, int64_t now_us,
     }
     forget_handed(p);
     p->handed = info_clone(&handed->base);
+    if (p->flees && p->silent) {
+        forget_runs(p->handed);
+    }
+    p->estimate_bps = handed->estimate_bps;
     swap(p);
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
     {
         subscription->resumes = names(handed, subscription->id);
-        if (!subscription->resumes) {
-            spec_withdraw(subscription);
+        if (subscription->resumes) {
+            lease_forget(subscription);
+        } else {
+            spec_begin_anew(subscription);
         }
     }
     settle_in(p, now_us);
@@ -282,15 +322,21 @@ void move_expire(struct participant *p, int64_t now_us, struct effects *fx)
         return;
     }
     switch (p->phase) {
-    case MOVE_STARTED: /* the client does not come: it is well where it is */
+    case MOVE_STARTED: /* the client does not come: it is well where it is, or nowhere */
         log_move(p, "stays", p->host);
-        node_fared(p, p->next, EFFECT_MEDIA_MISSED, fx);
+        if (!p->flees && !p->silent) {
+            node_fared(p, p->next, EFFECT_MEDIA_MISSED, fx);
+        }
+        p->flights += p->flees;
         give_up(p);
         break;
     case MOVE_HANDING:
         take_over(p, now_us);
         break;
     case MOVE_SETTLING:
+        if (p->flees && p->silent) {
+            node_fared(p, p->next, EFFECT_MEDIA_LOST, fx);
+        }
         end(p);
         break;
     case MOVE_NONE:

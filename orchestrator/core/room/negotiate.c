@@ -5,9 +5,10 @@
  * are missing (media_sections_requirement), and its subscriptions find their place in the answer.
  *
  * libwebrtc begins every stream whose SSRC it was not told of anew with each offer and each answer
- * (Chromium 156: a picture stands still until the next key frame, sound has a gap). Where the
- * settings say so, answers name SSRCs, and when a subscription gets others, after the death of a
- * node, the client is asked for an offer, too. Firefox does no such thing, and goes by the mid.
+ * (Chromium 156: a picture stands still until the next key frame, sound has a gap). So answers name
+ * SSRCs (decisions/0012), and when a subscription gets others, for nobody knows how far a dead node
+ * got (lease.c), the client is asked for an offer, too. Firefox does no such thing, and goes by the
+ * mid.
  */
 #include "orchestrator/core/room/private.h"
 
@@ -223,7 +224,7 @@ static void wish_send(struct session_line *line, struct subscription *subscripti
         .stream = arena_printf(arena, "%s|%s", subscription->track->publisher->sid, info->sid),
         .track = info->sid,
     };
-    if (!p->room->config->signal_ssrcs || participant_is_firefox(p) || participant_is_pion(p)) {
+    if (participant_is_firefox(p) || participant_is_pion(p)) {
         return;
     }
     spec_choose_ssrcs(subscription);
@@ -432,6 +433,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
         move_cancel(p);
         /* a new ufrag clears the slate of endpoints given before */
         p->used_count = 0;
+        p->flights = 0;
         p->media_lost = false;
         p->check_priority = 0;
         room_front_change(p, now_us, fx);

@@ -35,6 +35,7 @@ void room_keys(struct room *room, int64_t now_us, uint64_t transport,
         spillway__control__srtp_keys__free_unpacked(p->keys, NULL);
     }
     p->keys = info_clone(&keys->base);
+    lease_renew(p);
     p->connected = true;
     p->keys_by_us = TIME_NEVER;
     p->reach_by_us = TIME_NEVER;
@@ -178,6 +179,17 @@ static struct participant *on_next(const struct room *room, const struct host *h
     return p == NULL || p->next != host ? NULL : p;
 }
 
+/* Each flight uses up addresses that later moves may need, so of those in vain there are few. */
+static void transport_silent(struct participant *p, bool over, struct effects *fx)
+{
+    log_write(p->room->config->log, LOG_INFO, "transport_%s participant=%s",
+              over ? "heard" : "silent", p->sid);
+    p->silent = !over;
+    if (p->silent && p->flights < ROOM_FLIGHTS_MAX) {
+        node_fared(p, p->host, EFFECT_MEDIA_SILENT, fx);
+    }
+}
+
 void room_node_event(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__Event *event, struct effects *fx)
 {
@@ -187,6 +199,7 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
     case SPILLWAY__CONTROL__EVENT__EVENT_PATH_SELECTED:
         p = on_host(room, host, event->path_selected->transport);
         if (p != NULL) {
+            p->silent = false;
             path_selected(p, now_us, event->path_selected, fx);
         }
         p = on_next(room, host, event->path_selected->transport);
@@ -201,12 +214,25 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
             move_handed_over(p, now_us, event->handed_over);
         }
         break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_STANDING:
+        p = on_host(room, host, event->standing->transport);
+        if (p != NULL) {
+            lease_told(p, now_us, event->standing);
+        }
+        break;
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST:
         p = on_host(room, host, event->transport_lost->transport);
         if (p != NULL) {
             log_write(room->config->log, LOG_INFO, "transport_lost participant=%s", p->sid);
             node_fared(p, host, EFFECT_MEDIA_LOST, fx);
             node_restart(p, now_us, fx);
+        }
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_SILENT:
+        p = on_host(room, host, event->transport_silent->transport);
+        p = p != NULL ? p : on_next(room, host, event->transport_silent->transport);
+        if (p != NULL) {
+            transport_silent(p, event->transport_silent->over, fx);
         }
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_SOURCE_LEARNED:
@@ -218,7 +244,15 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT:
         p = on_host(room, host, event->transport_report->transport);
         if (p != NULL) {
+            p->estimate_bps = event->transport_report->estimate_bps;
             quality_report(p, event->transport_report);
+            stats_report(p, now_us, event->transport_report);
+        }
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_VIDEO_PAUSED:
+        p = on_host(room, host, event->video_paused->transport);
+        if (p != NULL) {
+            shortage_paused(p, event->video_paused);
         }
         break;
     default: /* media_arrived: of use to planned moves; or newer than this program */

@@ -161,6 +161,7 @@ struct participant *participant_blank(struct room *room, int64_t now_us)
     p->refresh_at_us = now_us + ROOM_REFRESH_US;
     p->replay_from = room->replay.last_ordinal + 1;
     p->quality_sent = -1;
+    lease_renew(p);
     return p;
 }
 

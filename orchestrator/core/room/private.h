@@ -10,6 +10,7 @@
 #include "orchestrator/core/room/dynacast.h"
 #include "orchestrator/core/room/limits.h"
 #include "orchestrator/core/room/room.h"
+#include "orchestrator/core/room/stats.h"
 #include "orchestrator/core/seal/seal.h"
 #include "orchestrator/core/session/session.h"
 #include "orchestrator/core/topology/topology.h"
@@ -87,6 +88,7 @@ struct layer {
     uint32_t spatial;
     uint32_t quality;        /* VideoQuality that its rid stands for */
     uint32_t ssrc, rtx_ssrc; /* signalled or learned, 0 unknown */
+    struct stats_flow flow;
 };
 
 /* How well a stream did over the last report (quality.c). */
@@ -116,6 +118,17 @@ struct track {
     struct track *prev, *next; /* of its publisher */
 };
 
+/* How far its node is with a stream (lease.c). */
+struct standing {
+    bool known;  /* by its present holder, of the present SSRCs and keys */
+    bool passed; /* to another node, which begins behind all that the one that told it may send */
+    bool taken;  /* that one was told */
+    Spillway__Control__SenderState state; /* as told; its newest is the one below */
+    Spillway__Control__SentPacket newest;
+    uint64_t index_end, rtx_index_end;
+    int64_t at_us; /* when it was told */
+};
+
 struct subscription {
     uint32_t id; /* in the room; never used again */
     struct track *track;
@@ -124,10 +137,12 @@ struct subscription {
     bool allowed_told; /* what the subscriber believes: a publication starts out allowed */
     bool refused;      /* no section of the last offer could carry it */
     bool refused_told; /* so it was told */
+    bool starved;      /* its node has no bandwidth for it */
     bool held_told;    /* it was told PAUSED */
     struct entry entry[PLACES];
     bool resumes;            /* the last host handed it over, see participant.handed */
-    uint32_t ssrc, rtx_ssrc; /* fresh with every node that was not handed over to */
+    uint32_t ssrc, rtx_ssrc; /* fresh with every node that does not know where the last one was */
+    struct standing standing;
     /* track_setting */
     bool disabled;
     bool settings_known; /* the client said what it wants to see */
@@ -135,6 +150,8 @@ struct subscription {
     Livekit__VideoQuality quality;
     enum dynacast_level wanted; /* as counted in the track */
     struct score score;
+    struct stats_flow flow;
+    int32_t layer;                                /* forwarded, as reported last; below 0 none */
     struct subscription *prev, *next;             /* of its subscriber */
     struct subscription *track_prev, *track_next; /* of its track */
 };
@@ -198,6 +215,7 @@ struct participant {
     int resumes_to_drop;   /* simulate scenario 8 */
 
     struct room_front front;      /* strings owned */
+    bool restored;                /* its room was another orchestrator's before */
     bool front_leaves;            /* it was told to resume where it gets another one */
     bool front_lost;              /* DTLS begins anew with its next ICE restart (front.c) */
     struct room_front front_next; /* where; strings owned; NULL before it resumed */
@@ -206,13 +224,18 @@ struct participant {
     struct host *host; /* HERE */
     struct host *next; /* NEXT; NULL: it does not move */
     enum move_phase phase;
-    int64_t move_at_us;                    /* the phase ends by then; TIME_NEVER: none */
+    bool silent;        /* the node that serves it, or did before this move, hears nothing of it */
+    bool flees;         /* it was so when this move began */
+    uint32_t flights;   /* such moves that it did not come to, since its last ICE restart */
+    int64_t move_at_us; /* the phase ends by then; TIME_NEVER: none */
     Spillway__Control__HandedOver *handed; /* owned; where the last host stopped, or NULL */
     struct session session;
-    bool connected;  /* DTLS is up */
-    bool media_lost; /* the node gave its transport up */
-    bool video_held; /* it gets no video, for want of place (shortage.c) */
+    bool connected;        /* DTLS is up */
+    bool media_lost;       /* the node gave its transport up */
+    bool video_held;       /* it gets no video, for want of place (shortage.c) */
+    uint32_t estimate_bps; /* how fast its node may send to it; 0 unknown */
     struct entry entry[PLACES];
+    uint32_t lease;                       /* of this owner and these keys, never 0 (lease.c) */
     bool parts_dirty;                     /* a track or subscription of it is to be sent */
     bool unsealed;                        /* what its node keeps of it is out of date */
     bool seal_sent;                       /* in this flush */
@@ -260,14 +283,17 @@ struct participant {
     float level_sent;
     int64_t speak_until_us; /* simulated speaking */
     /* quality.c */
-    int quality_sent;  /* ConnectionQuality, -1 none */
-    UT_hash_handle hh; /* by identity */
+    int quality_sent;           /* ConnectionQuality, -1 none */
+    struct stats_report report; /* of its node, the last one */
+    UT_hash_handle hh;          /* by identity */
 };
 
 struct rpc_call {
     uint64_t request;
     char id[ID_MAX];
     char *destination; /* identity */
+    uint8_t *unsent;   /* owned; its channel is not open yet; NULL: it was sent */
+    size_t unsent_len;
     int64_t ack_by_us; /* TIME_NEVER: it is acknowledged */
     int64_t until_us;
     struct rpc_call *prev, *next;
@@ -344,6 +370,8 @@ void room_hide(struct participant *p);
 void room_reveal(struct participant *p, struct effects *fx);
 /* Everything it had in the room goes. */
 void leave_forget(struct participant *p, int64_t now_us, struct effects *fx);
+/* With the next flush, everybody hears that this one is gone. info is copied. */
+void leave_tell(struct room *room, Livekit__ParticipantInfo *info);
 
 /* ---- participant.c */
 struct participant *participant_new(struct room *room, int64_t now_us,
@@ -430,6 +458,9 @@ struct track *publish_find_id(const struct room *room, uint32_t id);
 MUST_CHECK int publish_add(struct participant *p, int64_t now_us,
                            const Livekit__AddTrackRequest *request, struct effects *fx,
                            char reason[SDP_REASON_MAX]);
+/* As its client says that it was answered, before its room came here. False: it was not so. */
+bool publish_again(struct participant *p, int64_t now_us,
+                   const Livekit__TrackPublishedResponse *published, struct effects *fx);
 void publish_bind(struct participant *p); /* pending tracks to sections */
 void publish_announce(struct participant *p, int64_t now_us, struct effects *fx);
 void publish_remove(struct track *track, int64_t now_us, struct effects *fx);
@@ -441,6 +472,9 @@ bool publish_allowed(const struct participant *p, const struct track *track);
 
 /* ---- shortage.c */
 void shortage_tell(struct participant *p, struct effects *fx); /* which of its video is paused */
+/* Its node says for which of its video there is no bandwidth. */
+void shortage_paused(struct participant *p, const Spillway__Control__VideoPaused *paused);
+void shortage_moved(struct participant *p); /* another node serves it now */
 
 /* ---- subscribe.c */
 /* Nothing of it flows: its subscriber does not want it now, or it is held for want of place. */
@@ -500,7 +534,7 @@ void cascade_forget(struct track *track);                      /* it is nowhere 
 struct copy *cascade_copy(const struct track *track, const struct host *host); /* or NULL */
 
 /* ---- spec.c: what each of them is told. *_changed: it is sent with the next flush */
-void spec_flush(struct room *room, struct effects *fx);
+void spec_flush(struct room *room, int64_t now_us, struct effects *fx);
 void spec_transport_changed(struct participant *p);
 void spec_track_changed(struct track *track);
 void spec_copy_changed(struct copy *copy);
@@ -511,10 +545,22 @@ void spec_leave_next(struct participant *p);       /* the same from NEXT alone *
 void spec_remove_copy(const struct track *track, struct copy *copy);
 void spec_remove_edge(struct edge *edge);
 void spec_withdraw(struct subscription *subscription);
+void spec_begin_anew(struct subscription *subscription); /* its holder is another one */
 void spec_drop(struct room *room, struct host *host, struct effects *fx);
 uint32_t spec_fresh_ssrc(const struct room *room);
 /* Fresh ones, unless it has some: never in use before (spec.c). */
 void spec_choose_ssrcs(struct subscription *subscription);
+
+/* ---- lease.c: the SSRCs of a dead node's streams go on elsewhere */
+void lease_told(struct participant *p, int64_t now_us, const Spillway__Control__Standing *standing);
+/* Its holder is to be another one. False: only under fresh SSRCs. */
+bool lease_pass(struct subscription *subscription);
+/* Where the next holder begins; NULL: it was not passed to it. The message is arena's. */
+Spillway__Control__SenderState *lease_resume(struct subscription *subscription, int64_t now_us,
+                                             struct arena *arena);
+/* Its holder is another one, which knows where to go on, or it has other SSRCs. */
+void lease_forget(struct subscription *subscription);
+void lease_renew(struct participant *p); /* under new keys */
 
 /* ---- sealed.c: what nodes keep for the next owner */
 void sealed_changed(struct participant *p); /* after what session.proto has of it */
@@ -528,6 +574,7 @@ void sealed_done(struct room *room); /* after spec_flush() */
 void channel_broadcast(struct room *room, int64_t now_us, const struct participant *sender,
                        const struct data_packet *packet, bool reliable, struct effects *fx);
 int64_t channel_rpc_deadline(const struct room *room);
+void channel_rpc_free(struct rpc_call *call); /* which is on no list */
 void channel_rpc_expire(struct room *room, int64_t now_us, struct effects *fx);
 void channel_rpc_forget(struct room *room, const char *destination, struct effects *fx);
 

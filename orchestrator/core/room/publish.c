@@ -334,10 +334,40 @@ void publish_announce(struct participant *p, int64_t now_us, struct effects *fx)
     }
 }
 
+/* info is taken over. */
+static struct track *add(struct participant *p, const char *cid, Livekit__TrackInfo *info)
+{
+    struct track *track = mem_alloc(sizeof(*track));
+    track->id = ++p->room->last_track;
+    track->publisher = p;
+    track->cid = mem_str(cid);
+    track->kind = info->type == LIVEKIT__TRACK_TYPE__AUDIO ? SDP_AUDIO : SDP_VIDEO;
+    track->info = info;
+    dynacast_init(&track->dynacast);
+    DL_APPEND(p->tracks, track);
+    return track;
+}
+
+static void added(struct track *track, int64_t now_us, struct effects *fx)
+{
+    sealed_now(track->publisher);
+    if (session_line_of_track(&track->publisher->session, track->id) == NULL) {
+        bind_waiting_line(track);
+    }
+    publish_announce(track->publisher, now_us, fx);
+}
+
+static bool is_full(const struct participant *p, size_t pending)
+{
+    const struct track *track;
+    size_t count;
+    DL_COUNT(p->tracks, track, count);
+    return pending >= ROOM_PENDING_MAX || count >= ROOM_TRACKS_MAX;
+}
+
 int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRequest *request,
                 struct effects *fx, char reason[SDP_REASON_MAX])
 {
-    struct room *room = p->room;
     if (request->type != LIVEKIT__TRACK_TYPE__AUDIO &&
         request->type != LIVEKIT__TRACK_TYPE__VIDEO) {
         snprintf(reason, SDP_REASON_MAX, "add_track: type is neither audio nor video");
@@ -357,32 +387,45 @@ int publish_add(struct participant *p, int64_t now_us, const Livekit__AddTrackRe
                "does not have permission to publish this source", fx);
         return 0;
     }
-    size_t pending = 0, published = 0;
-    struct track *any;
-    DL_COUNT(p->tracks, any, published);
+    size_t pending = 0;
     struct track *track = find_pending(p, request->cid, &pending);
-    if (track == NULL && (pending >= ROOM_PENDING_MAX || published >= ROOM_TRACKS_MAX)) {
+    if (track == NULL && is_full(p, pending)) {
         refuse(p, request, LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED,
                "too many tracks wait to be offered", fx);
         return 0;
     }
     if (track == NULL) {
-        track = mem_alloc(sizeof(*track));
-        track->id = ++room->last_track;
-        track->publisher = p;
-        track->cid = mem_str(request->cid);
-        track->kind = request->type == LIVEKIT__TRACK_TYPE__AUDIO ? SDP_AUDIO : SDP_VIDEO;
-        track->info = info_from_request(room, request);
-        dynacast_init(&track->dynacast);
-        DL_APPEND(p->tracks, track);
+        track = add(p, request->cid, info_from_request(p->room, request));
     }
     send_published(track, fx);
-    sealed_now(p);
-    if (session_line_of_track(&p->session, track->id) == NULL) {
-        bind_waiting_line(track);
-    }
-    publish_announce(p, now_us, fx);
+    added(track, now_us, fx);
     return 0;
+}
+
+static bool is_anybodys(const struct room *room, const char *sid)
+{
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (publish_find(p, sid) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool publish_again(struct participant *p, int64_t now_us,
+                   const Livekit__TrackPublishedResponse *published, struct effects *fx)
+{
+    const Livekit__TrackInfo *info = published->track;
+    size_t pending = 0;
+    bool audio_or_video =
+        info->type == LIVEKIT__TRACK_TYPE__AUDIO || info->type == LIVEKIT__TRACK_TYPE__VIDEO;
+    if (!p->restored || !audio_or_video || !limits_published(published) ||
+        !source_allowed(p, info->source) || is_anybodys(p->room, info->sid) ||
+        find_pending(p, published->cid, &pending) != NULL || is_full(p, pending)) {
+        return false;
+    }
+    added(add(p, published->cid, info_clone(&info->base)), now_us, fx);
+    return true;
 }
 
 void publish_remove(struct track *track, int64_t now_us, struct effects *fx)

@@ -12,18 +12,30 @@ static char *text(const char *borrowed)
     return (char *)(uintptr_t)borrowed;
 }
 
-static void put_departed(Spillway__Session__Room *out, const struct room *room, struct arena *arena)
+static Spillway__Session__Person *person(const char *sid, const char *identity, uint32_t version,
+                                         struct arena *arena)
+{
+    Spillway__Session__Person *out = arena_alloc(arena, sizeof(*out));
+    spillway__session__person__init(out);
+    out->sid = text(sid);
+    out->identity = text(identity);
+    out->version = version;
+    return out;
+}
+
+static void put_people(Spillway__Session__Room *out, const struct room *room, struct arena *arena)
 {
     size_t count = MIN(room->lately_count, DEPARTED_MAX);
     out->departed = arena_array(arena, count, sizeof(*out->departed));
     for (size_t i = 0; i < count; i++) {
         const Livekit__ParticipantInfo *info = room->lately[room->lately_count - 1 - i].info;
-        Spillway__Session__Departed *departed = arena_alloc(arena, sizeof(*departed));
-        spillway__session__departed__init(departed);
-        departed->sid = info->sid;
-        departed->identity = info->identity;
-        departed->version = info->version;
-        out->departed[out->n_departed++] = departed;
+        out->departed[out->n_departed++] = person(info->sid, info->identity, info->version, arena);
+    }
+    out->present = arena_array(arena, HASH_COUNT(room->participants), sizeof(*out->present));
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (!p->permission.hidden) {
+            out->present[out->n_present++] = person(p->sid, p->identity, p->version, arena);
+        }
     }
 }
 
@@ -49,7 +61,7 @@ Spillway__Session__Room *record_room(const struct room *room, uint64_t number, s
     {
         out->nodes[out->n_nodes++] = host->node;
     }
-    put_departed(out, room, arena);
+    put_people(out, room, arena);
     return out;
 }
 

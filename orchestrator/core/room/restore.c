@@ -331,6 +331,7 @@ static struct participant *restore_participant(struct restoring *r, const struct
     p->video_held = record->video_held;
     p->region = mem_str(record->region);
     p->host = found->host;
+    p->restored = true;
     restore_connection(p, record);
     restore_data(p, record);
     if (record->active) {
@@ -450,8 +451,9 @@ static void restore_subscription(struct participant *p, const subscription_recor
                                  const struct found *found)
 {
     struct track *track = publish_find_id(p->room, record->track);
-    if (track == NULL || track->publisher == p || subscribe_find(p, track) != NULL) {
-        return;
+    if (track == NULL || !track->published || track->publisher == p ||
+        subscribe_find(p, track) != NULL) {
+        return; /* its publisher's seal may be older: subscribed to once it is published again */
     }
     struct subscription *subscription = mem_alloc(sizeof(*subscription));
     subscription->id = record->id;
@@ -512,7 +514,8 @@ static void subscribe_later_ones(struct participant *p, uint32_t last_track)
         struct track *track;
         DL_FOREACH(other->tracks, track)
         {
-            if (p->auto_subscribe && !other->permission.hidden && track->id > last_track) {
+            if (p->auto_subscribe && !other->permission.hidden && track->published &&
+                track->id > last_track) {
                 subscribe_add(p, track);
             }
         }
@@ -541,6 +544,21 @@ static void restore_people(struct restoring *r)
     }
 }
 
+/* Whose session no node gave back: the only one that had it died with the owner. */
+static void miss_people(struct restoring *r, const Spillway__Session__Room *record)
+{
+    for (size_t i = 0; i < record->n_present; i++) {
+        const Spillway__Session__Person *person = record->present[i];
+        if (room_find(r->room, person->identity) == NULL) {
+            Livekit__ParticipantInfo info = LIVEKIT__PARTICIPANT_INFO__INIT;
+            info.sid = person->sid;
+            info.identity = person->identity;
+            info.version = person->version + VERSION_GAP;
+            leave_tell(r->room, &info);
+        }
+    }
+}
+
 /* Their fronts hear whose they are now, and they what they may have missed. */
 static void announce(struct participant *p, struct effects *fx)
 {
@@ -566,9 +584,10 @@ struct room *room_restore(const struct room_config *config, const struct room_he
         return NULL;
     }
     struct room *room = restore_room(&r, config, heir->sid, heir->epoch, record);
-    free_record(record);
     read_sessions(&r);
     restore_people(&r);
+    miss_people(&r, record);
+    free_record(record);
     room->empty_since_us = room->participants == NULL ? now_us : TIME_NEVER;
     cascade_changed_all(room);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {

@@ -69,8 +69,7 @@ void room_free(struct room *room)
     struct rpc_call *call, *next_call;
     DL_FOREACH_SAFE(room->rpc_calls, call, next_call)
     {
-        free(call->destination);
-        free(call);
+        channel_rpc_free(call);
     }
     while (room->hosts != NULL) {
         host_free(room, room->hosts);

@@ -18,6 +18,7 @@
 #include "orchestrator/core/effect/effect.h"
 #include "orchestrator/core/sdp/sdp.h"
 #include "orchestrator/core/token/token.h"
+#include "orchestrator/core/topology/topology.h"
 #include "proto/gen/api.pb-c.h"
 #include "proto/gen/client.pb-c.h"
 #include "proto/gen/control.pb-c.h"
@@ -40,8 +41,9 @@
                                            */
 #define ROOM_LOST_TIMEOUT_US    TIME_S(5) /* kept this long with neither signalling nor media */
 #define ROOM_ARRIVAL_TIMEOUT_US TIME_S(2) /* for media of a moved client to reach the new node */
-#define ROOM_REACH_US           TIME_S(5) /* for the first media of one who joined, see gray.h */
-#define ROOM_RESTART_TIMEOUT_US TIME_S(5) /* the same, with an ICE restart */
+#define ROOM_FLIGHTS_MAX        2 /* in vain, of one whom its node does not hear; see move.c */
+#define ROOM_REACH_US           TIME_S(5)   /* for the first media of one who joined, see gray.h */
+#define ROOM_RESTART_TIMEOUT_US TIME_S(5)   /* the same, with an ICE restart */
 #define ROOM_KEYS_TIMEOUT_US    TIME_S(10)  /* for DTLS to begin anew at another front */
 #define ROOM_REFRESH_US         TIME_S(300) /* between refreshed tokens */
 #define ROOM_RPC_TIMEOUT_US     TIME_S(15)  /* for the answer, unless the call says otherwise */
@@ -62,7 +64,6 @@ struct room_config {
     struct bytes cluster_secret;  /* trunk keys come of it, 32 bytes or more */
     struct seal *seal;            /* NULL: nothing is left for a next owner */
     uint32_t loudest;             /* audio tracks that flow between two nodes at a time, 0: all */
-    bool signal_ssrcs;            /* answers name them, but to Firefox and pion (decisions/0012) */
 };
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -150,6 +151,11 @@ bool room_may_plan(const struct room *room, const char *identity,
                    const Spillway__Control__Register *node);
 /* Whether it joined, is there, and no node ever saw anything of its media. */
 bool room_awaits_media(const struct room *room, const char *identity);
+
+/* Whether that node serves it and hears nothing of it, and it is not on its way to another one. */
+bool room_is_silent(const struct room *room, const char *identity, const char *node);
+/* Whether it is, for that. */
+bool room_flees(const struct room *room, const char *identity);
 
 /* Moves those who are on a node. */
 struct room_evacuation {
@@ -304,5 +310,91 @@ size_t room_participants(const struct room *room, struct arena *arena,
                          Livekit__ParticipantInfo ***out); /* hidden ones included */
 Livekit__TrackInfo *room_track(const struct room *room, const char *identity, const char *track_sid,
                                struct arena *arena);
+
+/* ---- Statistics ----------------------------------------------------------------------------
+ * What the node that serves a participant says of its media, every 5 s (TransportReport). */
+
+struct room_counts {
+    uint64_t packets, bytes, lost, frames; /* payload bytes; frames: of layers alone */
+    /* Asked for again, and what came of that: of a layer, at its publisher; of a subscription, by
+     * its client. */
+    uint64_t nacked, repaired, key_frames_asked;
+};
+
+/* One RTP stream: a layer as it comes to the node, or a subscription as it goes to its client. */
+struct room_flow {
+    bool reported; /* in the last report; else the next two are 0 */
+    uint32_t jitter_us;
+    struct room_counts last;  /* in the interval of that report */
+    struct room_counts total; /* at all nodes, since this orchestrator owns the room; saturated */
+};
+
+struct room_layer_stats {
+    const char *rid;
+    uint32_t spatial;
+    struct room_flow flow;
+};
+
+struct room_track_stats {
+    Livekit__TrackInfo *info;
+    int score;                       /* 0..100, of connection quality; -1 unknown */
+    struct room_layer_stats *layers; /* low to high */
+    size_t layer_count;
+};
+
+enum room_pause {
+    ROOM_FLOWS,
+    ROOM_PAUSED_BANDWIDTH,  /* its network does not take it */
+    ROOM_PAUSED_PLACE,      /* its node had none for it */
+    ROOM_PAUSED_CLIENT,     /* it does not want it now */
+    ROOM_PAUSED_PERMISSION, /* the publisher does not permit it */
+};
+
+struct room_subscription_stats {
+    Livekit__TrackInfo *info;
+    const char *publisher; /* identity */
+    int score;             /* as of a track */
+    int layer;             /* forwarded, below 0 none */
+    uint32_t layer_max;    /* that it is to get */
+    enum room_pause pause;
+    struct room_flow flow; /* lost: by the client's receiver reports */
+};
+
+struct room_stats {
+    const char *sid;
+    int quality;          /* ConnectionQuality as clients were told; -1: they were not */
+    int64_t age_us;       /* of the last report; -1: there was none, and the next four are 0 */
+    uint32_t interval_ms; /* that it covers; 0 unknown */
+    uint32_t rtt_us;      /* 0 unknown, as the next two */
+    uint64_t remb_bps;
+    uint32_t estimate_bps;
+    struct room_track_stats *tracks; /* published ones */
+    size_t track_count;
+    struct room_subscription_stats *subscriptions;
+    size_t subscription_count;
+};
+
+/* Lives in the arena, with pointers into the room. NULL: no such participant. */
+struct room_stats *room_stats(const struct room *room, int64_t now_us, const char *identity,
+                              struct arena *arena);
+
+/* ---- Trunks -------------------------------------------------------------------------------- */
+
+/* What a node is told of its trunk to another one. */
+struct room_trunk {
+    Spillway__Control__Trunk message; /* points into the rest, and to what both ends said */
+    Spillway__Control__SrtpKeys keys;
+    uint8_t in[TOPOLOGY_KEY_LEN], out[TOPOLOGY_KEY_LEN];
+};
+
+struct room_trunk_end {
+    const char *node;
+    const Spillway__Control__Register *info;
+};
+
+/* Ids and registrations are borrowed as long as *out is used; to be wiped then. An end without UDP
+ * has no endpoint. */
+void room_trunk_make(struct room_trunk *out, struct bytes secret, uint32_t generation,
+                     const struct room_trunk_end *here, const struct room_trunk_end *there);
 
 #endif

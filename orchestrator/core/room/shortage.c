@@ -3,6 +3,9 @@
  * Audio before video: who found no place for all he watches is served without video meanwhile. His
  * video subscriptions stay, negotiated as they are, but are paused and weigh nothing; publishers
  * whom nobody watches any more are told so (wants.c). Who gives it and takes it away is orch/.
+ *
+ * A node pauses video, too, that its subscriber's network does not take. To the client that is the
+ * same; here nothing follows from it.
  */
 #include "orchestrator/core/room/private.h"
 
@@ -62,6 +65,33 @@ bool room_holds_video_of(const struct room *room, const char *identity)
     return p != NULL && p->video_held;
 }
 
+static bool names(const Spillway__Control__VideoPaused *paused, uint32_t id)
+{
+    for (size_t i = 0; i < paused->n_subscriptions; i++) {
+        if (paused->subscriptions[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void shortage_paused(struct participant *p, const Spillway__Control__VideoPaused *paused)
+{
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        subscription->starved =
+            subscription->track->kind == SDP_VIDEO && names(paused, subscription->id);
+    }
+    p->tell = true;
+}
+
+void shortage_moved(struct participant *p)
+{
+    static const Spillway__Control__VideoPaused none = SPILLWAY__CONTROL__VIDEO_PAUSED__INIT;
+    shortage_paused(p, &none);
+}
+
 void shortage_tell(struct participant *p, struct effects *fx)
 {
     struct arena arena = {0};
@@ -70,7 +100,7 @@ void shortage_tell(struct participant *p, struct effects *fx)
     update.stream_states = arena_array(&arena, video_count(p), sizeof(*update.stream_states));
     DL_FOREACH(p->subscriptions, subscription)
     {
-        bool held = subscribe_is_held(subscription);
+        bool held = subscribe_is_held(subscription) || subscription->starved;
         if (held == subscription->held_told) {
             continue;
         }

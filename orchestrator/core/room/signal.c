@@ -145,13 +145,15 @@ static void update_video_track(struct participant *p, const Livekit__UpdateLocal
     }
 }
 
-/* A resuming client names what it publishes. What we do not know of means that it and we parted
- * ways: it must start over. */
-static bool in_sync(const struct participant *p, const Livekit__SyncState *state)
+/* A resuming client names what it publishes. What we do not know of, unless the last owner of the
+ * room answered it in its last moment, means that it and we parted ways: it must start over. */
+static bool in_sync(struct participant *p, int64_t now_us, const Livekit__SyncState *state,
+                    struct effects *fx)
 {
     for (size_t i = 0; i < state->n_publish_tracks; i++) {
-        const Livekit__TrackInfo *info = state->publish_tracks[i]->track;
-        if (info != NULL && publish_find(p, info->sid) == NULL) {
+        const Livekit__TrackPublishedResponse *published = state->publish_tracks[i];
+        if (published->track != NULL && publish_find(p, published->track->sid) == NULL &&
+            !publish_again(p, now_us, published, fx)) {
             return false;
         }
     }
@@ -173,7 +175,7 @@ static bool in_sync(const struct participant *p, const Livekit__SyncState *state
 static void sync_state(struct participant *p, int64_t now_us, const Livekit__SyncState *state,
                        struct effects *fx)
 {
-    if (!in_sync(p, state)) {
+    if (!in_sync(p, now_us, state, fx)) {
         room_leave(p->room, now_us, p, LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH,
                    LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
         return;

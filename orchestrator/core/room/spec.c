@@ -67,15 +67,26 @@ static uint32_t *append(uint32_t *list, size_t *count, uint32_t id)
     return list;
 }
 
-/* A node that is given a subscription again begins it anew, from index 0: so never under the same
- * SSRC, or with AES-GCM a repeated (key, SSRC, index) gives the key away (architecture.md §2.3). */
+/* A node that is given a subscription begins it from any index: so never under the same SSRC, or
+ * with AES-GCM a repeated (key, SSRC, index) gives the key away (architecture.md §2.3). */
 static void withdrawn(struct subscription *subscription)
 {
     subscription->entry[HERE].in_spec = subscription->entry[NEXT].in_spec = false;
     subscription->resumes = false;
     subscription->ssrc = subscription->rtx_ssrc = 0;
-    struct participant *p = subscription->subscriber;
-    p->renegotiate |= p->room->config->signal_ssrcs; /* its answer named the old ones */
+    lease_forget(subscription);
+    subscription->subscriber->renegotiate = true; /* its answer named the old ones */
+}
+
+/* Unless its owner knows how far it got. */
+static void interrupted(struct subscription *subscription)
+{
+    if (!lease_pass(subscription)) {
+        withdrawn(subscription);
+        return;
+    }
+    subscription->entry[HERE].in_spec = subscription->entry[NEXT].in_spec = false;
+    subscription->resumes = false;
 }
 
 static void remove_transport_from(struct participant *p, struct host *host, int place)
@@ -94,7 +105,7 @@ void spec_remove_transport(struct participant *p)
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
     {
-        withdrawn(subscription);
+        interrupted(subscription);
     }
     remove_transport_from(p, p->host, HERE);
     if (p->next != NULL) {
@@ -121,7 +132,7 @@ void spec_remove_copy(const struct track *track, struct copy *copy)
     {
         switch (host_place(subscription->subscriber, host)) {
         case HERE:
-            withdrawn(subscription);
+            interrupted(subscription);
             break;
         case NEXT:
             subscription->entry[NEXT].in_spec = false;
@@ -145,7 +156,7 @@ void spec_remove_edge(struct edge *edge)
     }
 }
 
-void spec_withdraw(struct subscription *subscription)
+static void remove_from_hosts(struct subscription *subscription)
 {
     const struct participant *p = subscription->subscriber;
     struct host *const hosts[PLACES] = {p->host, p->next};
@@ -157,7 +168,18 @@ void spec_withdraw(struct subscription *subscription)
             host->dirty = true;
         }
     }
+}
+
+void spec_withdraw(struct subscription *subscription)
+{
+    remove_from_hosts(subscription);
     withdrawn(subscription);
+}
+
+void spec_begin_anew(struct subscription *subscription)
+{
+    remove_from_hosts(subscription);
+    interrupted(subscription);
 }
 
 /* ---- The message --------------------------------------------------------------------------- */
@@ -251,7 +273,7 @@ static void add_subscriptions(struct building *b, struct participant *p, int pla
             entry->in_spec = entry->in_spec && !b->whole;
         } else if (wanted(b, &entry->dirty, &entry->in_spec)) {
             b->spec.subscriptions[b->spec.n_subscriptions++] =
-                spec_subscription_entry(subscription, line, place, &b->arena);
+                spec_subscription_entry(b, subscription, line, place);
             subscribe_carried(subscription);
         }
     }
@@ -342,12 +364,12 @@ static void allocate(struct building *b, const struct room *room)
     b->spec.edges = arena_array(&b->arena, edges, sizeof(*b->spec.edges));
     b->spec.subscriptions = arena_array(&b->arena, subscriptions, sizeof(*b->spec.subscriptions));
     b->spec.trunks = arena_array(&b->arena, room->host_count, sizeof(*b->spec.trunks));
-    b->keys = arena_array(&b->arena, room->host_count, sizeof(*b->keys));
+    b->trunks = arena_array(&b->arena, room->host_count, sizeof(*b->trunks));
 }
 
-static void flush_host(struct room *room, struct host *host, struct effects *fx)
+static void flush_host(struct room *room, struct host *host, int64_t now_us, struct effects *fx)
 {
-    struct building b = {.room = room, .host = host, .whole = host->whole};
+    struct building b = {.room = room, .host = host, .now_us = now_us, .whole = host->whole};
     spillway__control__room_spec__init(&b.spec);
     allocate(&b, room);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
@@ -383,7 +405,7 @@ static void flush_host(struct room *room, struct host *host, struct effects *fx)
     }
     host->whole = host->dirty = false;
     for (size_t i = 0; i < b.spec.n_trunks; i++) {
-        explicit_bzero(b.keys[i], sizeof(b.keys[i]));
+        explicit_bzero(&b.trunks[i], sizeof(b.trunks[i]));
     }
     arena_fini(&b.arena);
 }
@@ -404,14 +426,14 @@ static uint32_t settled_track(const struct room *room)
     return last;
 }
 
-void spec_flush(struct room *room, struct effects *fx)
+void spec_flush(struct room *room, int64_t now_us, struct effects *fx)
 {
     struct host *host;
     room->settled_track = settled_track(room);
     DL_FOREACH(room->hosts, host)
     {
         if (host->dirty) {
-            flush_host(room, host, fx);
+            flush_host(room, host, now_us, fx);
         }
     }
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
@@ -477,7 +499,7 @@ void room_forgotten(struct room *room, int64_t now_us, const char *node)
         DL_FOREACH(p->subscriptions, subscription)
         {
             if (p->host == host) {
-                spec_withdraw(subscription);
+                spec_begin_anew(subscription);
                 spec_subscription_changed(subscription); /* for who stands by, too */
             } else if (p->next == host && p->phase == MOVE_SETTLING) {
                 subscription->entry[NEXT] = (struct entry){0}; /* what it did is done */

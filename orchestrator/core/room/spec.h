@@ -7,16 +7,15 @@
 
 #include "orchestrator/core/room/private.h"
 
-#define TRUNK_KEY_MAX (2 * TOPOLOGY_KEY_LEN)
-
 /* A message under way, for one host. */
 struct building {
     struct room *room;
     struct host *host;
+    int64_t now_us;
     Spillway__Control__RoomSpec spec;
     struct arena arena;
     bool whole;
-    uint8_t (*keys)[TRUNK_KEY_MAX]; /* of the trunks in it, wiped afterwards */
+    struct room_trunk *trunks; /* those in it, wiped afterwards */
 };
 
 /* Entries live in the arena; line is the section that carries it, place HERE or NEXT. */
@@ -26,9 +25,10 @@ Spillway__Control__Track *spec_track_entry(struct building *b, struct track *tra
                                            const struct session_line *line);
 Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
                                          const struct track *track);
-Spillway__Control__Subscription *spec_subscription_entry(struct subscription *subscription,
-                                                         const struct session_line *line, int place,
-                                                         struct arena *arena);
+Spillway__Control__Subscription *spec_subscription_entry(struct building *b,
+                                                         struct subscription *subscription,
+                                                         const struct session_line *line,
+                                                         int place);
 
 /* sealed.c: the participant's session, if it is due; told: its transport is in this message. */
 void sealed_add_room(struct building *b);

@@ -8,19 +8,6 @@
 #define UPSTREAMS_MAX 4  /* of a track: a node refuses a spec with more, whole */
 #define PAYLOADS_MAX  16 /* of a track or subscription: a node refuses a spec with more, whole */
 
-static Spillway__Control__Endpoint *trunk_endpoint(const Spillway__Control__Register *node)
-{
-    if (node->trunk != NULL) {
-        return node->trunk;
-    }
-    for (size_t i = 0; i < node->n_endpoints; i++) {
-        if (node->endpoints[i]->protocol == SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP) {
-            return node->endpoints[i];
-        }
-    }
-    return NULL;
-}
-
 /* The trunk between the message's host and another one, if the message has not got it already. */
 static void put_trunk(struct building *b, const struct host *other)
 {
@@ -30,24 +17,11 @@ static void put_trunk(struct building *b, const struct host *other)
             return;
         }
     }
-    uint8_t *in = b->keys[spec->n_trunks], *out = in + TOPOLOGY_KEY_LEN;
-    struct bytes secret = b->room->config->cluster_secret;
-    uint32_t generation = b->room->generation;
-    topology_trunk_key(in, secret, other->node, b->host->node, generation);
-    topology_trunk_key(out, secret, b->host->node, other->node, generation);
-    Spillway__Control__SrtpKeys *keys = arena_alloc(&b->arena, sizeof(*keys));
-    spillway__control__srtp_keys__init(keys);
-    keys->suite = SPILLWAY__CONTROL__SRTP_KEYS__SUITE__AES_128_GCM;
-    keys->client_key = (ProtobufCBinaryData){TOPOLOGY_KEY_LEN, in};
-    keys->server_key = (ProtobufCBinaryData){TOPOLOGY_KEY_LEN, out};
-    Spillway__Control__Trunk *trunk = arena_alloc(&b->arena, sizeof(*trunk));
-    spillway__control__trunk__init(trunk);
-    trunk->node = (char *)other->node;
-    trunk->remote = trunk_endpoint(other->info);
-    trunk->local = trunk_endpoint(b->host->info);
-    trunk->generation = generation;
-    trunk->keys = keys;
-    spec->trunks[spec->n_trunks++] = trunk;
+    struct room_trunk *trunk = &b->trunks[spec->n_trunks];
+    room_trunk_make(trunk, b->room->config->cluster_secret, b->room->generation,
+                    &(struct room_trunk_end){b->host->node, b->host->info},
+                    &(struct room_trunk_end){other->node, other->info});
+    spec->trunks[spec->n_trunks++] = &trunk->message;
 }
 
 /* The UDP endpoint of the node that this client was given: its checks leave from there. */
@@ -88,7 +62,9 @@ Spillway__Control__Transport *spec_transport_entry(struct participant *p, int pl
     entry->check_priority = arrives ? p->check_priority : 0;
     entry->standby = place == NEXT && p->phase != MOVE_SETTLING;
     entry->hand_over = p->phase == (place == HERE ? MOVE_HANDING : MOVE_SETTLING);
+    entry->estimate_bps = p->estimate_bps;
     entry->transport_cc = place == HERE && p->handed != NULL ? p->handed->transport_cc : 0;
+    entry->lease = p->lease;
     entry->extensions = arena_array(arena, SDP_EXT_COUNT, sizeof(*entry->extensions));
     for (unsigned kind = 1; kind < SDP_EXT_COUNT; kind++) {
         if (session->extension_ids[kind] == 0) {
@@ -247,8 +223,8 @@ static void put_match_first(Spillway__Control__Subscription *entry, const struct
     }
 }
 
-/* Where the last host stopped with it; NULL: it begins anew here. */
-static Spillway__Control__SenderState *handed(const struct subscription *subscription)
+/* Where it goes on; NULL: it begins anew here. */
+static Spillway__Control__SenderState *resume(struct building *b, struct subscription *subscription)
 {
     const Spillway__Control__HandedOver *over = subscription->subscriber->handed;
     for (size_t i = 0; subscription->resumes && i < over->n_senders; i++) {
@@ -256,13 +232,14 @@ static Spillway__Control__SenderState *handed(const struct subscription *subscri
             return over->senders[i];
         }
     }
-    return NULL;
+    return lease_resume(subscription, b->now_us, &b->arena);
 }
 
-Spillway__Control__Subscription *spec_subscription_entry(struct subscription *subscription,
-                                                         const struct session_line *line, int place,
-                                                         struct arena *arena)
+Spillway__Control__Subscription *spec_subscription_entry(struct building *b,
+                                                         struct subscription *subscription,
+                                                         const struct session_line *line, int place)
 {
+    struct arena *arena = &b->arena;
     spec_choose_ssrcs(subscription);
     Spillway__Control__Subscription *entry = arena_alloc(arena, sizeof(*entry));
     spillway__control__subscription__init(entry);
@@ -279,6 +256,10 @@ Spillway__Control__Subscription *spec_subscription_entry(struct subscription *su
     entry->held = subscribe_is_held(subscription);
     entry->spatial_max = subscribe_spatial_max(subscription);
     entry->temporal_max = temporal_max(subscription);
-    entry->resume = place == HERE ? handed(subscription) : NULL;
+    entry->resume = place == HERE ? resume(b, subscription) : NULL;
+    if (subscription->standing.known) {
+        entry->index_end = subscription->standing.index_end;
+        entry->rtx_index_end = subscription->standing.rtx_index_end;
+    }
     return entry;
 }

@@ -11,16 +11,17 @@
 
 /* mid is everywhere: where answers name no SSRC of ours, it is what ties packets to sections.
  * Chromium decodes AV1 only where the dependency descriptor is negotiated. With both of
- * transport-cc and abs-send-time the node chooses how the client reports: TWCC or REMB. */
+ * transport-cc and abs-send-time the node chooses how the client reports: TWCC or REMB. Sound has
+ * transport-cc, too: one transport, one estimate, which then counts all that is sent. */
 #define EXTENSIONS_AUDIO                                                                           \
-    (BIT(SDP_EXT_MID) | BIT(SDP_EXT_RID) | BIT(SDP_EXT_AUDIO_LEVEL) |                              \
+    (BIT(SDP_EXT_MID) | BIT(SDP_EXT_RID) | BIT(SDP_EXT_TRANSPORT_CC) | BIT(SDP_EXT_AUDIO_LEVEL) |  \
      BIT(SDP_EXT_ABS_CAPTURE_TIME) | BIT(SDP_EXT_ABS_SEND_TIME))
 #define EXTENSIONS_VIDEO                                                                           \
     (BIT(SDP_EXT_MID) | BIT(SDP_EXT_RID) | BIT(SDP_EXT_REPAIRED_RID) | BIT(SDP_EXT_TRANSPORT_CC) | \
      BIT(SDP_EXT_DEPENDENCY_DESCRIPTOR) | BIT(SDP_EXT_ABS_CAPTURE_TIME) |                          \
      BIT(SDP_EXT_ABS_SEND_TIME) | BIT(SDP_EXT_PLAYOUT_DELAY))
 
-#define FEEDBACK_AUDIO SDP_FB_NACK
+#define FEEDBACK_AUDIO (SDP_FB_NACK | SDP_FB_TRANSPORT_CC)
 #define FEEDBACK_VIDEO (SDP_FB_NACK | SDP_FB_PLI | SDP_FB_FIR | SDP_FB_TRANSPORT_CC | SDP_FB_REMB)
 
 /* The use that the offered section permits. */
@@ -184,7 +185,7 @@ static void nack_drop_beside_red(struct sdp_section *out)
         return;
     }
     for (size_t i = 0; i < out->codec_count; i++) {
-        out->codecs[i].feedback = 0;
+        out->codecs[i].feedback &= SDP_FB_TRANSPORT_CC;
     }
 }
 

@@ -72,6 +72,8 @@ static void add_core(struct list *list, const struct orch *orch)
     }
     add(list, PROBES_COUNTER, "gray_probes_total", NULL, (double)stats.gray_probes,
         "Participants moved to a gray node to see whether it is well.");
+    add(list, PROBES_COUNTER, "silent_moves_total", NULL, (double)stats.silent_moves,
+        "Participants given another node since nothing of theirs reached their own.");
     for (size_t i = 0; i < ORCH_NODE_REFUSED_COUNT; i++) {
         add(list, PROBES_COUNTER, "nodes_refused_total", refusals[i],
             (double)stats.nodes_refused[i], "Registrations of media nodes refused.");

@@ -460,7 +460,6 @@ static void open_core(struct server *server)
             .distance_count = list->count,
             .cluster_secret = secret,
             .loudest = (uint32_t)settings->rooms.loudest,
-            .signal_ssrcs = settings->rooms.signal_ssrcs,
             .seals = true,
         },
         server_now(), wall_us());

@@ -61,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct node_endpoint endpoint = {NODE_UDP, 40000};
     const struct net_addr advertise = {.ip = {127, 0, 0, 1}, .family = NET_V4};
     const struct node_config config = {.id = "ND_1",
+                                       .congestion_control = true,
                                        .name = "fuzz",
                                        .region = "",
                                        .zone = "",

@@ -138,6 +138,7 @@ static void start(struct world *w, struct prng *prng)
     static const struct net_addr advertise = {.ip = {127, 0, 0, 1}, .family = NET_V4};
     static const char *const ufrags[] = {"srvA", "srvB"};
     const struct node_config config = {.id = "ND_1",
+                                       .congestion_control = true,
                                        .name = "fuzz",
                                        .region = "",
                                        .zone = "",

@@ -39,6 +39,9 @@ static void take_events(struct cascade *c, unsigned node, const Spillway__Contro
             c->levels[node] += event->levels->n_levels > 0;
         } else if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_HANDED_OVER) {
             keep(&event->handed_over->base, (ProtobufCMessage **)&c->handed[node]);
+        } else if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_STANDING) {
+            keep(&event->standing->base, (ProtobufCMessage **)&c->standings[node]);
+            c->standing_count[node]++;
         }
     }
 }
@@ -83,6 +86,26 @@ static void register_node(struct cascade *c, unsigned node)
     node_link_up(c->nodes[node], c->now_us, 0);
     node_control(c->nodes[node], c->now_us, 0, (struct bytes){bytes, len});
     free(bytes);
+}
+
+void cascade_watch(struct cascade *c, unsigned node, const unsigned *others, size_t count)
+{
+    struct room_spec spec;
+    room_spec_init(&spec, "RM_none", 1, 0, 1);
+    for (size_t i = 0; i < count; i++) {
+        room_spec_trunk(&spec, node, others[i], 1);
+    }
+    Spillway__Control__Watch watch = SPILLWAY__CONTROL__WATCH__INIT;
+    watch.trunks = spec.message.trunks;
+    watch.n_trunks = count;
+    Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
+    message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_WATCH;
+    message.watch = &watch;
+    size_t len;
+    uint8_t *bytes = wire_pack(&message.base, &len);
+    node_control(c->nodes[node], c->now_us, 0, (struct bytes){bytes, len});
+    free(bytes);
+    room_spec_fini(&spec);
 }
 
 /* ---- Datagrams ------------------------------------------------------------------------------- */
@@ -222,6 +245,7 @@ static void add_node(struct cascade *c, unsigned number)
     char id[16];
     snprintf(id, sizeof(id), "ND_%u", number);
     const struct node_config config = {.id = id,
+                                       .congestion_control = true,
                                        .name = id,
                                        .region = "eu",
                                        .zone = "z1",
@@ -264,6 +288,9 @@ void cascade_free(struct cascade *c)
         }
         if (c->handed[i] != NULL) {
             spillway__control__handed_over__free_unpacked(c->handed[i], NULL);
+        }
+        if (c->standings[i] != NULL) {
+            spillway__control__standing__free_unpacked(c->standings[i], NULL);
         }
         if (c->states[i] != NULL) {
             spillway__control__room_state__free_unpacked(c->states[i], NULL);

@@ -78,7 +78,9 @@ struct cascade {
     unsigned levels[CASCADE_NODES + 1];  /* Levels events that name a track */
     Spillway__Control__Heartbeat *heartbeats[CASCADE_NODES + 1]; /* last one with trunks */
     Spillway__Control__HandedOver *handed[CASCADE_NODES + 1];    /* last one */
-    Spillway__Control__RoomState *states[CASCADE_NODES + 1];     /* last one */
+    Spillway__Control__Standing *standings[CASCADE_NODES + 1];   /* last one */
+    unsigned standing_count[CASCADE_NODES + 1];
+    Spillway__Control__RoomState *states[CASCADE_NODES + 1]; /* last one */
     struct cascade_client clients[CASCADE_CLIENTS];
     size_t client_count;
     struct cascade_datagram air[CASCADE_AIR];
@@ -110,6 +112,9 @@ void cascade_apply(struct cascade *c, struct room_spec *spec, unsigned node);
 
 /* Sends it; it must be refused as invalid. Returns the reason. */
 const char *cascade_refuse(struct cascade *c, struct room_spec *spec, unsigned node);
+
+/* That node is to keep a trunk awake to each of the others; none: 0. */
+void cascade_watch(struct cascade *c, unsigned node, const unsigned *others, size_t count);
 
 void cascade_run(struct cascade *c, int64_t ms);
 

@@ -162,6 +162,15 @@ static void test_layer_dries_up(void **state)
     world_fini(&w);
 }
 
+/* What the last report of client 1 or 2, the viewers, says of video. */
+static const Spillway__Control__SubscriptionReport *video_report(const struct world *w, size_t i)
+{
+    const Spillway__Control__TransportReport *report = world_report(w, 11 + i);
+    assert_non_null(report);
+    assert_int_equal(report->n_subscriptions, 2);
+    return report->subscriptions[report->subscriptions[0]->spatial == 2 ? 0 : 1];
+}
+
 /* Half of what is lost on the way to the node is asked for again, and comes: no subscriber sees a
  * hole it could not have filled. */
 static void test_loss_before_the_node(void **state)
@@ -183,6 +192,9 @@ static void test_loss_before_the_node(void **state)
     for (size_t i = 0; i < 3; i++) {
         assert_true(report->tracks[0]->layers[i]->packets > 120);
         assert_true(report->tracks[0]->layers[i]->lost <= 1); /* the one under way */
+        assert_in_range(report->tracks[0]->layers[i]->nacked, 3, 20);
+        assert_in_range(report->tracks[0]->layers[i]->repaired, 3,
+                        report->tracks[0]->layers[i]->nacked);
     }
     world_fini(&w);
 }
@@ -232,6 +244,10 @@ static void test_loss_behind_the_node(void **state)
     assert_int_equal(in->repairs, 1);
     assert_int_equal(node_counters(w.node)->rtx_sent, 1);
     assert_int_equal(node_counters(w.node)->drop_resend, 1);
+    world_run(&w, 5000);
+    assert_int_equal(video_report(&w, 1)->nacked, 2);
+    assert_int_equal(video_report(&w, 1)->repaired, 1);
+    assert_int_equal(video_report(&w, 1)->key_frames_asked, 0);
     world_fini(&w);
 }
 
@@ -257,6 +273,13 @@ static void test_key_frame_requests_are_joined(void **state)
     }
     world_run(&w, 2000);
     assert_int_equal(video_of(&w, 2)->plis, plis + 1); /* it came: nobody asks again */
+    world_run(&w, 1000);
+    const Spillway__Control__TransportReport *report = world_report(&w, 11);
+    assert_int_equal(video_report(&w, 1)->key_frames_asked, 2);
+    assert_int_equal(video_report(&w, 2)->key_frames_asked, 2);
+    assert_int_equal(report->tracks[0]->layers[2]->key_frames_asked, plis + 1);
+    world_run(&w, 5000);
+    assert_int_equal(video_report(&w, 1)->key_frames_asked, 0);
     world_fini(&w);
 }
 
@@ -568,6 +591,7 @@ static void test_reports(void **state)
     const struct Spillway__Control__TransportReport *report = world_report(&w, 12);
     assert_non_null(report);
     assert_int_equal(report->remb_bps, 1500000);
+    assert_int_equal(report->interval_ms, 5000);
     assert_int_equal(report->n_subscriptions, 2);
     for (size_t i = 0; i < 2; i++) {
         bool audio = report->subscriptions[i]->subscription == 31;

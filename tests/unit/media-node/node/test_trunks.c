@@ -302,6 +302,46 @@ static void test_node_comes_back(void **state)
     cascade_free(c);
 }
 
+/* ---- Neighbours ------------------------------------------------------------------------------ */
+
+static bool tells_silence(const struct cascade *c, unsigned node)
+{
+    const Spillway__Control__Heartbeat *beat = c->heartbeats[node];
+    assert_int_equal(beat->n_trunks, 1);
+    assert_true(beat->trunks[0]->rtt_us > 0); /* it was heard before */
+    return beat->trunks[0]->silent;
+}
+
+/* Neighbours ping each other without a room, tell within a beat when one falls silent, and rest
+ * once nobody wants them awake. */
+static void test_watch(void **state)
+{
+    (void)state;
+    struct cascade *c = cascade_new(2);
+    cascade_watch(c, 1, (const unsigned[]){2}, 1);
+    cascade_watch(c, 2, (const unsigned[]){1}, 1);
+    cascade_run(c, 40000); /* longer than an idle one is awake */
+    assert_false(tells_silence(c, 1) || tells_silence(c, 2));
+    c->cut[2][1] = true;
+    cascade_run(c, 800);
+    assert_true(tells_silence(c, 1));
+    assert_false(tells_silence(c, 2));
+    c->cut[2][1] = false;
+    cascade_run(c, 1500);
+    assert_false(tells_silence(c, 1));
+    cascade_watch(c, 1, NULL, 0);
+    node_link_down(c->nodes[2], c->now_us, 0);
+    cascade_run(c, 31000);
+    uint64_t sent[2] = {cascade_counters(c, 1)->packets_out, cascade_counters(c, 2)->packets_out};
+    cascade_run(c, 5000);
+    assert_int_equal(cascade_counters(c, 1)->packets_out, sent[0]);
+    assert_int_equal(cascade_counters(c, 2)->packets_out, sent[1]);
+    assert_int_equal(cascade_counters(c, 1)->drop_control_malformed, 0);
+    cascade_watch(c, 1, (const unsigned[]){1, 3, 4}, 3); /* itself */
+    assert_int_equal(cascade_counters(c, 1)->drop_control_malformed, 1);
+    cascade_free(c);
+}
+
 /* ---- Bad input ------------------------------------------------------------------------------- */
 
 static void test_refused_specs(void **state)
@@ -395,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_rest),
         cmocka_unit_test(test_node_comes_back),
+        cmocka_unit_test(test_watch),
         cmocka_unit_test(test_refused_specs),
         cmocka_unit_test(test_strangers),
     };

@@ -139,6 +139,11 @@ static void tell_event(struct world *w, const Spillway__Control__Event *event)
                    (unsigned long long)event->transport_lost->transport,
                    event->transport_lost->reason == 0 ? "consent" : "tcp");
         break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_SILENT:
+        world_tell(w, "event transport %llu %s",
+                   (unsigned long long)event->transport_silent->transport,
+                   event->transport_silent->over ? "is heard again" : "is silent");
+        break;
     case SPILLWAY__CONTROL__EVENT__EVENT_SOURCE_LEARNED:
         source = event->source_learned;
         world_tell(w, "event track %u source %s%s pt %u", source->track,

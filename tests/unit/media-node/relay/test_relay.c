@@ -244,6 +244,22 @@ static void test_round_trip_and_words(void **state)
     world_free(w);
 }
 
+/* Who never heard it is no witness: there may be no way between the two. */
+static void test_never_heard(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    w->cut_off = true;
+    run(w, 3000);
+    assert_false(relay_silent(w->ends[0].relay, w->now_us));
+    w->cut_off = false;
+    run(w, 1000);
+    w->cut_off = true;
+    run(w, 700);
+    assert_true(relay_silent(w->ends[0].relay, w->now_us));
+    world_free(w);
+}
+
 static void test_loss_is_measured(void **state)
 {
     (void)state;
@@ -411,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_and_words),
+        cmocka_unit_test(test_never_heard),
         cmocka_unit_test(test_loss_is_measured),
         cmocka_unit_test(test_reorder_and_replay),
         cmocka_unit_test(test_late_repair),

@@ -155,6 +155,8 @@ static void apis(void **state)
         {NULL, "/admin/v1/rooms/nowhere", 404},
         {NULL, "/admin/v1/rooms/lobby/participants", 200},
         {NULL, "/admin/v1/rooms/lobby/participants/alice", 200},
+        {NULL, "/admin/v1/rooms/lobby/participants/alice/stats", 200},
+        {NULL, "/admin/v1/rooms/lobby/participants/nobody/stats", 404},
         {NULL, "/admin/v1/nodes", 200},
         {NULL, "/admin/v1/nodes/ND_a", 200},
         {NULL, "/admin/v1/nodes/ND_x", 404},

@@ -143,8 +143,32 @@ static void test_hung_node_dies_of_silence(void **state)
     world.hangs[1] = true; /* last word at 751 */
     run_to(&world, 10000);
     assert_int_equal(detector_stats(world.detector)->deaths, 1);
-    assert_story(&world, "[ 2000] b suspect (silent)\n"
-                         "[ 4000] b dead (silent)\n");
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
+                         "[ 3751] b dead (silent)\n");
+}
+
+/* Others are told whom we miss at once, not with the next beat; not while it may be our fault. */
+static void test_suspects_are_named_at_once(void **state)
+{
+    (void)state;
+    const char *ids[2];
+    struct world world = world_new(3);
+    run_to(&world, 1000);
+    world.hangs[0] = world.hangs[1] = true; /* last words at 1000 and 751 */
+    run_to(&world, 1500);
+    assert_int_equal(detector_suspects(world.detector, ids, 2), 0);
+    run_to(&world, 1501);
+    assert_int_equal(detector_suspects(world.detector, ids, 2), 1);
+    assert_string_equal(ids[0], "b");
+    run_to(&world, 1750);
+    assert_int_equal(detector_suspects(world.detector, ids, 2), 2);
+    assert_string_equal(ids[1], "a");
+    assert_int_equal(detector_suspects(world.detector, ids, 1), 1);
+    lag_to(&world, 2500);
+    assert_int_equal(detector_suspects(world.detector, ids, 2), 0);
+    run_to(&world, 3250);
+    assert_int_equal(detector_suspects(world.detector, ids, 2), 2);
+    detector_free(world.detector);
 }
 
 static void test_witness_makes_it_faster(void **state)
@@ -163,7 +187,8 @@ static void test_witness_makes_it_faster(void **state)
     detector_witness_told(world.detector, world.now_us, "b");
     tell(&world);
     run_to(&world, 10000);
-    assert_story(&world, "[ 1600] b dead (witnessed)\n");
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
+                         "[ 1600] b dead (witnessed)\n");
 }
 
 static void test_witness_of_a_suspect(void **state)
@@ -176,7 +201,7 @@ static void test_witness_of_a_suspect(void **state)
     detector_witness_told(world.detector, world.now_us, "b");
     tell(&world);
     run_to(&world, 10000);
-    assert_story(&world, "[ 2000] b suspect (silent)\n"
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
                          "[ 2100] b dead (witnessed)\n");
 }
 
@@ -204,7 +229,7 @@ static void test_hiccup_is_forgiven(void **state)
     run_to(&world, 3000);
     world.hangs[1] = false;
     run_to(&world, 10000);
-    assert_story(&world, "[ 2000] b suspect (silent)\n"
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
                          "[ 3001] b alive (spoke)\n");
 }
 
@@ -215,8 +240,8 @@ static void test_two_of_three_may_die_together(void **state)
     run_to(&world, 1000);
     world.hangs[0] = world.hangs[1] = true; /* last words at 1000 and 751 */
     run_to(&world, 10000);
-    assert_story(&world, "[ 2000] b suspect (silent)\n"
-                         "[ 2000] a suspect (silent)\n"
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
+                         "[ 1750] a suspect (silent)\n"
                          "[ 4000] b dead (silent)\n"
                          "[ 4000] a dead (silent)\n");
 }
@@ -242,8 +267,8 @@ static void test_lag_delays_but_does_not_hide(void **state)
     world.hangs[1] = true;
     lag_to(&world, 9000);
     run_to(&world, 20000);
-    assert_story(&world, "[10000] b suspect (silent)\n"
-                         "[10000] b dead (silent)\n");
+    assert_story(&world, "[ 9750] b suspect (silent)\n"
+                         "[ 9750] b dead (silent)\n");
 }
 
 static void test_everyone_silent_is_our_fault(void **state)
@@ -261,9 +286,9 @@ static void test_everyone_silent_is_our_fault(void **state)
     world.hangs[1] = false;
     run_to(&world, 30000);
     assert_int_equal(detector_stats(world.detector)->all_silent, 1);
-    assert_story(&world, "[ 2000] b suspect (silent)\n"
-                         "[ 2000] c suspect (silent)\n"
-                         "[ 2000] a suspect (silent)\n"
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
+                         "[ 1502] c suspect (silent)\n"
+                         "[ 1750] a suspect (silent)\n"
                          "[ 9250] a alive (spoke)\n"
                          "[ 9501] b alive (spoke)\n"
                          "[25750] c dead (silent)\n");
@@ -279,15 +304,15 @@ static void test_words_come_late_after_a_cut(void **state)
     world.hangs[0] = world.hangs[1] = world.hangs[2] = true;
     run_to(&world, 3200);
     world.hangs[0] = false;
-    run_to(&world, 5000);
+    run_to(&world, 9000); /* the second try got through */
     world.hangs[1] = false;
     run_to(&world, 20000);
-    assert_story(&world, "[ 2000] b suspect (silent)\n"
-                         "[ 2000] c suspect (silent)\n"
-                         "[ 2000] a suspect (silent)\n"
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
+                         "[ 1502] c suspect (silent)\n"
+                         "[ 1750] a suspect (silent)\n"
                          "[ 3250] a alive (spoke)\n"
-                         "[ 5001] b alive (spoke)\n"
-                         "[ 7750] c dead (silent)\n");
+                         "[ 9001] b alive (spoke)\n"
+                         "[11250] c dead (silent)\n");
 }
 
 static void test_single_node_never_dies_of_silence(void **state)
@@ -299,7 +324,7 @@ static void test_single_node_never_dies_of_silence(void **state)
     detector_link_lost(world.detector, world.now_us, "a");
     tell(&world);
     assert_int_equal(detector_deadline(world.detector), TIME_NEVER);
-    assert_story(&world, "[ 1000] a suspect (silent)\n"
+    assert_story(&world, "[  750] a suspect (silent)\n"
                          "[60000] a dead (link_lost)\n");
 }
 
@@ -332,13 +357,13 @@ static void test_held_nodes_wait(void **state)
     detector_link_lost(world.detector, world.now_us, "c"); /* now it counts */
     tell(&world);
     run_to(&world, 10000);
-    assert_story(&world, "[ 2000] a suspect (silent)\n"
-                         "[ 2250] b suspect (silent)\n"
-                         "[ 2250] c suspect (silent)\n"
+    assert_story(&world, "[ 1750] a suspect (silent)\n"
+                         "[ 1751] b suspect (silent)\n"
+                         "[ 1752] c suspect (silent)\n"
                          "[ 8002] c alive (spoke)\n"
                          "[ 8100] c dead (link_lost)\n"
-                         "[ 9000] a dead (witnessed)\n"
-                         "[ 9000] b dead (link_lost)\n");
+                         "[ 9002] a dead (witnessed)\n"
+                         "[ 9002] b dead (link_lost)\n");
 }
 
 static void test_who_leaves_is_not_missed(void **state)
@@ -362,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_hung_node_dies_of_silence),
         cmocka_unit_test(test_witness_makes_it_faster),
         cmocka_unit_test(test_witness_of_a_suspect),
+        cmocka_unit_test(test_suspects_are_named_at_once),
         cmocka_unit_test(test_witness_of_our_own_lag),
         cmocka_unit_test(test_hiccup_is_forgiven),
         cmocka_unit_test(test_two_of_three_may_die_together),

@@ -284,9 +284,10 @@ static void late_nodes_are_waited_for(void **state)
         add_node(&world, "ND_b", "eu");
         world.node_lag_us = rows[i].lag_us;
         world_heartbeat(&world, "ND_b", 1);
-        world_advance(&world, rows[i].alive_us / 2);
-        world_heartbeat(&world, "ND_a", 1); /* else all are silent */
-        world_advance(&world, rows[i].alive_us - rows[i].alive_us / 2);
+        for (int part = 0; part < 5; part++) {
+            world_heartbeat(&world, "ND_a", 1); /* else all are silent */
+            world_advance(&world, rows[i].alive_us / 5);
+        }
         does_not_hear(&world, "ND_a", "ND_b");
         assert_int_equal(nodes_lost(&world), 0);
         world_advance(&world, rows[i].dead_us - rows[i].alive_us);

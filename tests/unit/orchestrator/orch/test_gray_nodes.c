@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Goal: a node that lives and that clients do not reach is found by them, left by everybody, tried
- * again at nobody's cost, and used again when it is well.
+ * again at nobody's cost, and used again when it is well. Who is not heard there any more is
+ * elsewhere at once, or loses nothing by the attempt.
  */
 #include "tests/lib/orch_world.h"
 
@@ -348,12 +349,162 @@ static void limit(void **state)
     world_fini(&world);
 }
 
+/* ND_a hears nothing of that one; or hears it again. */
+static void falls_silent(uint64_t transport, bool over)
+{
+    Spillway__Control__TransportSilent silent = SPILLWAY__CONTROL__TRANSPORT_SILENT__INIT;
+    silent.transport = world.transports[transport - 1];
+    silent.over = over;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_SILENT;
+    event.transport_silent = &silent;
+    about(transport);
+    world_event(&world, "ND_a", &event);
+}
+
+/* It comes to the node it was given, and ND_a tells where it stopped. */
+static void comes(uint64_t conn)
+{
+    arrive("ND_b", conn); /* one of them has been given it */
+    arrive("ND_c", conn);
+    about(conn);
+    world_hand_over(&world, "ND_a", conn, 0);
+}
+
+static uint64_t verdicts(void)
+{
+    return stats().gray[0] + stats().gray[GRAY_UNREACHED] + stats().gray[GRAY_LOSING];
+}
+
+/* Goal: who is not heard any more gets another node at once, and is not told to resume; the node is
+ * blamed by those who came, and four of eight of them are enough. */
+static void silence(void **state)
+{
+    (void)state;
+    begin();
+    for (uint64_t conn = 1; conn <= ROOMS / 2; conn++) {
+        assert_int_equal(verdicts(), 0);
+        falls_silent(conn, false);
+        pass(TIME_MS(250));
+        const char *story = world_story(&world);
+        assert_non_null(strstr(story, " < trickle"));
+        assert_null(strstr(story, "leave"));
+        comes(conn);
+        const char *node = routed(world_story(&world), conn);
+        assert_true(is_to(node, "ND_b") || is_to(node, "ND_c"));
+        pass(TIME_S(2));
+    }
+    assert_int_equal(stats().silent_moves, ROOMS / 2);
+    assert_true(is_gray("ND_a"));
+    assert_true(shows("ND_a", "\"gray\":\"losing\""));
+    world_fini(&world);
+}
+
+/* Goal: who is offline stays where he was when he is back, and no node is blamed, neither the one
+ * that does not hear him nor the one that he did not come to. There is one attempt a silence, and
+ * two in all. */
+static void offline(void **state)
+{
+    (void)state;
+    begin();
+    for (uint64_t silences = 1; silences <= 3; silences++) {
+        for (uint64_t conn = 1; conn <= ROOMS; conn++) {
+            falls_silent(conn, false);
+        }
+        pass(TIME_S(9));
+        assert_int_equal(stats().silent_moves, ROOMS * MIN(silences, ROOM_FLIGHTS_MAX));
+        for (uint64_t conn = 1; conn <= ROOMS; conn++) {
+            falls_silent(conn, true);
+        }
+        pass(TIME_S(1));
+    }
+    const char *story = world_story(&world);
+    assert_null(strstr(story, "leave"));
+    assert_null(strstr(story, " route "));
+    assert_int_equal(verdicts(), 0);
+    world_fini(&world);
+}
+
+/* Goal: if it was his own network that stood still, so that both nodes hear him when it is back, he
+ * may well be at the new one, but the old one is not blamed. */
+static void heard_by_both(void **state)
+{
+    (void)state;
+    begin();
+    for (uint64_t conn = 1; conn <= ROOMS; conn++) {
+        falls_silent(conn, false);
+        pass(TIME_MS(250));
+        comes(conn);
+        falls_silent(conn, true);
+    }
+    pass(TIME_S(5));
+    assert_int_equal(verdicts(), 0);
+    assert_int_equal(stats().silent_moves, ROOMS);
+    world_fini(&world);
+}
+
+/* Goal: where very many are silent, as when a network goes away, few move at a time; those who come
+ * make room for others, and who is heard again does not move any more. */
+static void many_at_once(void **state)
+{
+    (void)state;
+    const uint64_t at_once = 16, all = 60;
+    begin();
+    while (conns < all) {
+        uint64_t conn = join((int)(conns % ROOMS));
+        world_connected(&world, conn);
+        arrive("ND_a", conn);
+    }
+    for (uint64_t conn = 1; conn <= all; conn++) {
+        falls_silent(conn, false);
+    }
+    pass(TIME_MS(250));
+    assert_int_equal(stats().silent_moves, at_once);
+    comes(1);
+    comes(2);
+    pass(TIME_MS(250));
+    assert_int_equal(stats().silent_moves, at_once + 2);
+    pass(TIME_S(2));
+    assert_int_equal(stats().silent_moves, 2 * at_once + 2);
+    for (uint64_t conn = 1; conn <= all; conn++) {
+        falls_silent(conn, true);
+    }
+    pass(TIME_S(5));
+    assert_int_equal(stats().silent_moves, 2 * at_once + 2);
+    assert_int_equal(verdicts(), 0);
+    world_fini(&world);
+}
+
+/* Goal: nobody is moved who would lose something by it: to a node that cannot stand by. */
+static void nowhere_to(void **state)
+{
+    (void)state;
+    conns = 0;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    uint64_t conn = join(0);
+    world_connected(&world, conn);
+    arrive("ND_a", conn);
+    world.no_hand_over = true;
+    world_node(&world, "ND_b");
+    pass(TIME_S(1));
+    world_story(&world);
+    falls_silent(conn, false);
+    pass(TIME_S(4));
+    assert_null(strstr(world_story(&world), "ND_b"));
+    assert_int_equal(stats().silent_moves, 0);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(joins),     cmocka_unit_test(losses),    cmocka_unit_test(gone_altogether),
-        cmocka_unit_test(probation), cmocka_unit_test(overruled), cmocka_unit_test(told),
-        cmocka_unit_test(limit),
+        cmocka_unit_test(joins),           cmocka_unit_test(losses),
+        cmocka_unit_test(gone_altogether), cmocka_unit_test(probation),
+        cmocka_unit_test(overruled),       cmocka_unit_test(told),
+        cmocka_unit_test(limit),           cmocka_unit_test(silence),
+        cmocka_unit_test(offline),         cmocka_unit_test(heard_by_both),
+        cmocka_unit_test(many_at_once),    cmocka_unit_test(nowhere_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

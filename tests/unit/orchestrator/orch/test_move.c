@@ -87,10 +87,35 @@ static void subscriber(void **state)
                    "node ND_a < T2 hands over\n"
                    "node ND_b < spec v11 base=9 t=1 k=0 s=1 -t=0 -k=0 -s=0\n"
                    "node ND_b < subscription 1 resumes at 77\n");
+    assert_non_null(world.last_spec->subscriptions[0]->resume->run);
     world_hand_over(&world, "ND_a", 2, 1); /* said twice */
     expect(&world, "");
     world_advance(&world, TIME_S(1));
     assert_non_null(strstr(world_story(&world), "node ND_a < spec v12 base=10 t=0 k=0 s=0 -t=1"));
+    world_fini(&world);
+}
+
+/* Goal: who is not heard at his node any more moves in the same way, but that what was sent to him
+ * meanwhile is not worth to be asked for: streams begin anew, at the same index. */
+static void silent(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    Spillway__Control__TransportSilent silent = SPILLWAY__CONTROL__TRANSPORT_SILENT__INIT;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    silent.transport = world.transports[1];
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_SILENT;
+    event.transport_silent = &silent;
+    world_event(&world, "ND_a", &event);
+    world_advance(&world, 0);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 2 < trickle udp\n"));
+    assert_non_null(strstr(story, "node ND_b < T2 stands by\n"));
+    world_arrive(&world, "ND_b", 2);
+    world_hand_over(&world, "ND_a", 2, 1);
+    assert_non_null(strstr(world_story(&world), "node ND_b < subscription 1 resumes at 77\n"));
+    assert_null(world.last_spec->subscriptions[0]->resume->run);
     world_fini(&world);
 }
 
@@ -339,6 +364,29 @@ static void node_of_another_version(void **state)
     world_fini(&world);
 }
 
+/* Goal: the node dies of somebody who has just joined, and the last word of his handshake is late:
+ * it comes when he is at another node, which has no path to him and never will, for he leaves. He
+ * is no participant for good. (any, seed 324606) */
+static void keys_come_late(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    join(&world, 3, "carol");
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    world_advance(&world, 0);
+    world_arrive(&world, "ND_b", 1);
+    world_arrive(&world, "ND_b", 2);
+    world_connected(&world, 3);
+    world_story(&world);
+    orch_disconnected(world.orch, world.now_us, 3);
+    world_advance(&world, TIME_MS(4900));
+    assert_null(strstr(world_story(&world), "carol=gone"));
+    world_advance(&world, TIME_MS(200));
+    assert_non_null(strstr(world_story(&world), "conn 1 < update carol=gone"));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_node_dies),       cmocka_unit_test(a_publishers_node_dies),
         cmocka_unit_test(back_at_once),      cmocka_unit_test(back_again),
         cmocka_unit_test(leaves_on_the_way), cmocka_unit_test(node_of_another_version),
+        cmocka_unit_test(keys_come_late),    cmocka_unit_test(silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

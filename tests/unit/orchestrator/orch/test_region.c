@@ -189,9 +189,66 @@ static void nowhere(void **state)
     world_fini(&world);
 }
 
+static void say_paused(struct world *world, uint32_t *subscriptions, size_t count)
+{
+    Spillway__Control__VideoPaused paused = SPILLWAY__CONTROL__VIDEO_PAUSED__INIT;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    paused.transport = world->transports[1];
+    paused.subscriptions = subscriptions;
+    paused.n_subscriptions = count;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_VIDEO_PAUSED;
+    event.video_paused = &paused;
+    world_event(world, "ND_a", &event);
+}
+
+/* Goal: who is told by a node to have no bandwidth for a picture hears that it is paused, once, and
+ * of nothing but pictures; and that it goes on. Another node knows nothing of it. */
+static void no_bandwidth(void **state)
+{
+    (void)state;
+    struct world world;
+    near_and_far(&world, 0);
+    uint32_t all[] = {1, 2, 3, 77}; /* bob's sound, his picture, and what is not there */
+    say_paused(&world, all, ARRAY_LEN(all));
+    assert_string_equal(world_story(&world), "conn 2 < paused tracks=1\n");
+    say_paused(&world, all, ARRAY_LEN(all));
+    assert_string_equal(world_story(&world), "");
+    say_paused(&world, NULL, 0);
+    assert_string_equal(world_story(&world), "conn 2 < active tracks=1\n");
+    say_paused(&world, all, ARRAY_LEN(all));
+    world_story(&world);
+    lose(&world, "ND_a");
+    assert_non_null(strstr(world_story(&world), "conn 2 < active tracks=1"));
+    world_fini(&world);
+}
+
+/* Goal: a node that takes somebody over is told how fast the one before sent to him. */
+static void the_next_node_knows_how_fast(void **state)
+{
+    (void)state;
+    struct world world;
+    near_and_far(&world, 0);
+    Spillway__Control__TransportReport report = SPILLWAY__CONTROL__TRANSPORT_REPORT__INIT;
+    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
+    report.transport = world.transports[1];
+    report.estimate_bps = 1234567;
+    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT;
+    event.transport_report = &report;
+    world_event(&world, "ND_a", &event);
+    lose(&world, "ND_a");
+    unsigned found = 0;
+    for (size_t i = 0; i < world.last_spec->n_transports; i++) {
+        found += world.last_spec->transports[i]->estimate_bps == 1234567;
+    }
+    assert_int_equal(found, 1);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_bandwidth),
+        cmocka_unit_test(the_next_node_knows_how_fast),
         cmocka_unit_test(crumbling),
         cmocka_unit_test(audio_first),
         cmocka_unit_test(another_node_brings_video),

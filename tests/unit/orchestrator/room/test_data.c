@@ -135,16 +135,41 @@ static void data_handles(void **state)
     world_fini(&world);
 }
 
-/* Goal: the server calls a participant's method and is answered, or told that nobody did. */
+static void call_bob(struct world *world, size_t payload)
+{
+    char *text = mem_alloc(payload + 1), *json = mem_alloc(payload + 200);
+    memset(text, 'x', payload);
+    snprintf(json, payload + 200,
+             "{\"room\":\"lobby\",\"destinationIdentity\":\"bob\",\"method\":\"m\","
+             "\"payload\":\"%s\"}",
+             text);
+    world->last_status = 0;
+    world_twirp(world, "PerformRpc", json);
+    free(text);
+    free(json);
+}
+
+/* Goal: the server calls a participant's method and is answered, or told that nobody did; one whose
+ * channel is not open yet is called once it is. */
 static void server_rpc(void **state)
 {
     (void)state;
     struct world world;
     meeting_init(&world);
     world_twirp(&world, "PerformRpc",
-                "{\"room\":\"lobby\",\"destinationIdentity\":\"bob\",\"method\":\"m\"}");
-    assert_int_equal(world.last_status, 404); /* no data channel yet */
+                "{\"room\":\"lobby\",\"destinationIdentity\":\"nobody\",\"method\":\"m\"}");
+    assert_int_equal(world.last_status, 404);
+    call_bob(&world, 1);
+    assert_null(strstr(world_story(&world), "front T2 send stream=0"));
     meeting_channels(&world, 2);
+    world_drain(&world);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "front T2 send stream=0"));
+    assert_null(strstr(strstr(story, "front T2 send stream=0") + 1, "front T2 send stream=0"));
+    assert_int_equal(world.last_status, 0);
+    world_advance(&world, TIME_S(7));
+    assert_int_equal(world.last_status, 412); /* he does not say a word */
+    assert_non_null(strstr(world.last_reply, "1501"));
     world_twirp(&world, "PerformRpc",
                 "{\"room\":\"lobby\",\"destinationIdentity\":\"bob\",\"method\":\"m\","
                 "\"responseTimeoutMs\":2000}");
@@ -164,20 +189,6 @@ static void rpc_says(struct world *world, Livekit__DataPacket *packet)
     uint8_t *packed = wire_pack(&packet->base, &len);
     meeting_send(world, 2, 0, (const char *)packed, len);
     free(packed);
-}
-
-static void call_bob(struct world *world, size_t payload)
-{
-    char *text = mem_alloc(payload + 1), *json = mem_alloc(payload + 200);
-    memset(text, 'x', payload);
-    snprintf(json, payload + 200,
-             "{\"room\":\"lobby\",\"destinationIdentity\":\"bob\",\"method\":\"m\","
-             "\"payload\":\"%s\"}",
-             text);
-    world->last_status = 0;
-    world_twirp(world, "PerformRpc", json);
-    free(text);
-    free(json);
 }
 
 /* Goal: a call that nobody acknowledges ends after 7 s, one that is, 15 s after it was made; and no

@@ -174,7 +174,8 @@ static void video_has_the_wanted_codec_first(void **state)
 static void feedback_and_extensions_follow_the_use(void **state)
 {
     (void)state;
-#define BIT SDP_EXT_BIT
+#define BIT   SDP_EXT_BIT
+#define SOUND (BIT(SDP_EXT_MID) | BIT(SDP_EXT_AUDIO_LEVEL) | BIT(SDP_EXT_TRANSPORT_CC))
     static const struct {
         const char *text;
         enum sdp_use use;
@@ -182,10 +183,9 @@ static void feedback_and_extensions_follow_the_use(void **state)
         unsigned feedback; /* of the first codec */
         bool red_disabled;
     } rows[] = {
-        {HEAD AUDIO, SDP_USE_RECEIVE, BIT(SDP_EXT_MID) | BIT(SDP_EXT_AUDIO_LEVEL), 0, false},
-        {HEAD AUDIO, SDP_USE_RECEIVE, BIT(SDP_EXT_MID) | BIT(SDP_EXT_AUDIO_LEVEL), SDP_FB_NACK,
-         true},
-        {HEAD AUDIO, SDP_USE_SEND, BIT(SDP_EXT_MID) | BIT(SDP_EXT_AUDIO_LEVEL), SDP_FB_NACK, true},
+        {HEAD AUDIO, SDP_USE_RECEIVE, SOUND, 0, false},
+        {HEAD AUDIO, SDP_USE_RECEIVE, SOUND, SDP_FB_NACK | SDP_FB_TRANSPORT_CC, true},
+        {HEAD AUDIO, SDP_USE_SEND, SOUND, SDP_FB_NACK | SDP_FB_TRANSPORT_CC, true},
         {HEAD VIDEO, SDP_USE_RECEIVE,
          BIT(SDP_EXT_MID) | BIT(SDP_EXT_TRANSPORT_CC) | BIT(SDP_EXT_RID), SDP_FB_NACK | SDP_FB_PLI,
          false},

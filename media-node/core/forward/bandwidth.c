@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * No more to a member than its network takes: an estimate (core/bwe) of what transport-cc feedback
+ * tells, video that waits for its turn (core/pacer), and layers that fit (core/allocator).
+ *
+ * What a member is sent goes through these times:
+ *
+ *   silent    nothing numbered was sent yet, or only before it went over to another node.
+ *   begun     until the first feedback the estimate is what it starts with: 300 kbit/s, or what the
+ *             node before this one estimated. No video is paused, each gets a layer. A client that
+ *             sends no feedback for UNHEARD_US is not limited: nothing is known of its network.
+ *   heard     layers follow the estimate; after SETTLE_US of that, video may be paused, unless so
+ *             little was sent that the estimate says nothing.
+ *
+ * A member that is handed over keeps the layers it has for SETTLE_US: what was measured of tracks
+ * begins anew here.
+ *
+ * Left out: clients without transport-cc are not limited, for REMB follows what is sent; temporal
+ * layers, which would have to be measured each; the size of a picture, of which the layer that is
+ * asked for tells enough.
+ */
+#include "media-node/core/forward/room.h"
+
+#include "media-node/core/allocator/allocator.h"
+#include "media-node/core/pacer/pacer.h"
+
+#include <stdlib.h>
+
+#define UNHEARD_US     TIME_S(1)
+#define SETTLE_US      TIME_S(1)
+#define ALLOCATE_US    TIME_S(1) /* at the latest, for bitrates change too */
+#define CHANGE_PERCENT 3         /* of the estimate: allocate anew at once */
+#define RATE_US        TIME_S(1) /* between two measurements of a layer */
+#define DRY_US         TIME_S(3)
+#define AUDIO_BPS      40000   /* while unknown */
+#define HEADERS_BPS    16000   /* of 50 packets a second */
+#define WANTED_BPS_MIN 1000000 /* while any video is watched */
+#define ALL_LAYERS     (STREAM_LAYERS_MAX - 1)
+
+struct bandwidth {
+    struct bwe *bwe;
+    struct pacer pacer;
+    int64_t begun_us;    /* TIME_NEVER: silent */
+    int64_t heard_us;    /* first feedback; TIME_NEVER: none */
+    int64_t keep_us;     /* layers stay as they are until then */
+    int64_t allocate_us; /* next allocation */
+    uint32_t allocated_bps;
+    uint64_t chosen_bps; /* what was allocated takes */
+    uint32_t *paused;    /* subscriptions, as told last */
+    size_t paused_count;
+    bool told; /* anything ever */
+};
+
+static struct bwe *new_bwe(const struct fwd_member *member, int64_t now_us)
+{
+    const struct bwe_config config = {.transport_cc = true, .start_bps = member->start_bps};
+    return bwe_new(&config, now_us);
+}
+
+void bandwidth_begin(struct fwd_member *member, int64_t now_us)
+{
+    if (member->bandwidth != NULL || !member->fwd->config.congestion_control) {
+        return;
+    }
+    struct bandwidth *bandwidth = mem_alloc(sizeof(*bandwidth));
+    bandwidth->bwe = new_bwe(member, now_us);
+    bandwidth->begun_us = TIME_NEVER;
+    bandwidth->heard_us = TIME_NEVER;
+    bandwidth->keep_us = now_us;
+    bandwidth->allocate_us = TIME_NEVER;
+    member->bandwidth = bandwidth;
+}
+
+void bandwidth_free(struct fwd_member *member)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    if (bandwidth == NULL) {
+        return;
+    }
+    bwe_free(bandwidth->bwe);
+    pacer_fini(&bandwidth->pacer);
+    free(bandwidth->paused);
+    free(bandwidth);
+    member->bandwidth = NULL;
+}
+
+void bandwidth_restart(struct fwd_member *member, int64_t now_us)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    if (bandwidth == NULL) {
+        return;
+    }
+    bwe_free(bandwidth->bwe);
+    pacer_fini(&bandwidth->pacer);
+    bandwidth->pacer = (struct pacer){0};
+    bandwidth->bwe = new_bwe(member, now_us);
+    bandwidth->begun_us = TIME_NEVER;
+    bandwidth->heard_us = TIME_NEVER;
+    bandwidth->keep_us = now_us + SETTLE_US;
+    bandwidth_soon(member, now_us);
+}
+
+uint32_t bandwidth_bps(const struct fwd_member *member)
+{
+    const struct bandwidth *bandwidth = member->bandwidth;
+    bool known = bandwidth != NULL && bandwidth->heard_us != TIME_NEVER;
+    return known ? bwe_estimate(bandwidth->bwe).target_bps : 0;
+}
+
+/* ---- What leaves ----------------------------------------------------------------------------- */
+
+void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent)
+{
+    const struct bwe_packet packet = {.seq = sent->seq,
+                                      .size = sent->size,
+                                      .probe = pacer_sent(&bandwidth->pacer, now_us, sent->size)};
+    bwe_sent(bandwidth->bwe, now_us, &packet);
+    bandwidth->begun_us = MIN(bandwidth->begun_us, now_us);
+}
+
+static void send_item(struct fwd_member *member, int64_t now_us, const struct pacer_item *item)
+{
+    struct subscription *subscription;
+    HASH_FIND(hh, member->fwd->subscriptions, &item->stream, sizeof(item->stream), subscription);
+    struct stream_out out;
+    if (subscription != NULL && stream_sender_recall(subscription->sender, item->index,
+                                                     subscription->track->receivers, &out) == 0) {
+        (void)media_send(subscription, now_us, &out);
+    } else {
+        member->fwd->config.counters->drop_paced++;
+    }
+}
+
+bool bandwidth_holds(struct subscription *subscription, int64_t now_us,
+                     const struct stream_out *out)
+{
+    struct fwd_member *member = subscription->member;
+    struct pacer *pacer = &member->bandwidth->pacer;
+    if (subscription->track->spec.kind != STREAM_VIDEO || !pacer_holds(pacer, now_us)) {
+        return false;
+    }
+    const struct pacer_item item = {.index = out->index, .stream = subscription->id};
+    struct pacer_item oldest;
+    bool first = pacer->count == 0;
+    if (pacer_push(pacer, item, &oldest)) {
+        send_item(member, now_us, &oldest);
+    }
+    member->fwd->config.counters->paced++;
+    if (first) {
+        room_due(member, now_us, pacer_deadline(pacer));
+    }
+    return true;
+}
+
+void bandwidth_flush(struct fwd_member *member, int64_t now_us)
+{
+    struct pacer_item item;
+    while (member->bandwidth != NULL && pacer_take(&member->bandwidth->pacer, &item)) {
+        send_item(member, now_us, &item);
+    }
+}
+
+void bandwidth_forget(const struct subscription *subscription)
+{
+    if (subscription->member->bandwidth != NULL) {
+        pacer_forget(&subscription->member->bandwidth->pacer, subscription->id);
+    }
+}
+
+void bandwidth_drop(struct fwd_member *member)
+{
+    struct pacer_item item;
+    while (member->bandwidth != NULL && pacer_take(&member->bandwidth->pacer, &item)) {
+        member->fwd->config.counters->drop_paced++;
+    }
+}
+
+/* On a stream that has begun, if there is one: its receiver knows what to make of its RTX. */
+static bool send_padding(struct fwd_member *member, int64_t now_us)
+{
+    struct subscription *found = NULL;
+    for (size_t i = 0; i < member->subscription_count; i++) {
+        struct subscription *subscription = member->subscriptions[i];
+        bool fits = subscription->track->spec.kind == STREAM_VIDEO &&
+                    subscription->spec.rtx_ssrc != 0 && subscription->spec.transport_cc;
+        if (fits && (found == NULL || (!found->media.started && subscription->media.started))) {
+            found = subscription;
+        }
+    }
+    struct stream_out out;
+    return found != NULL && stream_sender_pad(found->sender, &out) == 0 &&
+           media_send(found, now_us, &out);
+}
+
+/* Whether something went out. */
+static bool send_of_train(struct fwd_member *member, int64_t now_us)
+{
+    struct pacer_item item;
+    if (pacer_take(&member->bandwidth->pacer, &item)) {
+        send_item(member, now_us, &item);
+        return true;
+    }
+    return send_padding(member, now_us);
+}
+
+static void send_due(struct fwd_member *member, int64_t now_us)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    struct pacer *pacer = &bandwidth->pacer;
+    struct pacer_item item;
+    struct bwe_probe probe;
+    while (pacer->train.probe.id != 0 || bwe_poll(bandwidth->bwe, &probe)) {
+        if (pacer->train.probe.id == 0) {
+            pacer_probe(pacer, now_us, &probe);
+            member->fwd->config.counters->trains_sent++;
+        }
+        while (pacer_train_due(pacer, now_us)) {
+            if (!send_of_train(member, now_us)) {
+                pacer->train.probe.id = 0; /* nothing to fill it with: the estimator sees that */
+            }
+        }
+        if (pacer->train.probe.id != 0) {
+            return; /* the rest of it later */
+        }
+    }
+    while (pacer_pop(pacer, now_us, &item)) {
+        send_item(member, now_us, &item);
+    }
+}
+
+/* ---- What fits ------------------------------------------------------------------------------- */
+
+/* Of a layer, smoothed; on the wire. */
+static uint32_t layer_bps(struct track *track, int64_t now_us, size_t i)
+{
+    static const uint32_t guesses[STREAM_LAYERS_MAX] = {150000, 500000, 1500000, 3000000};
+    struct layer *layer = &track->layers[i];
+    const struct stream_receiver *receiver = track->receivers[i];
+    uint32_t bps = receiver == NULL ? 0 : stream_receiver_bps(receiver, now_us);
+    if (bps != 0 && now_us - layer->rate_us >= RATE_US) {
+        layer->rate_us = now_us;
+        layer->bps = layer->bps == 0 ? bps : layer->bps / 2 + bps / 2;
+    }
+    if (track->spec.kind == STREAM_AUDIO) {
+        return layer->bps == 0 ? AUDIO_BPS : layer->bps + HEADERS_BPS;
+    }
+    bool alone = track->spec.published.layer_count == 1;
+    return layer->bps == 0 ? guesses[alone ? 1 : i] : layer->bps + layer->bps / 16;
+}
+
+/* A layer that its encoder drops pictures of comes back: until it has been silent for longer, it is
+ * no reason to send a higher one. */
+static bool flows(const struct track *track, int64_t now_us, size_t i)
+{
+    return track->receivers[i] != NULL &&
+           ((stream_layers_live(track->receivers, now_us) >> i & 1) != 0 ||
+            now_us - track->layers[i].last_us < DRY_US);
+}
+
+/* What can be sent of the track. False: nothing. */
+static bool describe(struct subscription *subscription, int64_t now_us)
+{
+    struct track *track = subscription->track;
+    struct allocator_track *share = &subscription->share;
+    const struct stream_want *want = &subscription->spec.want;
+    bool some = false;
+    memset(share->bps, 0, sizeof(share->bps));
+    share->audio = track->spec.kind == STREAM_AUDIO;
+    share->spatial = MIN(want->spatial_max, ALL_LAYERS);
+    share->pixels = 1u << (2 * share->spatial);
+    for (size_t i = 0; i <= (share->audio ? 0 : share->spatial); i++) {
+        if (flows(track, now_us, i)) {
+            share->bps[i][0] = layer_bps(track, now_us, i);
+            some = true;
+        }
+    }
+    return some && !want->paused && !track->spec.muted;
+}
+
+/* The subscriptions of which something can be sent: in fwd's scratch. */
+static size_t collect(struct fwd_member *member, int64_t now_us, size_t *videos)
+{
+    struct fwd *fwd = member->fwd;
+    size_t count = 0;
+    *videos = 0;
+    fwd->shares =
+        mem_grow(fwd->shares, member->subscription_count, sizeof(struct allocator_track *));
+    for (size_t i = 0; i < member->subscription_count; i++) {
+        struct subscription *subscription = member->subscriptions[i];
+        if (describe(subscription, now_us)) {
+            fwd->shares[count++] = &subscription->share;
+            *videos += !subscription->share.audio;
+        } else {
+            subscription->share.choice = (struct allocator_choice){0};
+            subscription->limit.paused = false;
+        }
+    }
+    return count;
+}
+
+static void apply(struct allocator_track *share, int64_t now_us)
+{
+    struct subscription *subscription =
+        (struct subscription *)((char *)share - offsetof(struct subscription, share));
+    const struct allocator_choice *choice = &share->choice;
+    const struct stream_limit limit = {.paused = !choice->sent, .spatial_max = choice->spatial};
+    if (share->audio || (limit.paused == subscription->limit.paused &&
+                         limit.spatial_max == subscription->limit.spatial_max)) {
+        return;
+    }
+    subscription->limit = limit;
+    media_apply_want(subscription, now_us);
+}
+
+static struct allocator_limit limit_of(const struct bandwidth *bandwidth, int64_t now_us)
+{
+    bool heard = bandwidth->heard_us != TIME_NEVER;
+    if (!heard && bandwidth->begun_us != TIME_NEVER && now_us - bandwidth->begun_us >= UNHEARD_US) {
+        return (struct allocator_limit){.bps = UINT32_MAX};
+    }
+    struct bwe_estimate estimate = bwe_estimate(bandwidth->bwe);
+    bool tried = !estimate.application_limited || bandwidth->paused_count > 0;
+    return (struct allocator_limit){.bps = estimate.target_bps,
+                                    .may_pause = heard && tried &&
+                                                 now_us - bandwidth->heard_us >= SETTLE_US};
+}
+
+/* The subscriptions that are paused, if others than were told. */
+static void tell_paused(struct fwd_member *member)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    size_t count = 0;
+    bool same = true;
+    bandwidth->paused =
+        mem_grow(bandwidth->paused, member->subscription_count, sizeof(*bandwidth->paused));
+    for (size_t i = 0; i < member->subscription_count; i++) {
+        const struct subscription *subscription = member->subscriptions[i];
+        if (subscription->limit.paused) {
+            same = same && count < bandwidth->paused_count &&
+                   bandwidth->paused[count] == subscription->id;
+            bandwidth->paused[count++] = subscription->id;
+        }
+    }
+    same = same && count == bandwidth->paused_count;
+    bandwidth->paused_count = count;
+    if (!same) {
+        bandwidth->told = true;
+        bandwidth_tell(member);
+    }
+}
+
+void bandwidth_tell(struct fwd_member *member)
+{
+    const struct bandwidth *bandwidth = member->bandwidth;
+    if (bandwidth != NULL && bandwidth->told) {
+        struct fwd_event *event = room_event(member->fwd, member, FWD_PAUSED);
+        event->paused = bandwidth->paused;
+        event->paused_count = bandwidth->paused_count;
+    }
+}
+
+static void set_pace(struct bandwidth *bandwidth)
+{
+    uint32_t bps = 0;
+    if (bandwidth->heard_us != TIME_NEVER) { /* what may not be paused has to get through, too */
+        uint64_t least_bps = bandwidth->chosen_bps + bandwidth->chosen_bps / 4;
+        bps = bwe_estimate(bandwidth->bwe).pacing_bps;
+        bps = (uint32_t)MIN(MAX(bps, least_bps), UINT32_MAX);
+    }
+    pacer_set_rate(&bandwidth->pacer, bps);
+}
+
+/* Probed for ahead of time: what is still now may move the next moment, and must not be paused then
+ * because nobody knows whether it fits. */
+static uint32_t wanted_of(const struct allocator_sum *sum, size_t videos)
+{
+    uint64_t ahead_bps = MAX(2 * sum->bps, videos > 0 ? WANTED_BPS_MIN : 0);
+    return (uint32_t)MIN(MAX(sum->wanted_bps, ahead_bps), UINT32_MAX);
+}
+
+static void allocate(struct fwd_member *member, int64_t now_us)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    struct allocator_limit limit = limit_of(bandwidth, now_us);
+    size_t videos;
+    size_t count = collect(member, now_us, &videos);
+    struct allocator_sum sum = allocator_run(limit, member->fwd->shares, count);
+    for (size_t i = 0; i < count; i++) {
+        apply(member->fwd->shares[i], now_us);
+    }
+    bandwidth->allocate_us = now_us + ALLOCATE_US;
+    bandwidth->allocated_bps = limit.bps;
+    bandwidth->chosen_bps = sum.bps;
+    bwe_wanted(bandwidth->bwe, now_us, wanted_of(&sum, videos));
+    set_pace(bandwidth);
+    tell_paused(member);
+}
+
+void bandwidth_limit(const struct subscription *subscription, struct stream_want *want)
+{
+    if (subscription->member->bandwidth != NULL && subscription->track->spec.kind == STREAM_VIDEO) {
+        want->paused = want->paused || subscription->limit.paused;
+        want->spatial_max = MIN(want->spatial_max, subscription->limit.spatial_max);
+    }
+}
+
+void bandwidth_keep(struct subscription *subscription, const struct stream_state *state)
+{
+    uint8_t layer = state != NULL && state->flows ? state->layer : 0;
+    subscription->limit = (struct stream_limit){.spatial_max = layer};
+    subscription->share.choice =
+        (struct allocator_choice){.spatial = layer, .sent = state != NULL && state->flows};
+}
+
+void bandwidth_soon(struct fwd_member *member, int64_t now_us)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    if (bandwidth != NULL) {
+        bandwidth->allocate_us = MAX(now_us, bandwidth->keep_us);
+        room_due(member, now_us, bandwidth->allocate_us);
+    }
+}
+
+/* ---- What comes, and time -------------------------------------------------------------------- */
+
+static bool moved(const struct bandwidth *bandwidth)
+{
+    int64_t bps = bwe_estimate(bandwidth->bwe).target_bps;
+    int64_t change = bps - bandwidth->allocated_bps;
+    return (change < 0 ? -change : change) * 100 > bps * CHANGE_PERCENT;
+}
+
+void bandwidth_feedback(struct fwd_member *member, int64_t now_us, const struct rtcp_packet *packet)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    struct rtcp_twcc twcc;
+    if (bandwidth == NULL || bandwidth->begun_us == TIME_NEVER ||
+        rtcp_read_twcc(packet, &twcc) != 0) {
+        return;
+    }
+    bwe_feedback(bandwidth->bwe, now_us, &twcc);
+    bandwidth->heard_us = MIN(bandwidth->heard_us, now_us);
+    set_pace(bandwidth);
+    if (moved(bandwidth)) {
+        bandwidth->allocate_us = MIN(bandwidth->allocate_us, MAX(now_us, bandwidth->keep_us));
+    }
+    if (member->sending) {
+        send_due(member, now_us);
+    }
+}
+
+void bandwidth_expire(struct fwd_member *member, int64_t now_us)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    if (bandwidth == NULL) {
+        return;
+    }
+    if (bwe_deadline(bandwidth->bwe) <= now_us) {
+        bwe_expire(bandwidth->bwe, now_us);
+        set_pace(bandwidth);
+    }
+    if (!member->sending) {
+        bandwidth->allocate_us = TIME_NEVER; /* bandwidth_soon when it is */
+        return;
+    }
+    if (bandwidth->allocate_us <= now_us) {
+        allocate(member, now_us);
+    }
+    send_due(member, now_us);
+}
+
+int64_t bandwidth_deadline(const struct fwd_member *member)
+{
+    const struct bandwidth *bandwidth = member->bandwidth;
+    if (bandwidth == NULL) {
+        return TIME_NEVER;
+    }
+    int64_t at = MIN(bwe_deadline(bandwidth->bwe), bandwidth->allocate_us);
+    return member->sending ? MIN(at, pacer_deadline(&bandwidth->pacer)) : at;
+}

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: a node sends a client what its network takes, and no more. A whole node with a publisher of
+ * three layers and sound, and a viewer behind a modelled bottleneck that gives transport-cc
+ * feedback as libwebrtc does; virtual time.
+ *
+ * BWE_TRACE=1 tells what happened, a line a second.
+ */
+#include "media-node/core/node/node.h"
+#include "proto/wire/wire.h"
+#include "tests/lib/media_client.h"
+#include "tests/lib/room_spec.h"
+#include "tests/link/link.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define LAYERS     3
+#define FRAME_US   33333
+#define KEY_FACTOR 5 /* key frames are so much larger */
+#define PACKET     1000
+#define DELAY_MS   20
+#define VIDEO      1
+#define AUDIO      2
+
+static const char *const rids[] = {"q", "h", "f", ""};
+static const uint32_t layer_bps[LAYERS] = {150000, 600000, 1700000};
+
+struct seen {
+    unsigned packets;
+    unsigned bytes;
+    unsigned longest_us; /* between two packets */
+};
+
+struct meeting {
+    struct node *node;
+    struct prng prng;
+    int64_t now_us;
+    struct media_client *publisher;
+    struct media_client *viewer;
+    struct media_source *layers[LAYERS];
+    struct media_source *voice;
+    struct link *down; /* to the viewer */
+    struct stream_arrivals *arrivals;
+    bool answers;      /* the viewer gives feedback */
+    int64_t audio_us;  /* last packet of sound the viewer got */
+    int64_t second_us; /* end of the second that is counted */
+    struct seen audio; /* in it */
+    struct seen video;
+    unsigned repairs;      /* RTX and padding */
+    unsigned layer_bits;   /* layers seen in it */
+    unsigned paused;       /* subscriptions, as the node told last */
+    unsigned paused_told;  /* times it told */
+    struct seen audio_was; /* of the second before */
+    struct seen video_was;
+    unsigned layer_bits_was;
+    uint32_t estimate_bps;
+    unsigned factor, divisor; /* of what the layers take; 0: 1 */
+};
+
+static const struct node_endpoint endpoint = {NODE_UDP, 40000};
+
+/* ---- The node -------------------------------------------------------------------------------- */
+
+static void input(struct meeting *m, struct media_client *from, uint8_t *data, size_t len)
+{
+    const struct node_datagram datagram = {.remote = from->config.addr, .data = data, .len = len};
+    assert_int_equal(node_datagrams(m->node, m->now_us, &datagram, 1), 1);
+}
+
+static void take_event(struct meeting *m, const Spillway__Control__Event *event)
+{
+    if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_VIDEO_PAUSED) {
+        assert_int_equal(event->video_paused->transport, 12);
+        m->paused = (unsigned)event->video_paused->n_subscriptions;
+        m->paused_told++;
+    } else if (event->event_case == SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT &&
+               event->transport_report->transport == 12) {
+        m->estimate_bps = event->transport_report->estimate_bps;
+    }
+}
+
+static void take_control(struct meeting *m, struct bytes bytes)
+{
+    Spillway__Control__NodeMessage *message =
+        spillway__control__node_message__unpack(NULL, bytes.len, bytes.data);
+    assert_non_null(message);
+    if (message->message_case == SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_SPEC_ACK) {
+        assert_int_equal(message->spec_ack->result, 0);
+    }
+    if (message->message_case == SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_EVENTS) {
+        for (size_t i = 0; i < message->events->n_events; i++) {
+            take_event(m, message->events->events[i]);
+        }
+    }
+    spillway__control__node_message__free_unpacked(message, NULL);
+}
+
+static void pump(struct meeting *m)
+{
+    struct outbox_packet packet;
+    struct node_message message;
+    while (node_poll_packets(m->node, &packet, 1) > 0) {
+        uint8_t data[OUTBOX_PACKET_MAX];
+        uint8_t answer[MEDIA_CLIENT_PACKET];
+        struct media_incoming *changed;
+        if (net_equal(&packet.path.remote, &m->viewer->config.addr)) {
+            link_push(m->down, m->now_us, (struct bytes){packet.data, packet.len});
+            continue;
+        }
+        memcpy(data, packet.data, packet.len);
+        size_t len = media_client_receive(m->publisher, data, packet.len, answer, &changed);
+        if (len > 0) {
+            input(m, m->publisher, answer, len);
+        }
+    }
+    while (node_poll_control(m->node, &message)) {
+        take_control(m, message.bytes);
+    }
+}
+
+static void control(struct meeting *m, const ProtobufCMessage *message)
+{
+    size_t len;
+    uint8_t *bytes = wire_pack(message, &len);
+    node_control(m->node, m->now_us, 0, (struct bytes){bytes, len});
+    free(bytes);
+    pump(m);
+}
+
+static void register_node(struct meeting *m)
+{
+    static char id[] = "OR_1";
+    Spillway__Control__OrchestratorMessage message = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__INIT;
+    Spillway__Control__Registered registered = SPILLWAY__CONTROL__REGISTERED__INIT;
+    message.message_case = SPILLWAY__CONTROL__ORCHESTRATOR_MESSAGE__MESSAGE_REGISTERED;
+    message.registered = &registered;
+    registered.orchestrator_id = id;
+    registered.heartbeat_ms = 250;
+    node_link_up(m->node, m->now_us, 0);
+    pump(m);
+    control(m, &message.base);
+}
+
+static void tell_room(struct meeting *m)
+{
+    struct room_spec spec;
+    room_spec_init(&spec, "RM_1", 1, 0, 1);
+    room_spec_transport(&spec, 11, m->publisher, true);
+    room_spec_transport(&spec, 12, m->viewer, true);
+    room_spec_video(&spec, VIDEO, 11, "1", rids);
+    room_spec_audio(&spec, AUDIO, 11, "2");
+    const struct room_spec_want wants[] = {{21, VIDEO, 12, "5", 5000, false},
+                                           {22, AUDIO, 12, "6", 6000, true}};
+    room_spec_subscription(&spec, &wants[0]);
+    room_spec_subscription(&spec, &wants[1]);
+    size_t len;
+    uint8_t *bytes = room_spec_pack(&spec, &len);
+    node_control(m->node, m->now_us, 0, (struct bytes){bytes, len});
+    free(bytes);
+    room_spec_fini(&spec);
+    pump(m);
+}
+
+/* ---- The publisher --------------------------------------------------------------------------- */
+
+/* One packet of a frame. Its last byte is the layer, as media_client_receive wants it. */
+static void send_packet(struct meeting *m, size_t layer, size_t size, unsigned place)
+{
+    struct media_source *source = m->layers[layer];
+    bool first = (place & 1) != 0;
+    uint8_t payload[PACKET] = {
+        first ? 0x90 : 0x80, /* X, and S for the start of partition 0 (RFC 7741 §4.2) */
+        0xe0,                /* picture id, TL0PICIDX and TID follow */
+        (uint8_t)(0x80 | source->picture >> 8),
+        (uint8_t)source->picture,
+        (uint8_t)source->picture,
+        0,
+        first && source->key_wanted ? 0x10 : 0x11, /* bit 0: not a key frame */
+    };
+    uint8_t out[MEDIA_CLIENT_PACKET];
+    struct rtp_header header = {.ts = source->ts,
+                                .ssrc = source->ssrc,
+                                .seq = source->seq++,
+                                .pt = MEDIA_VP8,
+                                .marker = (place & 2) != 0};
+    struct rtp_header_out where;
+    payload[size - 1] = (uint8_t)layer;
+    header.exts.value[RTP_EXT_MID] = (struct bytes){(const uint8_t *)"1", 1};
+    header.exts.value[RTP_EXT_RID] = (struct bytes){(const uint8_t *)rids[layer], 1};
+    assert_int_equal(rtp_header_write(out, &header, &media_client_exts, &where), 0);
+    be16_put(out + where.transport_cc_at, m->publisher->cc_seq++);
+    const struct rtpsec_packet packet = {.header_len = where.len, .body = {payload, size}};
+    int len = rtpsec_protect_rtp(m->publisher->sec, &source->stream, &packet, out);
+    assert_true(len > 0);
+    input(m, m->publisher, out, (size_t)len);
+    pump(m);
+}
+
+static void send_frame(struct meeting *m, size_t layer)
+{
+    struct media_source *source = m->layers[layer];
+    bool key = source->key_wanted;
+    size_t left = (size_t)layer_bps[layer] / 8 / 30 * (key ? KEY_FACTOR : 1) * MAX(m->factor, 1) /
+                  MAX(m->divisor, 1);
+    for (unsigned first = 1; left > 0; first = 0) {
+        size_t size = MIN(left, PACKET);
+        size = left - size < 32 ? MIN(left, PACKET) : size;
+        left -= size;
+        send_packet(m, layer, MAX(size, 32), first | (left == 0 ? 2u : 0u));
+    }
+    source->key_wanted = false;
+    source->picture = (source->picture + 1) & 0x7fff;
+    source->ts += 3000;
+    source->due_us += FRAME_US;
+}
+
+static void publish(struct meeting *m)
+{
+    for (size_t i = 0; i < LAYERS; i++) {
+        while (m->layers[i]->due_us <= m->now_us) {
+            send_frame(m, i);
+        }
+    }
+    while (m->voice->due_us <= m->now_us) {
+        uint8_t out[MEDIA_CLIENT_PACKET];
+        size_t len = media_client_send(m->publisher, m->voice, out);
+        m->voice->due_us += TIME_MS(20);
+        input(m, m->publisher, out, len);
+        pump(m);
+    }
+}
+
+/* ---- The viewer ------------------------------------------------------------------------------ */
+
+static void count(struct meeting *m, const struct media_incoming *in, size_t len)
+{
+    if (in == NULL) {
+        m->repairs++;
+    } else if (in->pt == MEDIA_OPUS) {
+        m->audio.packets++;
+        m->audio.longest_us =
+            MAX(m->audio.longest_us, m->audio_us == 0 ? 0 : (unsigned)(m->now_us - m->audio_us));
+        m->audio_us = m->now_us;
+    } else {
+        m->video.packets++;
+        m->layer_bits |= 1u << in->layer;
+    }
+    m->video.bytes += (unsigned)len;
+}
+
+static void receive(struct meeting *m)
+{
+    struct bytes frame;
+    while (link_pop(m->down, m->now_us, &frame)) {
+        uint8_t data[LINK_FRAME_MAX];
+        uint8_t answer[MEDIA_CLIENT_PACKET];
+        struct media_incoming *in;
+        memcpy(data, frame.data, frame.len);
+        bool rtp = stun_classify(data, frame.len) == PACKET_RTP;
+        size_t len = media_client_receive(m->viewer, data, frame.len, answer, &in);
+        if (len > 0) {
+            input(m, m->viewer, answer, len);
+        }
+        if (rtp) {
+            stream_arrivals_add(m->arrivals, m->now_us, m->viewer->numbered_seq);
+            count(m, in, frame.len);
+        }
+    }
+}
+
+static void send_feedback(struct meeting *m)
+{
+    while (m->answers && stream_arrivals_deadline(m->arrivals) <= m->now_us) {
+        uint8_t out[MEDIA_CLIENT_PACKET];
+        struct rtcp_writer writer = {.data = out, .cap = RTCP_OUT_MAX};
+        struct rtcp_feedback about = {.sender_ssrc = m->viewer->rtcp_ssrc, .media_ssrc = 5000};
+        assert_int_equal(rtcp_write_rr(&writer, m->viewer->rtcp_ssrc, NULL, 0), 0);
+        if (stream_arrivals_write(m->arrivals, m->now_us, &writer, about) != 0) {
+            break;
+        }
+        size_t len = writer.len;
+        assert_int_equal(rtpsec_protect_rtcp(m->viewer->sec, out, &len), 0);
+        input(m, m->viewer, out, len);
+        pump(m);
+    }
+}
+
+static void check(struct meeting *m, struct media_client *client)
+{
+    uint8_t out[MEDIA_CLIENT_PACKET];
+    size_t len = media_client_check(client, true, out);
+    input(m, client, out, len);
+    pump(m);
+}
+
+/* ---- Time ------------------------------------------------------------------------------------ */
+
+static void end_second(struct meeting *m)
+{
+    if (getenv("BWE_TRACE") != NULL) {
+        print_message("%6lld ms: %4u kbit/s, layers %x, audio %u (%u ms), estimate %u, paused %u, "
+                      "queue %lld ms, lost %llu, padding %u, paced %llu\n",
+                      (long long)(m->now_us / 1000), m->video.bytes / 125, m->layer_bits,
+                      m->audio.packets, m->audio.longest_us / 1000, m->estimate_bps, m->paused,
+                      (long long)link_stats(m->down)->queue_delay_us_max / 1000,
+                      (unsigned long long)link_stats(m->down)->queue_full, m->repairs,
+                      (unsigned long long)node_counters(m->node)->paced);
+    }
+    m->audio_was = m->audio;
+    m->video_was = m->video;
+    m->layer_bits_was = m->layer_bits;
+    m->audio = (struct seen){0};
+    m->video = (struct seen){0};
+    m->layer_bits = 0;
+    m->repairs = 0;
+    m->second_us += TIME_S(1);
+    check(m, m->publisher);
+    check(m, m->viewer);
+}
+
+static void run(struct meeting *m, unsigned seconds)
+{
+    for (int64_t end_us = m->now_us + TIME_S(seconds); m->now_us < end_us;) {
+        m->now_us += TIME_MS(1);
+        while (node_deadline(m->node) <= m->now_us) {
+            node_expire(m->node, m->now_us);
+            pump(m);
+        }
+        publish(m);
+        receive(m);
+        send_feedback(m);
+        if (m->now_us >= m->second_us) {
+            end_second(m);
+        }
+    }
+}
+
+static void set_rate(struct meeting *m, uint64_t bps)
+{
+    struct link_config config = LINK_CONFIG_DEFAULT;
+    config.delay_us = TIME_MS(DELAY_MS);
+    config.rate_bps = bps;
+    link_configure(m->down, &config);
+}
+
+static struct media_client *join(uint8_t number, const char *ufrag, const char *server_ufrag)
+{
+    const struct media_client_config config = {
+        .addr = {.ip = {192, 0, 2, number}, .port = 5000, .family = NET_V4},
+        .ufrag = ufrag,
+        .pwd = "clientpassword12345678",
+        .server_ufrag = server_ufrag,
+        .server_pwd = "serverpassword12345678",
+        .seed = number,
+    };
+    return media_client_new(&config);
+}
+
+static void begin(struct meeting *m, uint64_t bps)
+{
+    *m = (struct meeting){.now_us = TIME_S(1), .second_us = TIME_S(2), .answers = true};
+    prng_seed(&m->prng, 7);
+    struct net_addr advertise;
+    assert_int_equal(net_from_text(&advertise, "198.51.100.1", 0), 0);
+    const struct node_config config = {.id = "ND_1",
+                                       .name = "node-a",
+                                       .region = "",
+                                       .zone = "",
+                                       .version = "test",
+                                       .capacity = 100,
+                                       .endpoints = &endpoint,
+                                       .endpoint_count = 1,
+                                       .advertise = &advertise,
+                                       .advertise_count = 1,
+                                       .link_count = 1,
+                                       .congestion_control = true,
+                                       .random = prng_source(&m->prng)};
+    m->node = node_new(&config, m->now_us);
+    m->publisher = join(1, "cliA", "srvA");
+    m->viewer = join(2, "cliB", "srvB");
+    for (size_t i = 0; i < LAYERS; i++) {
+        struct media_source source = {.mid = "1", .layer = (uint8_t)i};
+        snprintf(source.rid, sizeof(source.rid), "%s", rids[i]);
+        m->layers[i] = media_client_publish(m->publisher, &source);
+        m->layers[i]->due_us = m->now_us + TIME_MS(2 * (int64_t)i);
+    }
+    m->voice =
+        media_client_publish(m->publisher, &(struct media_source){.mid = "2", .audio = true});
+    m->voice->due_us = m->now_us;
+    m->down = link_new(3);
+    m->arrivals = stream_arrivals_new(m->now_us);
+    set_rate(m, bps);
+    register_node(m);
+    tell_room(m);
+    check(m, m->publisher);
+    check(m, m->viewer);
+}
+
+static void end(struct meeting *m)
+{
+    node_free(m->node);
+    media_client_free(m->publisher);
+    media_client_free(m->viewer);
+    stream_arrivals_free(m->arrivals);
+    link_free(m->down);
+}
+
+/* ---- Stories --------------------------------------------------------------------------------- */
+
+/* Until the second before shows just that layer; how long it took. */
+static unsigned until_layer(struct meeting *m, unsigned layer, unsigned seconds_max)
+{
+    unsigned seconds = 0;
+    while (m->layer_bits_was != 1u << layer || m->layer_bits != 0) {
+        assert_true(seconds < seconds_max);
+        run(m, 1);
+        seconds++;
+    }
+    return seconds;
+}
+
+static void layers_follow_the_link(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 600000);
+    run(&m, 3);
+    uint64_t lost = link_stats(m.down)->queue_full;
+    for (unsigned i = 0; i < 7; i++) {
+        run(&m, 1);
+        assert_int_equal(m.layer_bits_was, 1);
+        assert_in_range(m.audio_was.packets, 48, 52);
+        assert_in_range(m.audio_was.longest_us, 0, TIME_MS(60));
+    }
+    assert_int_equal(link_stats(m.down)->queue_full, lost);
+    assert_int_equal(m.paused, 0);
+    set_rate(&m, 5000000);
+    unsigned up = until_layer(&m, 2, 10);
+    print_message("from 600 kbit/s to 5 Mbit/s: the highest layer after %u s, %llu lost at the "
+                  "start\n",
+                  up, (unsigned long long)lost);
+    run(&m, 5);
+    assert_int_equal(m.layer_bits_was, 4);
+    set_rate(&m, 600000);
+    (void)until_layer(&m, 0, 5);
+    end(&m);
+}
+
+static void no_bandwidth_pauses_video_not_sound(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 600000);
+    run(&m, 5);
+    assert_int_equal(m.paused, 0);
+    set_rate(&m, 90000);
+    run(&m, 5);
+    for (unsigned i = 0; i < 3; i++) {
+        run(&m, 1);
+        assert_int_equal(m.layer_bits_was, 0);
+        assert_in_range(m.audio_was.packets, 48, 52);
+        assert_in_range(m.audio_was.longest_us, 0, TIME_MS(80));
+    }
+    assert_int_equal(m.paused, 1);
+    set_rate(&m, 600000);
+    (void)until_layer(&m, 0, 10);
+    assert_int_equal(m.paused, 0);
+    end(&m);
+}
+
+static void an_open_link_has_all_within_a_second(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 0);
+    run(&m, 2);
+    assert_int_equal(m.layer_bits_was, 4);
+    assert_true(node_counters(m.node)->trains_sent > 0);
+    end(&m);
+}
+
+/* One layer of next to nothing for 10 s, then of 900 kbit/s: nobody paused it for what it had not
+ * needed so far. */
+static void what_was_still_may_move(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 5000000);
+    m.layers[1]->due_us = TIME_NEVER;
+    m.layers[2]->due_us = TIME_NEVER;
+    m.divisor = 10;
+    run(&m, 10);
+    m.divisor = 0;
+    m.factor = 6;
+    for (unsigned i = 0; i < 5; i++) {
+        run(&m, 1);
+        assert_true(m.video_was.packets > 28);
+    }
+    assert_int_equal(m.paused_told, 0);
+    end(&m);
+}
+
+static void who_gives_no_feedback_is_not_limited(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 0);
+    m.answers = false;
+    run(&m, 3);
+    assert_int_equal(m.layer_bits_was, 4);
+    assert_in_range(node_counters(m.node)->paced, 0, 5); /* of the first trains */
+    end(&m);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    rtpsec_library_init();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layers_follow_the_link),
+        cmocka_unit_test(no_bandwidth_pauses_video_not_sound),
+        cmocka_unit_test(an_open_link_has_all_within_a_second),
+        cmocka_unit_test(what_was_still_may_move),
+        cmocka_unit_test(who_gives_no_feedback_is_not_limited),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
