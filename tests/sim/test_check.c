@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "proto/wire/wire.h"
+#include "tests/sim/faults/faults.h"
 #include "tests/sim/world/world.h"
 
 static struct sim *small(void)
@@ -60,9 +61,24 @@ static void repeats_nonce(struct sim *sim)
 
 static void begins_elsewhere(struct sim *sim)
 {
-    const uint8_t packet[16] = {0x80, 111, 0x20, 0, [11] = 9};
+    const uint8_t packet[16] = {0x80, 111, 0x40, 0, [11] = 9};
     send_rtp(sim, 0, &somebody, 1);
     check_client_packet(sim, &sim->nodes[1], &somebody, (struct bytes){packet, sizeof(packet)});
+}
+
+/* A handshake's last flight. */
+static void send_keys(struct sim *sim, uint8_t key)
+{
+    const uint8_t flight[] = {22, key};
+    check_client_packet(sim, &sim->nodes[0], &somebody, (struct bytes){flight, sizeof(flight)});
+}
+
+static void repeats_flight(struct sim *sim)
+{
+    send_keys(sim, 1);
+    send_rtp(sim, 0, &somebody, 1);
+    send_keys(sim, 1);
+    send_rtp(sim, 1, &somebody, 2);
 }
 
 static void carries_too_much(struct sim *sim)
@@ -86,7 +102,7 @@ static void says_too_much(struct sim *sim)
     for (int i = 0; i < 11; i++) {
         traffic_to_client(sim, (struct bytes){update, sizeof(update)});
     }
-    traffic_check(sim);
+    traffic_check(sim, true);
 }
 
 static void send_spec(struct sim *sim, size_t orchestrator)
@@ -117,17 +133,52 @@ static void starts_over(struct sim *sim)
     check_session_lost(sim, &sim->clients[0]);
 }
 
-/* Goal: a breach of what must never be ends the program; the same packet twice is none. */
+/* Somebody who is in starts over after node 0 was struck by the first, node 1 by the second. */
+static void starts_over_after(struct sim *sim, enum fault_kind first, enum fault_kind second)
+{
+    client_join(&sim->clients[0], "room0");
+    sim_run(sim, TIME_S(5));
+    fault_happens(sim, &(struct fault){.kind = first, .for_us = TIME_S(20)});
+    fault_happens(sim, &(struct fault){.kind = second, .target = 1, .for_us = TIME_S(20)});
+    check_session_lost(sim, &sim->clients[0]);
+}
+
+static void starts_over_beside_a_node(struct sim *sim)
+{
+    starts_over_after(sim, FAULT_NODE_CRASH, FAULT_LOSS);
+}
+
+static void starts_over_beside_a_drained_node(struct sim *sim)
+{
+    starts_over_after(sim, FAULT_NODE_CRASH, FAULT_NODE_DRAIN);
+}
+
+/* Goal: where no node is left, who starts over is no breach; where one serves, he is. */
+static void no_node_left(void **state)
+{
+    (void)state;
+    struct sim *sim = small();
+    starts_over_after(sim, FAULT_NODE_HANG, FAULT_NODE_CRASH);
+    sim_free(sim);
+    fails(starts_over_beside_a_node);
+    fails(starts_over_beside_a_drained_node);
+}
+
+/* Goal: a breach of what must never be ends the program; the same packet twice is none, nor are
+ * the same numbers under other keys. */
 static void breaches(void **state)
 {
     (void)state;
     struct sim *sim = small();
     send_rtp(sim, 0, &somebody, 1);
     send_rtp(sim, 0, &somebody, 1);
+    send_keys(sim, 1);
+    send_rtp(sim, 1, &somebody, 2);
     send_spec(sim, 0);
     send_spec(sim, 0);
     sim_free(sim);
     fails(repeats_nonce);
+    fails(repeats_flight);
     fails(begins_elsewhere);
     fails(carries_too_much);
     fails(says_too_much);
@@ -190,7 +241,7 @@ static void reservations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(breaches), cmocka_unit_test(meetings),
-                                       cmocka_unit_test(reservations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(breaches), cmocka_unit_test(no_node_left),
+                                       cmocka_unit_test(meetings), cmocka_unit_test(reservations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

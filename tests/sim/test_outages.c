@@ -16,13 +16,13 @@
 
 #define PEOPLE 4
 
-static struct sim *meeting_of(uint64_t seed)
+static struct sim *meeting_on(uint64_t seed, size_t nodes)
 {
     char why[CHECK_TEXT_MAX];
     struct sim *sim = sim_new(&(struct sim_config){.seed = seed,
                                                    .regions = 2,
                                                    .orchestrators = 3,
-                                                   .nodes = 4,
+                                                   .nodes = nodes,
                                                    .clients = PEOPLE + 2,
                                                    .rooms = 1,
                                                    .capacity = 1000,
@@ -36,6 +36,11 @@ static struct sim *meeting_of(uint64_t seed)
     assert_string_equal(why, "");
     free(timeline_of(sim->timeline, NULL, 0));
     return sim;
+}
+
+static struct sim *meeting_of(uint64_t seed)
+{
+    return meeting_on(seed, 4);
 }
 
 static void happens(struct sim *sim, enum fault_kind kind, size_t target, int64_t for_us)
@@ -118,20 +123,53 @@ static void node_killed(void **state)
     sim_free(sim);
 }
 
-/* Goal: a node hangs or is cut off: found by its silence; when it is back it harms nobody. */
+static void falls_silent(struct sim *sim, enum fault_kind kind, size_t node)
+{
+    happens(sim, kind, node, TIME_S(10));
+    well_within(sim, TIME_S(6));
+    assert_true(longest_pause(sim) <= TIME_MS(1300));
+    well_within(sim, TIME_S(10));
+    assert_true(longest_pause(sim) <= TIME_MS(500));
+    clients_tell(sim, "");
+    sim_free(sim);
+}
+
+/* Goal: a node hangs or is cut off: found within a second, for its neighbour hears nothing either;
+ * when it is back it harms nobody. */
 static void node_silent(void **state)
 {
     (void)state;
     for (enum fault_kind kind = FAULT_NODE_HANG; kind <= FAULT_NODE_CUT; kind++) {
         struct sim *sim = meeting();
-        happens(sim, kind, node_of(sim, 0), TIME_S(10));
-        well_within(sim, TIME_S(6));
-        assert_true(longest_pause(sim) <= TIME_MS(4500));
-        well_within(sim, TIME_S(10));
-        assert_true(longest_pause(sim) <= TIME_MS(500));
-        clients_tell(sim, "");
-        sim_free(sim);
+        falls_silent(sim, kind, node_of(sim, 0));
     }
+}
+
+/* Goal: one that is alone in its region, too, whichever of the two it is: two orchestrators do not
+ * hear it. */
+static void lone_node_silent(void **state)
+{
+    (void)state;
+    for (size_t node = 0; node < 2; node++) {
+        for (enum fault_kind kind = FAULT_NODE_HANG; kind <= FAULT_NODE_CUT; kind++) {
+            falls_silent(meeting_on(1, 2), kind, node);
+        }
+    }
+}
+
+/* Goal: clients and a node do not reach each other any more, and it lives: its people are heard
+ * again from another one, long before their consent ends, and no SDK notices. */
+static void node_unreached(void **state)
+{
+    (void)state;
+    struct sim *sim = meeting();
+    happens(sim, FAULT_NODE_UNREACHED, node_of(sim, 0), TIME_S(30));
+    well_within(sim, TIME_S(6));
+    assert_true(longest_pause(sim) <= TIME_MS(5500));
+    well_within(sim, TIME_S(40));
+    assert_true(longest_pause(sim) <= TIME_MS(500));
+    clients_tell(sim, "");
+    sim_free(sim);
 }
 
 /* Goal: a node is told to stop: its people have gone when it ends. */
@@ -237,7 +275,7 @@ static void owner_killed_amid_two(void **state)
 {
     (void)state;
     for (int64_t apart_ms = 0; apart_ms <= 50; apart_ms += 50) {
-        for (int64_t ms = 350; ms <= 425; ms += 25) {
+        for (int64_t ms = 350; ms <= 475; ms += 25) {
             struct sim *sim = meeting();
             client_join(&sim->clients[PEOPLE], "room0");
             sim_run(sim, TIME_MS(apart_ms));
@@ -247,6 +285,58 @@ static void owner_killed_amid_two(void **state)
             well_within(sim, TIME_S(12));
             sim_free(sim);
         }
+    }
+}
+
+/* No node hears what the owner says any more; the client does. */
+static void until_answered(struct sim *sim, const struct client *c, bool offer)
+{
+    for (size_t i = 0; i < sim->config.nodes; i++) {
+        happens(sim, FAULT_NODE_HANG, i, TIME_MS(300));
+    }
+    for (int64_t ms = 0; offer ? !c->pc.publishing : c->microphone < 0; ms++) {
+        assert_true(ms < 250);
+        sim_run(sim, TIME_MS(1));
+    }
+}
+
+/* Goal: the owner dies when somebody got his track's sid, or the answer to the offer with it, and
+ * no node has heard of it: he is heard all the same, and does not start over if his front lives. */
+static void answered_and_not_kept(void **state)
+{
+    (void)state;
+    static const char *const name[] = {"c5"};
+    for (size_t i = 0; i < 6; i++) {
+        struct sim *sim = meeting();
+        struct client *late = &sim->clients[PEOPLE];
+        late->front = i / 2 + sim->config.orchestrators - 1; /* it tries the next one */
+        client_join(late, "room0");
+        while (late->state != CLIENT_IN || !pc_connected(&late->pc)) {
+            sim_run(sim, TIME_MS(1));
+        }
+        until_answered(sim, late, i % 2 == 1);
+        size_t front = late->front, owner = owner_of(sim);
+        happens(sim, FAULT_ORCHESTRATOR_CRASH, owner, TIME_S(60));
+        well_within(sim, TIME_S(12));
+        char *told = timeline_of(sim->timeline, name, 1);
+        assert_true(front == owner || strstr(told, "starts over") == NULL);
+        free(told);
+        sim_free(sim);
+    }
+}
+
+/* Goal: somebody goes when his node and the owner of his room die, so that nobody is left who has
+ * his session: who goes on with the room says to the others that he is gone. (any) */
+static void gone_with_both(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PEOPLE; i++) {
+        struct sim *sim = meeting();
+        happens(sim, FAULT_NODE_CRASH, node_of(sim, i), TIME_S(5));
+        happens(sim, FAULT_ORCHESTRATOR_CRASH, owner_of(sim), TIME_S(60));
+        client_vanish(&sim->clients[i]);
+        well_within(sim, TIME_S(15));
+        sim_free(sim);
     }
 }
 
@@ -388,11 +478,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(node_killed),
         cmocka_unit_test(node_silent),
+        cmocka_unit_test(lone_node_silent),
+        cmocka_unit_test(node_unreached),
         cmocka_unit_test(node_drained),
         cmocka_unit_test(store_fails),
         cmocka_unit_test(owner_killed),
         cmocka_unit_test(owner_killed_amid),
         cmocka_unit_test(owner_killed_amid_two),
+        cmocka_unit_test(answered_and_not_kept),
+        cmocka_unit_test(gone_with_both),
         cmocka_unit_test(all_orchestrators_killed),
         cmocka_unit_test(store_away_long),
         cmocka_unit_test(reunion),

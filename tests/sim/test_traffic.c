@@ -30,7 +30,7 @@ static struct sim *meeting(size_t people)
         sim_run(sim, TIME_MS(200));
     }
     sim_run(sim, TIME_S(5));
-    traffic_check(sim);
+    traffic_check(sim, true);
     return sim;
 }
 
@@ -41,7 +41,7 @@ static void quiet(struct sim *sim)
     sim_run(sim, TIME_S(20));
     check_meetings(sim, why);
     assert_string_equal(why, "");
-    traffic_check(sim);
+    traffic_check(sim, true);
 }
 
 /* Goal: nobody comes or goes, nothing breaks: nothing is said but in the rhythm. */
@@ -84,12 +84,25 @@ static void something_fails(void **state)
     }
 }
 
+/* Goal: what follows a mending is not held against a time in which nothing happened. */
+static void mended_a_moment_ago(void **state)
+{
+    (void)state;
+    struct sim *sim = meeting(8);
+    fault_happens(sim, &(struct fault){.kind = FAULT_NODE_CRASH, .for_us = TIME_S(8)});
+    sim_run(sim, TIME_S(8));
+    traffic_check(sim, false);
+    quiet(sim);
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_happens),
         cmocka_unit_test(somebody_joins_and_leaves),
         cmocka_unit_test(something_fails),
+        cmocka_unit_test(mended_a_moment_ago),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
  *   - a node that goes on with another one's SSRC elsewhere than where that one stopped;
  *   - two orchestrators that send specs of one room with the same epoch;
  *   - somebody who has to start over though neither his front nor his room's owner was disturbed,
- *     or to resume where nothing breaks, whatever an operator does;
+ *     and there was always a node, or to resume where nothing breaks, whatever an operator does;
  *   - a node that says it carries more than its capacity, or refuses a spec as invalid;
  *   - more messages than what happened since all was quiet allows for (traffic.h);
  *
@@ -38,6 +38,7 @@ struct check {
     struct traffic traffic;
     struct reign *reigns;
     struct holding *holdings;
+    struct keying *keyings;
     uint64_t digest; /* of all that was looked at, in order */
 };
 

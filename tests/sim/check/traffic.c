@@ -83,23 +83,13 @@ static void allow(struct sim *sim, const uint64_t of[TRAFFIC_KINDS], size_t time
     }
 }
 
-static size_t people_in(const struct sim *sim, const char *room)
-{
-    size_t people = 0;
-    for (size_t i = 0; i < sim->config.clients; i++) {
-        const struct client *c = &sim->clients[i];
-        people += c->state != CLIENT_AWAY && strcmp(c->room, room) == 0;
-    }
-    return people;
-}
-
 void traffic_attempt(struct sim *sim, const char *room)
 {
-    static const uint64_t his_own[TRAFFIC_KINDS] = {10, 8, 3, 6};
-    static const uint64_t of_each_other[TRAFFIC_KINDS] = {8, 3, 0, 0};
+    static const uint64_t his_own[TRAFFIC_KINDS] = {10, 8, 4, 6};
+    static const uint64_t of_each_other[TRAFFIC_KINDS] = {8, 3, 1, 0}; /* 1: a Standing */
     static const uint64_t of_each_node[TRAFFIC_KINDS] = {0, 2, 1, 0};
     allow(sim, his_own, 1);
-    allow(sim, of_each_other, people_in(sim, room));
+    allow(sim, of_each_other, sim_people_in(sim, room));
     allow(sim, of_each_node, sim->config.nodes);
 }
 
@@ -107,13 +97,13 @@ void traffic_farewell(struct sim *sim, const char *room)
 {
     static const uint64_t of_each_other[TRAFFIC_KINDS] = {5, 3, 0, 0};
     static const uint64_t of_each_node[TRAFFIC_KINDS] = {0, 2, 0, 1};
-    allow(sim, of_each_other, people_in(sim, room) + 1);
+    allow(sim, of_each_other, sim_people_in(sim, room) + 1);
     allow(sim, of_each_node, sim->config.nodes);
 }
 
 void traffic_fault(struct sim *sim)
 {
-    static const uint64_t of_each_one[TRAFFIC_KINDS] = {4, 6, 4, 2};
+    static const uint64_t of_each_one[TRAFFIC_KINDS] = {4, 6, 5, 2};
     static const uint64_t of_each_room[TRAFFIC_KINDS] = {0, 0, 0, 4};
     static const uint64_t of_each_node[TRAFFIC_KINDS] = {0, 3, 0, 0}; /* of each room */
     size_t people = 0;
@@ -125,7 +115,7 @@ void traffic_fault(struct sim *sim)
     allow(sim, of_each_node, sim->config.rooms * sim->config.nodes);
 }
 
-void traffic_check(struct sim *sim)
+void traffic_check(struct sim *sim, bool settled)
 {
     struct traffic *traffic = &sim->check.traffic;
     for (size_t kind = 0; kind < TRAFFIC_KINDS; kind++) {
@@ -135,5 +125,7 @@ void traffic_check(struct sim *sim)
                        (unsigned long long)traffic->allowed[kind]);
         }
     }
-    *traffic = (struct traffic){0};
+    if (settled) {
+        *traffic = (struct traffic){0};
+    }
 }

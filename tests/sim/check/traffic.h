@@ -41,7 +41,8 @@ void traffic_attempt(struct sim *sim, const char *room);
 void traffic_farewell(struct sim *sim, const char *room);
 void traffic_fault(struct sim *sim);
 
-/* Fails if more was sent than allowed since the last time. */
-void traffic_check(struct sim *sim);
+/* Fails if more was sent than allowed since the last time that all had settled. What is said of a
+ * mending comes a little behind it, and its allowance is good for that long. */
+void traffic_check(struct sim *sim, bool settled);
 
 #endif

@@ -72,9 +72,12 @@ static void on_message(void *arg, struct net_link *link, struct bytes message)
     }
 }
 
+/* Who gives an attempt up at a front that hangs may be let in all the same when that one wakes, as
+ * somebody else of his name: that throws him out of where he is by then. */
 static void hang_up(struct client *c)
 {
     struct net_link *link = c->ws;
+    c->relied |= c->state == CLIENT_JOINING && link != NULL ? 1u << c->front : 0;
     c->ws = NULL;
     if (link != NULL) {
         net_hang_up(link, 0);

@@ -173,6 +173,11 @@ static void say_state(struct client *c)
     Livekit__SyncState state = LIVEKIT__SYNC_STATE__INIT;
     Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
     track.sid = c->sid;
+    track.type = LIVEKIT__TRACK_TYPE__AUDIO;
+    track.source = LIVEKIT__TRACK_SOURCE__MICROPHONE;
+    if (c->microphone >= 0) {
+        published.cid = c->sections[c->microphone].cid;
+    }
     published.track = &track;
     state.publish_tracks = &list;
     state.n_publish_tracks = c->microphone >= 0;

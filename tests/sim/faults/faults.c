@@ -21,6 +21,7 @@ static const char *const names[FAULT_KINDS] = {
     [FAULT_STORE_EMPTY] = "store empty",
     [FAULT_REGION_PARTED] = "region parted",
     [FAULT_REGION_LOST] = "region lost",
+    [FAULT_NODE_UNREACHED] = "node unreached",
 };
 
 const char *fault_name(enum fault_kind kind)
@@ -30,7 +31,7 @@ const char *fault_name(enum fault_kind kind)
 
 static bool of_nodes(enum fault_kind kind)
 {
-    return kind <= FAULT_NODE_DRAIN;
+    return kind <= FAULT_NODE_DRAIN || kind == FAULT_NODE_UNREACHED;
 }
 
 static bool of_orchestrators(enum fault_kind kind)
@@ -82,12 +83,33 @@ static void host_cut(struct sim *sim, const char *name, size_t host, bool cut)
     net_cut(sim->net, host, cut);
 }
 
+static void host_shunned(struct sim *sim, const char *name, size_t host, bool shunned)
+{
+    timeline_tell(sim->timeline, name,
+                  shunned ? "is not reached by clients" : "is reached by clients again");
+    net_shun(sim->net, host, shunned);
+}
+
+/* Where no node serves, who is told to start over does, whatever orchestrators do. One that is
+ * drained serves until it ends. */
+static void look_for_nodes(struct sim *sim)
+{
+    for (size_t i = 0; i < sim->config.nodes; i++) {
+        const struct node_process *n = &sim->nodes[i];
+        if (n->alive && !net_hung(sim->net, n->host) && net_reaches(sim->net, n->host, n->host)) {
+            return;
+        }
+    }
+    sim->disturbed = UINT32_MAX;
+}
+
 static void drained(void *arg, uint64_t life, struct bytes data)
 {
     struct node_process *n = arg;
     (void)data;
     if (n->alive && n->life == life) {
         node_process_crash(n);
+        look_for_nodes(n->sim);
     }
 }
 
@@ -104,11 +126,15 @@ static void node_fault(struct sim *sim, const struct fault *fault)
     case FAULT_NODE_CUT:
         host_cut(sim, n->name, n->host, true);
         break;
+    case FAULT_NODE_UNREACHED:
+        host_shunned(sim, n->name, n->host, true);
+        break;
     default:
         node_process_drain(n);
         net_timer(sim->net, n->host, sim_now(sim) + FAULT_DRAIN_US, drained, n, n->life);
         break;
     }
+    look_for_nodes(sim);
 }
 
 static void node_mends(struct sim *sim, const struct fault *fault)
@@ -118,6 +144,8 @@ static void node_mends(struct sim *sim, const struct fault *fault)
         host_hangs(sim, n->name, n->host, false);
     } else if (fault->kind == FAULT_NODE_CUT) {
         host_cut(sim, n->name, n->host, false);
+    } else if (fault->kind == FAULT_NODE_UNREACHED) {
+        host_shunned(sim, n->name, n->host, false);
     } else if (!n->alive) {
         node_process_start(n);
     }

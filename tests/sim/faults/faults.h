@@ -22,6 +22,7 @@ enum fault_kind {
     FAULT_STORE_EMPTY,    /* it comes back with nothing */
     FAULT_REGION_PARTED,  /* its servers and those of others; clients reach both */
     FAULT_REGION_LOST,    /* to everybody outside */
+    FAULT_NODE_UNREACHED, /* by clients, and they by it; all others reach it */
     FAULT_KINDS
 };
 

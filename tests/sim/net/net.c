@@ -54,6 +54,9 @@ bool net_reaches(const struct net *net, size_t from, size_t to)
         return true;
     }
     bool people = a->client || b->client;
+    if (people && (a->shunned || b->shunned)) {
+        return false;
+    }
     enum net_apart apart_a = a->client ? NET_TOGETHER : net->regions[a->region];
     enum net_apart apart_b = b->client ? NET_TOGETHER : net->regions[b->region];
     return people ? apart_a != NET_LOST && apart_b != NET_LOST
@@ -72,6 +75,12 @@ int64_t net_delay_us(struct net *net, size_t from, size_t to)
 void net_cut(struct net *net, size_t host, bool cut)
 {
     net->hosts[host].cut = cut;
+    links_pump(net);
+}
+
+void net_shun(struct net *net, size_t host, bool shunned)
+{
+    net->hosts[host].shunned = shunned;
     links_pump(net);
 }
 

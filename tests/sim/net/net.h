@@ -39,6 +39,7 @@ bool net_hung(const struct net *net, size_t host);
 
 enum net_apart { NET_TOGETHER, NET_PARTED, NET_LOST };
 void net_cut(struct net *net, size_t host, bool cut);
+void net_shun(struct net *net, size_t host, bool shunned); /* clients and it, of each other */
 void net_part(struct net *net, size_t region, enum net_apart apart);
 void net_lose(struct net *net, uint32_t permille); /* of datagrams */
 bool net_reaches(const struct net *net, size_t from, size_t to);

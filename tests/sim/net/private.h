@@ -24,7 +24,7 @@ struct parcel {
 
 struct host {
     size_t region;
-    bool client, alive, hung, cut;
+    bool client, alive, hung, cut, shunned;
     unsigned life; /* of its process */
     struct parcel *inbox;
     size_t inbox_count;

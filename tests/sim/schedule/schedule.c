@@ -7,6 +7,9 @@
 
 #define ROUND_STEPS 22
 #define STEP_US     TIME_MS(600) /* between two people, on average half of it */
+/* People of one, where it is tight: a larger one outgrows what it was let in with, for nobody asks
+ * for place for what its people watch on other nodes (docs/STATUS.md, known gaps). */
+#define TIGHT_ROOM 4
 
 #define CLASS(label, first_kind, last_kind, at_once)                                               \
     .name = label, .first = FAULT_##first_kind, .last = FAULT_##last_kind, .faults = at_once
@@ -23,7 +26,8 @@ static const struct schedule_class classes[] = {
     {CLASS("store", STORE_HANG, STORE_EMPTY, 1)},
     {CLASS("region", REGION_PARTED, REGION_LOST, 1)},
     {CLASS("any", NODE_CRASH, REGION_LOST, 2)},
-    {CLASS("all", KINDS, KINDS, 0)}, /* each seed is of another one of those */
+    {CLASS("all", KINDS, KINDS, 0)}, /* each seed is of another one of those above */
+    {CLASS("unreached", NODE_UNREACHED, NODE_UNREACHED, 1)},
 };
 
 const struct schedule_class *schedule_class(const char *name)
@@ -52,7 +56,7 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
     struct prng prng;
     struct story story = {.class = class, .rounds = 1};
     if (strcmp(class->name, "all") == 0) {
-        story.class = &classes[seed % (ARRAY_LEN(classes) - 1)];
+        story.class = &classes[seed % (size_t)(class - classes)];
     }
     prng_seed(&prng, ~seed);
     bool large = prng_below(&prng, 8) == 0;
@@ -65,7 +69,7 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
                                        .capacity = 1000,
                                        .sound = story.class->faults == 0,
                                        .talk_us = TIME_MS(400)};
-    if (story.class->tight) { /* many small rooms: a large one outgrows what it was let in with */
+    if (story.class->tight) {
         story.config.tight = true;
         story.config.nodes = 2 + prng_below(&prng, 2);
         story.config.clients = 10 + prng_below(&prng, 7);
@@ -73,8 +77,10 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
         story.config.capacity = 40 + (uint32_t)prng_below(&prng, 40);
     }
     story.vanishing = prng_below(&prng, 3) == 0;
-    /* Who moves a room by hand is not asked whether it has place there. */
-    bool may_be_operated = prng_below(&prng, 4) == 0 && !story.class->tight;
+    /* Who moves a room by hand is not asked whether it has place there; and who cordons all nodes
+     * but one that clients do not reach leaves them none. */
+    bool may_be_operated = prng_below(&prng, 4) == 0 && !story.class->tight &&
+                           story.class->first != FAULT_NODE_UNREACHED;
     story.operated = story.class->operated || may_be_operated;
     while (story.rounds < SCHEDULE_ROUNDS && prng_below(&prng, 2) == 0) {
         story.rounds++;
@@ -92,7 +98,9 @@ static void somebody_acts(struct sim *sim, bool vanishing)
     uint64_t how = prng_below(&sim->prng, 6);
     snprintf(room, sizeof(room), "room%u", (unsigned)prng_below(&sim->prng, sim->config.rooms));
     if (c->state == CLIENT_AWAY) {
-        client_join(c, room);
+        if (!sim->config.tight || sim_people_in(sim, room) < TIGHT_ROOM) {
+            client_join(c, room);
+        }
     } else if (how == 0 && vanishing) {
         client_vanish(c);
     } else if (how <= 2) {

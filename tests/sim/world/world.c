@@ -53,6 +53,16 @@ uint32_t sim_owners(const struct sim *sim, const char *room)
     return owners;
 }
 
+size_t sim_people_in(const struct sim *sim, const char *room)
+{
+    size_t people = 0;
+    for (size_t i = 0; i < sim->config.clients; i++) {
+        const struct client *c = &sim->clients[i];
+        people += c->state != CLIENT_AWAY && strcmp(c->room, room) == 0;
+    }
+    return people;
+}
+
 static void init_hosts(struct sim *sim)
 {
     const struct sim_config *config = &sim->config;

@@ -40,7 +40,8 @@ struct sim {
     struct {
         bool nodes[SIM_NODES_MAX], orchestrators[SIM_ORCHESTRATORS_MAX], store, net;
     } broken;           /* now, by faults/ */
-    uint32_t disturbed; /* orchestrators that something happened to in this round, by bit */
+    uint32_t disturbed; /* orchestrators that something happened to in this round, by bit; all of
+                           them once no node is left that they could send anybody to */
     int64_t mended_us;  /* when that ended last */
     bool store_doubted; /* somebody's connection to the store broke: what was said on it may be lost
                          */
@@ -64,6 +65,8 @@ struct client *sim_client_at(struct sim *sim, const struct net_addr *addr);
 
 /* Who has the room, bit by bit of those that run. */
 uint32_t sim_owners(const struct sim *sim, const char *room);
+/* Or want to be. */
+size_t sim_people_in(const struct sim *sim, const char *room);
 
 /* Regions are named r1, r2, ... */
 void sim_region_name(char out[8], size_t region);
