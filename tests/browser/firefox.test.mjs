@@ -7,7 +7,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openChromium, openFirefox } from './lib/browsers.mjs';
 import { outerAddress } from './lib/cluster.mjs';
-import { MOVES, allArrived, chatter, unnoticedMoves } from './lib/moving.mjs';
+import {
+  MOVES,
+  allArrived,
+  chatter,
+  killNode,
+  longestGap,
+  undisturbed,
+  unnoticedMoves,
+} from './lib/moving.mjs';
 import { Stage } from './lib/stage.mjs';
 
 const stage = await Stage.open({
@@ -72,3 +80,15 @@ for (const scenario of ['signal-reconnect', 'full-reconnect']) {
     await flows(anna, bert);
   });
 }
+
+// The last test of the file: one node is left.
+test('the node of a call is killed', async (t) => {
+  const [anna, bert] = await pair();
+  await flows(anna, bert);
+  const stops = [await chatter(anna), await chatter(bert)];
+  const gap = await longestGap([anna, bert], () => killNode(stage));
+  t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);
+  await allArrived(bert, await stops[0]());
+  await allArrived(anna, await stops[1]());
+  await undisturbed([anna, bert]);
+});

@@ -8,7 +8,7 @@ import { RoomServiceClient, TrackSource } from 'livekit-server-sdk';
 import { API_KEY, API_SECRET } from './lib/cluster.mjs';
 import { Stage } from './lib/stage.mjs';
 
-const stage = await Stage.open({ settings: { rooms: { signal_ssrcs: true } } });
+const stage = await Stage.open();
 const both = { camera: true, microphone: true };
 const service = () => new RoomServiceClient(stage.cluster.http, API_KEY, API_SECRET);
 

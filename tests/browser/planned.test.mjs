@@ -10,7 +10,7 @@ import { Stage } from './lib/stage.mjs';
 
 const MOVES = 10;
 // A client is never given the same address twice.
-const stage = await Stage.open({ ports: MOVES / 2 + 1, settings: { rooms: { signal_ssrcs: true } } });
+const stage = await Stage.open({ ports: MOVES / 2 + 1 });
 
 const packetsSent = (person) =>
   person.run(async () => {

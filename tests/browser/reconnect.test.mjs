@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Stage } from './lib/stage.mjs';
 
-const stage = await Stage.open({ settings: { rooms: { signal_ssrcs: true } } });
+const stage = await Stage.open();
 const both = { camera: true, tone: true };
 
 async function pair() {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Goal: participants of @livekit/rtc-node exchange sound, pictures and data with a browser and with
-// each other, and stay in the call when the room moves.
+// each other, and stay in the call when the room moves or its node dies.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SimulateScenarioKind, dispose } from '@livekit/rtc-node';
 import { poll } from './lib/poll.mjs';
-import { MOVES, moveAll, undisturbed } from './lib/moving.mjs';
+import { MOVES, chatter, killNode, moveAll, undisturbed } from './lib/moving.mjs';
 import { Robot } from './lib/robot.mjs';
 import { Stage } from './lib/stage.mjs';
 
@@ -50,6 +50,15 @@ async function allFlows(anna, r1, r2) {
   }
 }
 
+async function nobodyNoticed(anna, ...robots) {
+  for (const { events } of robots) {
+    for (const event of ['reconnecting', 'disconnected', 'trackUnsubscribed']) {
+      assert.ok(!events.includes(event), events.join());
+    }
+  }
+  await undisturbed([anna]);
+}
+
 test('sound and pictures, everybody to everybody, also over moves', (t) =>
   together(async (...people) => {
     const robots = people.slice(1);
@@ -67,12 +76,7 @@ test('sound and pictures, everybody to everybody, also over moves', (t) =>
     const moving = await rounds(() => moveAll(stage));
     t.diagnostic(`frames of 10 ms without a sound: ${undisturbedly}, and with moves ${moving}`);
     assert.ok(moving <= undisturbedly + MOVES, 'moves are heard');
-    for (const { events } of robots) {
-      for (const event of ['reconnecting', 'disconnected', 'trackUnsubscribed']) {
-        assert.ok(!events.includes(event), events.join());
-      }
-    }
-    await undisturbed(people.slice(0, 1));
+    await nobodyNoticed(...people);
   }));
 
 test('data, text and remote calls', () =>
@@ -116,3 +120,23 @@ for (const [name, scenario] of [
       await allFlows(anna, r1, r2);
     }));
 }
+
+// The last test of the file: one node is left.
+test('the node of a call is killed', () =>
+  together(async (anna, ...robots) => {
+    await allFlows(anna, ...robots);
+    const stop = await chatter(anna);
+    await killNode(stage);
+    await poll('everybody is elsewhere', 10_000, async () => {
+      const { participants } = await stage.cluster.admin('GET', `rooms/${stage.room}/participants`);
+      return participants.every(({ node_name: at }) => stage.cluster.process(at).running);
+    });
+    await allFlows(anna, ...robots);
+    const sent = await stop();
+    for (const { messages } of robots) {
+      const texts = () => messages.filter(({ topic }) => topic === 'chatter').map(({ text }) => text);
+      await poll(`${sent} messages`, 10_000, () => texts().length >= sent);
+      assert.deepEqual(texts(), Array.from({ length: sent }, (_, i) => `${i}`));
+    }
+    await nobodyNoticed(anna, ...robots);
+  }));

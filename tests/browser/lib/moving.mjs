@@ -138,6 +138,12 @@ export function move(stage, people) {
   return longestGap(people, () => moveAll(stage));
 }
 
+/** kill -9 of the room's node. */
+export async function killNode(stage) {
+  const { node_name: node } = await stage.cluster.admin('GET', `rooms/${stage.room}`);
+  stage.cluster.process(node).kill();
+}
+
 export async function undisturbed(people) {
   for (const person of people) {
     for (const event of ['reconnecting', 'signalReconnecting', 'disconnected', 'trackUnsubscribed']) {

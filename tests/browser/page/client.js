@@ -99,6 +99,8 @@ const me = {
       }),
     );
     await room.connect(url, token, connectOptions);
+    room.engine.on('signalResumed', () => // the SDK says `reconnected` 2 s after
+      me.events.push({ name: 'signalResumed', about: [], at: performance.now() }));
   },
 
   /** As join, for a join that is to fail: resolves with what the SDK threw. */

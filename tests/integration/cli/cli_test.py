@@ -47,6 +47,23 @@ PERSON = {"identity": "eve", "sid": "PA_1", "name": EVIL, "state": "active", "hi
           "tracks": [{"sid": "TR_1", "name": "cam", "kind": "video", "source": "camera",
                       "mime_type": "video/VP8", "muted": False, "width": 640, "height": 360}]}
 
+VIDEO = PERSON["tracks"][0]
+FLOW = {"bits_per_second": 160000, "packets_per_second": 20.5, "lost_ratio": 0.0123,
+        "jitter_ms": 1.25, "packets": 1234567890123, "bytes": 1, "lost_packets": 3,
+        "nacked_packets": 4321, "repaired_packets": 5, "key_frame_requests": 6}
+UNKNOWN = {**FLOW, "bits_per_second": None, "packets_per_second": None, "lost_ratio": None,
+           "jitter_ms": None}
+STATS = {"room": "my room", "identity": "eve", "sid": "PA_1", "node": "ND_1",
+         "node_name": "node-a", "age_ms": 1200, "interval_ms": 5000, "quality": "good",
+         "rtt_ms": 24.5, "estimate_bits_per_second": 1500000, "remb_bits_per_second": None,
+         "tracks": [{**VIDEO, "score": 93, "layers": [
+             {"layer": 0, "rid": "q", **FLOW, "frames_per_second": 29.9, "frames": 7},
+             {"layer": 1, "rid": EVIL, **UNKNOWN, "frames_per_second": None, "frames": 0}]}],
+         "subscriptions": [{**VIDEO, "sid": "TR_2", "publisher": EVIL, "score": None,
+                            "paused": "bandwidth", "layer": None, "layer_max": 2, **UNKNOWN}]}
+SILENT = {**STATS, "identity": "new", "age_ms": None, "quality": None, "tracks": [],
+          "subscriptions": []}
+
 
 class Admin(http.server.ThreadingHTTPServer):
     daemon_threads = True
@@ -69,6 +86,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         "GET rooms/my%20room": (200, ROOM),
         "GET rooms/my%20room/participants": (200, {"participants": [PERSON]}),
         "GET rooms/my%20room/participants/eve": (200, PERSON),
+        "GET rooms/my%20room/participants/eve/stats": (200, STATS),
+        "GET rooms/my%20room/participants/new/stats": (200, SILENT),
         "POST rooms/my%20room/move": (200, {"room": "my room", "from": "ND_1", "to": "ND_2"}),
         "GET nodes/locked": (403, {"error": "forbidden", "message": "the token may not"}),
         "GET nodes/who": (401, {"error": "unauthorized", "message": "a token is needed"}),
@@ -261,13 +280,73 @@ class Lists(Case):
         self.assertEqual(json.loads(self.admin.requests[-1][3])["participants"], 7)
 
 
+class Stats(Case):
+    def test_table(self):
+        out = self.run_it("stats", "eve", "--room", "my room").stdout
+        person, layers, subscriptions = out.split("\n\n")
+        lines = person.splitlines()
+        self.assertEqual(lines[0].split(), ["IDENTITY", "ROOM", "NODE", "QUALITY", "RTT_MS",
+                                            "ESTIMATE", "REMB", "AGE_MS"])
+        self.assertRegex(lines[1], r"^eve +my room +node-a +good +24.5 +1.5 Mbit/s +- +1200$")
+        lines = layers.splitlines()
+        self.assertEqual(lines[0], "publishes")
+        self.assertEqual(lines[1].split(), ["TRACK", "SOURCE", "CODEC", "MUTED", "SCORE", "LAYER",
+                                            "RATE", "FPS", "LOST", "JITTER_MS"])
+        self.assertRegex(lines[2], r"^TR_1 +camera +video/VP8 +no +93 +0 +160.0 kbit/s +29.9 +"
+                                   r"1.2 % +1.25$")
+        self.assertRegex(lines[3], r"^TR_1 +camera +video/VP8 +no +93 +1 +- +- +- +-$")
+        lines = subscriptions.splitlines()
+        self.assertEqual(lines[0], "is subscribed to")
+        self.assertEqual(lines[1].split(), ["FROM", "TRACK", "SOURCE", "CODEC", "MUTED", "SCORE",
+                                            "PAUSED", "LAYER", "WANTED", "RATE", "LOST",
+                                            "JITTER_MS"])
+        self.assertRegex(lines[2], r"^Eve\?\[2J\?\?Gr\u00fc\u00dfe +TR_2 +camera +video/VP8 +no +"
+                                   r"- +bandwidth +- +2 +- +- +-$")
+        wide = self.run_it("stats", "eve", "--room", "my room", "-o", "wide").stdout
+        self.assertIn("1234567890123", wide)
+        self.assertRegex(wide, r"NACKED +REPAIRED +KEY_REQUESTS\n.* 4321 +5 +6\n")
+        self.assertNotIn("\x1b", wide)
+
+    def test_json_and_name(self):
+        out = self.run_it("stats", "eve", "--room", "my room", "-o", "json").stdout
+        self.assertEqual(json.loads(out), STATS)
+        self.assertIn('"jitter_ms": 1.25,', out)
+        self.assertEqual(self.run_it("stats", "--room=my room", "eve", "--output=name").stdout,
+                         "TR_1\nTR_2\n")
+
+    def test_nothing_reported(self):
+        done = self.run_it("stats", "new", "--room", "my room")
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+        self.assertRegex(done.stdout, r"new +my room +node-a +- +24.5 .* -\n")
+        self.assertIn("has not reported yet", done.stderr)
+
+    def test_whichever_room(self):
+        """Without a room: the one he is in, unless it is several."""
+        self.assertEqual(self.run_it("stats", "eve").stdout,
+                         self.run_it("stats", "eve", "--room", "my room").stdout)
+        self.run_it("stats", "nobody", exit_code=NOT_FOUND)
+        self.run_it("stats", "nobody", "--room", "my room", exit_code=NOT_FOUND)
+        self.run_it("stats", "eve", "--room", "nowhere", exit_code=NOT_FOUND)
+        more = {"GET rooms": (200, {"rooms": [ROOM, {**ROOM, "name": "b"}]}),
+                "GET rooms/b/participants": (200, {"participants": [PERSON]})}
+        with unittest.mock.patch.dict(Handler.answers, more):
+            self.assertIn("eve is in 2 rooms",
+                          self.run_it("stats", "eve", exit_code=USAGE).stderr)
+            self.run_it("stats", "eve", "--room", "my room")
+        with unittest.mock.patch.dict(Handler.answers, {"GET rooms": (403, {
+                "error": "forbidden", "message": "the token may not"})}):
+            self.run_it("stats", "eve", exit_code=REFUSED)
+
+
 class Exits(Case):
     def test_usage(self):
         for arguments in ((), ("fly",), ("get",), ("get", "clouds"), ("get", "nodes", "rooms"),
                           ("get", "nodes", "--color"), ("get", "nodes", "-o", "yaml"),
                           ("get", "nodes", "--room", "x"), ("get", "nodes", "--server"),
                           ("describe", "node"), ("describe", "participant", "x"),
-                          ("describe", "cloud", "x"), ("move", "--room", "x"),
+                          ("describe", "cloud", "x"), ("stats",), ("stats", "a", "b"),
+                          ("stats", "a", "-o", "yaml"), ("stats", "--room", "x"),
+                          ("move", "--room", "x"),
                           ("cordon",), ("drain",), ("drain", "a", "b"),
                           ("drain", "a", "--deadline", "soon"), ("uncordon", "a", "b"),
                           ("place",), ("place", "explain"), ("place", "x", "y"),

@@ -5,6 +5,7 @@ in a room keeps signalling, and a path to the node it is on now.
     nodes_test.py BUILD_DIRECTORY [unittest arguments]
 """
 import collections
+import json
 import signal
 import unittest
 
@@ -137,18 +138,22 @@ class Death(Case):
         self.cluster.wait_ready(victim)
         self.assertEqual(self.cluster.rooms(), {room: other.name for room in ROOMS})
 
+    def wait_neighbours(self):
+        """They hear each other, whether they share a room or not."""
+        wait("they are neighbours", lambda: all(
+            metrics(node)["relay_bytes_in_total"] > 0 for node in self.cluster.nodes))
+
     def test_hangs_and_wakes(self):
         self.make_rooms()
         victim = self.node_of(ROOMS[0])
         other = self.other(victim)
         p = self.join(ROOMS[0])
         wait("it has the room", lambda: metrics(victim)["rooms"] == 1)
+        self.wait_neighbours()
         victim.signal(signal.SIGSTOP)
-        wait("it is suspect", lambda: self.cluster.node(victim.name)["suspect"], within_s=3)
-        self.assertEqual(self.state(victim.name), "ready")
-        self.cluster.twirp("CreateRoom", name="new")
-        self.assertEqual(self.cluster.rooms()["new"], other.name)
-        wait("it is gone", lambda: self.state(victim.name) == "gone", within_s=5)
+        wait("it is gone", lambda: self.state(victim.name) == "gone", within_s=3)
+        verdict, = self.cluster.orchestrator.log_lines("node_dead")
+        self.assertIn("cause=witnessed", verdict)
         self.assertEqual(set(self.cluster.rooms().values()), {other.name})
         self.moves_along(p, other)
         victim.signal(signal.SIGCONT)
@@ -159,14 +164,39 @@ class Death(Case):
         self.assertEqual(self.cluster.rooms()["newer"], victim.name)
         self.assertEqual(p.ping()[0], [])
 
-    def test_short_hang_moves_nobody(self):
+
+class Strangers(Case):
+    """The only nodes of their regions: nobody but the orchestrator hears them."""
+
+    def setUp(self):
+        self.cluster = Cluster()
+        self.addCleanup(self.cluster.close)
+        for name in ("node-1", "node-2"):
+            file = self.cluster.dir / f"{name}.yaml"
+            file.write_text(json.dumps({**json.loads(file.read_text()), "region": name}))
+        self.cluster.start()
+
+    def test_hang(self):
+        """Suspect before it is dead; a short one moves nobody."""
         before = self.make_rooms()
         victim = self.node_of(ROOMS[0])
+        other = self.other(victim)
         victim.signal(signal.SIGSTOP)
         wait("it is suspect", lambda: self.cluster.node(victim.name)["suspect"], within_s=3)
+        self.assertEqual(self.state(victim.name), "ready")
+        self.cluster.twirp("CreateRoom", name="new")
+        self.assertEqual(self.cluster.rooms()["new"], other.name)
         victim.signal(signal.SIGCONT)
         wait("it is trusted again", lambda: not self.cluster.node(victim.name)["suspect"])
-        self.assertEqual((self.state(victim.name), self.cluster.rooms()), ("ready", before))
+        self.assertEqual((self.state(victim.name), self.cluster.rooms()),
+                         ("ready", {**before, "new": other.name}))
+        victim.signal(signal.SIGSTOP)
+        wait("it is gone", lambda: self.state(victim.name) == "gone", within_s=5)
+        verdict, = self.cluster.orchestrator.log_lines("node_dead")
+        self.assertIn("cause=silent", verdict)
+        self.assertEqual(set(self.cluster.rooms().values()), {other.name})
+        victim.signal(signal.SIGCONT)
+        self.cluster.wait_ready(victim)
 
 
 class Drain(Case):

@@ -12,8 +12,8 @@ const QUIET_MS = 1_200; // for what a move leaves behind on the old node, and th
 
 /** What the SDK tells of; the rest comes at any time. */
 const NOTICED = [
-  'reconnecting', 'signalReconnecting', 'reconnected', 'disconnected', 'participantConnected',
-  'participantDisconnected', 'trackPublished', 'trackUnpublished', 'trackSubscribed',
+  'reconnecting', 'signalReconnecting', 'signalResumed', 'reconnected', 'disconnected',
+  'participantConnected', 'participantDisconnected', 'trackPublished', 'trackUnpublished', 'trackSubscribed',
   'trackUnsubscribed', 'trackMuted', 'trackUnmuted', 'trackStreamStateChanged',
   'localTrackPublished', 'localTrackUnpublished', 'moved',
 ];

@@ -5,6 +5,8 @@
 // again, and they are moved back. A client is never given the same address of a node twice, so that
 // a cast is good for as many trials as a node has ports, less some.
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RoomServiceClient } from 'livekit-server-sdk';
+import { API_KEY, API_SECRET } from '../cluster.mjs';
 import { Cast } from './cast.mjs';
 
 const TRIALS_A_CAST = 10;
@@ -112,6 +114,36 @@ export const cut = atNode(
   2 * MET_MS,
 );
 
+const LEFT_MS = 20_000; // a browser and the node see within 15 s that nothing comes
+
+/** Somebody comes to a room that has its place at that node: ms until he is in it, elsewhere. */
+async function joinAt(scene, cast, node) {
+  const room = `${cast.room}-${Date.now()}`;
+  const service = new RoomServiceClient(scene.cluster.http, API_KEY, API_SECRET);
+  await scene.onlyOn(node, () => service.createRoom({ name: room }));
+  const at = performance.now();
+  const visitor = await cast.visitor('dora', room);
+  const ms = performance.now() - at;
+  const elsewhere = (await scene.nodeOf(room, 'dora')) !== node;
+  await visitor.leave();
+  return elsewhere ? ms : Infinity;
+}
+
+/** Clients and their node do not reach each other any more; the bus goes on. */
+export async function gray(scene, trials, record) {
+  await inCasts(scene, AROUND, trials, async (cast) => {
+    const seen = await cast.during(async () => {
+      await scene.clientsReach(false);
+      record('joined elsewhere', await joinAt(scene, cast, VICTIM));
+    }, LEFT_MS);
+    recordViews(seen, byNode, record);
+    record('started over', countOf(seen.events, 'reconnecting'));
+    await scene.clientsReach(true);
+    await scene.cluster.admin('POST', `nodes/${VICTIM}/uncordon`); // forgets what was seen of it
+    await cast.home();
+  }, record);
+}
+
 /** Their fronts are the three orchestrators, and their nodes two. */
 const APART = {
   anna: { node: 'node-1', door: 0 },
@@ -119,10 +151,9 @@ const APART = {
   carla: { node: 'node-2', door: 2 },
 };
 
-/** When somebody whose front died could signal again, ms; undefined for who was not told. */
-function signalsAgain(events, who) {
-  const mine = events.filter((event) => event.who === who);
-  return mine.filter(({ name }) => name === 'reconnected').map(({ ms }) => ms).pop();
+/** When that happened to somebody last, ms; undefined for whom it did not. */
+function lastOf(events, who, name) {
+  return events.filter((event) => event.who === who && event.name === name).pop()?.ms;
 }
 
 /** As Cast.during, of what may take people with it; undefined if they are not all back in 20 s. */
@@ -134,9 +165,13 @@ async function ifTheyComeBack(cast, act, record) {
 
 function recordReturn(people, { events }, record) {
   for (const who of people) {
-    const ms = signalsAgain(events, who);
-    if (ms !== undefined) {
-      record('signalling back', ms);
+    const resumed = lastOf(events, who, 'signalResumed');
+    const told = lastOf(events, who, 'reconnected');
+    if (told !== undefined) {
+      record('signalling back', told);
+      if (resumed !== undefined) { // else he started over
+        record('... of it, resume answered', resumed);
+      }
     }
   }
   record('started over', countOf(events, 'reconnecting'));

@@ -17,6 +17,7 @@ import { poll } from '../poll.mjs';
 
 const BALANCER_PORT = 7001; // and the next; nobody else is in these namespaces
 const FAR = '198.51.100.10';
+const CLIENTS = ['192.0.2.2', '198.51.100.5']; // both addresses of their namespace
 const balancer = fileURLToPath(new URL('balancer.mjs', import.meta.url));
 const run = promisify(execFile);
 const inside = (name, ...command) => run('nsenter', [`--net=/run/netns/${name}`, ...command]);
@@ -44,6 +45,7 @@ async function makeFar() {
 export class Scene {
   static async open() {
     const scene = new Scene();
+    scene.reached = true;
     const { eu } = emulatedRegions();
     scene.farLink = await makeFar();
     const far = { address: FAR, enter: ['nsenter', '--net=/run/netns/far'], region: 'eu' };
@@ -100,6 +102,28 @@ export class Scene {
     });
   }
 
+  /** That node alone takes rooms while act() runs. */
+  async onlyOn(node, act) {
+    const others = ['node-1', 'node-2', 'node-3'].filter((name) => name !== node);
+    const each = (verb) =>
+      Promise.all(others.map((name) => this.cluster.admin('POST', `nodes/${name}/${verb}`)));
+    await each('cordon');
+    try {
+      return await act();
+    } finally {
+      await each('uncordon');
+    }
+  }
+
+  /** Whether what clients and node-2 send each other arrives; all else does. */
+  async clientsReach(yes) {
+    const ways = CLIENTS.flatMap((one) => [['from', one, 'to', FAR], ['from', FAR, 'to', one]]);
+    for (const way of ways) {
+      await inside('eu', 'ip', 'rule', yes ? 'del' : 'add', ...way, 'blackhole');
+    }
+    this.reached = yes;
+  }
+
   /** Starts what was killed again; resolves when the whole cluster knows. */
   async restart(...names) {
     await Promise.all(names.map((name) => this.cluster.restart(name)));
@@ -109,6 +133,9 @@ export class Scene {
   /** Whatever a fault left behind. */
   async mend() {
     this.farLink.write('loss 0%\n');
+    if (!this.reached) {
+      await this.clientsReach(true);
+    }
     this.cluster.processes.forEach(({ child }) => child.kill('SIGCONT'));
     const dead = this.cluster.processes.filter(({ running }) => !running);
     await this.restart(...dead.map(({ name }) => name));

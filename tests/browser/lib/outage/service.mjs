@@ -17,17 +17,6 @@ const TOGETHER = {
   carla: { node: 'node-1', door: 2 },
 };
 
-/** node-1 alone takes rooms while act() runs. */
-async function onlyThere(scene, act) {
-  const others = ['node-2', 'node-3'];
-  const each = (verb) =>
-    Promise.all(others.map((name) => scene.cluster.admin('POST', `nodes/${name}/${verb}`)));
-  await each('cordon');
-  const done = await act();
-  await each('uncordon');
-  return done;
-}
-
 /** A room of people that only count, for so long; resolves once all are there, with their result. */
 async function gather(scene, seconds) {
   const urls = scene.doors.flatMap((door) => ['--url', `ws://${door}`]);
@@ -80,7 +69,7 @@ const DRAIN_S = 9; // about, for one of them
 export async function drain(scene, trials, record) {
   for (let done = 0; done < trials;) {
     const some = Math.min(8, trials - done); // as many as there are addresses
-    const { result } = await onlyThere(scene, () => gather(scene, DRAIN_S * some + 10));
+    const { result } = await scene.onlyOn('node-1', () => gather(scene, DRAIN_S * some + 10));
     const cast = await Cast.enter(scene, TOGETHER);
     for (let i = 0; i < some; i++, done++) {
       await drainOnce(scene, cast, record);
