@@ -450,9 +450,10 @@ void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int er
         claim->look || (err == 0 && owner[0] == '\0'); /* it became one for an orphan since */
     bool mine = err == 0 && strcmp(owner, c->config.front.orchestrator) == 0;
     size_t member = err == 0 ? ownership_member_of(c->ownership, owner) : OWNERSHIP_NOBODY;
-    if (err == 0 && !look && !mine && member == OWNERSHIP_NOBODY) {
+    if (err == 0 && owner[0] != '\0' && !mine && member == OWNERSHIP_NOBODY) {
         /* An owner that we cannot reach: dead, which the store finds out in a moment, or cut off
-         * from us. */
+         * from us. Its room may be told to be an orphan's, still: nobody is told that there is
+         * none. */
         claim->again_us = now_us + CLUSTER_CLAIM_US;
         return;
     }
@@ -475,7 +476,7 @@ void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int er
         go_on(c, name, cluster_next_epoch(c));
     } else if (err != 0) {
         without_store(c, name);
-    } else if (look && (mine || member == OWNERSHIP_NOBODY)) {
+    } else if (look && (mine || member == OWNERSHIP_NOBODY)) { /* nobody's, or of our last life */
         not_there(c, name);
     } else {
         c->stats.claims_lost += !mine;

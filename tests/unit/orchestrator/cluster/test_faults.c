@@ -141,6 +141,28 @@ static void dies_while_called(void **state)
     cluster_world_fini(&w);
 }
 
+/* Goal: asked about a room whose owner cannot be reached while the store counts it as there: it
+ * died a moment ago, and no node has told yet that it has the room. Who asks waits, and is not told
+ * that there is no such room before the store says so. */
+static void owner_out_of_reach(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    cluster_world_init(&w, three_regions);
+    w.rows[0] = (struct row){.room = "lobby", .owner = 2, .epoch = 1, .used = true};
+    cluster_world_link(&w, 1, 2, false);
+    cluster_world_link(&w, 2, 1, false);
+    w.sites[1].last_status = 0;
+    world_twirp(&w.sites[1], "ListParticipants", "{\"room\":\"lobby\"}");
+    cluster_world_settle(&w);
+    assert_int_equal(w.sites[1].last_status, 0);
+    w.alive[2] = false;
+    cluster_world_advance(&w, CLUSTER_CLAIM_US);
+    assert_int_equal(w.sites[1].last_status, 404);
+    w.alive[2] = true;
+    cluster_world_fini(&w);
+}
+
 /* Goal: a link that breaks and comes back: both ends forget what they had in common, whichever
  * connection it was, and then work together again. */
 static void link_breaks(void **state)
@@ -517,6 +539,7 @@ int main(void)
         cmocka_unit_test(front_dies),
         cmocka_unit_test(dies_while_asked),
         cmocka_unit_test(dies_while_called),
+        cmocka_unit_test(owner_out_of_reach),
         cmocka_unit_test(link_breaks),
         cmocka_unit_test(links_at_random),
         cmocka_unit_test(silence),
