@@ -6,6 +6,9 @@
  * second, and never above 1.25 times what is really sent and arrives: the draft's 1.5 assumes an
  * encoder that follows, layers leave an estimate unused for minutes.
  *
+ * Sound is sent whatever is estimated. What arrives of that while no queue grows is there, so the
+ * rate is at once what it would be had a queue grown at that.
+ *
  * On a contended path it behaves as the other flow does, the growth of Reno (RFC 5681 §3.1) and one
  * decrease in 2 s, for delay says nothing there.
  */
@@ -28,6 +31,7 @@
 #define PACKET_BITS     (1200 * 8)
 #define SLOW_MIN        0.01 /* of the rate a second */
 #define STEP_US_MAX     TIME_S(1)
+#define THERE_US        TIME_MS(600) /* after a decrease: what arrives was sent since */
 #define DECREASE_US_MIN TIME_MS(10)
 #define DECREASE_US_MAX TIME_MS(200)
 #define CONTENDED_US    TIME_S(2) /* between decreases */
@@ -68,6 +72,9 @@ static void increase(struct aimd *aimd, int64_t now_us, const struct aimd_input 
         bps += MAX(PACKET_BITS / response_s, SLOW_MIN * bps) * seconds;
     } else {
         bps *= pow(ETA, seconds);
+    }
+    if (!in->contended && now_us - aimd->decreased_us >= THERE_US + in->rtt_us) {
+        bps = MAX(bps, BETA * MIN(in->acked_bps, in->sent_bps));
     }
     double ceiling = CEILING * MIN(in->acked_bps, in->sent_bps) + CEILING_BPS;
     aimd->bps = MAX(aimd->bps, bps_clamp(MIN(bps, ceiling)));

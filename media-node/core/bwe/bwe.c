@@ -112,6 +112,7 @@ static struct probe_state probe_state(const struct bwe *bwe)
         .bps = target(bwe),
         .max_bps = bwe->config.max_bps,
         .rtt_us = bwe->rtt_us,
+        .contended = bwe->drain.contended,
         .calm = bwe->trend.usage != USAGE_OVER && bwe->counts.feedbacks > 0 &&
                 bwe->silence_us == TIME_NEVER && bwe->drain.bps == 0 && bwe->loss.bps == NO_LIMIT,
     };
@@ -309,7 +310,7 @@ static void judge_all(struct bwe *bwe)
     const struct aimd_input in = {
         .usage = usage(bwe),
         .acked_bps = acked_bps,
-        .acked_now_bps = meter_bps(&bwe->acked, bwe->acked.last_us, METER_SHORT),
+        .acked_now_bps = meter_now_bps(&bwe->acked),
         .sent_bps = sent_bps,
         .rtt_us = bwe->rtt_us != 0 ? bwe->rtt_us : RTT_US,
         .contended = bwe->drain.contended,

@@ -6,7 +6,8 @@
  */
 #include "media-node/core/bwe/parts.h"
 
-#define SPAN_MIN_US TIME_MS(100)
+#define SPAN_MIN_US   TIME_MS(100)
+#define PAUSE_BUCKETS 2 /* empty, in a row */
 
 void meter_add_elsewhere(struct meter *meter, int64_t at_us, uint32_t bytes)
 {
@@ -37,4 +38,21 @@ uint32_t meter_bps(const struct meter *meter, int64_t at_us, unsigned buckets)
         bytes += meter->bytes[i & (METER_BUCKETS - 1)];
     }
     return bps_clamp((double)bytes * 8e6 / (double)span_us);
+}
+
+static bool paused(const struct meter *meter)
+{
+    unsigned empty = 0;
+    bool found = false;
+    for (int64_t i = MAX(meter->since, meter->newest - METER_SHORT + 1); i <= meter->newest; i++) {
+        empty = meter->bytes[i & (METER_BUCKETS - 1)] == 0 ? empty + 1 : 0;
+        found = found || empty >= PAUSE_BUCKETS;
+    }
+    return found;
+}
+
+uint32_t meter_now_bps(const struct meter *meter)
+{
+    uint32_t bps = meter_bps(meter, meter->last_us, METER_SHORT);
+    return paused(meter) ? MAX(bps, meter_bps(meter, meter->last_us, METER_LONG)) : bps;
 }

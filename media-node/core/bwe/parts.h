@@ -87,6 +87,11 @@ static inline void meter_add(struct meter *meter, int64_t at_us, uint32_t bytes)
 /* Over the last buckets before at_us; 0 while less than 100 ms were seen. */
 uint32_t meter_bps(const struct meter *meter, int64_t at_us, unsigned buckets);
 
+/* Of the newest: over METER_SHORT, for a path that is too small delivers without a pause. Where
+ * there was one, because the path stopped, somebody had no CPU or nothing was sent, that says
+ * little, and it is at least what it is over METER_LONG. */
+uint32_t meter_now_bps(const struct meter *meter);
+
 /* ---- groups.c: delay variation between groups of packets ------------------------------------ */
 
 struct group {
@@ -264,7 +269,8 @@ struct prober {
     int64_t interval_us; /* between probes that find nothing */
     uint32_t raised_bps; /* what the last one that found something found; 0: long ago */
     int64_t raised_us;
-    int64_t pause_us;    /* after one that found what was not there */
+    int64_t pause_us;    /* after one that found what was not there, */
+    uint32_t fell_bps;   /* and what that was; valid while there is a pause */
     int64_t reported_us; /* when a packet of a train was last reported on */
     uint64_t probes;
     uint64_t failed;
@@ -276,6 +282,7 @@ struct probe_state {
     uint32_t max_bps;
     int64_t rtt_us; /* 0 unknown */
     bool calm;      /* no queue growing, feedback coming */
+    bool contended; /* the path, with a flow that fills its queue */
 };
 
 void prober_sent(struct prober *prober, int64_t now_us, const struct bwe_packet *packet,

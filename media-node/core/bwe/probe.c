@@ -10,7 +10,8 @@
  *
  * Between two calls that share a link a train may fall into a gap of the other's frames and show
  * what is not there. So after a result that did not last 5 s nothing is asked for 8 s, then 16,
- * then 32; one that lasted ends that.
+ * then 32; one that lasted ends that, and so does an estimate that falls to half of it: that much
+ * less than a train showed is a path that stopped for a moment, not one that is shared.
  *
  * A train that arrives more slowly than it was sent has found the limit: 0.95 of the rate at which
  * it arrived is taken (libwebrtc's figures for this and for the validity of a train). Only packets
@@ -30,6 +31,7 @@
 #define INTERVAL_US_MAX TIME_S(4)
 #define LASTED_US       TIME_S(5)
 #define LASTED          0.8 /* of the result */
+#define COLLAPSED       0.5 /* of the result: not what sharing a link does */
 #define PAUSE_US        TIME_S(8)
 #define PAUSE_US_MAX    TIME_S(32)
 #define SATURATED       0.9  /* arrived / sent */
@@ -197,6 +199,7 @@ static void judge_raise(struct prober *prober, int64_t now_us, const struct prob
         prober->raised_bps = 0;
         prober->pause_us = 0;
     } else if (state->bps < LASTED * prober->raised_bps) {
+        prober->fell_bps = prober->raised_bps;
         prober->raised_bps = 0;
         prober->more = false;
         prober->pause_us = MIN(MAX(2 * prober->pause_us, PAUSE_US), PAUSE_US_MAX);
@@ -204,9 +207,19 @@ static void judge_raise(struct prober *prober, int64_t now_us, const struct prob
     }
 }
 
+static void judge_fall(struct prober *prober, int64_t now_us, const struct probe_state *state)
+{
+    if (prober->pause_us != 0 && !state->contended && state->bps < COLLAPSED * prober->fell_bps) {
+        prober->pause_us = 0;
+        prober->interval_us = INTERVAL_US;
+        prober->next_us = now_us + INTERVAL_US;
+    }
+}
+
 void prober_update(struct prober *prober, int64_t now_us, const struct probe_state *state)
 {
     judge_raise(prober, now_us, state);
+    judge_fall(prober, now_us, state);
     if (busy(prober) || prober->wanted_bps <= state->bps) {
         return;
     }

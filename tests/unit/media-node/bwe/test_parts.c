@@ -82,6 +82,100 @@ static void meter_measures(void **state)
     assert_int_equal(meter_bps(&meter, TIME_S(1), METER_LONG), 0);
 }
 
+/* 1 Mbit/s; nothing for a while, and then 20 ms of it again: what is delivered now is no less,
+ * unless it is a small link that began. */
+static void meter_knows_a_pause(void **state)
+{
+    (void)state;
+    struct meter meter = {0};
+    int64_t at_us = TIME_S(100);
+    for (int i = 0; i < 200; i++, at_us += 5 * MS) {
+        meter_add(&meter, at_us, 625);
+    }
+    assert_in_range(meter_now_bps(&meter), 970000, 1060000);
+    struct meter smaller = meter;
+    at_us += 150 * MS;
+    for (int i = 0; i < 4; i++, at_us += 5 * MS) {
+        meter_add(&meter, at_us, 625);
+    }
+    assert_in_range(meter_bps(&meter, meter.last_us, METER_SHORT), 0, 500000);
+    assert_in_range(meter_now_bps(&meter), 600000, 800000); /* it paused for a third of it */
+    for (int i = 0; i < 10; i++) {
+        meter_add(&smaller, smaller.last_us + 20 * MS, 625);
+    }
+    assert_in_range(meter_now_bps(&smaller), 230000, 300000);
+}
+
+/* ---- Rate by delay -------------------------------------------------------------------------- */
+
+/* What is sent and arrives although less was estimated, and no queue grows: it is there. Beside a
+ * flow that fills the queue that says nothing. */
+static void rate_takes_what_arrives(void **state)
+{
+    (void)state;
+    for (int contended = 0; contended < 2; contended++) {
+        struct aimd aimd = {.bps = 600000, .min_bps = BWE_MIN_BPS, .max_bps = BWE_MAX_BPS};
+        struct aimd_input in = {.usage = USAGE_OVER,
+                                .acked_bps = 60000,
+                                .acked_now_bps = 60000,
+                                .sent_bps = 600000,
+                                .rtt_us = 50 * MS};
+        int64_t now_us = TIME_S(10);
+        aimd_update(&aimd, now_us, &in);
+        assert_in_range(aimd.bps, 50000, 60000);
+        in = (struct aimd_input){.usage = USAGE_NORMAL,
+                                 .acked_bps = 400000,
+                                 .acked_now_bps = 400000,
+                                 .sent_bps = 300000,
+                                 .rtt_us = 50 * MS,
+                                 .contended = contended != 0};
+        for (int i = 0; i < 12; i++) {
+            aimd_update(&aimd, now_us += 50 * MS, &in);
+        }
+        uint32_t before_bps = aimd.bps; /* as the queue shrinks, what arrives means little */
+        aimd_update(&aimd, now_us += 50 * MS, &in);
+        if (contended) {
+            assert_in_range(aimd.bps, before_bps, before_bps + 25000);
+        } else {
+            assert_true(before_bps < 140000);
+            assert_in_range(aimd.bps, 270000, 300000);
+        }
+    }
+}
+
+/* ---- Probes --------------------------------------------------------------------------------- */
+
+/* A result that does not last is not asked for again soon; unless the estimate falls to half of it.
+ */
+static void probes_after_a_collapse(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t bps;
+        bool contended;
+        int64_t asked_us;
+    } rows[] = {
+        {500000, false, TIME_S(2) + TIME_S(8)},
+        {390000, false, TIME_S(3) + TIME_S(1)},
+        {390000, true, TIME_S(2) + TIME_S(8)},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct prober prober = {.started = true,
+                                .wanted_bps = 2000000,
+                                .raised_bps = 800000,
+                                .raised_us = TIME_S(1),
+                                .interval_us = TIME_S(1)};
+        struct probe_state at = {.bps = 600000, .max_bps = BWE_MAX_BPS, .calm = true};
+        prober_update(&prober, TIME_S(2), &at);
+        at.bps = rows[i].bps;
+        at.contended = rows[i].contended;
+        prober_update(&prober, TIME_S(3), &at);
+        assert_int_equal(prober_deadline(&prober, &at), rows[i].asked_us);
+        prober_update(&prober, rows[i].asked_us, &at);
+        assert_int_equal(prober.probes, 1);
+    }
+}
+
 /* ---- Groups --------------------------------------------------------------------------------- */
 
 static void groups_compare_bursts(void **state)
@@ -292,6 +386,9 @@ int main(void)
         cmocka_unit_test(history_knows_what_was_sent),
         cmocka_unit_test(history_starts_anew_after_a_leap),
         cmocka_unit_test(meter_measures),
+        cmocka_unit_test(meter_knows_a_pause),
+        cmocka_unit_test(rate_takes_what_arrives),
+        cmocka_unit_test(probes_after_a_collapse),
         cmocka_unit_test(groups_compare_bursts),
         cmocka_unit_test(groups_merge_what_came_at_once),
         cmocka_unit_test(groups_forget_after_a_jump),
