@@ -353,7 +353,7 @@ static void registered(struct orch *orch, const char *id,
     served_at_first(orch, id, registration->service);
     orch_watch_came(orch, entry_of(orch, id));
     respec_all(orch, id, registration);
-    orch_place_waiting(orch);
+    (void)orch_place_waiting(orch, SIZE_MAX);
 }
 
 /* ---- Heartbeats ---------------------------------------------------------------------------- */

@@ -445,33 +445,49 @@ void orch_place_leave(struct orch *orch, const char *node)
     }
 }
 
-static void leave_the_dead(struct orch *orch, struct room_entry *entry)
+/* What of the room stays on dead nodes. May free the entry. */
+static uint32_t leave_the_dead(struct orch *orch, struct room_entry *entry)
 {
+    uint32_t stays = 0;
+    bool touched = false;
     for (size_t i = room_node_count(entry->room); i-- > 0;) {
         const char *node = room_node_at(entry->room, i);
         if (!is_gone(orch, node)) {
             continue;
         }
-        orch->stranded = true; /* others of it may be left: the list changes */
+        touched = orch->stranded = true; /* others of it may be left: the list changes */
         if (orch_place_evacuate(orch, entry, node, NULL) == 0 ||
             orch_short_evacuate(orch, entry, node)) {
-            orch_settle(orch, entry);
-            return;
+            break;
         }
+        stays += room_weight(entry->room, node);
     }
+    if (touched) {
+        orch_settle(orch, entry);
+    }
+    return stays;
 }
 
-void orch_place_waiting(struct orch *orch)
+uint64_t orch_place_waiting(struct orch *orch, size_t rooms_max)
 {
     struct room_entry *entry, *next;
+    uint64_t weight = 0;
+    size_t rooms = 0;
     if (!orch->stranded) {
-        return;
+        return 0;
     }
     orch->stranded = false;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
-        leave_the_dead(orch, entry);
+        if (rooms == rooms_max) {
+            orch->stranded = true; /* maybe */
+            break;
+        }
+        uint32_t stays = leave_the_dead(orch, entry);
+        weight += stays;
+        rooms += stays > 0;
     }
+    return weight;
 }
 
 /* ---- Refusals ------------------------------------------------------------------------------ */

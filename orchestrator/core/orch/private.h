@@ -279,8 +279,9 @@ MUST_CHECK int orch_place_plan(struct orch *orch, struct room_entry *entry, cons
                                const char *from);
 /* What is kept on a node for rooms that nobody came to yet is kept elsewhere. */
 void orch_place_promises(struct orch *orch, const char *node);
-/* A node came: who is on a dead one goes there if it takes them. */
-void orch_place_waiting(struct orch *orch);
+/* There may be place again: who is on a dead node goes there, until so many rooms found none. What
+ * the people of these weigh. */
+uint64_t orch_place_waiting(struct orch *orch, size_t rooms_max);
 /* The room's nodes are these now (EFFECT_STORE_ROOM): what was reserved elsewhere is free. */
 void orch_place_follow(struct orch *orch, struct room_entry *entry);
 /* Why the last one was refused, in words; and when to try again, in seconds. */

@@ -6,14 +6,26 @@
  * node takes it, else one by one. Newcomers are refused meanwhile (placement.h), and who comes back
  * to such a node stays without video.
  *
+ * For whom there is no place even so, survivors give up their video: on the least filled node
+ * first, then on the next one, in the order in which rooms came there and people into them; only
+ * as much as those weigh who wait, and the place that is free does not make up for. Each
+ * orchestrator makes place for its own people, with its own rooms' video: so what all of them take
+ * adds up to what is missing, without a word between them, whoever then moves in first.
+ *
  * Video comes again with a hysteresis: when his node with it is at or below fill_permille, or
- * another one is, to which his room's people then move. PEOPLE_A_STEP at a time, so that reports of
- * what it did come in between.
+ * another one is, to which his room's people then move; and never while any of ours waits for a
+ * place. It is taken where a node is full, so what was given back is not taken again for want of
+ * the same place.
+ *
+ * Both for PEOPLE_A_STEP at a time, so that reports of what it did come in between.
  */
 #include "orchestrator/core/orch/private.h"
 
+#include <stdlib.h>
+
 #define STEP_US       TIME_S(1)
 #define PEOPLE_A_STEP 50
+#define ROOMS_A_STEP  50        /* that found no place: the others do not ask then */
 #define AGAIN_US      TIME_S(3) /* more than ROOM_ARRIVAL_TIMEOUT_US */
 
 void orch_short_begin(struct orch *orch, struct room_entry *entry)
@@ -39,23 +51,119 @@ static void flee_one_by_one(struct orch *orch, struct room_entry *entry, const c
 
 bool orch_short_evacuate(struct orch *orch, struct room_entry *entry, const char *from)
 {
+    size_t before = room_held(entry->room, from).people;
     room_hold_video(entry->room, from, NULL, true);
     orch_short_begin(orch, entry);
-    log_write(orch->config.log, LOG_WARN, "video_held room=%s node=%s participants=%zu", entry->sid,
-              from, room_held(entry->room, from).people);
+    size_t people = room_held(entry->room, from).people;
+    if (people > before) {
+        log_write(orch->config.log, LOG_WARN, "video_held room=%s node=%s participants=%zu",
+                  entry->sid, from, people);
+    }
     if (orch_place_flee(orch, entry, from, NULL) != 0) {
         flee_one_by_one(orch, entry, from);
     }
     return room_node_people(entry->room, from) == 0;
 }
 
+/* ---- Place for who has none ---------------------------------------------------------------- */
+
+static uint64_t used(const struct registry_node *node)
+{
+    return (uint64_t)node->load.weight + node->reserved;
+}
+
+static int by_filling(const void *left, const void *right)
+{
+    const struct registry_node *a = *(const struct registry_node *const *)left;
+    const struct registry_node *b = *(const struct registry_node *const *)right;
+    uint64_t a_filling = used(a) * b->capacity, b_filling = used(b) * a->capacity;
+    if (a_filling != b_filling) {
+        return a_filling < b_filling ? -1 : 1;
+    }
+    return strcmp(a->id, b->id);
+}
+
+/* Where placement may put people, the least filled first. In the arena. */
+static size_t list_nodes(const struct orch *orch, struct arena *arena,
+                         const struct registry_node ***out)
+{
+    size_t count = 0;
+    *out = arena_array(arena, registry_count(orch->registry), sizeof(**out));
+    for (size_t i = 0; i < registry_count(orch->registry); i++) {
+        const struct registry_node *node = registry_at(orch->registry, i);
+        if (node->state == REGISTRY_READY && !node->suspect) {
+            (*out)[count++] = node;
+        }
+    }
+    qsort(*out, count, sizeof(**out), by_filling);
+    return count;
+}
+
+/* Of our rooms' people on one node. */
+static struct room_held take(struct orch *orch, const struct registry_node *node,
+                             struct room_held most)
+{
+    struct room_held taken = {0};
+    const char *sid = registry_room_after(orch->registry, node->id, NULL);
+    while (sid != NULL && taken.people < most.people && taken.weight < most.weight) {
+        struct room_entry *entry = orch_room_by_sid(orch, sid);
+        sid = registry_room_after(orch->registry, node->id, sid);
+        if (entry == NULL) {
+            continue;
+        }
+        struct room_held some =
+            room_take_video(entry->room, node->id,
+                            (struct room_held){.people = most.people - taken.people,
+                                               .weight = most.weight - taken.weight});
+        if (some.people == 0) {
+            continue;
+        }
+        taken.people += some.people;
+        taken.weight += some.weight;
+        log_write(orch->config.log, LOG_WARN, "video_given_up room=%s node=%s participants=%zu",
+                  entry->sid, node->id, some.people);
+        orch_short_begin(orch, entry);
+        orch_settle(orch, entry);
+    }
+    return taken;
+}
+
+static int64_t free_on(const struct registry_node *node)
+{
+    return (int64_t)node->capacity - (int64_t)used(node);
+}
+
+static void make_place(struct orch *orch, uint64_t weight)
+{
+    struct arena arena = {0};
+    const struct registry_node **nodes;
+    size_t count = list_nodes(orch, &arena, &nodes);
+    size_t people = PEOPLE_A_STEP;
+    int64_t wanted = (int64_t)MIN(weight, UINT32_MAX);
+    for (size_t i = 0; i < count; i++) {
+        count = free_on(nodes[i]) >= wanted ? 0 : count; /* it is not for want of place */
+    }
+    for (size_t i = 0; i < count && people > 0 && wanted > 0; i++) {
+        int64_t before = free_on(nodes[i]);
+        if (before >= wanted) {
+            break; /* the last ones fit there */
+        }
+        int64_t missing = MIN(wanted - before, UINT32_MAX);
+        struct room_held taken =
+            take(orch, nodes[i], (struct room_held){.people = people, .weight = (uint32_t)missing});
+        people -= taken.people;
+        /* A little that is free does not count alone: it may be too little for anybody. */
+        wanted -= taken.people > 0 ? MAX(before + taken.weight, 0) : 0;
+    }
+    arena_fini(&arena);
+}
+
 /* ---- Video again --------------------------------------------------------------------------- */
 
 static bool has_place(const struct orch *orch, const struct registry_node *node, uint32_t weight)
 {
-    uint64_t used = (uint64_t)node->load.weight + node->reserved + weight;
     return node->state != REGISTRY_GONE && !node->suspect &&
-           used * 1000 <= (uint64_t)node->capacity * orch->config.fill_permille;
+           (used(node) + weight) * 1000 <= (uint64_t)node->capacity * orch->config.fill_permille;
 }
 
 /* The room's people there go to a node that takes them with their video; they get it there. */
@@ -105,6 +213,17 @@ static size_t give_back(struct orch *orch, struct room_entry *entry)
     return done;
 }
 
+/* Who waits for a place goes where one is by now, or has it made: what they weigh whom none takes
+ * yet. Not before nodes have said that they are there, else they would count as dead. */
+static uint64_t serve_waiting(struct orch *orch)
+{
+    uint64_t weight = orch->now_us < orch->settled_us ? 0 : orch_place_waiting(orch, ROOMS_A_STEP);
+    if (weight > 0) {
+        make_place(orch, weight);
+    }
+    return weight;
+}
+
 void orch_short_expire(struct orch *orch)
 {
     struct room_entry *entry, *next;
@@ -113,12 +232,13 @@ void orch_short_expire(struct orch *orch)
     if (orch->short_us > orch->now_us) {
         return;
     }
+    bool waiting = serve_waiting(orch) > 0;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
         if (!entry->is_short) {
             continue;
         }
-        if (done < PEOPLE_A_STEP) {
+        if (!waiting && done < PEOPLE_A_STEP) {
             done += give_back(orch, entry);
             entry->is_short = room_held(entry->room, NULL).people > 0;
         }

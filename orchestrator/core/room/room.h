@@ -136,6 +136,9 @@ struct room_held {
     uint32_t weight;
 };
 struct room_held room_held(const struct room *room, const char *node);
+/* Holds it of people on that node who have any, in the order of their coming: of so many at most,
+ * and of no more than it takes for so much weight. Of whom, and what they gave up. */
+struct room_held room_take_video(struct room *room, const char *node, struct room_held most);
 bool room_holds_video_of(const struct room *room, const char *identity);
 
 /* Says to the hint store where the room is, as every change of it does. */

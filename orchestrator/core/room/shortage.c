@@ -47,6 +47,23 @@ void room_hold_video(struct room *room, const char *node, const char *identity, 
     }
 }
 
+struct room_held room_take_video(struct room *room, const char *node, struct room_held most)
+{
+    struct room_held taken = {0};
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (taken.people >= most.people || taken.weight >= most.weight) {
+            break;
+        }
+        size_t count = video_count(p);
+        if (count > 0 && !p->video_held && strcmp(p->host->node, node) == 0) {
+            hold(p, true);
+            taken.people++;
+            taken.weight += (uint32_t)count;
+        }
+    }
+    return taken;
+}
+
 struct room_held room_held(const struct room *room, const char *node)
 {
     struct room_held sum = {0};

@@ -189,6 +189,93 @@ static void nowhere(void **state)
     world_fini(&world);
 }
 
+/* Carol sends from far, where four others watch her. */
+static void hall(struct world *world)
+{
+    static const char *const watchers[] = {"dave", "erin", "frank", "grace"};
+    world->region = "r2";
+    world_join(world, 3, &(struct world_join){.room = "hall", .identity = "carol"});
+    world_add_track(world, 3, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_add_track(world, 3, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    world_offer(world, 3, "chromium-publish.offer", 1);
+    for (uint64_t i = 0; i < ARRAY_LEN(watchers); i++) {
+        world_join(world, 4 + i,
+                   &(struct world_join){.room = "hall",
+                                        .identity = watchers[i],
+                                        .offer_file = "chromium-join.offer"});
+    }
+    for (uint64_t conn = 3; conn < 4 + ARRAY_LEN(watchers); conn++) {
+        world_connected(world, conn);
+    }
+}
+
+/* A second in which near, while it is there, and far beat. */
+static void say_weight(struct world *world, bool near_too, uint32_t weight)
+{
+    enum { BEATS = 4 };
+    for (unsigned i = 0; i < BEATS; i++) {
+        uint64_t sequence = 100 + (uint64_t)(world->now_us / TIME_MS(1));
+        world->node_weight = weight;
+        world_heartbeat(world, "ND_b", sequence);
+        if (near_too) {
+            world->node_weight = 0;
+            world_heartbeat(world, "ND_a", sequence);
+        }
+        world_advance(world, TIME_S(1) / BEATS);
+    }
+}
+
+/* Goal: for whom there is no place even with what he hears, survivors give up pictures, as many as
+ * it takes, and get them back with the hysteresis. */
+static void survivors_make_place(void **state)
+{
+    (void)state;
+    struct world world;
+    near_and_far(&world, 0);
+    hall(&world);
+    for (unsigned i = 0; i < 3; i++) { /* the report counts them, nothing is reserved */
+        say_weight(&world, true, 1000);
+    }
+    world_story(&world);
+    lose(&world, "ND_a");
+    assert_null(strstr(world_story(&world), "route"));
+    say_weight(&world, false, 1000);
+    const char *story = world_story(&world); /* of two tracks sent and one heard */
+    assert_non_null(strstr(story, "conn 4 < paused tracks=1"));
+    assert_non_null(strstr(story, "conn 5 < paused tracks=1"));
+    assert_non_null(strstr(story, "conn 6 < paused tracks=1"));
+    assert_null(strstr(story, "conn 3 < paused"));
+    assert_null(strstr(story, "conn 7 < paused"));
+    assert_null(strstr(story, "route"));
+    struct orch_stats stats;
+    orch_stats(world.orch, &stats);
+    assert_int_equal(stats.without_video, 2 + 3);
+
+    say_weight(&world, false, 997);
+    story = world_story(&world);
+    assert_non_null(strstr(story, "front T1 route ND_b"));
+    assert_non_null(strstr(story, "front T2 route ND_b"));
+    assert_null(strstr(story, "paused"));
+    world_arrive(&world, "ND_b", 1);
+    world_arrive(&world, "ND_b", 2);
+    world_story(&world);
+    for (unsigned i = 0; i < 6; i++) { /* they fit now: nothing is taken or given */
+        say_weight(&world, false, i % 2 == 0 ? 1000 : 850);
+        story = world_story(&world);
+        assert_null(strstr(story, "active tracks"));
+        assert_null(strstr(story, "paused"));
+    }
+    say_weight(&world, false, 700);
+    say_weight(&world, false, 700);
+    story = world_story(&world);
+    assert_non_null(strstr(story, "conn 2 < active tracks=1"));
+    assert_non_null(strstr(story, "conn 4 < active tracks=1"));
+    assert_non_null(strstr(story, "conn 6 < active tracks=1"));
+    orch_stats(world.orch, &stats);
+    assert_int_equal(stats.without_video, 0);
+    world_fini(&world);
+}
+
 static void say_paused(struct world *world, uint32_t *subscriptions, size_t count)
 {
     Spillway__Control__VideoPaused paused = SPILLWAY__CONTROL__VIDEO_PAUSED__INIT;
@@ -253,6 +340,7 @@ int main(void)
         cmocka_unit_test(audio_first),
         cmocka_unit_test(another_node_brings_video),
         cmocka_unit_test(nowhere),
+        cmocka_unit_test(survivors_make_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
