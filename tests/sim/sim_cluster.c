@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Random stories of a class: sim_cluster CLASS [SEEDS [FIRST [JOBS]]]. SPILLWAY_SEED in the
- * environment plays that one seed, SPILLWAY_STORY tells all of what happens as it does. The first
- * of several is played twice, for a seed must always tell the same story. JOBS (1) processes share
- * the seeds.
+ * environment plays that one seed, and tells the digest of all that was sent: who changes only the
+ * simulator sees by it that its stories stay the ones they are. SPILLWAY_STORY tells all of what
+ * happens as it does. The first of several is played twice, for a seed must always tell the same
+ * story. JOBS (1) processes share the seeds.
  */
 #include "tests/sim/schedule/schedule.h"
 
@@ -59,7 +60,9 @@ int main(int argc, char **argv)
     bool aloud = getenv("SPILLWAY_STORY") != NULL;
     const char *seed = getenv("SPILLWAY_SEED");
     if (seed != NULL) {
-        (void)schedule_play(class, strtoull(seed, NULL, 10), aloud);
+        uint64_t digest = schedule_play(class, strtoull(seed, NULL, 10), aloud);
+        printf("%s: seed %s has the digest %016llx\n", class->name, seed,
+               (unsigned long long)digest);
         return 0;
     }
     uint64_t count = number(argc, argv, 2, 1), first = number(argc, argv, 3, 1);
