@@ -402,7 +402,7 @@ static bool is_alone(const struct cluster *c, const struct claim *claim)
 {
     bool missing = false;
     for (size_t member = 1; member < c->member_count; member++) {
-        missing |= !c->peers[member].up;
+        missing |= !c->peers[member].up && !c->peers[member].ended;
     }
     return missing && !claim->look && c->now_us - claim->began_us < CLUSTER_ALONE_US;
 }

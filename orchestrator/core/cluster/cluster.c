@@ -305,7 +305,7 @@ bool cluster_poll(struct cluster *c, struct effect *out)
         }
         if (!orch_poll(c->orch, out)) {
             c->now_us = MAX(c->now_us, orch_now(c->orch)); /* nodes speak to orch alone */
-            if (adopt_next(c) || ask_for_placed(c)) {
+            if (adopt_next(c) || ask_for_placed(c) || leave_said(c)) {
                 continue;
             }
             peer_flush(c);

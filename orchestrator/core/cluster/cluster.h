@@ -19,8 +19,8 @@
  * is refused at the upgrade; the validate path asks the owner in any case.
  * Without a store the preferred owner of all members owns the room with an epoch of its clock;
  * while a peer is missing, too, only after CLUSTER_ALONE_US, for it may be we who were cut off, and
- * the room be there. Whoever hears of a higher epoch for a room of its own gives it up: its clients
- * start over, at the other owner.
+ * the room be there; one that was told to stop, and has, is not missing. Whoever hears of a higher
+ * epoch for a room of its own gives it up: its clients start over, at the other owner.
  *
  * A link to a peer counts as lost when either connection breaks, when nothing was heard for
  * CLUSTER_SILENT_US, or when its queue is full. Then nothing on its way is relied on: clients whose

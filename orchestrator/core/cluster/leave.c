@@ -5,7 +5,7 @@
  *   serving  -> leaving: cluster_leave()
  *   leaving  its people resume at other fronts, told by the owners of their rooms
  *            (orch/front_drain.c); it refuses WebSockets, and is nobody's preferred owner
- *            -> empty: nobody has anything here
+ *            -> left: nobody has anything here, and the others are told so
  *
  * The rooms that it decides stay its own until its process ends; then others adopt them, as after
  * a death (adopt.c): nobody's front is here any more who could notice.
@@ -40,4 +40,14 @@ bool cluster_left(const struct cluster *c)
     return c->leaves && ((c->conns == NULL && c->transports == NULL &&
                           !orch_has_front(c->orch, c->config.front.number)) ||
                          !others_stay(c));
+}
+
+bool leave_said(struct cluster *c)
+{
+    if (c->left || !cluster_left(c)) {
+        return false;
+    }
+    c->left = true;
+    peers_beat(c);
+    return true;
 }

@@ -305,6 +305,7 @@ static void beat(struct cluster *c, size_t member)
     beat.store_up = c->store_up;
     beat.received = c->peers[member].received;
     beat.leaves = c->leaves;
+    beat.left = c->left;
     const char *silent[ORCH_MISSED_MAX];
     beat.n_silent = orch_missed(c->orch, silent);
     beat.silent = (char **)(uintptr_t)silent;
@@ -341,7 +342,8 @@ static void forget(struct peer *peer)
     free(peer->name);
     free(peer->region);
     peer->name = peer->region = NULL;
-    peer->met = peer->up = peer->away = peer->leaves = false;
+    peer->ended |= peer->left;
+    peer->met = peer->up = peer->away = peer->leaves = peer->left = false;
 }
 
 /* Everything in common is over. */
@@ -452,6 +454,7 @@ static void meet(struct cluster *c, size_t member, uint64_t session,
     }
     forget(peer);
     peer->met = true;
+    peer->ended = false;
     peer->session_in = session;
     peer->received = 0;
     peer->number = hello->number;
@@ -626,6 +629,7 @@ static void heard_beat(struct cluster *c, size_t member, const Spillway__Bus__Be
         ownership_member_leaves(c->ownership, member);
         orch_front_leaves(c->orch, c->now_us, peer->number);
     }
+    peer->left |= beat->left;
     for (size_t i = 0; i < beat->n_silent && i < ORCH_MISSED_MAX; i++) {
         orch_node_missed(c->orch, c->now_us, beat->silent[i], peer->region, c->config.front.region);
     }

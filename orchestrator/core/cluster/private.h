@@ -47,8 +47,9 @@ struct peer {
     int64_t heard_us;
     int64_t beat_us; /* when the next one is due */
     struct batch batch;
-    bool leaves; /* it said so */
-    bool away;   /* was up, and its region is cut off */
+    bool leaves, left; /* it said so */
+    bool ended;        /* it had left when it was lost: it is not we who were cut off */
+    bool away;         /* was up, and its region is cut off */
     int64_t away_until_us;
     uint64_t sent, received; /* number of the last message, ours and theirs */
     uint64_t acked;          /* theirs of ours */
@@ -150,7 +151,7 @@ struct cluster {
     int64_t renew_us;
     bool renewing; /* not every room was written yet */
     bool store_up;
-    bool leaves;
+    bool leaves, left; /* the others were told so */
     struct effects fx;
     struct ownership *ownership;
     struct peer peers[MEMBERS_MAX]; /* by member; SELF is not used */
@@ -276,6 +277,10 @@ void peer_free_all(struct cluster *c);
 
 /* Our Hello, in the session that is; asks: for theirs. */
 void peer_say_hello(struct cluster *c, size_t member, bool asks);
+
+/* ---- leave.c: told to stop */
+/* It has left just now, and the others are told. */
+bool leave_said(struct cluster *c);
 
 /* ---- hold.c: regions that are cut off */
 /* of_client: it says what a client here said. */

@@ -103,11 +103,49 @@ static void nobody_to_go_to(void **state)
     cluster_world_fini(&w);
 }
 
+/* Whether a room is made at once after site 0 has ended, while there is no store. */
+static bool goes_on(struct cluster_world *w)
+{
+    cluster_world_store_up(w, false);
+    cluster_world_kill(w, 0);
+    cluster_world_settle(w);
+    cluster_world_join(w, 1, 1, "lobby", "bob", false);
+    cluster_world_settle(w);
+    return cluster_world_owner(w, "lobby") != SITES;
+}
+
+/* Goal: after one that was told to stop, and had left, the others own what is nobody's at once, the
+ * store being away: it is not they who were cut off. Not after one that died, nor after one that
+ * somebody still had something at. */
+static void not_missed(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    cluster_world_init(&w, one_region);
+    assert_true(leaves(&w, 0));
+    assert_true(cluster_left(w.sites[0].cluster));
+    assert_true(goes_on(&w));
+    cluster_world_fini(&w);
+
+    cluster_world_init(&w, one_region);
+    assert_false(goes_on(&w));
+    cluster_world_fini(&w);
+
+    cluster_world_init(&w, one_region);
+    enter(&w, 0, 1, "room-1", "alice");
+    assert_true(leaves(&w, 0));
+    assert_false(goes_on(&w));
+    cluster_world_advance(&w, CLUSTER_ALONE_US + TIME_S(1));
+    assert_int_not_equal(cluster_world_owner(&w, "lobby"), SITES);
+    cluster_world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(told_to_stop),
         cmocka_unit_test(nobody_to_go_to),
+        cmocka_unit_test(not_missed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
