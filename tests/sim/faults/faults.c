@@ -6,54 +6,64 @@
 #define SHORT_US TIME_MS(100)
 #define LONG_US  TIME_S(20)
 
-static const char *const names[FAULT_KINDS] = {
-    [FAULT_NODE_CRASH] = "node crash",
-    [FAULT_NODE_HANG] = "node hang",
-    [FAULT_NODE_CUT] = "node cut off",
-    [FAULT_NODE_DRAIN] = "node drain",
-    [FAULT_LOSS] = "loss",
-    [FAULT_ORCHESTRATOR_CRASH] = "orchestrator crash",
-    [FAULT_ORCHESTRATOR_HANG] = "orchestrator hang",
-    [FAULT_ORCHESTRATOR_CUT] = "orchestrator cut off",
-    [FAULT_STORE_HANG] = "store hang",
-    [FAULT_STORE_CRASH] = "store crash",
-    [FAULT_STORE_FAILOVER] = "store failover",
-    [FAULT_STORE_EMPTY] = "store empty",
-    [FAULT_REGION_PARTED] = "region parted",
-    [FAULT_REGION_LOST] = "region lost",
-    [FAULT_NODE_UNREACHED] = "node unreached",
+enum target { STORE, NET, NODE, ORCHESTRATOR, REGION };
+
+static const struct {
+    const char *name;
+    enum target of;
+} kinds[FAULT_KINDS] = {
+    [FAULT_NODE_CRASH] = {"node crash", NODE},
+    [FAULT_NODE_HANG] = {"node hang", NODE},
+    [FAULT_NODE_CUT] = {"node cut off", NODE},
+    [FAULT_NODE_DRAIN] = {"node drain", NODE},
+    [FAULT_NODE_UNREACHED] = {"node unreached", NODE},
+    [FAULT_LOSS] = {"loss", NET},
+    [FAULT_ORCHESTRATOR_CRASH] = {"orchestrator crash", ORCHESTRATOR},
+    [FAULT_ORCHESTRATOR_HANG] = {"orchestrator hang", ORCHESTRATOR},
+    [FAULT_ORCHESTRATOR_CUT] = {"orchestrator cut off", ORCHESTRATOR},
+    [FAULT_STORE_HANG] = {"store hang", STORE},
+    [FAULT_STORE_CRASH] = {"store crash", STORE},
+    [FAULT_STORE_FAILOVER] = {"store failover", STORE},
+    [FAULT_STORE_EMPTY] = {"store empty", STORE},
+    [FAULT_REGION_PARTED] = {"region parted", REGION},
+    [FAULT_REGION_LOST] = {"region lost", REGION},
 };
 
 const char *fault_name(enum fault_kind kind)
 {
-    return names[kind];
+    return kinds[kind].name;
 }
 
-static bool of_nodes(enum fault_kind kind)
+static size_t targets(const struct sim_config *config, enum target of)
 {
-    return kind <= FAULT_NODE_DRAIN || kind == FAULT_NODE_UNREACHED;
+    switch (of) {
+    case NODE:
+        return config->nodes;
+    case ORCHESTRATOR:
+        return config->orchestrators;
+    case REGION:
+        return config->regions;
+    default:
+        return 1;
+    }
 }
 
-static bool of_orchestrators(enum fault_kind kind)
+static enum fault_kind kind_at(unsigned set, uint64_t index)
 {
-    return kind >= FAULT_ORCHESTRATOR_CRASH && kind <= FAULT_ORCHESTRATOR_CUT;
+    enum fault_kind kind = 0;
+    for (;; kind++) {
+        assert(kind < FAULT_KINDS);
+        if ((set & 1u << kind) != 0 && index-- == 0) {
+            return kind;
+        }
+    }
 }
 
-static bool of_regions(enum fault_kind kind)
+struct fault fault_random(struct sim *sim, unsigned set)
 {
-    return kind == FAULT_REGION_PARTED || kind == FAULT_REGION_LOST;
-}
-
-struct fault fault_random(struct sim *sim, enum fault_kind first, enum fault_kind last)
-{
-    const struct sim_config *config = &sim->config;
-    struct fault fault = {
-        .kind = first + (enum fault_kind)prng_below(&sim->prng, (uint64_t)(last - first + 1))};
-    size_t targets = of_nodes(fault.kind)           ? config->nodes
-                     : of_orchestrators(fault.kind) ? config->orchestrators
-                     : of_regions(fault.kind)       ? config->regions
-                                                    : 1;
-    fault.target = prng_below(&sim->prng, targets);
+    uint64_t count = (uint64_t)__builtin_popcount(set);
+    struct fault fault = {.kind = kind_at(set, prng_below(&sim->prng, count))};
+    fault.target = prng_below(&sim->prng, targets(&sim->config, kinds[fault.kind].of));
     /* As many short ones as long ones: 0.1 .. 0.2, 0.2 .. 0.4, ... s */
     fault.for_us = SHORT_US << prng_below(&sim->prng, 8);
     fault.for_us += (int64_t)prng_below(&sim->prng, (uint64_t)fault.for_us);
@@ -63,10 +73,14 @@ struct fault fault_random(struct sim *sim, enum fault_kind first, enum fault_kin
 
 uint32_t fault_disturbs(const struct sim *sim, const struct fault *fault)
 {
-    if (of_orchestrators(fault->kind)) {
+    switch (kinds[fault->kind].of) {
+    case ORCHESTRATOR:
         return 1u << fault->target;
+    case REGION:
+        return (1u << sim->config.orchestrators) - 1;
+    default:
+        return 0;
     }
-    return of_regions(fault->kind) ? (1u << sim->config.orchestrators) - 1 : 0;
 }
 
 /* ---- What happens to processes ------------------------------------------------------------- */
@@ -179,7 +193,7 @@ static void orchestrator_mends(struct sim *sim, const struct fault *fault)
 
 static void store_fault(struct sim *sim, const struct fault *fault)
 {
-    timeline_tell(sim->timeline, "store", "%s", names[fault->kind]);
+    timeline_tell(sim->timeline, "store", "%s", fault_name(fault->kind));
     if (fault->kind == FAULT_STORE_HANG) {
         store_hang(sim->store, true);
     } else {
@@ -216,49 +230,71 @@ static void net_fault(struct sim *sim, const struct fault *fault, bool begins)
     net_part(sim->net, fault->target, begins ? apart : NET_TOGETHER);
 }
 
+/* Two on one target at a time would not be told apart. */
+static bool *broken(struct sim *sim, const struct fault *fault)
+{
+    switch (kinds[fault->kind].of) {
+    case NODE:
+        return &sim->broken.nodes[fault->target];
+    case ORCHESTRATOR:
+        return &sim->broken.orchestrators[fault->target];
+    case STORE:
+        return &sim->broken.store;
+    default:
+        return &sim->broken.net;
+    }
+}
+
 static void mends(void *arg, void *detail)
 {
     struct sim *sim = arg;
     const struct fault *fault = detail;
     sim->mended_us = sim_now(sim);
     traffic_fault(sim);
-    if (of_nodes(fault->kind)) {
-        sim->broken.nodes[fault->target] = false;
+    *broken(sim, fault) = false;
+    switch (kinds[fault->kind].of) {
+    case NODE:
         node_mends(sim, fault);
-    } else if (of_orchestrators(fault->kind)) {
-        sim->broken.orchestrators[fault->target] = false;
+        break;
+    case ORCHESTRATOR:
         orchestrator_mends(sim, fault);
-    } else if (fault->kind == FAULT_LOSS || of_regions(fault->kind)) {
-        sim->broken.net = false;
-        net_fault(sim, fault, false);
-    } else {
-        sim->broken.store = false;
+        break;
+    case STORE:
         store_mends(sim, fault);
+        break;
+    default:
+        net_fault(sim, fault, false);
+        break;
+    }
+}
+
+static void begins(struct sim *sim, const struct fault *fault)
+{
+    switch (kinds[fault->kind].of) {
+    case NODE:
+        node_fault(sim, fault);
+        break;
+    case ORCHESTRATOR:
+        orchestrator_fault(sim, fault);
+        break;
+    case STORE:
+        store_fault(sim, fault);
+        break;
+    default:
+        net_fault(sim, fault, true);
+        break;
     }
 }
 
 void fault_happens(struct sim *sim, const struct fault *fault)
 {
-    bool *broken = of_nodes(fault->kind)           ? &sim->broken.nodes[fault->target]
-                   : of_orchestrators(fault->kind) ? &sim->broken.orchestrators[fault->target]
-                   : fault->kind == FAULT_LOSS || of_regions(fault->kind) ? &sim->broken.net
-                                                                          : &sim->broken.store;
-    if (*broken) {
+    if (*broken(sim, fault)) {
         return;
     }
-    *broken = true;
+    *broken(sim, fault) = true;
     sim->disturbed |= fault_disturbs(sim, fault);
     traffic_fault(sim);
-    int64_t for_us = fault->for_us;
-    if (of_nodes(fault->kind)) {
-        for_us += fault->kind == FAULT_NODE_DRAIN ? FAULT_DRAIN_US : 0;
-        node_fault(sim, fault);
-    } else if (of_orchestrators(fault->kind)) {
-        orchestrator_fault(sim, fault);
-    } else if (fault->kind == FAULT_LOSS || of_regions(fault->kind)) {
-        net_fault(sim, fault, true);
-    } else {
-        store_fault(sim, fault);
-    }
+    begins(sim, fault);
+    int64_t for_us = fault->for_us + (fault->kind == FAULT_NODE_DRAIN ? FAULT_DRAIN_US : 0);
     events_at(sim->events, sim_now(sim) + for_us, mends, sim, mem_copy(fault, sizeof(*fault)));
 }

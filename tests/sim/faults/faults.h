@@ -8,11 +8,12 @@
 #include "tests/sim/world/world.h"
 
 enum fault_kind {
-    FAULT_NODE_CRASH, /* kill -9; a new process in the end */
-    FAULT_NODE_HANG,  /* SIGSTOP, SIGCONT */
-    FAULT_NODE_CUT,   /* nothing reaches it, nothing leaves it */
-    FAULT_NODE_DRAIN, /* SIGTERM; its process ends FAULT_DRAIN_US later, a new one in the end */
-    FAULT_LOSS,       /* of datagrams, everywhere */
+    FAULT_NODE_CRASH,     /* kill -9; a new process in the end */
+    FAULT_NODE_HANG,      /* SIGSTOP, SIGCONT */
+    FAULT_NODE_CUT,       /* nothing reaches it, nothing leaves it */
+    FAULT_NODE_DRAIN,     /* SIGTERM; its process ends FAULT_DRAIN_US later, then a new one */
+    FAULT_NODE_UNREACHED, /* by clients, and they by it; all others reach it */
+    FAULT_LOSS,           /* of datagrams, everywhere */
     FAULT_ORCHESTRATOR_CRASH,
     FAULT_ORCHESTRATOR_HANG,
     FAULT_ORCHESTRATOR_CUT,
@@ -22,9 +23,11 @@ enum fault_kind {
     FAULT_STORE_EMPTY,    /* it comes back with nothing */
     FAULT_REGION_PARTED,  /* its servers and those of others; clients reach both */
     FAULT_REGION_LOST,    /* to everybody outside */
-    FAULT_NODE_UNREACHED, /* by clients, and they by it; all others reach it */
     FAULT_KINDS
 };
+
+/* Some kinds, as a set. */
+#define FAULT(kind) (1u << FAULT_##kind)
 
 #define FAULT_DRAIN_US TIME_S(10)
 
@@ -36,8 +39,8 @@ struct fault {
 
 const char *fault_name(enum fault_kind kind);
 
-/* One of the kinds from first to last, for somebody it can happen to. */
-struct fault fault_random(struct sim *sim, enum fault_kind first, enum fault_kind last);
+/* One of these kinds, each as likely, for somebody it can happen to. */
+struct fault fault_random(struct sim *sim, unsigned kinds);
 
 /* Whose clients may have to start over: known limitations, see docs/STATUS.md. Nobody takes over
  * the people of an orchestrator that is gone or silent; of a room that two parts made, one gives

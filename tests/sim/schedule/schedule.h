@@ -16,10 +16,10 @@
 
 struct schedule_class {
     const char *name;
-    enum fault_kind first, last; /* of what breaks */
-    size_t faults;               /* at a time, at most */
-    bool tight;                  /* nodes carry a fraction of what would come: some are refused */
-    bool operated;               /* an operator is at work, in every story and not in some */
+    unsigned kinds; /* of what breaks, FAULT() of each */
+    size_t faults;  /* at a time, at most */
+    bool tight;     /* nodes carry a fraction of what would come: some are refused */
+    bool operated;  /* an operator is at work, in every story and not in some */
 };
 
 /* NULL: there is none of that name. */
