@@ -269,11 +269,12 @@ void orch_orphan_node_gone(struct orch *orch, const char *id)
     HASH_ITER(hh, orch->orphans, orphan, next)
     {
         struct orphan_node *node = find_node(orphan, id);
-        if (node != NULL && !node->done) {
+        if (node != NULL && orphan->epoch == 0) { /* it says so again if it comes back */
+            DL_DELETE(orphan->nodes, node);
+            free(node);
+        } else if (node != NULL && !node->done) {
             node->done = true;
-            if (orphan->epoch != 0) {
-                finish_if_done(orch, orphan);
-            }
+            finish_if_done(orch, orphan);
         }
     }
 }
