@@ -397,12 +397,14 @@ static void not_there(struct cluster *c, const char *room)
     route_all(c, room);
 }
 
-/* Neither the store nor every peer is there, and that for a moment only. */
+/* Neither the store nor every peer is there, and that for a moment only. One that is, and has not
+ * said yet which rooms it has, is as good as missing. */
 static bool is_alone(const struct cluster *c, const struct claim *claim)
 {
     bool missing = false;
     for (size_t member = 1; member < c->member_count; member++) {
-        missing |= !c->peers[member].up && !c->peers[member].ended;
+        const struct peer *peer = &c->peers[member];
+        missing |= !(peer->up && peer->told) && !peer->ended;
     }
     return missing && !claim->look && c->now_us - claim->began_us < CLUSTER_ALONE_US;
 }

@@ -330,8 +330,8 @@ static void rise(struct cluster *c, size_t member)
     }
     log_write(c->config.log, LOG_INFO, "peer_up peer=%s name=%s region=%s", peer->id, peer->name,
               peer->region);
-    beat(c, member);
     tell_all_rooms(c, member);
+    beat(c, member);
 }
 
 static void forget(struct peer *peer)
@@ -343,7 +343,8 @@ static void forget(struct peer *peer)
     free(peer->region);
     peer->name = peer->region = NULL;
     peer->ended |= peer->left;
-    peer->met = peer->up = peer->away = peer->leaves = peer->left = false;
+    peer->met = peer->up = peer->away = false;
+    peer->told = peer->leaves = peer->left = false;
 }
 
 /* Everything in common is over. */
@@ -629,6 +630,7 @@ static void heard_beat(struct cluster *c, size_t member, const Spillway__Bus__Be
         ownership_member_leaves(c->ownership, member);
         orch_front_leaves(c->orch, c->now_us, peer->number);
     }
+    peer->told = true;
     peer->left |= beat->left;
     for (size_t i = 0; i < beat->n_silent && i < ORCH_MISSED_MAX; i++) {
         orch_node_missed(c->orch, c->now_us, beat->silent[i], peer->region, c->config.front.region);

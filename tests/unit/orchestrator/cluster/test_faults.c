@@ -329,6 +329,42 @@ static void cut_off(void **state)
     }
 }
 
+static void both_ways(struct cluster_world *w, size_t site, size_t other, bool up)
+{
+    cluster_world_link(w, site, other, up);
+    cluster_world_link(w, other, site, up);
+}
+
+/* Goal: while the store is away, whoever would own a room does not before all peers have said which
+ * rooms they own: they have just come up again. */
+static void before_it_is_told(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    cluster_world_init(&w, one_region);
+    both_ways(&w, 1, 0, false);
+    both_ways(&w, 1, 2, false);
+    cluster_world_join(&w, 0, 1, "room-10", "alice", false); /* which 1 would get */
+    cluster_world_settle(&w);
+    size_t owner = cluster_world_owner(&w, "room-10");
+    assert_true(owner == 0 || owner == 2);
+    cluster_world_store_up(&w, false);
+    both_ways(&w, 1, 2 - owner, true);
+    cluster_world_settle(&w);
+    both_ways(&w, 1, owner, true);
+    while (stats_of(&w, 1).peers_up < 2) {
+        cluster_world_deliver(&w, 0);
+    }
+    cluster_world_join(&w, 1, 1, "room-10", "bob", false);
+    cluster_world_deliver_store(&w, 1);
+    assert_false(orch_has_room(w.sites[1].orch, "room-10"));
+    cluster_world_settle(&w);
+    cluster_world_advance(&w, TIME_S(1));
+    assert_int_equal(cluster_world_owner(&w, "room-10"), owner);
+    assert_non_null(strstr(cluster_world_story(&w, 1), "conn 1 < join bob others=1"));
+    cluster_world_fini(&w);
+}
+
 /* Goal: without a store everybody names the same owner; when it is back, rooms stay where they are.
  */
 static void without_store(void **state)
@@ -546,6 +582,7 @@ int main(void)
         cmocka_unit_test(parted),
         cmocka_unit_test(cut_off),
         cmocka_unit_test(without_store),
+        cmocka_unit_test(before_it_is_told),
         cmocka_unit_test(store_forgets),
         cmocka_unit_test(lost_in_store),
         cmocka_unit_test(late),
