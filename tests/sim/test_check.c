@@ -45,10 +45,29 @@ static void fails(void (*what)(struct sim *sim))
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
+/* Under a handshake's keys, all of whose bytes are that one; 0: before any. */
+static void send_rtp_at(struct sim *sim, size_t node, const struct net_addr *to, uint8_t key,
+                        uint16_t number, uint8_t payload)
+{
+    uint8_t keys[SIM_DTLS_KEYS / 2], packet[13 + RTPSEC_RTP_OVERHEAD] = {0x80, 111, [11] = 9};
+    struct rtpsec_stream stream;
+    struct rtpsec *sec;
+    memset(keys, key, sizeof(keys));
+    be16_put(packet + 2, number);
+    const struct rtpsec_packet plain = {.header_len = 12, .body = {&payload, 1}};
+    assert_int_equal(rtpsec_new(&sec, &(struct rtpsec_config){.suite = RTPSEC_AES_128_GCM,
+                                                              .receive_key = {keys, sizeof(keys)},
+                                                              .send_key = {keys, sizeof(keys)}}),
+                     0);
+    rtpsec_stream_init(&stream, 9);
+    assert_int_equal(rtpsec_protect_rtp(sec, &stream, &plain, packet), sizeof(packet));
+    check_client_packet(sim, &sim->nodes[node], to, (struct bytes){packet, sizeof(packet)});
+    rtpsec_free(sec);
+}
+
 static void send_rtp(struct sim *sim, size_t node, const struct net_addr *to, uint8_t payload)
 {
-    const uint8_t packet[16] = {0x80, 111, 0, 7, [11] = 9, [12] = payload};
-    check_client_packet(sim, &sim->nodes[node], to, (struct bytes){packet, sizeof(packet)});
+    send_rtp_at(sim, node, to, 0, 7, payload);
 }
 
 static const struct net_addr somebody = {.ip = {192, 0, 2, 1}, .port = 1024, .family = NET_V4};
@@ -61,24 +80,40 @@ static void repeats_nonce(struct sim *sim)
 
 static void begins_elsewhere(struct sim *sim)
 {
-    const uint8_t packet[16] = {0x80, 111, 0x40, 0, [11] = 9};
     send_rtp(sim, 0, &somebody, 1);
-    check_client_packet(sim, &sim->nodes[1], &somebody, (struct bytes){packet, sizeof(packet)});
+    send_rtp_at(sim, 1, &somebody, 0, 0x4000, 1);
 }
 
 /* A handshake's last flight. */
 static void send_keys(struct sim *sim, uint8_t key)
 {
-    const uint8_t flight[] = {22, key};
+    uint8_t flight[1 + SIM_DTLS_KEYS];
+    memset(flight, key, sizeof(flight));
+    flight[0] = SIM_DTLS;
     check_client_packet(sim, &sim->nodes[0], &somebody, (struct bytes){flight, sizeof(flight)});
 }
 
 static void repeats_flight(struct sim *sim)
 {
     send_keys(sim, 1);
-    send_rtp(sim, 0, &somebody, 1);
+    send_rtp_at(sim, 0, &somebody, 1, 7, 1);
     send_keys(sim, 1);
-    send_rtp(sim, 1, &somebody, 2);
+    send_rtp_at(sim, 1, &somebody, 1, 7, 2);
+}
+
+/* It has keys of before still, and another node goes on under those that it does not have. */
+static void hangs_meanwhile(struct sim *sim, uint8_t key)
+{
+    send_keys(sim, 1);
+    send_rtp_at(sim, 0, &somebody, 1, 7, 1);
+    send_keys(sim, 2);
+    send_rtp_at(sim, 1, &somebody, 2, 7 + 0x4000, 1);
+    send_rtp_at(sim, 0, &somebody, key, 8, 1);
+}
+
+static void goes_on_with_new_keys(struct sim *sim)
+{
+    hangs_meanwhile(sim, 2);
 }
 
 static void carries_too_much(struct sim *sim)
@@ -153,6 +188,76 @@ static void starts_over_beside_a_drained_node(struct sim *sim)
     starts_over_after(sim, FAULT_NODE_CRASH, FAULT_NODE_DRAIN);
 }
 
+static void resumes(struct sim *sim, unsigned stops)
+{
+    sim->config.stops = true;
+    sim->stops = stops;
+    client_resume(&sim->clients[0], "said so");
+    sim_run(sim, TIME_S(5));
+}
+
+static void resumes_unasked(struct sim *sim)
+{
+    client_join(&sim->clients[0], "room0");
+    sim_run(sim, TIME_S(5));
+    resumes(sim, 0);
+}
+
+static void resumes_twice(struct sim *sim)
+{
+    client_join(&sim->clients[0], "room0");
+    sim_run(sim, TIME_S(5));
+    resumes(sim, 1);
+    resumes(sim, 1);
+}
+
+static void stops_before_he_goes(struct sim *sim)
+{
+    sim->config.stops = true;
+    client_join(&sim->clients[0], "room0");
+    sim_run(sim, TIME_S(5));
+    orchestrator_crash(&sim->orchestrators[1 - sim->clients[0].front]);
+    sim_run(sim, TIME_S(1));
+    orchestrator_stop(&sim->orchestrators[sim->clients[0].front]);
+}
+
+/* One that is told to stop, and a node that is struck a second before or after it has. */
+static bool excuses(int64_t struck_after_us)
+{
+    struct sim *sim = small();
+    struct fault stop = {.kind = FAULT_ORCHESTRATOR_STOP, .for_us = TIME_S(20)};
+    struct fault hang = {.kind = FAULT_NODE_HANG, .for_us = TIME_MS(100)};
+    fault_happens(sim, struck_after_us < 0 ? &hang : &stop);
+    sim_run(sim, struck_after_us < 0 ? -struck_after_us : struck_after_us);
+    fault_happens(sim, struck_after_us < 0 ? &stop : &hang);
+    sim_run(sim, TIME_S(1));
+    bool excused = sim->disturbed == 1;
+    assert_true(excused || sim->disturbed == 0);
+    sim_free(sim);
+    return excused;
+}
+
+/* Goal: where orchestrators are told to stop, one resume each is no breach, a second one is, and
+ * so is one that ends before everybody has gone; people of its rooms may start over if what keeps
+ * their sessions is struck meanwhile, and not otherwise. */
+static void told_to_stop(void **state)
+{
+    (void)state;
+    struct sim *sim = small();
+    client_join(&sim->clients[0], "room0");
+    sim_run(sim, TIME_S(5));
+    resumes(sim, 1);
+    resumes(sim, 2);
+    sim_free(sim);
+    fails(resumes_unasked);
+    fails(resumes_twice);
+    fails(stops_before_he_goes);
+    assert_true(excuses(-TIME_S(1)));
+    assert_true(excuses(TIME_S(1)));
+    assert_false(excuses(-CHECK_KEPT_US - TIME_S(1)));
+    assert_false(excuses(CHECK_KEPT_US + TIME_S(1)));
+}
+
 /* Goal: where no node is left, who starts over is no breach; where one serves, he is. */
 static void no_node_left(void **state)
 {
@@ -172,14 +277,16 @@ static void breaches(void **state)
     struct sim *sim = small();
     send_rtp(sim, 0, &somebody, 1);
     send_rtp(sim, 0, &somebody, 1);
-    send_keys(sim, 1);
-    send_rtp(sim, 1, &somebody, 2);
+    send_keys(sim, 3);
+    send_rtp_at(sim, 1, &somebody, 3, 7, 2);
+    hangs_meanwhile(sim, 1);
     send_spec(sim, 0);
     send_spec(sim, 0);
     sim_free(sim);
     fails(repeats_nonce);
     fails(repeats_flight);
     fails(begins_elsewhere);
+    fails(goes_on_with_new_keys);
     fails(carries_too_much);
     fails(says_too_much);
     fails(two_owners);
@@ -242,6 +349,7 @@ static void reservations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(breaches), cmocka_unit_test(no_node_left),
-                                       cmocka_unit_test(meetings), cmocka_unit_test(reservations)};
+                                       cmocka_unit_test(told_to_stop), cmocka_unit_test(meetings),
+                                       cmocka_unit_test(reservations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

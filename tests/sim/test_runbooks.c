@@ -126,6 +126,40 @@ static void upgrade_of_nodes(void **state)
     sim_free(sim);
 }
 
+/* upgrade.md, the orchestrators: one after the other is told to stop, and a new process starts once
+ * it has; the next one once everybody knows the new one. Each person resumes once for the one that
+ * was his front, and nobody else notices that the owner of the room is one of them, too.
+ *    0.0 s  told to stop
+ *    0.8 s  its process has ended: nobody's front was there any more
+ *    1.8 s  a new one starts
+ *   10.0 s  everybody hears everybody, and all know each other */
+static void upgrade_of_orchestrators(void **state)
+{
+    (void)state;
+    char why[CHECK_TEXT_MAX];
+    struct sim *sim = meeting();
+    sim->config.stops = true;
+    for (size_t i = 0; i < sim->config.orchestrators; i++) {
+        size_t there = 0, resumed = 0;
+        for (size_t c = 0; c < PEOPLE; c++) {
+            there += sim->clients[c].front == i;
+        }
+        fault_happens(sim, &(struct fault){
+                               .kind = FAULT_ORCHESTRATOR_STOP, .target = i, .for_us = TIME_S(1)});
+        sim_run(sim, TIME_MS(800));
+        assert_false(sim->orchestrators[i].alive);
+        sim_run(sim, TIME_MS(9200));
+        all_is_well(sim);
+        check_acquainted(sim, why);
+        assert_string_equal(why, "");
+        for (size_t c = 0; c < PEOPLE; c++) {
+            resumed += sim->clients[c].resumed == sim->stops;
+        }
+        assert_int_equal(resumed, there);
+    }
+    sim_free(sim);
+}
+
 static bool hears(struct sim *sim, size_t listener, size_t speaker, int64_t within_us)
 {
     return sim->clients[listener].heard_us[speaker] >= sim_now(sim) - within_us;
@@ -168,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drain),
         cmocka_unit_test(upgrade_of_nodes),
+        cmocka_unit_test(upgrade_of_orchestrators),
         cmocka_unit_test(region_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ void check_fail(struct sim *sim, const char *format, ...)
 /* ---- Nonces -------------------------------------------------------------------------------- */
 
 /* A key is known by who uses it: the peer connection's address and the last flight of the handshake
- * that gave it keys, or two nodes' ids and their keys' generation. */
+ * that gave it keys, as far as that node has them, or two nodes' ids and their keys' generation. */
 static void use(struct sim *sim, const char *who, const struct nonce *nonce, struct bytes data)
 {
     uint64_t bytes = check_hash(0, data.data, data.len);
@@ -120,7 +120,8 @@ static void check_holder(struct sim *sim, const struct node_process *from, struc
 
 /* The keys that a peer connection has: others once its DTLS began anew with another front. */
 struct keying {
-    uint64_t address, keys;
+    uint64_t address, keys, before;
+    uint8_t server[SIM_DTLS_KEYS / 2];
     UT_hash_handle hh;
 };
 
@@ -137,23 +138,85 @@ static struct keying *keying_of(struct sim *sim, const struct net_addr *to)
     return keying;
 }
 
+static void take_keys(struct keying *keying, struct bytes flight)
+{
+    uint64_t keys = check_hash(0, flight.data, flight.len);
+    assert(flight.len == 1 + SIM_DTLS_KEYS);
+    if (keys != keying->keys) {
+        keying->before = keying->keys;
+        keying->keys = keys;
+        memcpy(keying->server, flight.data + 1 + SIM_DTLS_KEYS / 2, sizeof(keying->server));
+    }
+}
+
+static bool is_under(const uint8_t key[SIM_DTLS_KEYS / 2], struct bytes packet)
+{
+    struct rtpsec *sec;
+    const struct rtpsec_config config = {.suite = RTPSEC_AES_128_GCM,
+                                         .receive_key = {key, SIM_DTLS_KEYS / 2},
+                                         .send_key = {key, SIM_DTLS_KEYS / 2}};
+    uint8_t copy[RTPSEC_PACKET_MAX];
+    size_t len = packet.len;
+    assert(len <= sizeof(copy));
+    memcpy(copy, packet.data, len);
+    int err = rtpsec_new(&sec, &config);
+    assert(err == 0);
+    err = stun_classify(copy, len) == PACKET_RTP ? rtpsec_unprotect_rtp(sec, copy, &len)
+                                                 : rtpsec_unprotect_rtcp(sec, copy, &len);
+    rtpsec_free(sec);
+    return err == 0;
+}
+
+/* A node, in one life of its process, that was heard to send to a peer connection under those. */
+struct keyed {
+    struct {
+        uint64_t address;
+        const struct node_process *holder;
+        uint64_t life;
+    } of;
+    uint64_t keys;
+    UT_hash_handle hh;
+};
+
+/* One that hung while the keys became others goes on with those it has. */
+static uint64_t keys_of(struct sim *sim, const struct node_process *from,
+                        const struct keying *keying, struct bytes packet)
+{
+    const struct keyed key = {
+        .of = {.address = keying->address, .holder = from, .life = from->life}};
+    struct keyed *keyed;
+    HASH_FIND(hh, sim->check.keyed, &key.of, sizeof(key.of), keyed);
+    if (keyed == NULL) {
+        keyed = mem_alloc(sizeof(*keyed));
+        *keyed = key;
+        keyed->keys = keying->before;
+        HASH_ADD(hh, sim->check.keyed, of, sizeof(keyed->of), keyed);
+    }
+    if (keyed->keys != keying->keys && is_under(keying->server, packet)) {
+        keyed->keys = keying->keys;
+    }
+    return keyed->keys;
+}
+
 /* Of RTP to clients only the low 16 bits are there. */
 void check_client_packet(struct sim *sim, const struct node_process *from,
                          const struct net_addr *to, struct bytes data)
 {
     struct keying *keying = keying_of(sim, to);
-    struct nonce of = {.key = keying->address ^ keying->keys};
+    struct nonce of = {.key = keying->address};
     switch (stun_classify(data.data, data.len)) {
     case PACKET_RTP:
+        of.key ^= keys_of(sim, from, keying, data);
         of.ssrc = be32_get(data.data + 8);
         of.index = be16_get(data.data + 2);
         check_holder(sim, from, &of);
         break;
     case PACKET_RTCP:
+        of.key ^= keys_of(sim, from, keying, data);
         read_rtcp(&of, data);
         break;
     case PACKET_DTLS:
-        keying->keys = check_hash(0, data.data, data.len);
+        take_keys(keying, data);
         return;
     default:
         return;
@@ -287,10 +350,37 @@ void check_session_lost(struct sim *sim, const struct client *client)
     }
 }
 
-void check_session_broken(struct sim *sim, const struct client *client, const char *why)
+void check_session_broken(struct sim *sim, struct client *client, const char *why)
 {
     if (sim->config.sound) {
         check_fail(sim, "%s has to resume, and nothing broke: %s", client->name, why);
+    }
+    if (sim->config.stops && client->resumed == sim->stops) {
+        check_fail(sim, "%s has to resume once more for stop %u: %s", client->name, sim->stops,
+                   why);
+    }
+    client->resumed = sim->stops;
+}
+
+void check_stopped(struct sim *sim, struct orchestrator *orchestrator)
+{
+    bool is_front = conns_in(orchestrator) || orchestrator->transports != NULL;
+    if (is_front && sim->config.stops) {
+        check_fail(sim, "%s stops, and somebody's front is there", orchestrator->name);
+    }
+    orchestrator->ended_us = sim_now(sim);
+    if (is_front || orchestrator->ended_us - sim->struck_us < CHECK_KEPT_US) {
+        sim->disturbed |= 1u << orchestrator->index;
+    }
+}
+
+void check_struck(struct sim *sim)
+{
+    sim->struck_us = sim_now(sim);
+    for (size_t i = 0; i < sim->config.orchestrators; i++) {
+        if (sim->struck_us - sim->orchestrators[i].ended_us < CHECK_KEPT_US) {
+            sim->disturbed |= 1u << i;
+        }
     }
 }
 
@@ -362,6 +452,25 @@ void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX])
     }
 }
 
+void check_acquainted(const struct sim *sim, char out[CHECK_TEXT_MAX])
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < sim->config.orchestrators && out[0] == '\0'; i++) {
+        const struct orchestrator *o = &sim->orchestrators[i];
+        struct cluster_stats stats;
+        cluster_stats(o->cluster, &stats);
+        if (stats.peers_up != sim->config.orchestrators - 1) {
+            snprintf(out, CHECK_TEXT_MAX, "%s has %llu of the others", o->name,
+                     (unsigned long long)stats.peers_up);
+        }
+        for (size_t n = 0; n < sim->config.nodes; n++) {
+            if (!sim->nodes[n].links[i].up) {
+                snprintf(out, CHECK_TEXT_MAX, "%s does not have %s", o->name, sim->nodes[n].name);
+            }
+        }
+    }
+}
+
 static void check_orchestrator(const struct sim *sim, const struct orchestrator *o,
                                char out[CHECK_TEXT_MAX])
 {
@@ -415,6 +524,12 @@ void check_fini(struct check *check)
     {
         HASH_DEL(check->keyings, keying);
         free(keying);
+    }
+    struct keyed *keyed, *next_keyed;
+    HASH_ITER(hh, check->keyed, keyed, next_keyed)
+    {
+        HASH_DEL(check->keyed, keyed);
+        free(keyed);
     }
     struct reign *reign, *next_reign;
     HASH_ITER(hh, check->reigns, reign, next_reign)

@@ -7,6 +7,8 @@
  *   - two orchestrators that send specs of one room with the same epoch;
  *   - somebody who has to start over though neither his front nor his room's owner was disturbed,
  *     and there was always a node, or to resume where nothing breaks, whatever an operator does;
+ *   - where orchestrators are told to stop and nothing else happens, somebody who has to start
+ * over, or to resume twice for one of them, and one that ends while it is somebody's front;
  *   - a node that says it carries more than its capacity, or refuses a spec as invalid;
  *   - more messages than what happened since all was quiet allows for (traffic.h);
  *
@@ -26,6 +28,7 @@
 
 #define CHECK_HEARD_US   TIME_S(1) /* everybody talks five times in it */
 #define CHECK_AHEAD      64        /* numbers, when one node goes on with another one's stream */
+#define CHECK_KEPT_US    TIME_S(5)
 #define CHECK_SETTLES_US TIME_S(5) /* one that was away gives rooms up that others took */
 
 struct client;
@@ -39,6 +42,7 @@ struct check {
     struct reign *reigns;
     struct holding *holdings;
     struct keying *keyings;
+    struct keyed *keyed;
     uint64_t digest; /* of all that was looked at, in order */
 };
 
@@ -59,13 +63,22 @@ uint32_t check_owner(const struct sim *sim, const char *room);
 /* A client that was in a room has to start over: only if its front or its room's owner was
  * disturbed in this round, or at the end of the one before. */
 void check_session_lost(struct sim *sim, const struct client *client);
-/* A client has to resume: only if something may break at all. */
-void check_session_broken(struct sim *sim, const struct client *client, const char *why);
+/* A client has to resume: only if something may break at all, and once for each orchestrator that
+ * is told to stop, if nothing else does. */
+void check_session_broken(struct sim *sim, struct client *client, const char *why);
+/* Its process ends, as it was told to: with nobody left there. Where other things break, too, who
+ * is may have to start over; and so may people of its rooms, if what keeps their sessions for the
+ * next owner is struck within CHECK_KEPT_US before or after it. */
+void check_stopped(struct sim *sim, struct orchestrator *orchestrator);
+/* A node ends, hangs or is cut off, or the store hangs. */
+void check_struck(struct sim *sim);
 void check_round_over(struct sim *sim);
 
 /* The first thing that is not as it should be; "" if there is none. */
 #define CHECK_TEXT_MAX 200
 void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX]);
+/* Every orchestrator has all others and all nodes: the next one may be told to stop. */
+void check_acquainted(const struct sim *sim, char out[CHECK_TEXT_MAX]);
 void check_empty(const struct sim *sim, char out[CHECK_TEXT_MAX]);
 
 _Noreturn void check_fail(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -56,6 +56,7 @@ struct client {
     uint32_t roster;            /* bit by client: the server says it is there */
     int64_t heard_us[CLIENT_PEOPLE];
     int64_t pause_us; /* longest time between two packets of one publisher */
+    unsigned resumed; /* how many orchestrators had been told to stop when it did so last */
     uint32_t relied;  /* bit by orchestrator: its front and its room's owners, in this round */
 };
 

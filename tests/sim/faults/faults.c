@@ -5,6 +5,10 @@
 
 #define SHORT_US TIME_MS(100)
 #define LONG_US  TIME_S(20)
+#define LOOK_US  TIME_MS(50) /* whether a process has ended */
+
+/* Without a word before. */
+#define STRIKES (FAULT(NODE_CRASH) | FAULT(NODE_HANG) | FAULT(NODE_CUT) | FAULT(STORE_HANG))
 
 enum target { STORE, NET, NODE, ORCHESTRATOR, REGION };
 
@@ -21,6 +25,7 @@ static const struct {
     [FAULT_ORCHESTRATOR_CRASH] = {"orchestrator crash", ORCHESTRATOR},
     [FAULT_ORCHESTRATOR_HANG] = {"orchestrator hang", ORCHESTRATOR},
     [FAULT_ORCHESTRATOR_CUT] = {"orchestrator cut off", ORCHESTRATOR},
+    [FAULT_ORCHESTRATOR_STOP] = {"orchestrator stop", ORCHESTRATOR},
     [FAULT_STORE_HANG] = {"store hang", STORE},
     [FAULT_STORE_CRASH] = {"store crash", STORE},
     [FAULT_STORE_FAILOVER] = {"store failover", STORE},
@@ -75,7 +80,7 @@ uint32_t fault_disturbs(const struct sim *sim, const struct fault *fault)
 {
     switch (kinds[fault->kind].of) {
     case ORCHESTRATOR:
-        return 1u << fault->target;
+        return fault->kind == FAULT_ORCHESTRATOR_STOP ? 0 : 1u << fault->target;
     case REGION:
         return (1u << sim->config.orchestrators) - 1;
     default:
@@ -168,24 +173,32 @@ static void node_mends(struct sim *sim, const struct fault *fault)
 static void orchestrator_fault(struct sim *sim, const struct fault *fault)
 {
     struct orchestrator *o = &sim->orchestrators[fault->target];
-    if (fault->kind == FAULT_ORCHESTRATOR_CRASH) {
+    switch (fault->kind) {
+    case FAULT_ORCHESTRATOR_CRASH:
         orchestrator_crash(o);
-    } else if (fault->kind == FAULT_ORCHESTRATOR_HANG) {
+        break;
+    case FAULT_ORCHESTRATOR_HANG:
         host_hangs(sim, o->name, o->host, true);
-    } else {
+        break;
+    case FAULT_ORCHESTRATOR_CUT:
         host_cut(sim, o->name, o->host, true);
+        break;
+    default:
+        sim->stops++;
+        orchestrator_stop(o);
+        break;
     }
 }
 
 static void orchestrator_mends(struct sim *sim, const struct fault *fault)
 {
     struct orchestrator *o = &sim->orchestrators[fault->target];
-    if (fault->kind == FAULT_ORCHESTRATOR_CRASH) {
-        orchestrator_start(o);
-    } else if (fault->kind == FAULT_ORCHESTRATOR_HANG) {
+    if (fault->kind == FAULT_ORCHESTRATOR_HANG) {
         host_hangs(sim, o->name, o->host, false);
-    } else {
+    } else if (fault->kind == FAULT_ORCHESTRATOR_CUT) {
         host_cut(sim, o->name, o->host, false);
+    } else {
+        orchestrator_start(o);
     }
 }
 
@@ -286,6 +299,24 @@ static void begins(struct sim *sim, const struct fault *fault)
     }
 }
 
+static void lasts(struct sim *sim, const struct fault *fault, int64_t for_us)
+{
+    events_at(sim->events, sim_now(sim) + for_us, mends, sim, mem_copy(fault, sizeof(*fault)));
+}
+
+/* One that is told to stop takes its time. */
+static void look_whether_ended(void *arg, void *detail)
+{
+    struct sim *sim = arg;
+    const struct fault *fault = detail;
+    if (sim->orchestrators[fault->target].alive) {
+        events_at(sim->events, sim_now(sim) + LOOK_US, look_whether_ended, sim,
+                  mem_copy(fault, sizeof(*fault)));
+    } else {
+        lasts(sim, fault, fault->for_us);
+    }
+}
+
 void fault_happens(struct sim *sim, const struct fault *fault)
 {
     if (*broken(sim, fault)) {
@@ -293,8 +324,15 @@ void fault_happens(struct sim *sim, const struct fault *fault)
     }
     *broken(sim, fault) = true;
     sim->disturbed |= fault_disturbs(sim, fault);
+    if ((STRIKES & 1u << fault->kind) != 0) {
+        check_struck(sim);
+    }
     traffic_fault(sim);
     begins(sim, fault);
-    int64_t for_us = fault->for_us + (fault->kind == FAULT_NODE_DRAIN ? FAULT_DRAIN_US : 0);
-    events_at(sim->events, sim_now(sim) + for_us, mends, sim, mem_copy(fault, sizeof(*fault)));
+    if (fault->kind == FAULT_ORCHESTRATOR_STOP) {
+        events_at(sim->events, sim_now(sim), look_whether_ended, sim,
+                  mem_copy(fault, sizeof(*fault)));
+    } else {
+        lasts(sim, fault, fault->for_us + (fault->kind == FAULT_NODE_DRAIN ? FAULT_DRAIN_US : 0));
+    }
 }

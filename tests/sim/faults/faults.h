@@ -17,6 +17,7 @@ enum fault_kind {
     FAULT_ORCHESTRATOR_CRASH,
     FAULT_ORCHESTRATOR_HANG,
     FAULT_ORCHESTRATOR_CUT,
+    FAULT_ORCHESTRATOR_STOP, /* SIGTERM; a new process so long after this one has ended */
     FAULT_STORE_HANG,
     FAULT_STORE_CRASH,    /* it comes back with what it had */
     FAULT_STORE_FAILOVER, /* its replica takes over: what it had not heard is lost */
@@ -44,7 +45,7 @@ struct fault fault_random(struct sim *sim, unsigned kinds);
 
 /* Whose clients may have to start over: known limitations, see docs/STATUS.md. Nobody takes over
  * the people of an orchestrator that is gone or silent; of a room that two parts made, one gives
- * up. */
+ * up. One that is told to stop has given them away before. */
 uint32_t fault_disturbs(const struct sim *sim, const struct fault *fault);
 
 /* It begins now and ends by itself; a second one on the same target does nothing. */

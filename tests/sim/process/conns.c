@@ -48,6 +48,15 @@ void conns_forget(struct orchestrator *o)
     }
 }
 
+bool conns_in(const struct orchestrator *o)
+{
+    const struct orch_conn *conn = o->conns;
+    while (conn != NULL && conn->id == 0) {
+        conn = conn->hh.next;
+    }
+    return conn != NULL;
+}
+
 /* ---- From the client ----------------------------------------------------------------------- */
 
 static void on_up(void *arg, struct net_link *link)

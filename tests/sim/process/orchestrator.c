@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BUS_BREAK_US TIME_S(3) /* ZMQ_HEARTBEAT_TIMEOUT */
+#define BUS_BREAK_US  TIME_S(3)    /* ZMQ_HEARTBEAT_TIMEOUT */
+#define LAST_WORDS_US TIME_MS(200) /* as in shell/server */
 
 static int64_t now(const struct orchestrator *o)
 {
@@ -144,12 +145,25 @@ static void arm(struct orchestrator *o)
     }
 }
 
+static void on_stop(void *arg, uint64_t at_us, struct bytes data);
+
+static void stop_at(struct orchestrator *o, int64_t at_us)
+{
+    if (at_us < o->stop_us) {
+        o->stop_us = at_us;
+        net_timer(o->sim->net, o->host, at_us, on_stop, o, (uint64_t)at_us);
+    }
+}
+
 void orchestrator_drain(struct orchestrator *o)
 {
     struct effect effect;
     while (cluster_poll(o->cluster, &effect)) {
         carry_out(o, &effect);
         effect_fini(&effect);
+    }
+    if (o->stop_us != TIME_NEVER && !conns_in(o) && cluster_left(o->cluster)) {
+        stop_at(o, now(o) + LAST_WORDS_US);
     }
     arm(o);
 }
@@ -325,7 +339,7 @@ void orchestrator_start(struct orchestrator *o)
 {
     o->alive = true;
     o->life++;
-    o->wake_us = TIME_NEVER;
+    o->wake_us = o->stop_us = TIME_NEVER;
     struct random_source random = prng_source(&o->prng);
     id_new(o->id, "OR_", &random);
     o->number = prng_below(&o->prng, (1u << (64 - EFFECT_FRONT_SHIFT)) - 1) + 1;
@@ -361,12 +375,44 @@ static void forget(struct orchestrator *o)
     memset(o->peer_broken, 0, sizeof(o->peer_broken));
 }
 
-void orchestrator_crash(struct orchestrator *o)
+static void end(struct orchestrator *o)
 {
-    timeline_tell(o->sim->timeline, o->name, "crashes");
     o->alive = false;
     net_crash(o->sim->net, o->host);
     forget(o);
+}
+
+void orchestrator_crash(struct orchestrator *o)
+{
+    timeline_tell(o->sim->timeline, o->name, "crashes");
+    end(o);
+}
+
+static void stopped(struct orchestrator *o)
+{
+    timeline_tell(o->sim->timeline, o->name, "has stopped");
+    check_stopped(o->sim, o);
+    end(o);
+}
+
+static void on_stop(void *arg, uint64_t at_us, struct bytes data)
+{
+    struct orchestrator *o = arg;
+    (void)data;
+    if ((int64_t)at_us == o->stop_us) { /* else it was to be later */
+        stopped(o);
+    }
+}
+
+void orchestrator_stop(struct orchestrator *o)
+{
+    timeline_tell(o->sim->timeline, o->name, "is told to stop");
+    if (cluster_leave(o->cluster, now(o))) {
+        stop_at(o, now(o) + SIM_GRACE_US);
+        orchestrator_drain(o);
+    } else {
+        stopped(o);
+    }
 }
 
 void orchestrator_fini(struct orchestrator *o)

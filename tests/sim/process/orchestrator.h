@@ -19,6 +19,7 @@
 #define SIM_DTLS_KEYS  56 /* bytes behind the first of the front's: both keys */
 #define SIM_QUEUE_MAX  1000
 #define SIM_PEER_QUEUE 20000
+#define SIM_GRACE_US   TIME_S(60) /* drain_grace, its default */
 
 struct sim;
 struct asked;
@@ -38,6 +39,8 @@ struct orchestrator {
     struct cluster *cluster;
     struct orch *orch; /* the cluster's */
     int64_t wake_us;
+    int64_t stop_us;  /* its process ends; not told to stop: TIME_NEVER */
+    int64_t ended_us; /* a former process of it, told to stop */
     bool draining, peer_broken[SIM_ORCHESTRATORS_MAX];
     struct net_link *peers[SIM_ORCHESTRATORS_MAX]; /* to them, by index; of itself NULL */
     struct {
@@ -63,6 +66,8 @@ void orchestrator_fini(struct orchestrator *o);
 /* The process starts, with a new id; ends at once; is waited for by everybody. */
 void orchestrator_start(struct orchestrator *o);
 void orchestrator_crash(struct orchestrator *o);
+/* SIGTERM: it ends when nobody has it as his front any more, at once if there is no other. */
+void orchestrator_stop(struct orchestrator *o);
 
 /* Carries out what the core wants; after every input. */
 void orchestrator_drain(struct orchestrator *o);
@@ -91,5 +96,7 @@ void rows_forget(struct orchestrator *o);
 /* ---- conns.c */
 void conns_effect(struct orchestrator *o, const struct effect *effect);
 void conns_forget(struct orchestrator *o);
+/* Somebody was let in here, and is still. */
+bool conns_in(const struct orchestrator *o);
 
 #endif

@@ -34,6 +34,8 @@ static const struct schedule_class classes[] = {
     {.name = "any", .kinds = ANY, .faults = 2},
     {.name = "all"}, /* each seed is of another one of those above */
     {.name = "unreached", .kinds = FAULT(NODE_UNREACHED), .faults = 1},
+    {.name = "stops", .kinds = FAULT(ORCHESTRATOR_STOP), .faults = 1},
+    {.name = "stops_any", .kinds = ANY, .also = FAULT(ORCHESTRATOR_STOP), .faults = 3},
 };
 
 const struct schedule_class *schedule_class(const char *name)
@@ -74,6 +76,7 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
                                        .rooms = 1 + prng_below(&prng, 3),
                                        .capacity = 1000,
                                        .sound = story.class->faults == 0,
+                                       .stops = story.class->kinds == FAULT(ORCHESTRATOR_STOP),
                                        .talk_us = TIME_MS(400)};
     if (story.class->tight) {
         story.config.tight = true;
@@ -158,6 +161,7 @@ static void play_round(struct sim *sim, const struct story *story)
 {
     const struct schedule_class *class = story->class;
     size_t faults = class->faults == 0 ? 0 : 1 + prng_below(&sim->prng, class->faults);
+    size_t also = class->also == 0 ? 0 : 1 + prng_below(&sim->prng, faults);
     size_t at = ROUND_STEPS / 2 + prng_below(&sim->prng, 4);
     for (size_t i = 0; i < ROUND_STEPS; i++) {
         somebody_acts(sim, story->vanishing);
@@ -166,7 +170,7 @@ static void play_round(struct sim *sim, const struct story *story)
         }
         sim_run(sim, (int64_t)prng_below(&sim->prng, STEP_US));
         for (; i >= at && faults > 0; faults--, at += prng_below(&sim->prng, 6)) {
-            struct fault fault = fault_random(sim, class->kinds);
+            struct fault fault = fault_random(sim, faults == also ? class->also : class->kinds);
             fault_happens(sim, &fault);
         }
     }
@@ -178,6 +182,11 @@ static void play_round(struct sim *sim, const struct story *story)
     }
     timeline_tell(sim->timeline, "all", "whole again");
     becomes(sim, check_meetings, SCHEDULE_WELL_US);
+    /* As upgrade.md says, before the next one is told to stop. After a cut nodes are not judged for
+     * twice as long as that was, and a new process of one that died is not let in before. */
+    if (((class->kinds | class->also) & FAULT(ORCHESTRATOR_STOP)) != 0) {
+        becomes(sim, check_acquainted, SCHEDULE_EMPTY_US);
+    }
     timeline_tell(sim->timeline, "all", "well");
     check_round_over(sim);
 }

@@ -17,6 +17,7 @@
 struct schedule_class {
     const char *name;
     unsigned kinds; /* of what breaks, FAULT() of each */
+    unsigned also;  /* in each round one of these, instead of another one */
     size_t faults;  /* at a time, at most */
     bool tight;     /* nodes carry a fraction of what would come: some are refused */
     bool operated;  /* an operator is at work, in every story and not in some */
