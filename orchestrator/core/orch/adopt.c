@@ -272,6 +272,9 @@ void orch_orphan_node_gone(struct orch *orch, const char *id)
         if (node != NULL && orphan->epoch == 0) { /* it says so again if it comes back */
             DL_DELETE(orphan->nodes, node);
             free(node);
+            if (orphan->nodes == NULL) { /* and then it is an orphan anew */
+                orphan->until_us = MAX(orch->now_us, orch->settled_us);
+            }
         } else if (node != NULL && !node->done) {
             node->done = true;
             finish_if_done(orch, orphan);
