@@ -464,7 +464,11 @@ void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int er
         route_all(c, room);
         return;
     }
-    if (claim->orphan && (look || (err != 0 && !claims_first(c, room)))) {
+    /* The store did not answer, and we may not have been told yet that it is away: the same one
+     * claims in all regions. */
+    bool elsewhere =
+        err != 0 && ownership_preferred(c->ownership, room, OWNERSHIP_ANYWHERE) != OWNERSHIP_SELF;
+    if (claim->orphan && (look || elsewhere)) {
         claim->again_us = now_us + CLUSTER_CLAIM_US;
         return;
     }
