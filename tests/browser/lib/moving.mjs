@@ -62,44 +62,48 @@ export function counts(person) {
 
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
-/** Acts `times` times; resolves with each one's gap, and what was counted meanwhile by all. */
-async function series(people, times, act) {
-  const gaps = [];
-  const concealed = [];
-  const total = { videoLost: 0, audioLost: 0, concealed: 0, keyFramesAsked: 0 };
-  let before = await Promise.all(people.map(counts));
-  for (let i = 0; i < times; i++) {
-    gaps.push(Math.round(await act()));
-    const after = await Promise.all(people.map(counts));
-    let added = 0;
-    after.forEach((now, k) => {
-      added += now.concealed - before[k].concealed;
-      for (const name of Object.keys(total)) {
-        total[name] += now[name] - before[k][name];
-      }
-    });
-    concealed.push(added);
-    before = after;
-  }
-  return { gaps, concealed, total };
+const nothing = () => ({ videoLost: 0, audioLost: 0, concealed: 0, keyFramesAsked: 0 });
+
+/** Acts for a second: to `into`, the longest gap between pictures, and what was counted by all. */
+async function measure(people, act, into) {
+  const before = await Promise.all(people.map(counts));
+  const gap = await longestGap(people, () => Promise.all([act(), sleep(1_000)]));
+  const after = await Promise.all(people.map(counts));
+  const added = nothing();
+  after.forEach((now, k) => {
+    for (const name of Object.keys(added)) {
+      added[name] += now[name] - before[k][name];
+      into.total[name] += now[name] - before[k][name];
+    }
+  });
+  into.gaps.push(Math.round(gap));
+  into.concealed.push(added.concealed);
 }
 
 /**
  * Planned moves of a room that nobody notices: not a packet is lost, no key frame asked for, and
- * pictures and sound go on as they do when nothing happens, which is measured first. What depends on
- * how busy the machine is, is judged by the median.
+ * pictures and sound go on as they do when nothing happens. What depends on how busy the machine is,
+ * is judged by the median of seconds with a move beside that of seconds without one, in turns, so
+ * that both see the same machine; and by twice as many where so few do not tell.
  */
 export async function unnoticedMoves(t, stage, people, times) {
-  const inOneSecond = (act) => () => longestGap(people, () => Promise.all([act(), sleep(1_000)]));
-  const quiet = await series(people, Math.ceil(times / 2), inOneSecond(async () => {}));
-  const moves = await series(people, times, inOneSecond(() => moveAll(stage)));
+  const quiet = { gaps: [], concealed: [], total: nothing() };
+  const moves = { gaps: [], concealed: [], total: nothing() };
+  const gapsAsQuiet = () => median(moves.gaps) <= median(quiet.gaps) + 20;
+  const soundAsQuiet = () => median(moves.concealed) <= median(quiet.concealed);
+  for (let round = 0; round === 0 || (round === 1 && !(gapsAsQuiet() && soundAsQuiet())); round++) {
+    for (let i = 0; i < times; i++) {
+      await measure(people, async () => {}, quiet);
+      await measure(people, () => moveAll(stage), moves);
+    }
+  }
   t.diagnostic(`longest gaps, ms: undisturbed ${quiet.gaps}; moves ${moves.gaps}`);
   t.diagnostic(`samples concealed: undisturbed ${quiet.concealed}; moves ${moves.concealed}`);
   assert.equal(moves.total.videoLost, 0, 'packets of video lost');
   assert.equal(moves.total.audioLost, 0, 'packets of audio lost');
   assert.equal(moves.total.keyFramesAsked, 0, 'key frames asked for');
-  assert.ok(median(moves.gaps) <= median(quiet.gaps) + 20, 'gaps between pictures');
-  assert.ok(median(moves.concealed) <= median(quiet.concealed), 'sound made up');
+  assert.ok(gapsAsQuiet(), 'gaps between pictures');
+  assert.ok(soundAsQuiet(), 'sound made up');
   await undisturbed(people);
 }
 
