@@ -133,6 +133,16 @@ static int64_t free_on(const struct registry_node *node)
     return (int64_t)node->capacity - (int64_t)used(node);
 }
 
+static bool fits_somewhere(const struct registry_node *const *nodes, size_t count, int64_t weight)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (free_on(nodes[i]) >= weight) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void make_place(struct orch *orch, uint64_t weight)
 {
     struct arena arena = {0};
@@ -140,8 +150,8 @@ static void make_place(struct orch *orch, uint64_t weight)
     size_t count = list_nodes(orch, &arena, &nodes);
     size_t people = PEOPLE_A_STEP;
     int64_t wanted = (int64_t)MIN(weight, UINT32_MAX);
-    for (size_t i = 0; i < count; i++) {
-        count = free_on(nodes[i]) >= wanted ? 0 : count; /* it is not for want of place */
+    if (fits_somewhere(nodes, count, wanted)) { /* it is not for want of place */
+        count = 0;
     }
     for (size_t i = 0; i < count && people > 0 && wanted > 0; i++) {
         int64_t before = free_on(nodes[i]);

@@ -7,8 +7,8 @@
  *   - two orchestrators that send specs of one room with the same epoch;
  *   - somebody who has to start over though neither his front nor his room's owner was disturbed,
  *     and there was always a node, or to resume where nothing breaks, whatever an operator does;
- *   - where orchestrators are told to stop and nothing else happens, somebody who has to start
- * over, or to resume twice for one of them, and one that ends while it is somebody's front;
+ *   - where orchestrators are told to stop and nothing else happens, somebody who starts over, or
+ *     resumes twice for one of them, and one that ends while it is somebody's front;
  *   - a node that says it carries more than its capacity, or refuses a spec as invalid;
  *   - more messages than what happened since all was quiet allows for (traffic.h);
  *

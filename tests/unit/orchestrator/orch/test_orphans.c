@@ -100,8 +100,25 @@ static void back_again(void **state)
     world_fini(&w);
 }
 
+/* Goal: once all that held it are gone, nobody waits for it: a room of its name is a new one. */
+static void all_gone(void **state)
+{
+    (void)state;
+    struct world w;
+    begin(&w);
+    world_advance(&w, TIME_S(5)); /* nobody is expected any more who starts, too */
+    lost(&w, "ND_a");
+    assert_true(orch_orphaned(w.orch, "lobby"));
+    lost(&w, "ND_b");
+    world_advance(&w, 0);
+    assert_false(orch_orphaned(w.orch, "lobby"));
+    assert_false(orch_has_room(w.orch, "lobby"));
+    world_fini(&w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(all_answer), cmocka_unit_test(back_again)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(all_answer), cmocka_unit_test(back_again),
+                                       cmocka_unit_test(all_gone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
