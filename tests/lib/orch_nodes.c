@@ -174,11 +174,14 @@ static void claim_all(struct orch_nodes *nodes, const struct fake *fake, const s
 
 /* What nodes tell themselves (where a client is, which SSRCs its layers have) comes to them in no
  * delta, and is left out. */
+/* But for what its node makes use of only when it begins. */
 static void entry_transport(struct entry *e, const Spillway__Control__Transport *transport)
 {
     Spillway__Control__Transport plain = *transport;
     plain.client = NULL;
     plain.check_priority = 0;
+    plain.estimate_bps = 0;
+    plain.transport_cc = 0;
     e->key.id = e->transport = plain.id;
     e->standby = plain.standby;
     e->data = wire_pack(&plain.base, &e->len);

@@ -323,10 +323,17 @@ static void judge_all(struct bwe *bwe)
     update_probes(bwe);
 }
 
+/* A client whose last node died tells of the numbers between where that one ended and this one
+ * began, which may be some ten thousand. */
+static unsigned before_history(const struct bwe *bwe, uint64_t base)
+{
+    return bwe->history.first > base ? (unsigned)(bwe->history.first - base) : 0;
+}
+
 void bwe_feedback(struct bwe *bwe, int64_t now_us, const struct rtcp_twcc *twcc)
 {
     advance(bwe, now_us);
-    if (!bwe->config.transport_cc || twcc->count > HISTORY_MAX) {
+    if (!bwe->config.transport_cc) {
         bwe->counts.feedbacks_refused++;
         return;
     }
@@ -336,10 +343,13 @@ void bwe_feedback(struct bwe *bwe, int64_t now_us, const struct rtcp_twcc *twcc)
     struct rtcp_twcc_status status;
     bwe->gap.first = bwe->reported;
     bwe->gap.end = history_number(&bwe->history, twcc->base_seq);
+    unsigned before = MIN(before_history(bwe, bwe->gap.end), twcc->count);
+    rtcp_twcc_skip(&iter, before);
+    bwe->counts.unknown += before;
     bwe->newest_sent_us = INT64_MIN;
     bwe->least_delay_us = INT64_MAX;
     bwe->told_arrived = bwe->told_lost = 0;
-    while (rtcp_twcc_next(&iter, &status)) {
+    for (unsigned i = 0; i < HISTORY_MAX && rtcp_twcc_next(&iter, &status); i++) {
         take_status(bwe, &status, status.arrival_us + shift_us);
     }
     heard(bwe);

@@ -69,7 +69,8 @@ struct bwe_packet {
 void bwe_sent(struct bwe *bwe, int64_t now_us, const struct bwe_packet *packet);
 
 /* Transport-cc feedback. Bounded whatever it says: arrivals can't lift the estimate above 1.25
- * times what was sent, numbers never sent are counted and ignored. */
+ * times what was sent, numbers never sent are counted and ignored, and no more statuses are read
+ * than the history can hold. */
 void bwe_feedback(struct bwe *bwe, int64_t now_us, const struct rtcp_twcc *twcc);
 
 /* The loss that receiver reports tell of, all streams of one compound added up, since the last one.
@@ -126,7 +127,7 @@ struct bwe_stats {
     int64_t queue_us;   /* on the way, above the least of the last 15 to 30 s */
     bool contended;     /* that queue is held by somebody else */
     uint64_t feedbacks;
-    uint64_t feedbacks_refused; /* not negotiated, or more statuses than the history can hold */
+    uint64_t feedbacks_refused; /* not negotiated */
     uint64_t unknown;           /* statuses of numbers not in the history */
     uint64_t silences;          /* times the estimate was cut because no feedback came */
     uint64_t probes;

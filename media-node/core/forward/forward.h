@@ -110,6 +110,7 @@ struct fwd_report {
     uint32_t interval_ms;                  /* that the counts cover */
     uint32_t rtt_us;                       /* 0 unknown */
     uint32_t estimate_bps;                 /* how fast it may be sent to; 0 unknown */
+    uint16_t transport_cc;                 /* next transport-wide number */
     uint64_t remb_bps;                     /* 0 none */
     const struct fwd_layer_report *layers; /* layers of one track stand together */
     size_t layer_count;
@@ -204,6 +205,7 @@ struct fwd_transport {
     struct rtp_ext_ids exts;
     struct peer_keys keys; /* suite RTPSEC_NONE: none are told, what is in use stays */
     uint32_t estimate_bps; /* how fast another node sent to it; 0 unknown */
+    uint16_t transport_cc; /* next transport-wide number; heeded when it is added */
     uint32_t lease;        /* what FWD_STANDING is told under; 0: it is not told */
 };
 

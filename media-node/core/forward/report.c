@@ -313,7 +313,8 @@ void report_statistics(struct fwd_member *member, int64_t now_us)
     struct fwd_report report = {.interval_ms = (uint32_t)((now_us - member->reported_us) / 1000),
                                 .rtt_us = member->rtt_us,
                                 .remb_bps = member->remb_bps,
-                                .estimate_bps = bandwidth_bps(member)};
+                                .estimate_bps = bandwidth_bps(member),
+                                .transport_cc = peer_transport_cc(member->peer)};
     member->reported_us = now_us;
     report.layer_count = report_layers(member, now_us);
     report.subscription_count = report_subscriptions(member);

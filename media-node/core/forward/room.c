@@ -115,6 +115,7 @@ MUST_CHECK static int add_member(struct fwd *fwd, int64_t now_us,
                                   .report_at_us = first_report_us(now_us, transport->id),
                                   .reported_us = now_us};
     remember(member, transport, now_us);
+    peer_set_transport_cc(peer, transport->transport_cc);
     DL_APPEND(fwd->members, member);
     fwd->member_count++;
     *out = member;

@@ -214,7 +214,7 @@ static void change(struct application *app, struct arena *arena)
     for (size_t i = 0; i < spec->message->n_transports; i++) {
         const struct spec_transport *transport = &spec->transports[i];
         struct fwd_member *member = node_find_transport(app->node, transport->forward.id)->member;
-        fwd_set_duty(member, app->now_us, transport->duty, transport->transport_cc);
+        fwd_set_duty(member, app->now_us, transport->duty, transport->forward.transport_cc);
     }
 }
 

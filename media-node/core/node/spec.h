@@ -25,7 +25,6 @@ struct spec_transport {
     bool has_local;
     struct net_addr local;
     enum fwd_duty duty;
-    uint16_t transport_cc; /* to go on with */
 };
 
 struct spec_track {

@@ -115,11 +115,11 @@ const char *spec_read_transport(struct spec_transport *out, const transport_mess
                                     .remote_pwd = message->remote_pwd,
                                     .previous_ufrag = message->previous_ufrag,
                                     .previous_pwd = message->previous_pwd},
-                    .estimate_bps = message->estimate_bps},
+                    .estimate_bps = message->estimate_bps,
+                    .transport_cc = (uint16_t)message->transport_cc},
         .orchestrator = message->orchestrator,
     };
     out->duty = message->hand_over ? FWD_HANDS_OVER : message->standby ? FWD_STANDBY : FWD_SERVES;
-    out->transport_cc = (uint16_t)message->transport_cc;
     const char *ails = what_ails_credentials(message);
     if (ails != NULL) {
         return ails;

@@ -398,6 +398,7 @@ static void make_report(struct arena *arena, event_message *out, const struct fw
     made->rtt_us = report->rtt_us;
     made->remb_bps = report->remb_bps;
     made->estimate_bps = report->estimate_bps;
+    made->transport_cc = report->transport_cc;
     made->interval_ms = report->interval_ms;
     make_track_reports(arena, made, report);
     made->subscriptions = arena_array(arena, report->subscription_count,

@@ -135,6 +135,8 @@ struct rtcp_twcc_status {
 MUST_CHECK int rtcp_read_twcc(const struct rtcp_packet *packet, struct rtcp_twcc *out);
 struct rtcp_twcc_iter rtcp_twcc_begin(const struct rtcp_twcc *twcc);
 bool rtcp_twcc_next(struct rtcp_twcc_iter *iter, struct rtcp_twcc_status *out);
+/* Passes over so many statuses, or what is left; long runs of what did not arrive cost nothing. */
+void rtcp_twcc_skip(struct rtcp_twcc_iter *iter, unsigned statuses);
 
 /* ---- Building ------------------------------------------------------------------------------
  * Each appends one packet to a compound, or returns ERR_FULL and leaves the compound as it was. A

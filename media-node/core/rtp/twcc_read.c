@@ -38,12 +38,13 @@ static int measure(struct bytes rest, size_t statuses, size_t *chunks_len, size_
         }
         unsigned chunk = be16_get(rest.data + at);
         unsigned count = (unsigned)MIN(chunk_count(chunk), statuses);
-        for (unsigned i = 0; i < count; i++) {
+        bool run = chunk < TWCC_VECTOR_1BIT;
+        for (unsigned i = 0; i < (run ? 1 : count); i++) {
             enum twcc_symbol symbol = chunk_symbol(chunk, i);
             if (symbol == TWCC_RESERVED) {
                 return ERR_INVALID;
             }
-            deltas += delta_len(symbol);
+            deltas += delta_len(symbol) * (run ? count : 1);
         }
         statuses -= count;
         at += TWCC_CHUNK_LEN;
@@ -127,4 +128,28 @@ bool rtcp_twcc_next(struct rtcp_twcc_iter *iter, struct rtcp_twcc_status *out)
     };
     iter->left--;
     return true;
+}
+
+/* Statuses left of the run being read, if it is one of packets that did not arrive. */
+static unsigned lost_run(const struct rtcp_twcc_iter *iter)
+{
+    bool run = iter->chunk < TWCC_VECTOR_1BIT && chunk_symbol(iter->chunk, 0) == TWCC_NOT_RECEIVED;
+    return run ? MIN(chunk_count(iter->chunk) - iter->chunk_used, iter->left) : 0;
+}
+
+void rtcp_twcc_skip(struct rtcp_twcc_iter *iter, unsigned statuses)
+{
+    struct rtcp_twcc_status status;
+    while (statuses > 0 && iter->left > 0) {
+        unsigned run = MIN(lost_run(iter), statuses);
+        if (run == 0) {
+            (void)rtcp_twcc_next(iter, &status);
+            run = 1;
+        } else {
+            iter->chunk_used = (uint16_t)(iter->chunk_used + run);
+            iter->seq = (uint16_t)(iter->seq + run);
+            iter->left = (uint16_t)(iter->left - run);
+        }
+        statuses -= run;
+    }
 }

@@ -190,6 +190,17 @@ static void transport_silent(struct participant *p, bool over, struct effects *f
     }
 }
 
+static void transport_report(struct participant *p, int64_t now_us,
+                             const Spillway__Control__TransportReport *report)
+{
+    if (report->estimate_bps != 0) { /* else what an earlier node knew is better than nothing */
+        p->estimate_bps = report->estimate_bps;
+    }
+    p->transport_cc = (uint16_t)report->transport_cc;
+    quality_report(p, report);
+    stats_report(p, now_us, report);
+}
+
 void room_node_event(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__Event *event, struct effects *fx)
 {
@@ -244,9 +255,7 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT:
         p = on_host(room, host, event->transport_report->transport);
         if (p != NULL) {
-            p->estimate_bps = event->transport_report->estimate_bps;
-            quality_report(p, event->transport_report);
-            stats_report(p, now_us, event->transport_report);
+            transport_report(p, now_us, event->transport_report);
         }
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_VIDEO_PAUSED:

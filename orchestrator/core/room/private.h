@@ -234,6 +234,7 @@ struct participant {
     bool media_lost;       /* the node gave its transport up */
     bool video_held;       /* it gets no video, for want of place (shortage.c) */
     uint32_t estimate_bps; /* how fast its node may send to it; 0 unknown */
+    uint16_t transport_cc; /* next transport-wide number to it, as its node told last */
     struct entry entry[PLACES];
     uint32_t lease;                       /* of this owner and these keys, never 0 (lease.c) */
     bool parts_dirty;                     /* a track or subscription of it is to be sent */

@@ -63,7 +63,7 @@ Spillway__Control__Transport *spec_transport_entry(struct participant *p, int pl
     entry->standby = place == NEXT && p->phase != MOVE_SETTLING;
     entry->hand_over = p->phase == (place == HERE ? MOVE_HANDING : MOVE_SETTLING);
     entry->estimate_bps = p->estimate_bps;
-    entry->transport_cc = place == HERE && p->handed != NULL ? p->handed->transport_cc : 0;
+    entry->transport_cc = p->transport_cc;
     entry->lease = p->lease;
     entry->extensions = arena_array(arena, SDP_EXT_COUNT, sizeof(*entry->extensions));
     for (unsigned kind = 1; kind < SDP_EXT_COUNT; kind++) {

@@ -228,28 +228,108 @@ static void nonsense(void **state)
     bwe_free(liar.bwe);
 }
 
-/* A status count that no history can answer is refused whole. */
+/* ---- Numbers that jump ---------------------------------------------------------------------- */
+
+/* Statuses in three runs: arrived all at once, lost, arrived. */
+struct runs {
+    uint16_t base_seq;
+    unsigned arrived, lost, arrived_then;
+};
+
+static void tell_runs(struct liar *liar, const struct runs *runs)
+{
+    uint8_t chunks[32];
+    static const uint8_t deltas[64]; /* small ones, of 0 */
+    size_t len = 0;
+    unsigned lost = runs->lost;
+    be16_put(chunks + len, (uint16_t)(1u << 13 | runs->arrived));
+    for (len += 2; lost > 0; len += 2) {
+        be16_put(chunks + len, (uint16_t)MIN(lost, 8191));
+        lost -= MIN(lost, 8191);
+    }
+    be16_put(chunks + len, (uint16_t)(1u << 13 | runs->arrived_then));
+    const struct rtcp_twcc twcc = {
+        .chunks = {chunks, len + 2},
+        .deltas = {deltas, runs->arrived + runs->arrived_then},
+        .base_seq = runs->base_seq,
+        .count = (uint16_t)(runs->arrived + runs->lost + runs->arrived_then),
+        .reference_us = liar->now_us / 64000 * 64000,
+    };
+    bwe_feedback(liar->bwe, liar->now_us, &twcc);
+}
+
+static void assert_heard(struct liar *liar, unsigned feedbacks)
+{
+    struct bwe_stats stats;
+    bwe_stats(liar->bwe, &stats);
+    assert_int_equal(stats.feedbacks, feedbacks);
+    assert_int_equal(stats.silences, 0);
+    assert_true(stats.rtt_us > 0);
+    assert_in_range(stats.acked_bps, 600000, 1100000);
+    bwe_free(liar->bwe);
+}
+
+/* The client's last node had counted to 30,000 when it died, this one begins at 0: each feedback
+ * tells of what arrived from this one, of 30,000 that did not, and of the last ones of that one. */
+static void behind_the_numbers_of_a_dead_node(void **state)
+{
+    (void)state;
+    struct liar liar = liar_new(0);
+    for (unsigned i = 0; i < 40; i++) {
+        send_five(&liar);
+        bwe_expire(liar.bwe, liar.now_us);
+        tell_runs(&liar, &(struct runs){(uint16_t)(liar.seq - 5), 5, 30000, 5});
+    }
+    assert_heard(&liar, 40);
+}
+
+/* This one begins 16,384 ahead: the first feedback tells of all in between. */
+static void ahead_of_the_numbers_of_a_dead_node(void **state)
+{
+    (void)state;
+    struct liar liar = liar_new(0);
+    liar.seq = 16384;
+    send_five(&liar);
+    tell_runs(&liar, &(struct runs){0, 0, 16384, 5});
+    struct bwe_stats stats;
+    bwe_stats(liar.bwe, &stats);
+    assert_int_equal(stats.unknown, 16384);
+    assert_true(stats.rtt_us > 0);
+    for (unsigned i = 0; i < 40; i++) {
+        send_five(&liar);
+        bwe_expire(liar.bwe, liar.now_us);
+        tell_runs(&liar, &(struct runs){(uint16_t)(liar.seq - 5), 5, 0, 0});
+    }
+    assert_heard(&liar, 41);
+}
+
+/* No more of a feedback is read than was ever sent. */
 static void too_many_statuses(void **state)
 {
     (void)state;
     struct liar liar = liar_new(0);
-    const struct rtcp_twcc twcc = {.count = 65535};
-    bwe_feedback(liar.bwe, 0, &twcc);
+    send_five(&liar);
+    tell_runs(&liar, &(struct runs){(uint16_t)(liar.seq - 5), 5, 65000, 20});
     struct bwe_stats stats;
     bwe_stats(liar.bwe, &stats);
-    assert_int_equal(stats.feedbacks_refused, 1);
-    assert_int_equal(stats.feedbacks, 0);
+    assert_int_equal(stats.unknown, 8192 - 5);
     bwe_free(liar.bwe);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lost_feedback),           cmocka_unit_test(late_feedback),
-        cmocka_unit_test(reordered_feedback),      cmocka_unit_test(clocks_and_numbers_wrap),
-        cmocka_unit_test(silence_decays_and_ends), cmocka_unit_test(silent_from_the_start),
-        cmocka_unit_test(arrivals_of_ten_gigabit), cmocka_unit_test(nonsense),
+        cmocka_unit_test(lost_feedback),
+        cmocka_unit_test(late_feedback),
+        cmocka_unit_test(reordered_feedback),
+        cmocka_unit_test(clocks_and_numbers_wrap),
+        cmocka_unit_test(silence_decays_and_ends),
+        cmocka_unit_test(silent_from_the_start),
+        cmocka_unit_test(arrivals_of_ten_gigabit),
+        cmocka_unit_test(nonsense),
         cmocka_unit_test(too_many_statuses),
+        cmocka_unit_test(behind_the_numbers_of_a_dead_node),
+        cmocka_unit_test(ahead_of_the_numbers_of_a_dead_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,7 @@
 #define DELAY_MS   20
 #define VIDEO      1
 #define AUDIO      2
+#define VIEWER_CC  20000 /* where the node is told to begin to number */
 
 static const char *const rids[] = {"q", "h", "f", ""};
 static const uint32_t layer_bps[LAYERS] = {150000, 600000, 1700000};
@@ -153,7 +154,7 @@ static void tell_room(struct meeting *m)
     struct room_spec spec;
     room_spec_init(&spec, "RM_1", 1, 0, 1);
     room_spec_transport(&spec, 11, m->publisher, true);
-    room_spec_transport(&spec, 12, m->viewer, true);
+    room_spec_transport(&spec, 12, m->viewer, true)->transport_cc = VIEWER_CC;
     room_spec_video(&spec, VIDEO, 11, "1", rids);
     room_spec_audio(&spec, AUDIO, 11, "2");
     const struct room_spec_want wants[] = {{21, VIDEO, 12, "5", 5000, false},
@@ -325,20 +326,25 @@ static void end_second(struct meeting *m)
     check(m, m->viewer);
 }
 
+static void step(struct meeting *m)
+{
+    m->now_us += TIME_MS(1);
+    while (node_deadline(m->node) <= m->now_us) {
+        node_expire(m->node, m->now_us);
+        pump(m);
+    }
+    publish(m);
+    receive(m);
+    send_feedback(m);
+    if (m->now_us >= m->second_us) {
+        end_second(m);
+    }
+}
+
 static void run(struct meeting *m, unsigned seconds)
 {
     for (int64_t end_us = m->now_us + TIME_S(seconds); m->now_us < end_us;) {
-        m->now_us += TIME_MS(1);
-        while (node_deadline(m->node) <= m->now_us) {
-            node_expire(m->node, m->now_us);
-            pump(m);
-        }
-        publish(m);
-        receive(m);
-        send_feedback(m);
-        if (m->now_us >= m->second_us) {
-            end_second(m);
-        }
+        step(m);
     }
 }
 
@@ -475,6 +481,19 @@ static void no_bandwidth_pauses_video_not_sound(void **state)
     end(&m);
 }
 
+/* As its owner says where a client comes from a dead node. */
+static void numbers_begin_where_told(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 0);
+    while (m.second_us == TIME_S(2) && m.viewer->numbered_seq == 0) {
+        step(&m);
+    }
+    assert_in_range(m.viewer->numbered_seq, VIEWER_CC, VIEWER_CC + 10);
+    end(&m);
+}
+
 static void an_open_link_has_all_within_a_second(void **state)
 {
     (void)state;
@@ -531,6 +550,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_follow_the_link),
         cmocka_unit_test(no_bandwidth_pauses_video_not_sound),
+        cmocka_unit_test(numbers_begin_where_told),
         cmocka_unit_test(an_open_link_has_all_within_a_second),
         cmocka_unit_test(what_was_still_may_move),
         cmocka_unit_test(who_gives_no_feedback_is_not_limited),

@@ -96,6 +96,24 @@ static void writes_the_layout_of_the_draft(void **state)
     }
 }
 
+/* What follows what is passed over is what follows it when it is read. */
+static void assert_skips(const struct rtcp_twcc *twcc, unsigned statuses)
+{
+    struct rtcp_twcc_iter read = rtcp_twcc_begin(twcc), skipped = read;
+    struct rtcp_twcc_status status, other;
+    for (unsigned i = 0; i < statuses; i++) {
+        (void)rtcp_twcc_next(&read, &status);
+    }
+    rtcp_twcc_skip(&skipped, statuses);
+    while (rtcp_twcc_next(&read, &status)) {
+        assert_true(rtcp_twcc_next(&skipped, &other));
+        assert_int_equal(other.seq, status.seq);
+        assert_int_equal(other.received, status.received);
+        assert_int_equal(other.arrival_us, status.arrival_us);
+    }
+    assert_false(rtcp_twcc_next(&skipped, &other));
+}
+
 /* Chunks are chosen well: what takes one run is not spelled out. */
 static void is_small(void **state)
 {
@@ -120,6 +138,10 @@ static void is_small(void **state)
     assert_int_equal(write_one(&writer, &arrivals, &covered), 0);
     assert_int_equal(covered, 8000);
     assert_true(writer.len <= 20 + 3 * 2 + 2 + 3);
+    struct rtcp_twcc twcc = read_one(&writer);
+    for (unsigned i = 0; i <= 8000; i += 160) {
+        assert_skips(&twcc, i);
+    }
 }
 
 /* ---- Meaning ------------------------------------------------------------------------------- */
@@ -170,6 +192,7 @@ static void round_trip(struct prng *prng, size_t cap)
             }
         }
         assert_false(rtcp_twcc_next(&iter, &status));
+        assert_skips(&twcc, (unsigned)prng_below(prng, covered + 2));
         done += covered;
     }
 }

@@ -246,7 +246,7 @@ static void subscribed(void **state)
     assert_values(picture, RATES " " SUMS, "[500000,100.0,0.02,2.0,500,312500,10]");
     assert_values(picture, REPAIR, "[9,8,2]");
     assert_values(picture, "layer layer_max paused", "[1,2,\"\"]");
-    said.report.estimate_bps = 0; /* unknown again: its node needs no word of it */
+    said.report.estimate_bps = 0; /* unknown again */
     say(&m, "ND_a", 2, &said);
     assert_values(show(&m, "bob"), PERSON, "[0,5000,null,null,800000]");
 
