@@ -46,7 +46,7 @@ static const struct config_key media_keys[] = {
     CONFIG_INT("port_base", struct settings_media, port_base, "40000", 1, PORT_MAX),
     CONFIG_INT("ports", struct settings_media, ports, "4", 1, 16),
     CONFIG_BOOL("tcp", struct settings_media, tcp, "true"),
-    CONFIG_BOOL("congestion_control", struct settings_media, congestion_control, "false"),
+    CONFIG_BOOL("congestion_control", struct settings_media, congestion_control, "true"),
 };
 static const struct config_table media_table = CONFIG_TABLE(media_keys, struct settings_media);
 
