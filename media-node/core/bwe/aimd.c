@@ -57,13 +57,19 @@ static void learn_capacity(struct aimd *aimd, double bps)
     aimd->deviation = MAX(DEVIATION_MIN, MIN(aimd->deviation, DEVIATION_MAX));
 }
 
+/* There is more than there was. */
+static void forget_outgrown(struct aimd *aimd, const struct aimd_input *in)
+{
+    if (aimd->capacity_bps > 0 && in->acked_bps > aimd->capacity_bps + capacity_margin(aimd)) {
+        aimd->capacity_bps = 0;
+    }
+}
+
 static void increase(struct aimd *aimd, int64_t now_us, const struct aimd_input *in)
 {
     double seconds = (double)MIN(now_us - aimd->changed_us, STEP_US_MAX) / 1e6;
     double bps = aimd->bps;
-    if (aimd->capacity_bps > 0 && in->acked_bps > aimd->capacity_bps + capacity_margin(aimd)) {
-        aimd->capacity_bps = 0; /* there is more than there was */
-    }
+    forget_outgrown(aimd, in);
     double response_s = (double)(in->rtt_us + TIME_MS(100)) / 1e6;
     if (in->contended) {
         response_s = MIN(response_s, CONTENDED_S);
@@ -90,6 +96,7 @@ static bool gets_through(const struct aimd *aimd, const struct aimd_input *in)
 
 static void decrease(struct aimd *aimd, int64_t now_us, const struct aimd_input *in)
 {
+    forget_outgrown(aimd, in); /* a train may show more and its queue be seen before any increase */
     double bps = BETA * (in->acked_now_bps != 0 ? in->acked_now_bps : aimd->bps);
     if (bps > aimd->bps && aimd->capacity_bps > 0) {
         bps = BETA * aimd->capacity_bps;

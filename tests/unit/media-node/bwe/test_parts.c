@@ -108,6 +108,23 @@ static void meter_knows_a_pause(void **state)
 
 /* ---- Rate by delay -------------------------------------------------------------------------- */
 
+/* The link was slow and is fast again: a train showed that, and its own queue is seen before the
+ * rate rose by itself. The slow link's capacity is nothing to fall back to. */
+static void rate_forgets_an_old_capacity(void **state)
+{
+    (void)state;
+    struct aimd aimd = {.bps = 550000, .min_bps = BWE_MIN_BPS, .max_bps = BWE_MAX_BPS};
+    aimd_settle(&aimd, TIME_S(1), 95000);
+    aimd_raise(&aimd, TIME_S(9), 550000);
+    const struct aimd_input in = {.usage = USAGE_OVER,
+                                  .acked_bps = 500000,
+                                  .acked_now_bps = 610000,
+                                  .sent_bps = 520000,
+                                  .rtt_us = 50 * MS};
+    aimd_update(&aimd, TIME_S(10), &in);
+    assert_in_range(aimd.bps, 450000, 550000);
+}
+
 /* What is sent and arrives although less was estimated, and no queue grows: it is there. Beside a
  * flow that fills the queue that says nothing. */
 static void rate_takes_what_arrives(void **state)
@@ -388,6 +405,7 @@ int main(void)
         cmocka_unit_test(meter_measures),
         cmocka_unit_test(meter_knows_a_pause),
         cmocka_unit_test(rate_takes_what_arrives),
+        cmocka_unit_test(rate_forgets_an_old_capacity),
         cmocka_unit_test(probes_after_a_collapse),
         cmocka_unit_test(groups_compare_bursts),
         cmocka_unit_test(groups_merge_what_came_at_once),
