@@ -9,7 +9,9 @@
  *   begun     until the first feedback the estimate is what it starts with: 300 kbit/s, or what the
  *             node before this one estimated. No video is paused, each gets a layer. A client that
  *             sends no feedback for UNHEARD_US is not limited: nothing is known of its network.
- *   heard     layers follow the estimate; after SETTLE_US of that, video may be paused, unless so
+ *   heard     layers follow the estimate; after SETTLE_US of that, video may be paused, if even the
+ *             lowest layers have been too much for PAUSE_US, or twice too much for PAUSE_SOON_US:
+ *             an estimate that falls for a moment is no reason to take a picture away. Never if so
  *             little was sent that the estimate says nothing.
  *
  * A member that is handed over keeps the layers it has for SETTLE_US: what was measured of tracks
@@ -28,6 +30,8 @@
 
 #define UNHEARD_US     TIME_S(1)
 #define SETTLE_US      TIME_S(1)
+#define PAUSE_US       TIME_S(2)
+#define PAUSE_SOON_US  TIME_S(1) /* longer than aimd.c needs to see that what arrives is there */
 #define ALLOCATE_US    TIME_S(1) /* at the latest, for bitrates change too */
 #define CHANGE_PERCENT 3         /* of the estimate: allocate anew at once */
 #define RATE_US        TIME_S(1) /* between two measurements of a layer */
@@ -43,6 +47,7 @@ struct bandwidth {
     int64_t begun_us;    /* TIME_NEVER: silent */
     int64_t heard_us;    /* first feedback; TIME_NEVER: none */
     int64_t keep_us;     /* layers stay as they are until then */
+    int64_t short_us;    /* since then even the lowest layers are too much; TIME_NEVER: they fit */
     int64_t allocate_us; /* next allocation */
     uint32_t allocated_bps;
     uint64_t chosen_bps; /* what was allocated takes */
@@ -67,6 +72,7 @@ void bandwidth_begin(struct fwd_member *member, int64_t now_us)
     bandwidth->begun_us = TIME_NEVER;
     bandwidth->heard_us = TIME_NEVER;
     bandwidth->keep_us = now_us;
+    bandwidth->short_us = TIME_NEVER;
     bandwidth->allocate_us = TIME_NEVER;
     member->bandwidth = bandwidth;
 }
@@ -97,6 +103,7 @@ void bandwidth_restart(struct fwd_member *member, int64_t now_us)
     bandwidth->begun_us = TIME_NEVER;
     bandwidth->heard_us = TIME_NEVER;
     bandwidth->keep_us = now_us + SETTLE_US;
+    bandwidth->short_us = TIME_NEVER;
     bandwidth_soon(member, now_us);
 }
 
@@ -325,6 +332,35 @@ static struct allocator_limit limit_of(const struct bandwidth *bandwidth, int64_
                                                  now_us - bandwidth->heard_us >= SETTLE_US};
 }
 
+/* Whether it is time to pause; of what the lowest layers take. */
+static bool is_short(struct bandwidth *bandwidth, int64_t now_us, uint64_t limit_bps,
+                     uint64_t least_bps)
+{
+    if (least_bps <= limit_bps) {
+        bandwidth->short_us = TIME_NEVER;
+        return false;
+    }
+    bandwidth->short_us = MIN(bandwidth->short_us, now_us);
+    int64_t wait_us = least_bps >= 2 * limit_bps ? PAUSE_SOON_US : PAUSE_US;
+    bandwidth->allocate_us = MIN(bandwidth->allocate_us, bandwidth->short_us + wait_us);
+    return now_us - bandwidth->short_us >= wait_us;
+}
+
+static struct allocator_sum choose(struct fwd_member *member, int64_t now_us,
+                                   struct allocator_limit limit, size_t count)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    struct allocator_track **shares = member->fwd->shares;
+    if (limit.may_pause && bandwidth->paused_count > 0) {
+        bandwidth->short_us = TIME_NEVER;
+        return allocator_run(limit, shares, count);
+    }
+    const struct allocator_limit none_paused = {.bps = limit.bps};
+    struct allocator_sum sum = allocator_run(none_paused, shares, count);
+    bool late = is_short(bandwidth, now_us, limit.bps, sum.bps);
+    return late && limit.may_pause ? allocator_run(limit, shares, count) : sum;
+}
+
 /* The subscriptions that are paused, if others than were told. */
 static void tell_paused(struct fwd_member *member)
 {
@@ -384,11 +420,11 @@ static void allocate(struct fwd_member *member, int64_t now_us)
     struct allocator_limit limit = limit_of(bandwidth, now_us);
     size_t videos;
     size_t count = collect(member, now_us, &videos);
-    struct allocator_sum sum = allocator_run(limit, member->fwd->shares, count);
+    bandwidth->allocate_us = now_us + ALLOCATE_US;
+    struct allocator_sum sum = choose(member, now_us, limit, count);
     for (size_t i = 0; i < count; i++) {
         apply(member->fwd->shares[i], now_us);
     }
-    bandwidth->allocate_us = now_us + ALLOCATE_US;
     bandwidth->allocated_bps = limit.bps;
     bandwidth->chosen_bps = sum.bps;
     bwe_wanted(bandwidth->bwe, now_us, wanted_of(&sum, videos));

@@ -481,6 +481,22 @@ static void no_bandwidth_pauses_video_not_sound(void **state)
     end(&m);
 }
 
+/* The link takes less than sound and the lowest layer for a second. */
+static void a_moment_is_no_reason_to_pause(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 600000);
+    run(&m, 5);
+    set_rate(&m, 140000);
+    run(&m, 1);
+    set_rate(&m, 600000);
+    run(&m, 5);
+    assert_int_equal(m.paused_told, 0);
+    assert_int_equal(m.layer_bits_was, 1);
+    end(&m);
+}
+
 /* As its owner says where a client comes from a dead node. */
 static void numbers_begin_where_told(void **state)
 {
@@ -550,6 +566,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_follow_the_link),
         cmocka_unit_test(no_bandwidth_pauses_video_not_sound),
+        cmocka_unit_test(a_moment_is_no_reason_to_pause),
         cmocka_unit_test(numbers_begin_where_told),
         cmocka_unit_test(an_open_link_has_all_within_a_second),
         cmocka_unit_test(what_was_still_may_move),
