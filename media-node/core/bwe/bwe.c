@@ -129,7 +129,8 @@ static void update_probes(struct bwe *bwe)
 /* What a train showed counts for nothing while a queue grows, or nobody answers. */
 static void take_probes(struct bwe *bwe)
 {
-    uint32_t bps = prober_take(&bwe->prober, bwe->now_us);
+    uint32_t bps =
+        prober_take(&bwe->prober, bwe->now_us, MIN(bwe->drain.least_us, bwe->drain.before_us));
     if (bps == 0) {
         return;
     }

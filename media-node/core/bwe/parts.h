@@ -298,8 +298,9 @@ struct probe_report {
 };
 void prober_report(struct prober *prober, int64_t now_us, const struct probe_report *report);
 
-/* Takes the clusters that are complete or whose time is over: the best rate they showed, or 0. */
-uint32_t prober_take(struct prober *prober, int64_t now_us);
+/* Takes the clusters that are complete or whose time is over: the best rate they showed, or 0.
+ * least_delay_us: on the way without a queue, between two clocks. */
+uint32_t prober_take(struct prober *prober, int64_t now_us, int64_t least_delay_us);
 
 /* That much is wanted from now on. */
 void prober_want(struct prober *prober, uint32_t bps);

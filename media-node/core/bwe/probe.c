@@ -14,7 +14,8 @@
  * less than a train showed is a path that stopped for a moment, not one that is shared.
  *
  * A train that arrives more slowly than it was sent has found the limit: 0.95 of the rate at which
- * it arrived is taken (libwebrtc's figures for this and for the validity of a train). Only packets
+ * it arrived is taken (libwebrtc's figure). One that arrives twice as fast was held up on its way:
+ * libwebrtc learns nothing from it, here it shows what got through since it was sent. Only packets
  * that arrived count, on both sides, so random loss does not matter.
  */
 #include "media-node/core/bwe/parts.h"
@@ -100,8 +101,17 @@ static double rate(uint32_t bytes, uint32_t but, const struct train *train)
     return span_us > 0 ? (double)(bytes - but) * 8e6 / (double)span_us : 0;
 }
 
+/* Came faster than it was sent: something on the way stood still, and then let go what it held.
+ * How fast it let go says nothing, but all of it got through since it was sent, and the last of it
+ * would have come so much earlier had nothing stood still. */
+static double heap_rate(const struct cluster *cluster, int64_t least_delay_us)
+{
+    int64_t span_us = cluster->in.last_us - cluster->out.first_us - least_delay_us;
+    return span_us > 0 ? (double)cluster->arrived * 8e6 / (double)span_us : 0;
+}
+
 /* 0: it shows nothing. */
-static uint32_t judge(const struct cluster *cluster, bool *saturated)
+static uint32_t judge(const struct cluster *cluster, int64_t least_delay_us, bool *saturated)
 {
     if (!all_sent(cluster) || cluster->arrived_packets < ARRIVED_MIN ||
         cluster->arrived_packets * 2 < cluster->sent_packets) {
@@ -109,14 +119,17 @@ static uint32_t judge(const struct cluster *cluster, bool *saturated)
     }
     double out_bps = rate(cluster->arrived, cluster->out.last_size, &cluster->out);
     double in_bps = rate(cluster->arrived, cluster->in.first_size, &cluster->in);
-    if (out_bps <= 0 || in_bps <= 0 || in_bps > RATIO_MAX * out_bps) {
+    if (out_bps <= 0) {
         return 0;
+    }
+    if (in_bps <= 0 || in_bps > RATIO_MAX * out_bps) {
+        return bps_clamp(UTILISATION * MIN(heap_rate(cluster, least_delay_us), out_bps));
     }
     *saturated = in_bps < SATURATED * out_bps;
     return bps_clamp(*saturated ? UTILISATION * in_bps : MIN(in_bps, out_bps));
 }
 
-uint32_t prober_take(struct prober *prober, int64_t now_us)
+uint32_t prober_take(struct prober *prober, int64_t now_us, int64_t least_delay_us)
 {
     uint32_t best = 0;
     bool limit_found = false;
@@ -127,7 +140,7 @@ uint32_t prober_take(struct prober *prober, int64_t now_us)
             continue;
         }
         bool saturated = false;
-        uint32_t bps = judge(cluster, &saturated);
+        uint32_t bps = judge(cluster, least_delay_us, &saturated);
         prober->failed += bps == 0;
         limit_found = limit_found || saturated;
         best = MAX(best, bps);

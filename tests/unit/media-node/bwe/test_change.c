@@ -6,9 +6,10 @@
  */
 #include "tests/unit/media-node/bwe/world.h"
 
-#define SEEDS     3
-#define WIDE_BPS  2000000
-#define SMALL_BPS 500000
+#define SEEDS      3
+#define BUSY_SEEDS 20
+#define WIDE_BPS   2000000
+#define SMALL_BPS  500000
 
 static const struct bottleneck_config wide = {
     .bps = WIDE_BPS, .queue_bytes = 75000, .delay_us = TIME_MS(25)};
@@ -44,6 +45,38 @@ static void starts_at_full_quality(void **state)
             assert_true(world_share_layer(world, 0, rows[i].within_s, 30, 2) > 0.95);
             world_free(world);
         }
+    }
+}
+
+/* A client whose machine is busy takes packets up in heaps: trains that come all at once show
+ * nothing, and there are many of these. */
+static void starts_on_a_busy_machine(void **state)
+{
+    (void)state;
+    static const int64_t delays_us[] = {TIME_MS(10), TIME_MS(150)};
+    for (size_t i = 0; i < ARRAY_LEN(delays_us); i++) {
+        double sum_s = 0, worst_s = 0, share = 0;
+        for (uint64_t seed = 1; seed <= BUSY_SEEDS; seed++) {
+            struct bottleneck_config link = wide;
+            struct call_config call = layers;
+            link.delay_us = delays_us[i];
+            call.starved.until_us = TIME_S(60);
+            call.starved.stand_us = TIME_MS(80);
+            call.starved.run_us = TIME_MS(40);
+            struct world *world = begin(&link, &call, seed);
+            world_run(world, 40);
+            double top_s = world_until_layer(world, 0, 0, CALL_LAYER_COUNT - 1);
+            sum_s += top_s;
+            worst_s = MAX(worst_s, top_s);
+            share += world_share_layer(world, 0, 0, 40, CALL_LAYER_COUNT - 1);
+            world_free(world);
+        }
+        print_message(
+            "start at %3d ms, busy: top layer after %.1f s, at most %.1f; there %.0f %% of "
+            "40 s\n",
+            (int)(2 * delays_us[i] / 1000), sum_s / BUSY_SEEDS, worst_s, 100 * share / BUSY_SEEDS);
+        assert_true(sum_s / BUSY_SEEDS <= 8 && worst_s <= 30);
+        assert_true(share / BUSY_SEEDS >= 0.8);
     }
 }
 
@@ -215,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(starts_at_full_quality),
+        cmocka_unit_test(starts_on_a_busy_machine),
         cmocka_unit_test(step_of_an_elastic_source),
         cmocka_unit_test(step_of_layers),
         cmocka_unit_test(up_after_minutes),
