@@ -10,7 +10,7 @@
 import { BOUNDS } from './lib/outage/bounds.mjs';
 import * as faults from './lib/outage/faults.mjs';
 import { write } from './lib/outage/page.mjs';
-import { Report } from './lib/outage/report.mjs';
+import { Report } from './lib/report.mjs';
 import { Scene } from './lib/outage/scene.mjs';
 import * as service from './lib/outage/service.mjs';
 

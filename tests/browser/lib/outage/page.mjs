@@ -3,7 +3,7 @@
 // docs/outages.md and its plot.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { percentile } from './report.mjs';
+import { percentile } from '../report.mjs';
 
 const BEGIN = '<!-- measured: tests/browser/outage.mjs --write -->';
 const END = '<!-- end -->';
