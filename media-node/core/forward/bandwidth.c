@@ -273,6 +273,8 @@ static bool describe(struct subscription *subscription, int64_t now_us)
     bool some = false;
     memset(share->bps, 0, sizeof(share->bps));
     share->audio = track->spec.kind == STREAM_AUDIO;
+    share->screen = subscription->spec.screen;
+    share->priority = subscription->spec.priority;
     share->spatial = MIN(want->spatial_max, ALL_LAYERS);
     share->pixels = 1u << (2 * share->spatial);
     for (size_t i = 0; i <= (share->audio ? 0 : share->spatial); i++) {

@@ -285,7 +285,9 @@ struct fwd_subscription {
     size_t payload_count; /* 1 .. STREAM_PAYLOADS_MAX */
     bool transport_cc;    /* negotiated for these payload types */
     struct stream_want want;
-    bool held; /* paused for want of place: counted apart */
+    bool held;        /* paused for want of place: counted apart */
+    bool screen;      /* a screen share */
+    uint8_t priority; /* 1 highest, 0 unset */
     /* SRTP indices (ROC << 16 | number) up to which the streams may go on; 0: none are told. */
     uint64_t index_end;
     uint64_t rtx_index_end;

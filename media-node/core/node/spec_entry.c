@@ -303,6 +303,8 @@ const char *spec_read_subscription(struct spec_subscription *out, struct arena *
                     .ssrc = message->ssrc,
                     .rtx_ssrc = message->rtx_ssrc,
                     .held = message->held,
+                    .screen = message->screen,
+                    .priority = (uint8_t)MIN(message->priority, UINT8_MAX),
                     .index_end = message->index_end,
                     .rtx_index_end = message->rtx_index_end,
                     .want = {.paused = message->paused || message->held,

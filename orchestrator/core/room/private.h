@@ -147,6 +147,7 @@ struct subscription {
     bool disabled;
     bool settings_known; /* the client said what it wants to see */
     uint32_t width, height, fps;
+    uint32_t priority; /* 1 highest, 0 unset */
     Livekit__VideoQuality quality;
     enum dynacast_level wanted; /* as counted in the track */
     struct score score;

@@ -249,6 +249,7 @@ static void put_subscriptions(participant_record *out, const struct participant 
         record->width = subscription->width;
         record->height = subscription->height;
         record->fps = subscription->fps;
+        record->priority = subscription->priority;
         record->quality = (uint32_t)subscription->quality;
         out->subscriptions[out->n_subscriptions++] = record;
     }

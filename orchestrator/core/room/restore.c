@@ -468,6 +468,7 @@ static void restore_subscription(struct participant *p, const subscription_recor
     subscription->width = record->width;
     subscription->height = record->height;
     subscription->fps = record->fps;
+    subscription->priority = record->priority;
     subscription->quality = (Livekit__VideoQuality)record->quality;
     subscription->held_told = subscribe_is_held(subscription);
     restore_ssrcs(subscription, found);

@@ -5,7 +5,8 @@
  */
 #include "orchestrator/core/room/spec.h"
 
-#define UPSTREAMS_MAX 4  /* of a track: a node refuses a spec with more, whole */
+#define UPSTREAMS_MAX 4 /* of a track: a node refuses a spec with more, whole */
+#define PRIORITY_MAX  UINT8_MAX
 #define PAYLOADS_MAX  16 /* of a track or subscription: a node refuses a spec with more, whole */
 
 /* The trunk between the message's host and another one, if the message has not got it already. */
@@ -256,6 +257,8 @@ Spillway__Control__Subscription *spec_subscription_entry(struct building *b,
     entry->held = subscribe_is_held(subscription);
     entry->spatial_max = subscribe_spatial_max(subscription);
     entry->temporal_max = temporal_max(subscription);
+    entry->screen = subscription->track->info->source == LIVEKIT__TRACK_SOURCE__SCREEN_SHARE;
+    entry->priority = MIN(subscription->priority, PRIORITY_MAX);
     entry->resume = place == HERE ? resume(b, subscription) : NULL;
     if (subscription->standing.known) {
         entry->index_end = subscription->standing.index_end;

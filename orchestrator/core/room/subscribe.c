@@ -264,6 +264,7 @@ void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSetting
         subscription->width = settings->width;
         subscription->height = settings->height;
         subscription->fps = settings->fps;
+        subscription->priority = settings->priority;
         spec_subscription_changed(subscription);
         wants_changed(subscription);
         cascade_changed(track);

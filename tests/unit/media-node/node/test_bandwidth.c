@@ -21,17 +21,20 @@
 
 #include <cmocka.h>
 
-#define LAYERS     3
-#define FRAME_US   33333
-#define KEY_FACTOR 5 /* key frames are so much larger */
-#define PACKET     1000
-#define DELAY_MS   20
-#define VIDEO      1
-#define AUDIO      2
-#define VIEWER_CC  20000 /* where the node is told to begin to number */
+#define LAYERS      3
+#define OTHER       3 /* the source of another video of one layer, which is silent at first */
+#define SOURCES     4
+#define FRAME_US    33333
+#define KEY_FACTOR  5 /* key frames are so much larger */
+#define PACKET      1000
+#define DELAY_MS    20
+#define VIDEO       1
+#define AUDIO       2
+#define OTHER_VIDEO 3
+#define VIEWER_CC   20000 /* where the node is told to begin to number */
 
-static const char *const rids[] = {"q", "h", "f", ""};
-static const uint32_t layer_bps[LAYERS] = {150000, 600000, 1700000};
+static const char *const rids[] = {"q", "h", "f", "" /* the other one has none */};
+static const uint32_t layer_bps[SOURCES] = {150000, 600000, 1700000, 150000};
 
 struct seen {
     unsigned packets;
@@ -45,7 +48,7 @@ struct meeting {
     int64_t now_us;
     struct media_client *publisher;
     struct media_client *viewer;
-    struct media_source *layers[LAYERS];
+    struct media_source *layers[SOURCES];
     struct media_source *voice;
     struct link *down; /* to the viewer */
     struct stream_arrivals *arrivals;
@@ -63,6 +66,8 @@ struct meeting {
     unsigned layer_bits_was;
     uint32_t estimate_bps;
     unsigned factor, divisor; /* of what the layers take; 0: 1 */
+    bool screen;              /* the other video is a screen share, */
+    uint32_t priority;        /* or has one */
 };
 
 static const struct node_endpoint endpoint = {NODE_UDP, 40000};
@@ -157,10 +162,16 @@ static void tell_room(struct meeting *m)
     room_spec_transport(&spec, 12, m->viewer, true)->transport_cc = VIEWER_CC;
     room_spec_video(&spec, VIDEO, 11, "1", rids);
     room_spec_audio(&spec, AUDIO, 11, "2");
+    static const char *const no_rids[] = {""};
+    room_spec_video(&spec, OTHER_VIDEO, 11, "3", no_rids);
     const struct room_spec_want wants[] = {{21, VIDEO, 12, "5", 5000, false},
-                                           {22, AUDIO, 12, "6", 6000, true}};
+                                           {22, AUDIO, 12, "6", 6000, true},
+                                           {23, OTHER_VIDEO, 12, "7", 7000, false}};
     room_spec_subscription(&spec, &wants[0]);
     room_spec_subscription(&spec, &wants[1]);
+    Spillway__Control__Subscription *other = room_spec_subscription(&spec, &wants[2]);
+    other->screen = m->screen;
+    other->priority = m->priority;
     size_t len;
     uint8_t *bytes = room_spec_pack(&spec, &len);
     node_control(m->node, m->now_us, 0, (struct bytes){bytes, len});
@@ -193,8 +204,10 @@ static void send_packet(struct meeting *m, size_t layer, size_t size, unsigned p
                                 .marker = (place & 2) != 0};
     struct rtp_header_out where;
     payload[size - 1] = (uint8_t)layer;
-    header.exts.value[RTP_EXT_MID] = (struct bytes){(const uint8_t *)"1", 1};
-    header.exts.value[RTP_EXT_RID] = (struct bytes){(const uint8_t *)rids[layer], 1};
+    const char *mid = layer == OTHER ? "3" : "1";
+    header.exts.value[RTP_EXT_MID] = (struct bytes){(const uint8_t *)mid, 1};
+    header.exts.value[RTP_EXT_RID] =
+        (struct bytes){(const uint8_t *)rids[layer], strlen(rids[layer])};
     assert_int_equal(rtp_header_write(out, &header, &media_client_exts, &where), 0);
     be16_put(out + where.transport_cc_at, m->publisher->cc_seq++);
     const struct rtpsec_packet packet = {.header_len = where.len, .body = {payload, size}};
@@ -224,7 +237,7 @@ static void send_frame(struct meeting *m, size_t layer)
 
 static void publish(struct meeting *m)
 {
-    for (size_t i = 0; i < LAYERS; i++) {
+    for (size_t i = 0; i < SOURCES; i++) {
         while (m->layers[i]->due_us <= m->now_us) {
             send_frame(m, i);
         }
@@ -391,11 +404,12 @@ static void begin(struct meeting *m, uint64_t bps)
     m->node = node_new(&config, m->now_us);
     m->publisher = join(1, "cliA", "srvA");
     m->viewer = join(2, "cliB", "srvB");
-    for (size_t i = 0; i < LAYERS; i++) {
-        struct media_source source = {.mid = "1", .layer = (uint8_t)i};
+    for (size_t i = 0; i < SOURCES; i++) {
+        struct media_source source = {.layer = (uint8_t)i};
+        snprintf(source.mid, sizeof(source.mid), "%s", i == OTHER ? "3" : "1");
         snprintf(source.rid, sizeof(source.rid), "%s", rids[i]);
         m->layers[i] = media_client_publish(m->publisher, &source);
-        m->layers[i]->due_us = m->now_us + TIME_MS(2 * (int64_t)i);
+        m->layers[i]->due_us = i == OTHER ? TIME_NEVER : m->now_us + TIME_MS(2 * (int64_t)i);
     }
     m->voice =
         media_client_publish(m->publisher, &(struct media_source){.mid = "2", .audio = true});
@@ -497,6 +511,33 @@ static void a_moment_is_no_reason_to_pause(void **state)
     end(&m);
 }
 
+/* Two videos and room for one. */
+static void what_matters_most_stays(void **state)
+{
+    (void)state;
+    static const struct {
+        bool screen;
+        uint32_t priority;
+        unsigned layer; /* that stays */
+    } rows[] = {{false, 0, 0}, {true, 0, OTHER}, {false, 1, OTHER}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct meeting m;
+        begin(&m, 600000);
+        m.screen = rows[i].screen;
+        m.priority = rows[i].priority;
+        tell_room(&m);
+        m.layers[OTHER]->due_us = m.now_us;
+        m.layers[1]->due_us = m.layers[2]->due_us = TIME_NEVER;
+        run(&m, 5);
+        assert_int_equal(m.layer_bits_was, 1u << OTHER | 1);
+        set_rate(&m, 260000);
+        run(&m, 6);
+        assert_int_equal(m.layer_bits_was, 1u << rows[i].layer);
+        assert_int_equal(m.paused, 1);
+        end(&m);
+    }
+}
+
 /* As its owner says where a client comes from a dead node. */
 static void numbers_begin_where_told(void **state)
 {
@@ -567,6 +608,7 @@ int main(void)
         cmocka_unit_test(layers_follow_the_link),
         cmocka_unit_test(no_bandwidth_pauses_video_not_sound),
         cmocka_unit_test(a_moment_is_no_reason_to_pause),
+        cmocka_unit_test(what_matters_most_stays),
         cmocka_unit_test(numbers_begin_where_told),
         cmocka_unit_test(an_open_link_has_all_within_a_second),
         cmocka_unit_test(what_was_still_may_move),

@@ -125,6 +125,44 @@ static void layers_follow_the_watchers(void **state)
     world_fini(&world);
 }
 
+/* Goal: the node that shares out a client's bandwidth knows what is a screen share, and what the
+ * client said is more important. */
+static void what_matters_is_told(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    add_node(&world, "ND_a", "eu");
+    join(&world, 1, "alice", "eu");
+    Livekit__AddTrackRequest screen = LIVEKIT__ADD_TRACK_REQUEST__INIT;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    screen.cid = CAMERA;
+    screen.type = LIVEKIT__TRACK_TYPE__VIDEO;
+    screen.source = LIVEKIT__TRACK_SOURCE__SCREEN_SHARE;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK;
+    request.add_track = &screen;
+    world_add_track(&world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_signal(&world, 1, &request);
+    world_connected(&world, 1);
+    world_offer(&world, 1, "chromium-publish.offer", 2);
+    join(&world, 2, "bob", "eu");
+    const Spillway__Control__RoomSpec *spec = world.last_spec;
+    assert_int_equal(spec->n_subscriptions, 2);
+    assert_int_equal(spec->subscriptions[0]->screen + spec->subscriptions[1]->screen, 1);
+
+    char *sids[] = {world.last_sid};
+    Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
+    settings.track_sids = sids;
+    settings.n_track_sids = 1;
+    settings.priority = 1000;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING;
+    request.track_setting = &settings;
+    world_signal(&world, 2, &request);
+    assert_int_equal(world.last_spec->n_subscriptions, 1);
+    assert_int_equal(world.last_spec->subscriptions[0]->priority, 255);
+    world_fini(&world);
+}
+
 /* Goal: a second node of a region gets its media from the region's first, with the way round it
  * told beforehand; nothing crosses between regions a second time. */
 static void hub_and_leaf(void **state)
@@ -303,6 +341,7 @@ int main(void)
         cmocka_unit_test(two_regions),
         cmocka_unit_test(ends_agree),
         cmocka_unit_test(layers_follow_the_watchers),
+        cmocka_unit_test(what_matters_is_told),
         cmocka_unit_test(hub_and_leaf),
         cmocka_unit_test(publisher_moves_away),
         cmocka_unit_test(node_dies),
