@@ -125,6 +125,7 @@ bool request_parse(struct conn *conn, struct http_request *out)
         .user_agent = take_header(conn, &s, WSI_TOKEN_HTTP_USER_AGENT),
         .accept_encoding = take_header(conn, &s, WSI_TOKEN_HTTP_ACCEPT_ENCODING),
         .if_none_match = take_header(conn, &s, WSI_TOKEN_HTTP_IF_NONE_MATCH),
+        .if_match = take_header(conn, &s, WSI_TOKEN_HTTP_IF_MATCH),
         .client_address = take_client(conn, &s),
         .body = {(const uint8_t *)"", 0},
     };
