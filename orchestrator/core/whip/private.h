@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inside whip/: sessions, and the prototypes shared by its files.
+ */
+#ifndef ORCHESTRATOR_CORE_WHIP_PRIVATE_H
+#define ORCHESTRATOR_CORE_WHIP_PRIVATE_H
+
+#include "orchestrator/core/sdp/sdp.h"
+#include "orchestrator/core/whip/whip.h"
+#include "proto/gen/client.pb-c.h"
+
+#include <uthash.h>
+
+#define WHIP_SID_MAX  33 /* 32 characters of 62: 190 bits */
+#define WHIP_ETAG_MAX 9
+#define WHIP_BUSY_S   5 /* Retry-After where nobody knows better */
+
+enum {
+    HTTP_OK = 200,
+    HTTP_CREATED = 201,
+    HTTP_NO_CONTENT = 204,
+    HTTP_BAD_REQUEST = 400,
+    HTTP_UNAUTHORIZED = 401,
+    HTTP_FORBIDDEN = 403,
+    HTTP_NOT_FOUND = 404,
+    HTTP_NOT_ALLOWED = 405,
+    HTTP_CONFLICT = 409,
+    HTTP_PRECONDITION_FAILED = 412,
+    HTTP_TOO_LARGE = 413,
+    HTTP_UNSUPPORTED_TYPE = 415,
+    HTTP_UNPROCESSABLE = 422,
+    HTTP_PRECONDITION_REQUIRED = 428,
+    HTTP_UNAVAILABLE = 503,
+};
+
+enum mode { PUBLISH, PLAY };
+
+enum phase { JOINING, ASKING, OPEN };
+
+struct session {
+    uint64_t conn; /* and the request that it answers, until it is open */
+    enum mode mode;
+    enum phase phase;
+    char sid[WHIP_SID_MAX];
+    char etag[WHIP_ETAG_MAX]; /* of its ICE session, unquoted */
+    char *identity, *room;
+    int64_t made_s;    /* wall time */
+    char *ufrag;       /* the client's */
+    char *offer;       /* PLAY: until it is said */
+    bool audio, video; /* PLAY: what it offers to receive */
+    char *wanted;      /* PLAY: whose tracks, "" anybody's */
+    bool left;         /* the room said `leave`, and why */
+    Livekit__DisconnectReason reason;
+    int64_t due_us;              /* JOINING, ASKING: the answer; OPEN: the next ping */
+    struct session *prev, *next; /* of its list, in the order of due_us */
+    UT_hash_handle hh, hh_sid;
+};
+
+struct output {
+    struct whip_out out;
+    struct output *prev, *next;
+};
+
+struct whip {
+    struct whip_config config;
+    int64_t now_us;
+    int64_t wall_offset_us;
+    struct session *by_conn, *by_sid;
+    struct session *waiting, *open; /* lists */
+    struct output *outputs;         /* bounded by what one input can cause */
+    struct whip_stats stats;
+};
+
+/* ---- whip.c ---- */
+/* Takes the strings of out over. */
+void whip_take(struct whip *whip, struct whip_out out);
+void whip_answer(struct whip *whip, uint64_t request, int status, const char *text);
+void whip_refuse(struct whip *whip, uint64_t request, const struct whip_refusal *why);
+void whip_signal(struct whip *whip, const struct session *s, const Livekit__SignalRequest *request);
+struct session *whip_find(const struct whip *whip, uint64_t conn);
+struct session *whip_find_sid(const struct whip *whip, const char *sid);
+/* Zeroes it but for what finds it. */
+struct session *whip_session_new(struct whip *whip, uint64_t conn, enum mode mode);
+void whip_session_open(struct whip *whip, struct session *s);
+void whip_session_free(struct whip *whip, struct session *s);
+/* The participant leaves, and the session is no more. */
+void whip_session_leave(struct whip *whip, struct session *s);
+int64_t whip_wall_s(const struct whip *whip);
+
+/* ---- join.c ---- */
+/* What of an offer is to be published or played; 0, or an HTTP status and a reason. */
+struct media {
+    const struct sdp_media *audio, *video;
+};
+int whip_read_offer(struct media *out, const struct sdp_offer *offer, enum mode mode,
+                    char reason[SDP_REASON_MAX]);
+/* The join_request of an entry_request, to be freed with free(). offer: of a publisher, with media;
+ * NULL for a player. */
+char *whip_join_request(const char *offer, const struct media *media);
+
+/* ---- fragment.c ---- */
+/* The first ufrag in a body of application/trickle-ice-sdpfrag (RFC 8840 §9); false: none. */
+bool whip_fragment_ufrag(struct bytes body, struct bytes *out);
+
+#endif
