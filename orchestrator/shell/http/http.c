@@ -9,7 +9,8 @@
 
 #include "orchestrator/shell/http/pages.h"
 
-#define ROUTES 11
+#define ROUTES       15
+#define EVERY_METHOD (HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE)
 
 struct orch_http {
     struct http_server *server;
@@ -54,6 +55,12 @@ static void on_admin(void *arg, const struct http_request *request, struct http_
     http->handlers.admin(http->handlers.arg, request, call);
 }
 
+static void on_whip(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct orch_http *http = arg;
+    http->handlers.whip(http->handlers.arg, request, call);
+}
+
 static void on_token(void *arg, const struct http_request *request, struct http_call *call)
 {
     struct orch_http *http = arg;
@@ -85,6 +92,11 @@ static void routes_fill(struct orch_http *http, const struct probes *probes)
         .path = (p), .on_upgrade = on_upgrade, .on_message = on_message, .on_closed = on_closed,   \
         .arg = http                                                                                \
     }
+#define WHIP(p)                                                                                    \
+    {                                                                                              \
+        .path = (p), .methods = EVERY_METHOD, .body_max = ORCH_HTTP_WHIP_BODY_MAX,                 \
+        .on_call = on_whip, .arg = http                                                            \
+    }
 #define PLAIN(p, m, max, call, a)                                                                  \
     {                                                                                              \
         .path = (p), .methods = (m), .body_max = (max), .on_call = (call), .arg = (a)              \
@@ -96,6 +108,10 @@ static void routes_fill(struct orch_http *http, const struct probes *probes)
         PLAIN("/rtc/v1/validate", HTTP_GET, 0, on_validate, http),
         PLAIN("/twirp/*", HTTP_POST, ORCH_HTTP_TWIRP_BODY_MAX, on_twirp, http),
         PLAIN("/admin/v1/*", HTTP_GET | HTTP_POST, ORCH_HTTP_ADMIN_BODY_MAX, on_admin, http),
+        WHIP("/whip/v1"),
+        WHIP("/whip/v1/*"),
+        WHIP("/whep/v1"),
+        WHIP("/whep/v1/*"),
         PLAIN("/livez", HTTP_GET, 0, probes_on_call, (void *)probes),
         PLAIN("/readyz", HTTP_GET, 0, probes_on_call, (void *)probes),
         PLAIN("/metrics", HTTP_GET, 0, probes_on_call, (void *)probes),
@@ -103,6 +119,7 @@ static void routes_fill(struct orch_http *http, const struct probes *probes)
         PLAIN("/*", HTTP_GET, 0, on_page, http),
     };
 #undef SIGNALLING
+#undef WHIP
 #undef PLAIN
     memcpy(http->routes, routes, sizeof(routes));
 }

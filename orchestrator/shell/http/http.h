@@ -7,6 +7,8 @@
  *   /rtc/validate, /rtc/v1/validate     GET: validate
  *   /twirp/...                          POST, body up to 10 MiB: twirp
  *   /admin/v1/...                       GET, POST, body up to 64 KiB: admin
+ *   /whip/v1, /whip/v1/..., the same    any, body up to 40 KiB: whip
+ *   with /whep
  *   /livez, /readyz, /metrics           probes
  *   /api/token                          GET: token
  *   everything else                     GET: the pages; /, /meet, /meet/... their index.html
@@ -22,6 +24,7 @@
 
 #define ORCH_HTTP_TWIRP_BODY_MAX ((size_t)10 << 20)
 #define ORCH_HTTP_ADMIN_BODY_MAX ((size_t)64 << 10)
+#define ORCH_HTTP_WHIP_BODY_MAX  ((size_t)40 << 10)
 
 struct orch_http;
 
@@ -34,6 +37,8 @@ struct orch_http_handlers {
     void (*validate)(void *arg, const struct http_request *request, struct http_call *call);
     void (*twirp)(void *arg, const struct http_request *request, struct http_call *call);
     void (*admin)(void *arg, const struct http_request *request, struct http_call *call);
+    /* Says by itself which methods a path has. */
+    void (*whip)(void *arg, const struct http_request *request, struct http_call *call);
     /* The meeting page asks for an access token; NULL: 404. */
     void (*token)(void *arg, const struct http_request *request, struct http_call *call);
     void *arg;

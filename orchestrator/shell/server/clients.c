@@ -107,6 +107,9 @@ static void on_closed(void *arg, struct http_ws *ws, unsigned code)
 void clients_refuse(struct server *server, const struct effect *effect)
 {
     struct server_conn *conn = find_conn(server, effect->id);
+    if (plain_refuse(server, effect)) {
+        return;
+    }
     assert(conn != NULL); /* refused within on_connect */
     struct http_ws *ws = conn->ws;
     forget_conn(server, conn);
@@ -133,8 +136,8 @@ static void send_json(struct server_conn *conn, const struct effect *effect)
 void clients_send(struct server *server, const struct effect *effect)
 {
     struct server_conn *conn = find_conn(server, effect->id);
-    if (conn == NULL) {
-        return; /* closed while the core did not know yet */
+    if (plain_send(server, effect) || conn == NULL) {
+        return; /* or closed while the core did not know yet */
     }
     if (conn->text) {
         send_json(conn, effect);
@@ -146,14 +149,14 @@ void clients_send(struct server *server, const struct effect *effect)
 void clients_close(struct server *server, const struct effect *effect)
 {
     struct server_conn *conn = find_conn(server, effect->id);
-    if (conn != NULL) {
+    if (!plain_close(server, effect) && conn != NULL) {
         http_ws_close(conn->ws, (unsigned)effect->status, effect->text);
     }
 }
 
 /* ---- Calls --------------------------------------------------------------------------------- */
 
-static uint64_t new_request(struct server *server, struct http_call *call)
+uint64_t clients_request(struct server *server, struct http_call *call)
 {
     struct server_request *request = mem_alloc(sizeof(*request));
     request->id = ++server->last_id;
@@ -162,7 +165,7 @@ static uint64_t new_request(struct server *server, struct http_call *call)
     return request->id;
 }
 
-static const char *verb(enum http_method method)
+const char *clients_verb(enum http_method method)
 {
     switch (method) {
     case HTTP_GET:
@@ -183,17 +186,17 @@ static void on_validate(void *arg, const struct http_request *request, struct ht
 {
     struct server *server = arg;
     struct entry_request entry = entry_of(request);
-    cluster_validate(server->cluster, server_now(), new_request(server, call), &entry);
+    cluster_validate(server->cluster, server_now(), clients_request(server, call), &entry);
     server_drain(server);
 }
 
 static void on_twirp(void *arg, const struct http_request *request, struct http_call *call)
 {
     struct server *server = arg;
-    struct twirp_head head = {.verb = verb(request->method),
+    struct twirp_head head = {.verb = clients_verb(request->method),
                               .path = request->path,
                               .content_type = request->content_type};
-    cluster_twirp(server->cluster, server_now(), new_request(server, call), &head,
+    cluster_twirp(server->cluster, server_now(), clients_request(server, call), &head,
                   request->authorization, request->body);
     server_drain(server);
 }
@@ -201,11 +204,11 @@ static void on_twirp(void *arg, const struct http_request *request, struct http_
 static void on_admin(void *arg, const struct http_request *request, struct http_call *call)
 {
     struct server *server = arg;
-    struct orch_admin_request admin = {.verb = verb(request->method),
+    struct orch_admin_request admin = {.verb = clients_verb(request->method),
                                        .path = request->path,
                                        .authorization = request->authorization,
                                        .body = request->body};
-    cluster_admin(server->cluster, server_now(), new_request(server, call), &admin);
+    cluster_admin(server->cluster, server_now(), clients_request(server, call), &admin);
     server_drain(server);
 }
 
@@ -215,22 +218,27 @@ static void on_token(void *arg, const struct http_request *request, struct http_
     struct orch_page_request page = {.room = parameter(request, "room"),
                                      .identity = parameter(request, "identity"),
                                      .name = parameter(request, "name")};
-    orch_page_token(server->orch, server_now(), new_request(server, call), &page);
+    orch_page_token(server->orch, server_now(), clients_request(server, call), &page);
     server_drain(server);
+}
+
+void clients_answer(struct server *server, uint64_t id, const struct http_answer *answer)
+{
+    struct server_request *request;
+    HASH_FIND(hh, server->requests, &id, sizeof(id), request);
+    assert(request != NULL); /* one answer for each */
+    http_call_answer(request->call, answer);
+    HASH_DEL(server->requests, request);
+    free(request);
 }
 
 void clients_reply(struct server *server, const struct effect *effect)
 {
-    struct server_request *request;
-    HASH_FIND(hh, server->requests, &effect->id, sizeof(effect->id), request);
-    assert(request != NULL); /* one REPLY for each */
-    http_call_answer(request->call,
-                     &(struct http_answer){.status = effect->status,
-                                           .content_type = effect->name,
-                                           .body = {effect->data, effect->len},
-                                           .retry_after_s = (int)effect->retry_after_s});
-    HASH_DEL(server->requests, request);
-    free(request);
+    clients_answer(server, effect->id,
+                   &(struct http_answer){.status = effect->status,
+                                         .content_type = effect->name,
+                                         .body = {effect->data, effect->len},
+                                         .retry_after_s = (int)effect->retry_after_s});
 }
 
 /* ---- Start --------------------------------------------------------------------------------- */
@@ -272,6 +280,7 @@ int clients_open(struct server *server)
                                                           .validate = on_validate,
                                                           .twirp = on_twirp,
                                                           .admin = on_admin,
+                                                          .whip = plain_request,
                                                           .token = on_token,
                                                           .arg = server},
                                              .probes = &server->probes,

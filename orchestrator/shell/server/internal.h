@@ -7,6 +7,7 @@
 
 #include "common/bus/bus.h"
 #include "orchestrator/core/cluster/cluster.h"
+#include "orchestrator/core/whip/whip.h"
 #include "orchestrator/shell/front/front.h"
 #include "orchestrator/shell/http/http.h"
 #include "orchestrator/shell/server/server.h"
@@ -64,6 +65,7 @@ struct server {
     struct token_key *keys;
     struct cluster *cluster;
     struct orch *orch; /* inside it, for what is no cluster's business */
+    struct whip *whip;
     bool draining;
     int64_t read_by_us; /* deadlines that passed while we stood still wait until then */
     struct front *front;
@@ -98,6 +100,19 @@ void clients_refuse(struct server *server, const struct effect *effect);
 void clients_send(struct server *server, const struct effect *effect);
 void clients_close(struct server *server, const struct effect *effect);
 void clients_reply(struct server *server, const struct effect *effect);
+/* A call's number; it waits for clients_answer(). */
+uint64_t clients_request(struct server *server, struct http_call *call);
+void clients_answer(struct server *server, uint64_t id, const struct http_answer *answer);
+const char *clients_verb(enum http_method method);
+
+/* ---- plain.c: WHIP and WHEP */
+void plain_open(struct server *server, int64_t wall_us);
+void plain_request(void *server, const struct http_request *request, struct http_call *call);
+bool plain_poll(struct server *server); /* one output of the core; false when drained */
+/* Whether the connection is one of these, and so was told. */
+bool plain_refuse(struct server *server, const struct effect *effect);
+bool plain_send(struct server *server, const struct effect *effect);
+bool plain_close(struct server *server, const struct effect *effect);
 
 /* ---- nodes.c: the bus */
 MUST_CHECK int nodes_open(struct server *server);

@@ -106,6 +106,19 @@ static void add_front(struct list *list, const struct front *front)
         (double)stats.messages_lossy_dropped, "Lossy data messages dropped for slow readers.");
 }
 
+static void add_whip(struct list *list, const struct whip *whip)
+{
+    struct whip_stats stats;
+    whip_stats(whip, &stats);
+    add(list, PROBES_GAUGE, "whip_sessions", "protocol=\"whip\"", (double)stats.publishing,
+        "Sessions of WHIP and WHEP open.");
+    add(list, PROBES_GAUGE, "whip_sessions", "protocol=\"whep\"", (double)stats.playing, "");
+    add(list, PROBES_COUNTER, "whip_opened_total", NULL, (double)stats.opened,
+        "Sessions of WHIP and WHEP opened.");
+    add(list, PROBES_COUNTER, "whip_refused_total", NULL, (double)stats.refused,
+        "Requests of WHIP and WHEP answered with an error.");
+}
+
 static void add_http(struct list *list, const struct http_counters *http)
 {
     add(list, PROBES_GAUGE, "http_connections", NULL, (double)http->connections,
@@ -227,6 +240,7 @@ size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
     add_places(&list, server->orch);
     add_cluster(&list, server);
     add_front(&list, server->front);
+    add_whip(&list, server->whip);
     add_http(&list, http_counters(orch_http_server(server->http)));
     add_shells(&list, server);
     return list.count;

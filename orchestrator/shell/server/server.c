@@ -239,6 +239,7 @@ static void on_timer(uv_timer_t *timer)
     if (now_us >= cluster_deadline(server->cluster) && !reads_first(server, now_us)) {
         cluster_expire(server->cluster, now_us);
     }
+    whip_expire(server->whip, now_us);
     server_drain(server);
 }
 
@@ -246,6 +247,7 @@ static void arm_timer(struct server *server)
 {
     int64_t at = MAX(cluster_deadline(server->cluster), server->read_by_us);
     at = MIN(at, front_deadline(server->front));
+    at = MIN(at, whip_deadline(server->whip));
     at = MIN(at, server->stop_us);
     at = peers_broken(server) ? 0 : at;
     if (at == TIME_NEVER) {
@@ -286,7 +288,7 @@ void server_drain(struct server *server)
             carry_out(server, &effect);
             effect_fini(&effect);
         }
-    } while (transports_poll(server));
+    } while (transports_poll(server) || plain_poll(server));
     server->draining = false;
     look_whether_left(server);
     uv_update_time(&server->loop);
@@ -505,6 +507,7 @@ int server_new(struct server **out, const struct settings *settings, const struc
     err = err == 0 ? peers_read(server) : err;
     if (err == 0) {
         open_core(server);
+        plain_open(server, wall_us());
         open_store(server);
     }
     err = err == 0 ? open_webhooks(server) : err;
@@ -571,6 +574,9 @@ void server_free(struct server *server)
     uv_close((uv_handle_t *)&server->sigterm, NULL);
     uv_close((uv_handle_t *)&server->sigint, NULL);
     uv_run(&server->loop, UV_RUN_DEFAULT);
+    if (server->whip != NULL) {
+        whip_free(server->whip);
+    }
     if (server->cluster != NULL) {
         cluster_free(server->cluster);
     }
