@@ -3,6 +3,7 @@
  * What HTTP asks for: a session, or something of one.
  */
 #include "orchestrator/core/whip/private.h"
+#include "proto/wire/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,13 @@ static bool fail(struct fault *fault, int status, const char *reason)
     fault->status = status;
     snprintf(fault->reason, sizeof(fault->reason), "%s", reason);
     return false;
+}
+
+/* Fit for a text in a message to the room. */
+static bool is_text(struct bytes bytes)
+{
+    return memchr(bytes.data, '\0', bytes.len) == NULL &&
+           wire_utf8((const char *)bytes.data, bytes.len) == bytes.len;
 }
 
 static bool is_type(const char *content_type, const char *wanted)
@@ -106,8 +114,8 @@ static bool read_offer(const struct whip_request *from, struct sdp_offer **out, 
     if (from->body.len > WHIP_BODY_MAX) {
         return fail(fault, HTTP_TOO_LARGE, "the offer is too large");
     }
-    if (memchr(from->body.data, '\0', from->body.len) != NULL) {
-        return fail(fault, HTTP_BAD_REQUEST, "the offer is no text");
+    if (!is_text(from->body)) {
+        return fail(fault, HTTP_BAD_REQUEST, "the offer is no UTF-8");
     }
     switch (sdp_offer_parse(out, (const char *)from->body.data, from->body.len, reason)) {
     case 0:
@@ -161,6 +169,9 @@ static bool open_session(struct whip *whip, uint64_t id, const struct whip_reque
     char reason[SDP_REASON_MAX];
     if (HASH_COUNT(whip->by_conn) >= WHIP_SESSIONS_MAX) {
         return fail(fault, HTTP_UNAVAILABLE, "too many sessions");
+    }
+    if (!is_text((struct bytes){(const uint8_t *)opening->room, strlen(opening->room)})) {
+        return fail(fault, HTTP_BAD_REQUEST, "the room's name is no UTF-8");
     }
     if (!read_token(whip, from, whip_wall_s(whip), &token, fault)) {
         return false;

@@ -327,6 +327,14 @@ static void refusals(void **state)
     assert_int_equal((bad = post, bad.path = "/whip/v1/sessions/x", refusal(&w, &bad)), 405);
     assert_non_null(strstr(w.out.headers, "Allow: PATCH, DELETE"));
 
+    assert_int_equal((bad = post, bad.path = "/whip/v1/ha\xffll", refusal(&w, &bad)), 400);
+    char *latin = mem_str(w.offer); /* well-formed but for its encoding */
+    memcpy(strstr(latin, "a=msid:obs") + 7, "\xf6", 1);
+    bad = post;
+    bad.body = (struct bytes){(const uint8_t *)latin, strlen(latin)};
+    assert_int_equal(refusal(&w, &bad), 400);
+    free(latin);
+
     static uint8_t large[WHIP_BODY_MAX + 1];
     assert_int_equal(
         (bad = post, bad.body = (struct bytes){large, sizeof(large)}, refusal(&w, &bad)), 413);
