@@ -137,6 +137,8 @@ test('WHIP to WHEP, the one that was asked for', async () => {
   const player = await connect('player', '/whep/v1?participant=obs');
   assert.equal(player.answer.status, 201, player.answer.body);
   await plays(player);
+  assert.equal(await change(obs, 'DELETE'), 200);
+  await bert.until('the player is gone, with what it played', () => !me.participant('player'));
   const nobody = await connect('other', '/whep/v1?participant=nobody');
   assert.equal(nobody.answer.status, 409);
 });

@@ -11,6 +11,9 @@
 #define CLOSE_POLICY 1008 /* RFC 6455; of a client that broke a rule */
 #define NOTHING_S    5    /* until it may be worth another look */
 
+static const struct whip_refusal nothing = {HTTP_CONFLICT,
+                                            "nothing is published that it could play", NOTHING_S};
+
 /* ---- Playing ------------------------------------------------------------------------------- */
 
 static const Livekit__TrackInfo *track_of(const Livekit__ParticipantInfo *p,
@@ -41,34 +44,49 @@ static const Livekit__TrackInfo *audio_of(const Livekit__ParticipantInfo *p)
     return track != NULL ? track : track_of(p, type, LIVEKIT__TRACK_SOURCE__UNKNOWN);
 }
 
+/* Each with who publishes it. */
 struct choice {
     const Livekit__TrackInfo *audio, *video;
+    const Livekit__ParticipantInfo *audio_from, *video_from;
 };
+
+static bool is_camera(const Livekit__TrackInfo *track)
+{
+    return track != NULL && track->source == LIVEKIT__TRACK_SOURCE__CAMERA;
+}
 
 /* The first camera there is, else the first screen, and the sound of the same person, else the
  * first there is. */
 static struct choice choose(const struct session *s, const Livekit__JoinResponse *join)
 {
-    struct choice choice = {NULL, NULL};
-    const Livekit__ParticipantInfo *seen = NULL;
+    struct choice choice = {0};
+    const Livekit__ParticipantInfo *first = NULL; /* who has a sound */
     for (size_t i = 0; i < join->n_other_participants; i++) {
         const Livekit__ParticipantInfo *p = join->other_participants[i];
         if (s->wanted[0] != '\0' && strcmp(s->wanted, p->identity) != 0) {
             continue;
         }
         const Livekit__TrackInfo *video = s->video ? video_of(p) : NULL;
-        bool camera = video != NULL && video->source == LIVEKIT__TRACK_SOURCE__CAMERA;
-        bool have_camera =
-            choice.video != NULL && choice.video->source == LIVEKIT__TRACK_SOURCE__CAMERA;
-        if (video != NULL && (choice.video == NULL || (camera && !have_camera))) {
-            choice.video = video;
-            seen = p;
+        const Livekit__TrackInfo *audio = s->audio ? audio_of(p) : NULL;
+        if (video != NULL &&
+            (choice.video == NULL || (is_camera(video) && !is_camera(choice.video)))) {
+            choice = (struct choice){audio, video, p, p};
         }
-        choice.audio = choice.audio == NULL && s->audio ? audio_of(p) : choice.audio;
+        first = first == NULL && audio != NULL ? p : first;
     }
-    const Livekit__TrackInfo *own = seen != NULL && s->audio ? audio_of(seen) : NULL;
-    choice.audio = own != NULL ? own : choice.audio;
+    if (choice.audio == NULL && first != NULL) {
+        choice.audio = audio_of(first);
+        choice.audio_from = first;
+    }
     return choice;
+}
+
+static void keep(struct session *s, const Livekit__ParticipantInfo *from,
+                 const Livekit__TrackInfo *track)
+{
+    struct played *played = &s->played[s->played_count++];
+    snprintf(played->publisher, sizeof(played->publisher), "%s", from->sid);
+    snprintf(played->track, sizeof(played->track), "%s", track->sid);
 }
 
 static void ask(struct whip *whip, struct session *s, const struct choice *choice)
@@ -80,9 +98,11 @@ static void ask(struct whip *whip, struct session *s, const struct choice *choic
     update.subscribe = true;
     update.track_sids = sids;
     if (choice->audio != NULL) {
+        keep(s, choice->audio_from, choice->audio);
         sids[update.n_track_sids++] = choice->audio->sid;
     }
     if (choice->video != NULL) {
+        keep(s, choice->video_from, choice->video);
         sids[update.n_track_sids++] = choice->video->sid;
     }
     request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION;
@@ -114,12 +134,42 @@ static void joined(struct whip *whip, struct session *s, const Livekit__JoinResp
     }
     struct choice choice = choose(s, join);
     if (choice.audio == NULL && choice.video == NULL) {
-        give_up(whip, s,
-                &(struct whip_refusal){HTTP_CONFLICT, "nothing is published that it could play",
-                                       NOTHING_S});
+        give_up(whip, s, &nothing);
         return;
     }
     ask(whip, s, &choice);
+}
+
+static bool publishes(const Livekit__ParticipantInfo *p, const char *sid)
+{
+    for (size_t i = 0; i < p->n_tracks; i++) {
+        if (strcmp(p->tracks[i]->sid, sid) == 0) {
+            return p->state != LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
+        }
+    }
+    return false;
+}
+
+/* Who plays what is no more would never know: its connection ends, so that it asks again. */
+static void updated(struct whip *whip, struct session *s, const Livekit__ParticipantUpdate *update)
+{
+    if (s->phase == JOINING || s->mode != PLAY) {
+        return;
+    }
+    for (size_t i = 0; i < update->n_participants; i++) {
+        const Livekit__ParticipantInfo *p = update->participants[i];
+        for (size_t j = s->played_count; j-- > 0;) {
+            const struct played *played = &s->played[j];
+            if (strcmp(played->publisher, p->sid) == 0 && !publishes(p, played->track)) {
+                s->played[j] = s->played[--s->played_count];
+            }
+        }
+    }
+    if (s->played_count == 0 && s->phase == OPEN) {
+        whip_session_leave(whip, s);
+    } else if (s->played_count == 0) {
+        give_up(whip, s, &nothing);
+    }
 }
 
 /* ---- Answers ------------------------------------------------------------------------------- */
@@ -169,11 +219,14 @@ void whip_message(struct whip *whip, int64_t now_us, uint64_t conn, struct bytes
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ANSWER:
         answered(whip, s, said->answer);
         break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE:
+        updated(whip, s, said->update);
+        break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE:
         s->left = true;
         s->reason = said->leave->reason;
         break;
-    default: /* of others, of offers it never makes, of candidates it has no way to hear of */
+    default: /* of offers it never makes, of candidates it has no way to hear of */
         break;
     }
     protobuf_c_message_free_unpacked(unpacked, NULL);

@@ -37,6 +37,10 @@ enum mode { PUBLISH, PLAY };
 
 enum phase { JOINING, ASKING, OPEN };
 
+struct played {
+    char publisher[ID_MAX], track[ID_MAX]; /* sids */
+};
+
 struct session {
     uint64_t conn; /* and the request that it answers, until it is open */
     enum mode mode;
@@ -44,12 +48,14 @@ struct session {
     char sid[WHIP_SID_MAX];
     char etag[WHIP_ETAG_MAX]; /* of its ICE session, unquoted */
     char *identity, *room;
-    int64_t made_s;    /* wall time */
-    char *ufrag;       /* the client's */
-    char *offer;       /* PLAY: until it is said */
-    bool audio, video; /* PLAY: what it offers to receive */
-    char *wanted;      /* PLAY: whose tracks, "" anybody's */
-    bool left;         /* the room said `leave`, and why */
+    int64_t made_s;          /* wall time */
+    char *ufrag;             /* the client's */
+    char *offer;             /* PLAY: until it is said */
+    bool audio, video;       /* PLAY: what it offers to receive */
+    char *wanted;            /* PLAY: whose tracks, "" anybody's */
+    struct played played[2]; /* PLAY: what is left of what it was given */
+    size_t played_count;
+    bool left; /* the room said `leave`, and why */
     Livekit__DisconnectReason reason;
     int64_t due_us;              /* JOINING, ASKING: the answer; OPEN: the next ping */
     struct session *prev, *next; /* of its list, in the order of due_us */

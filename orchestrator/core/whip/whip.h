@@ -9,7 +9,8 @@
  *   joining   a POST was turned into a CONNECT. PUBLISH: the offer is in it. PLAY: it has none
  *             -> asking: the room's `join` shows what is published, and the offer is said
  *   asking    -> open: the room's `answer` came, 201
- *   open      pinged, until DELETE, or the room closes the connection
+ *   open      pinged, until DELETE, or the room closes the connection, or all that a player plays
+ *             is no longer published
  *
  * A `leave`, a refusal or WHIP_ANSWER_US without an answer end the first two, with a status.
  *

@@ -503,7 +503,7 @@ static void fill_people(Livekit__ParticipantInfo *infos, Livekit__ParticipantInf
     for (size_t i = 0; i < count; i++) {
         livekit__participant_info__init(&infos[i]);
         list[i] = &infos[i];
-        infos[i].identity = (char *)(uintptr_t)people[i].identity;
+        infos[i].identity = infos[i].sid = (char *)(uintptr_t)people[i].identity;
         infos[i].tracks = arena_array(arena, 3, sizeof(*infos[i].tracks));
         for (size_t j = 0; j < 3 && people[i].tracks[j].sid != NULL; j++) {
             Livekit__TrackInfo *track = arena_alloc(arena, sizeof(*track));
@@ -580,6 +580,78 @@ static void playing(void **state)
     }
 }
 
+static void says_update(struct world *w, uint64_t conn, Livekit__ParticipantInfo *info)
+{
+    Livekit__ParticipantUpdate update = LIVEKIT__PARTICIPANT_UPDATE__INIT;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    update.participants = &info;
+    update.n_participants = 1;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE;
+    response.update = &update;
+    says(w, conn, &response);
+}
+
+/* Goal: a player's session ends with the last of what it plays, and not before. */
+static void played_out(void **state)
+{
+    (void)state;
+    struct world w;
+    struct arena arena = {0};
+    Livekit__ParticipantInfo infos[3], *list[3];
+    setup(&w);
+    free(w.offer);
+    w.offer = offer_text("recvonly", "recvonly");
+    fill_people(infos, list, 3, &arena);
+    struct whip_request post = request_of(&w, "POST", "/whep/v1");
+    ask(&w, 1, &post);
+    (void)next(&w, WHIP_CONNECT);
+    says_join(&w, 1, list, 3);
+    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION);
+    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER);
+    says_answer(&w, 1, true);
+    assert_int_equal(next(&w, WHIP_ANSWER)->status, 201);
+
+    says_update(&w, 1, &infos[2]); /* cid, as before */
+    infos[0].n_tracks = 0;
+    says_update(&w, 1, &infos[0]); /* ann, whom it does not play */
+    infos[2].n_tracks = 1;
+    says_update(&w, 1, &infos[2]); /* the camera is off, the microphone is not */
+    nothing(&w);
+    infos[2].state = LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
+    says_update(&w, 1, &infos[2]);
+    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+    (void)next(&w, WHIP_DISCONNECT);
+    nothing(&w);
+    assert_false(whip_has(w.whip, 1));
+    arena_fini(&arena);
+    teardown(&w);
+}
+
+/* Goal: the largest offer that is taken fits into what a room's owner reads. */
+static void largest(void **state)
+{
+    (void)state;
+    struct world w;
+    setup(&w);
+    size_t len = strlen(w.offer);
+    char *offer = mem_alloc(WHIP_BODY_MAX + 2);
+    memcpy(offer, w.offer, len);
+    while (len + 102 <= WHIP_BODY_MAX) {
+        len += (size_t)snprintf(offer + len, 103, "a=x:%096d\r\n", 0);
+    }
+    memset(offer + len, '0', WHIP_BODY_MAX - len);
+    memcpy(offer + len, "a=x", MIN(3, WHIP_BODY_MAX - len));
+    struct whip_request post = request_of(&w, "POST", "/whip/v1");
+    post.body = (struct bytes){(const uint8_t *)offer, WHIP_BODY_MAX};
+    ask(&w, 1, &post);
+    Livekit__JoinRequest *join;
+    assert_int_equal(entry_decode(next(&w, WHIP_CONNECT)->join_request, &join), 0);
+    assert_int_equal(strlen(join->publisher_offer->sdp), WHIP_BODY_MAX);
+    livekit__join_request__free_unpacked(join, NULL);
+    free(offer);
+    teardown(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,7 +659,8 @@ int main(void)
         cmocka_unit_test(trickling),  cmocka_unit_test(refusals),
         cmocka_unit_test(grants),     cmocka_unit_test(sections),
         cmocka_unit_test(over_time),  cmocka_unit_test(refused_by_the_room),
-        cmocka_unit_test(playing),
+        cmocka_unit_test(playing),    cmocka_unit_test(played_out),
+        cmocka_unit_test(largest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
