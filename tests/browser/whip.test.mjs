@@ -4,10 +4,12 @@
 // through another orchestrator, and meets people of livekit-client there.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { poll } from './lib/poll.mjs';
 import { Stage } from './lib/stage.mjs';
 
-const stage = await Stage.open({ orchestrators: ['', ''] });
+// Who joins first does so in eu, where one is alone: the owner.
+const stage = await Stage.open({ orchestrators: ['eu', 'us'], nodes: ['eu', 'eu'] });
 const fronts = stage.cluster.orchestrators;
 const bearer = async (identity, grants, room = stage.room) =>
   `Bearer ${await stage.cluster.token(room, identity, grants)}`;
@@ -180,4 +182,18 @@ test('what is refused, and how', async () => {
   const options = await fetch(url, { method: 'OPTIONS' });
   assert.equal(options.status, 204);
   assert.equal(options.headers.get('Access-Control-Allow-Origin'), '*');
+});
+
+test('the orchestrator of a publisher is killed: his media go on, and end with him', async () => {
+  const anna = await stage.enter('anna', { front: fronts[0] });
+  const obs = await connect('obs', '/whip/v1', { front: fronts[1] });
+  assert.equal(obs.answer.status, 201, obs.answer.body);
+  await anna.sees('obs');
+  await stage.cluster.processes.find(({ name }) => name === fronts[1].name).kill();
+  await sleep(2000); // by now its loss is known
+  await anna.sees('obs', 'camera', 75);
+  await anna.hears('obs');
+  assert.equal(await anna.run(() => me.count('participantDisconnected')), 0);
+  await obs.page.close();
+  await poll('obs is gone', 60_000, () => anna.run(() => me.count('participantDisconnected') === 1));
 });
