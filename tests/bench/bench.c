@@ -31,14 +31,15 @@ static FILE *open_proc(pid_t pid, const char *name)
     return file;
 }
 
-static void print_cpu_model(void)
+static void read_cpu_model(char *out, size_t cap)
 {
     char line[256];
     FILE *file = fopen("/proc/cpuinfo", "r");
+    out[0] = '\0';
     while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
         const char *colon = strchr(line, ':');
         if (colon != NULL && strncmp(line, "model name", 10) == 0) {
-            printf("%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+            snprintf(out, cap, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
             break;
         }
     }
@@ -47,15 +48,23 @@ static void print_cpu_model(void)
     }
 }
 
+void bench_machine(char *out, size_t cap)
+{
+    char model[128];
+    struct utsname name = {0};
+    double loads[1] = {0};
+    read_cpu_model(model, sizeof(model));
+    (void)uname(&name);
+    (void)getloadavg(loads, 1);
+    snprintf(out, cap, "%s, %ld cores, %s %s, load %.1f", model, sysconf(_SC_NPROCESSORS_ONLN),
+             name.sysname, name.release, loads[0]);
+}
+
 void bench_print_machine(void)
 {
-    struct utsname name;
-    double loads[1] = {0};
-    print_cpu_model();
-    if (uname(&name) == 0 && getloadavg(loads, 1) == 1) {
-        printf(", %ld cores, %s %s, load %.1f\n", sysconf(_SC_NPROCESSORS_ONLN), name.sysname,
-               name.release, loads[0]);
-    }
+    char machine[256];
+    bench_machine(machine, sizeof(machine));
+    puts(machine);
 }
 
 static int64_t clock_us(clockid_t id)

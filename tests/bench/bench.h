@@ -15,7 +15,8 @@
 /* Says what went wrong and ends the process, as a bench does that can't measure. */
 _Noreturn void bench_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* The machine, in a line. */
+/* The machine, in a line, and what load it has. */
+void bench_machine(char *out, size_t cap);
 void bench_print_machine(void);
 
 int64_t bench_now_us(void);        /* monotonic */

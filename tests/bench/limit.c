@@ -29,8 +29,9 @@ const unsigned limit_bursts[LIMIT_BURSTS] = {4, 8, 16};
 struct probe {
     struct sink *sink;
     int fd;
-    struct sockaddr_in addrs[LIMIT_RECEIVERS];
-    EVP_CIPHER_CTX *ciphers[LIMIT_RECEIVERS];
+    size_t receivers;
+    struct sockaddr_in *addrs;
+    EVP_CIPHER_CTX **ciphers;
     uint8_t plain[LIMIT_PLAIN];
     uint8_t (*sealed)[LIMIT_SEALED]; /* BURST_MAX * BATCH of them */
     uint64_t sent;
@@ -60,7 +61,7 @@ static void encrypt_all(struct probe *probe, unsigned unused)
 {
     (void)unused;
     for (uint64_t i = 0; i < PACKETS; i++) {
-        seal(probe, i % LIMIT_RECEIVERS, i, probe->sealed[i % BATCH]);
+        seal(probe, i % probe->receivers, i, probe->sealed[i % BATCH]);
     }
 }
 
@@ -70,7 +71,7 @@ static void send_single(struct probe *probe, unsigned unused)
 {
     (void)unused;
     for (size_t i = 0; i < PACKETS; i++) {
-        const struct sockaddr_in *to = &probe->addrs[i % LIMIT_RECEIVERS];
+        const struct sockaddr_in *to = &probe->addrs[i % probe->receivers];
         if (sendto(probe->fd, probe->sealed[i % BATCH], LIMIT_SEALED, 0,
                    (const struct sockaddr *)to, sizeof(*to)) != LIMIT_SEALED) {
             bench_fail("sendto: %s", strerror(errno));
@@ -103,7 +104,7 @@ static void send_batches(struct probe *probe, unsigned burst)
         struct msghdr *header = &messages[waiting].msg_hdr;
         bytes[waiting] =
             (struct iovec){probe->sealed[waiting * burst], (size_t)burst * LIMIT_SEALED};
-        *header = (struct msghdr){.msg_name = &probe->addrs[i % LIMIT_RECEIVERS],
+        *header = (struct msghdr){.msg_name = &probe->addrs[i % probe->receivers],
                                   .msg_namelen = sizeof(probe->addrs[0]),
                                   .msg_iov = &bytes[waiting],
                                   .msg_iovlen = 1};
@@ -150,17 +151,20 @@ static double median_us(struct probe *probe, measured *what, unsigned burst)
     return rounds[ROUNDS / 2];
 }
 
-static void begin(struct probe *probe)
+static void begin(struct probe *probe, size_t receivers)
 {
     static const uint8_t key[16] = {1};
-    *probe = (struct probe){.sink = sink_new(LIMIT_RECEIVERS)};
+    *probe = (struct probe){.sink = sink_new(receivers),
+                            .receivers = receivers,
+                            .addrs = mem_array(receivers, sizeof(*probe->addrs)),
+                            .ciphers = mem_array(receivers, sizeof(EVP_CIPHER_CTX *))};
     probe->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     probe->sealed = mem_array((size_t)BURST_MAX * BATCH, LIMIT_SEALED);
     be16_put(probe->plain, 0x8000 | PT);
     for (size_t i = 0; i < (size_t)BURST_MAX * BATCH; i++) {
         memcpy(probe->sealed[i], probe->plain, LIMIT_PLAIN);
     }
-    for (size_t i = 0; i < LIMIT_RECEIVERS; i++) {
+    for (size_t i = 0; i < probe->receivers; i++) {
         probe->addrs[i] = sink_addr(probe->sink, i);
         probe->ciphers[i] = EVP_CIPHER_CTX_new();
         if (EVP_EncryptInit_ex(probe->ciphers[i], EVP_aes_128_gcm(), NULL, key, NULL) != 1) {
@@ -172,18 +176,21 @@ static void begin(struct probe *probe)
 
 static void end(struct probe *probe)
 {
-    for (size_t i = 0; i < LIMIT_RECEIVERS; i++) {
+    for (size_t i = 0; i < probe->receivers; i++) {
         EVP_CIPHER_CTX_free(probe->ciphers[i]);
     }
     sink_free(probe->sink);
     free(probe->sealed);
+    free(probe->addrs);
+    free(probe->ciphers);
     close(probe->fd);
 }
 
-void limit_measure(struct limit *out)
+void limit_measure(struct limit *out, size_t receivers)
 {
     struct probe probe;
-    begin(&probe);
+    begin(&probe, receivers);
+    out->receivers = receivers;
     out->cipher = median_us(&probe, encrypt_all, 1);
     out->sendto = median_us(&probe, send_single, 1);
     out->sendmmsg = median_us(&probe, send_batches, 1);
@@ -197,8 +204,8 @@ void limit_measure(struct limit *out)
 
 void limit_print(const struct limit *limit)
 {
-    printf("The limit: %d-byte packets to %d receivers, us of CPU per packet\n", LIMIT_PLAIN,
-           LIMIT_RECEIVERS);
+    printf("The limit: %d-byte packets to %zu receivers, us of CPU per packet\n", LIMIT_PLAIN,
+           limit->receivers);
     printf("  AES-128-GCM, kept context      %6.2f\n", limit->cipher);
     printf("  sendto                         %6.2f\n", limit->sendto);
     printf("  sendmmsg, 64 a call            %6.2f\n", limit->sendmmsg);

@@ -9,15 +9,15 @@
 
 #include "common/base/base.h"
 
-#define LIMIT_PLAIN     1100 /* bytes of an RTP packet before protection */
-#define LIMIT_SEALED    1116 /* and with the tag of AES-128-GCM */
-#define LIMIT_BURSTS    3
-#define LIMIT_RECEIVERS 200
+#define LIMIT_PLAIN  1100 /* bytes of an RTP packet before protection */
+#define LIMIT_SEALED 1116 /* and with the tag of AES-128-GCM */
+#define LIMIT_BURSTS 3
 
 extern const unsigned limit_bursts[LIMIT_BURSTS]; /* packets of a GSO burst: 4, 8, 16 */
 
 /* All in microseconds per packet of LIMIT_PLAIN bytes. */
 struct limit {
+    size_t receivers;
     double cipher;
     double sendto;
     double sendmmsg; /* 64 packets a call, each to another receiver */
@@ -25,7 +25,7 @@ struct limit {
     double lost; /* share of what was sent that no receiver's buffer had room for */
 };
 
-void limit_measure(struct limit *out);
+void limit_measure(struct limit *out, size_t receivers);
 void limit_print(const struct limit *limit);
 
 /* The least for a packet when frames of so many packets arrive at a time. */

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -23,6 +24,7 @@ struct outlet {
 struct sink {
     struct outlet *outlets;
     size_t count;
+    bool borrowed; /* the sockets */
     pthread_t thread;
     atomic_bool running;
 };
@@ -52,9 +54,21 @@ struct sink *sink_new(size_t count)
     return sink;
 }
 
+struct sink *sink_new_of(const int *fds, size_t count)
+{
+    struct sink *sink = mem_alloc(sizeof(*sink));
+    sink->outlets = mem_array(count, sizeof(*sink->outlets));
+    sink->count = count;
+    sink->borrowed = true;
+    for (size_t i = 0; i < count; i++) {
+        sink->outlets[i].fd = fds[i];
+    }
+    return sink;
+}
+
 void sink_free(struct sink *sink)
 {
-    for (size_t i = 0; i < sink->count; i++) {
+    for (size_t i = 0; i < sink->count && !sink->borrowed; i++) {
         close(sink->outlets[i].fd);
     }
     free(sink->outlets);
@@ -85,6 +99,13 @@ static void empty(struct outlet *outlet, struct mmsghdr *messages, uint8_t (*hea
     } while (count == BATCH);
 }
 
+/* Before everything else of the machine, if that is allowed: what overflows is no result. */
+static void go_first(void)
+{
+    const struct sched_param first = {.sched_priority = 1};
+    (void)pthread_setschedparam(pthread_self(), SCHED_RR, &first);
+}
+
 static void *run(void *arg)
 {
     struct sink *sink = arg;
@@ -96,6 +117,7 @@ static void *run(void *arg)
         messages[i].msg_hdr = (struct msghdr){.msg_iov = &bytes[i], .msg_iovlen = 1};
     }
     bool last = false;
+    go_first();
     while (!last) {
         last = !atomic_load(&sink->running); /* one more sweep after the end */
         for (size_t i = 0; i < sink->count; i++) {

@@ -15,6 +15,8 @@ struct sink;
 
 /* count sockets, each on a port of its own. */
 struct sink *sink_new(size_t count);
+/* Sockets of the caller's: not closed with it. */
+struct sink *sink_new_of(const int *fds, size_t count);
 void sink_free(struct sink *sink);
 
 int sink_fd(const struct sink *sink, size_t i);

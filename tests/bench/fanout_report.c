@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/bench/fanout_report.h"
+
+#include "tests/bench/bench.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <time.h>
+
+#define TEXT_MAX 256
+
+const char *const fanout_janus_names[FANOUT_JANUS_MODES] = {"a thread per viewer",
+                                                            "event_loops = 2"};
+
+/* ---- Ratios ---------------------------------------------------------------------------------- */
+
+/* The better of its ways to run. */
+static double janus_us(const struct fanout_row *row)
+{
+    return MIN(row->janus[FANOUT_JANUS_THREADS].us, row->janus[FANOUT_JANUS_LOOPS].us);
+}
+
+static double of_limit(const struct fanout_row *row)
+{
+    return row->limit_us / row->full.us;
+}
+
+static double times_janus(const struct fanout_row *row)
+{
+    return janus_us(row) / row->beside.us;
+}
+
+/* The least of all frame sizes. */
+static double least(const struct fanout_report *report, double (*of)(const struct fanout_row *row))
+{
+    double value = of(&report->rows[0]);
+    for (size_t i = 1; i < FANOUT_BURSTS; i++) {
+        value = MIN(value, of(&report->rows[i]));
+    }
+    return value;
+}
+
+/* ---- The table ------------------------------------------------------------------------------- */
+
+static double most_lost(const struct fanout_row *row, bool janus)
+{
+    double lost = MAX(row->full.lost, row->beside.lost);
+    for (size_t i = 0; janus && i < FANOUT_JANUS_MODES; i++) {
+        lost = MAX(lost, row->janus[i].lost);
+    }
+    return lost;
+}
+
+void fanout_report_print(const struct fanout_report *report)
+{
+    printf("One VP8 stream of %d-byte packets to %zu receivers, us of CPU per packet\n",
+           FANOUT_PACKET, report->receivers);
+    printf("  %-7s | %21u packets/s | %29u packets/s\n", "", report->rate, report->janus_rate);
+    printf("  %-7s | %6s %9s %14s | %9s %8s %8s %11s | %s\n", "a frame", "limit", "spillway",
+           "of the limit", "spillway", "janus", "2 loops", "times janus", "lost");
+    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+        const struct fanout_row *row = &report->rows[i];
+        printf("  %-7u | %6.2f %9.2f %12.0f %% |", row->burst, row->limit_us, row->full.us,
+               100 * of_limit(row));
+        if (report->janus) {
+            printf(" %9.2f %8.2f %8.2f %11.1f |", row->beside.us,
+                   row->janus[FANOUT_JANUS_THREADS].us, row->janus[FANOUT_JANUS_LOOPS].us,
+                   times_janus(row));
+        } else {
+            printf(" %9.2f %8s %8s %11s |", row->beside.us, "-", "-", "-");
+        }
+        printf(" %.2f %%\n", 100 * most_lost(row, report->janus));
+    }
+    if (!report->janus) {
+        printf("  Janus is not installed (apt-get install janus): nothing to compare with\n");
+    }
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+static FILE *create(const char *dir, const char *name)
+{
+    char path[TEXT_MAX];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *file = fopen(path, "w");
+    if (file == NULL) {
+        bench_fail("%s: can't be written", path);
+    }
+    return file;
+}
+
+static double rounded(double value)
+{
+    return (double)(int64_t)(value * 1000 + 0.5) / 1000;
+}
+
+static json_t *row_json(const struct fanout_row *row, bool janus)
+{
+    json_t *json =
+        json_pack("{s:i, s:f, s:f, s:f, s:f, s:f}", "packets_a_frame", (int)row->burst, "limit_us",
+                  rounded(row->limit_us), "us_per_packet", rounded(row->full.us), "of_limit",
+                  rounded(of_limit(row)), "us_per_packet_beside_janus", rounded(row->beside.us),
+                  "lost", rounded(most_lost(row, janus)));
+    if (janus) {
+        json_t *more = json_pack(
+            "{s:f, s:f, s:f}", "janus_us_threads", rounded(row->janus[FANOUT_JANUS_THREADS].us),
+            "janus_us_event_loops_2", rounded(row->janus[FANOUT_JANUS_LOOPS].us), "times_janus",
+            rounded(times_janus(row)));
+        json_object_update_new(json, more);
+    }
+    return json;
+}
+
+static double spillway_us(const struct fanout_row *row)
+{
+    return -row->full.us;
+}
+
+static void write_json(const struct fanout_report *report, const char *dir)
+{
+    char machine[TEXT_MAX];
+    char date[32];
+    time_t now = time(NULL);
+    bench_machine(machine, sizeof(machine));
+    strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", gmtime(&now));
+    json_t *rows = json_array();
+    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+        json_array_append_new(rows, row_json(&report->rows[i], report->janus));
+    }
+    json_t *json = json_pack(
+        "{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:o, s:o}", "date", date, "machine", machine,
+        "receivers", (int)report->receivers, "bytes", FANOUT_PACKET, "packets_per_second",
+        (int)report->rate, "packets_per_second_beside_janus", (int)report->janus_rate, "of",
+        "the worst of the rows; janus: the better of its two ways to run", "of_limit",
+        rounded(least(report, of_limit)), "us_per_packet", rounded(-least(report, spillway_us)),
+        "times_janus", report->janus ? json_real(rounded(least(report, times_janus))) : json_null(),
+        "rows", rows);
+    FILE *file = create(dir, "fanout.json");
+    json_dumpf(json, file, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    fputc('\n', file);
+    fclose(file);
+    json_decref(json);
+}
+
+/* ---- The plot -------------------------------------------------------------------------------- */
+
+#define BARS  5
+#define LEFT  210 /* px, of the labels */
+#define SCALE 480 /* px, of the longest bar */
+#define BAR   16
+#define GROUP (BARS * BAR + 24)
+#define TOP   40
+
+struct bar {
+    const char *name;
+    const char *color;
+    double us;
+};
+
+static void write_group(FILE *file, const struct fanout_row *row, unsigned y, double most,
+                        bool janus)
+{
+    const struct bar bars[BARS] = {
+        {"limit", "#999", row->limit_us},
+        {"Spillway", "#35a", row->full.us},
+        {"Spillway, at Janus's rate", "#9bd", row->beside.us},
+        {"Janus, event_loops = 2", "#e90", row->janus[FANOUT_JANUS_LOOPS].us},
+        {"Janus, a thread per viewer", "#c60", row->janus[FANOUT_JANUS_THREADS].us},
+    };
+    fprintf(file, "<text x=\"8\" y=\"%u\" font-weight=\"bold\">%u a frame</text>\n", y + 12,
+            row->burst);
+    for (unsigned i = 0; i < (janus ? BARS : BARS - FANOUT_JANUS_MODES); i++) {
+        double width = SCALE * bars[i].us / most;
+        unsigned at = y + i * BAR;
+        fprintf(file,
+                "<text x=\"%d\" y=\"%u\" text-anchor=\"end\">%s</text>"
+                "<rect x=\"%d\" y=\"%u\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>"
+                "<text x=\"%.1f\" y=\"%u\">%.2f</text>\n",
+                LEFT + 60 - 6, at + 12, bars[i].name, LEFT + 60, at + 2, width, BAR - 4,
+                bars[i].color, LEFT + 66 + width, at + 12, bars[i].us);
+    }
+}
+
+static void write_svg(const struct fanout_report *report, const char *dir)
+{
+    double most = 0;
+    FILE *file = create(dir, "fanout.svg");
+    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+        const struct fanout_row *row = &report->rows[i];
+        most = MAX(most, MAX(row->full.us, row->beside.us));
+        for (size_t k = 0; report->janus && k < FANOUT_JANUS_MODES; k++) {
+            most = MAX(most, row->janus[k].us);
+        }
+    }
+    fprintf(file,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+            "font-family=\"sans-serif\" font-size=\"11\"><rect width=\"100%%\" height=\"100%%\" "
+            "fill=\"#fff\"/>\n<text x=\"8\" y=\"20\" font-size=\"13\">One VP8 stream to %zu "
+            "receivers, %d bytes a packet: us of CPU per forwarded packet</text>\n",
+            LEFT + SCALE + 120, TOP + FANOUT_BURSTS * GROUP, report->receivers, FANOUT_PACKET);
+    for (unsigned i = 0; i < FANOUT_BURSTS; i++) {
+        write_group(file, &report->rows[i], TOP + i * GROUP, most, report->janus);
+    }
+    fprintf(file, "</svg>\n");
+    fclose(file);
+}
+
+void fanout_report_write(const struct fanout_report *report, const char *dir)
+{
+    write_json(report, dir);
+    write_svg(report, dir);
+    printf("written: %s/fanout.json, fanout.svg\n", dir);
+}
