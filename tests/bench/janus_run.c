@@ -16,6 +16,7 @@
 
 #define PROGRAM     "/usr/bin/janus"
 #define START_MS    10000
+#define STARTS_MAX  5
 #define ANSWER_S    20
 #define MESSAGE_MAX 65536
 #define PATH_BYTES  100
@@ -101,19 +102,25 @@ bool janus_run_installed(void)
     return access(PROGRAM, X_OK) == 0;
 }
 
-static void connect_control(struct janus_run *run)
+/* False if the program ended. */
+static bool connect_control(struct janus_run *run)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     const struct timeval patience = {.tv_sec = ANSWER_S};
     snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path_of(run, "control"));
     run->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    for (int ms = 0; connect(run->fd, (struct sockaddr *)&addr, sizeof(addr)) != 0; ms++) {
-        if (ms == START_MS || waitpid(run->pid, NULL, WNOHANG) != 0) {
-            bench_fail("%s does not start: see %s", PROGRAM, path_of(run, "janus.log"));
+    (void)setsockopt(run->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    for (int ms = 0; ms < START_MS; ms++) {
+        if (connect(run->fd, (struct sockaddr *)&addr, sizeof(addr)) == 0) {
+            return true;
+        }
+        if (waitpid(run->pid, NULL, WNOHANG) != 0) {
+            close(run->fd);
+            return false;
         }
         bench_sleep_ms(1);
     }
-    (void)setsockopt(run->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    bench_fail("%s does not listen: see %s", PROGRAM, path_of(run, "janus.log"));
 }
 
 /* ---- Messages -------------------------------------------------------------------------------- */
@@ -243,8 +250,13 @@ struct janus_run *janus_run_start(unsigned event_loops)
         bench_fail("%s: can't be made", run->dir);
     }
     write_settings(run, event_loops);
-    start_program(run);
-    connect_control(run);
+    /* Its Unix sockets' thread ends at once if it starts before they are marked as ready. */
+    for (int tries = 0; tries == 0 || !connect_control(run); tries++) {
+        if (tries == STARTS_MAX) {
+            bench_fail("%s does not start: see %s", PROGRAM, path_of(run, "janus.log"));
+        }
+        start_program(run);
+    }
     run->session = id_of(ask(run, json_pack("{s:s}", "janus", "create"), false));
     return run;
 }
