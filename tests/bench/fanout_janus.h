@@ -5,7 +5,8 @@
  *
  *     publisher --(frames of some packets)--> janus --> sockets, emptied by a thread
  *
- * Each viewer sends a receiver report every 0.7 seconds, and now and then a check.
+ * Each viewer sends a receiver report every 0.7 seconds, and a check every
+ * 2.8 for its first half minute.
  */
 #ifndef TESTS_BENCH_FANOUT_JANUS_H
 #define TESTS_BENCH_FANOUT_JANUS_H

@@ -16,6 +16,7 @@
 #define CLIENT_TEXT   8
 #define TICKS         180 /* of the RTP clock a packet; nobody looks */
 #define KEEP_ALIVE_US TIME_MS(700)
+#define CHECK_TURNS   4 /* a check with every fourth report: libwebrtc's, and Janus's viewers' */
 
 struct client {
     struct media_client *media;
@@ -33,6 +34,7 @@ struct fanout_node {
     size_t count; /* of them */
     struct media_source *source;
     size_t next_alive; /* subscriber that keeps itself alive next */
+    uint64_t turns;    /* of all of them */
     int64_t alive_due_us;
     bool relaying; /* to nodes, which need no signs of life */
 };
@@ -219,7 +221,8 @@ static void send_frame(void *arg, unsigned packets)
     fanout->source->ts += TICKS * packets;
 }
 
-/* A check and a report of one subscriber after the other, and a check of the publisher's. */
+/* A report of one subscriber after the other, with checks in between, and the publisher's checks.
+ */
 static void keep_alive(struct fanout_node *fanout)
 {
     uint8_t data[MEDIA_CLIENT_PACKET];
@@ -232,10 +235,13 @@ static void keep_alive(struct fanout_node *fanout)
         }
         if (!fanout->relaying) {
             struct client *client = &fanout->subscribers[fanout->next_alive];
-            client_send(client, data, media_client_check(client->media, true, data));
+            if (fanout->turns % CHECK_TURNS == fanout->next_alive % CHECK_TURNS) {
+                client_send(client, data, media_client_check(client->media, true, data));
+            }
             client_send(client, data, media_client_rtcp(client->media, &report, data));
         }
         fanout->next_alive = (fanout->next_alive + 1) % fanout->count;
+        fanout->turns += fanout->next_alive == 0;
     }
 }
 
