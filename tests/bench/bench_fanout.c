@@ -21,6 +21,7 @@
 #include "tests/bench/limit.h"
 
 #include <getopt.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -156,6 +157,14 @@ static void allow_files(void)
     }
 }
 
+/* Before everything else of the machine, with all that is started, if that is allowed: else it is
+ * measured what others make of caches, and they overflow what is not read in time. */
+static void go_first(void)
+{
+    const struct sched_param first = {.sched_priority = 1};
+    (void)sched_setscheduler(0, SCHED_RR, &first);
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -166,6 +175,7 @@ int main(int argc, char **argv)
                                    .janus = janus_run_installed()};
     rtpsec_library_init();
     allow_files();
+    go_first();
     setvbuf(stdout, NULL, _IOLBF, 0);
     bench_print_machine();
     run(&report, &options);
