@@ -177,7 +177,8 @@ int main(int argc, char **argv)
     allow_files();
     go_first();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    bench_print_machine();
+    bench_machine(report.machine, sizeof(report.machine));
+    puts(report.machine);
     run(&report, &options);
     return 0;
 }

@@ -148,19 +148,18 @@ static double spillway_us(const struct fanout_row *row)
 
 static void write_json(const struct fanout_report *report, const char *dir)
 {
-    char machine[TEXT_MAX];
     char date[32];
     time_t now = time(NULL);
-    bench_machine(machine, sizeof(machine));
     strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", gmtime(&now));
     json_t *rows = json_array();
     for (size_t i = 0; i < FANOUT_BURSTS; i++) {
         json_array_append_new(rows, row_json(&report->rows[i], report->janus));
     }
     json_t *json = json_pack(
-        "{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:o, s:o}", "date", date, "machine", machine,
-        "receivers", (int)report->receivers, "bytes", FANOUT_PACKET, "packets_per_second",
-        (int)report->rate, "packets_per_second_beside_janus", (int)report->janus_rate, "of",
+        "{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:o, s:o}", "date", date, "machine",
+        report->machine, "receivers", (int)report->receivers, "bytes", FANOUT_PACKET,
+        "packets_per_second", (int)report->rate, "packets_per_second_beside_janus",
+        (int)report->janus_rate, "of",
         "the worst of the rows; janus: the better of its ways that lost less than 1 %", "of_limit",
         rounded(least(report, of_limit)), "us_per_packet", rounded(-least(report, spillway_us)),
         "times_janus", ratio_json(report->janus ? least(report, times_janus) : 0), "rows", rows);

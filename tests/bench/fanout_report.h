@@ -20,6 +20,7 @@ struct fanout_row {
 };
 
 struct fanout_report {
+    char machine[256]; /* with its load before all this */
     size_t receivers;
     unsigned rate;       /* packets a second into Spillway, beside the limit */
     unsigned janus_rate; /* and into both, for comparison with Janus */
