@@ -8,7 +8,7 @@
  *
  * Frames come in bursts, as pacers of clients let them out, and the size of a burst decides what
  * can be saved: several are run. The rate is chosen so that all receivers together get 100,000
- * packets a second; beside Janus 40,000 unless told otherwise, since what loses packets does not
+ * packets a second; beside Janus 20,000 unless told otherwise, since what loses packets does not
  * count. Then the same sockets stand for as many other nodes, and the stream is relayed to each
  * over a trunk. --write puts fanout.json and fanout.svg into a folder.
  */
@@ -26,9 +26,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define RECEIVERS 200
+#define RECEIVERS 1000
 #define ALL       100000 /* packets a second, to all receivers */
-#define ALL_JANUS 40000
+#define ALL_JANUS 20000
 
 static const unsigned janus_loops[FANOUT_JANUS_MODES] = {
     [FANOUT_JANUS_THREADS] = 0, [FANOUT_JANUS_LOOPS] = 2};

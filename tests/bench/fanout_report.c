@@ -15,10 +15,11 @@ const char *const fanout_janus_names[FANOUT_JANUS_MODES] = {"a thread per viewer
 
 /* ---- Ratios ---------------------------------------------------------------------------------- */
 
-/* What loses packets is overloaded: its cost for the others says nothing. */
+/* What loses packets, or is still busy with those of the row before, is overloaded: its cost says
+ * nothing. */
 static bool counts(const struct fanout_result *result)
 {
-    return result->lost < LOST_MAX;
+    return result->lost < LOST_MAX && result->lost > -LOST_MAX;
 }
 
 /* The better of its ways to run; 0 if it was too much for both. */
