@@ -72,7 +72,11 @@ static void print_janus(const struct fanout_row *row)
             printf(" lost %2.0f %%", 100 * result->lost);
         }
     }
-    printf(" %11.1f |", times_janus(row));
+    if (times_janus(row) > 0) {
+        printf(" %11.1f |", times_janus(row));
+    } else {
+        printf(" %11s |", "-");
+    }
 }
 
 void fanout_report_print(const struct fanout_report *report)
