@@ -188,17 +188,20 @@ struct bar {
     const char *name;
     const char *color;
     double us;
+    bool lost; /* packets, so that it does not count */
 };
 
 static void write_group(FILE *file, const struct fanout_row *row, unsigned y, double most,
                         bool janus)
 {
     const struct bar bars[BARS] = {
-        {"limit", "#999", row->limit_us},
-        {"Spillway", "#35a", row->full.us},
-        {"Spillway, at Janus's rate", "#9bd", row->beside.us},
-        {"Janus, event_loops = 2", "#e90", row->janus[FANOUT_JANUS_LOOPS].us},
-        {"Janus, a thread per viewer", "#c60", row->janus[FANOUT_JANUS_THREADS].us},
+        {"limit", "#999", row->limit_us, false},
+        {"Spillway", "#35a", row->full.us, false},
+        {"Spillway, at Janus's rate", "#9bd", row->beside.us, false},
+        {"Janus, event_loops = 2", "#e90", row->janus[FANOUT_JANUS_LOOPS].us,
+         !counts(&row->janus[FANOUT_JANUS_LOOPS])},
+        {"Janus, a thread per viewer", "#c60", row->janus[FANOUT_JANUS_THREADS].us,
+         !counts(&row->janus[FANOUT_JANUS_THREADS])},
     };
     fprintf(file, "<text x=\"8\" y=\"%u\" font-weight=\"bold\">%u a frame</text>\n", y + 12,
             row->burst);
@@ -208,9 +211,10 @@ static void write_group(FILE *file, const struct fanout_row *row, unsigned y, do
         fprintf(file,
                 "<text x=\"%d\" y=\"%u\" text-anchor=\"end\">%s</text>"
                 "<rect x=\"%d\" y=\"%u\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>"
-                "<text x=\"%.1f\" y=\"%u\">%.2f</text>\n",
+                "<text x=\"%.1f\" y=\"%u\">%.2f%s</text>\n",
                 LEFT + 60 - 6, at + 12, bars[i].name, LEFT + 60, at + 2, width, BAR - 4,
-                bars[i].color, LEFT + 66 + width, at + 12, bars[i].us);
+                bars[i].color, LEFT + 66 + width, at + 12, bars[i].us,
+                bars[i].lost ? " (lost packets)" : "");
     }
 }
 
