@@ -9,8 +9,8 @@
  *   than is wanted          intervals that double up to 4 s: a link that widens is found in time.
  *
  * Between two calls that share a link a train may fall into a gap of the other's frames and show
- * what is not there. So after a result that did not last 5 s nothing is asked for 8 s, then 16,
- * then 32; one that lasted ends that, and so does an estimate that falls to half of it: that much
+ * what is not there. So after a result that did not last 5 s nothing is asked for 4 s, then 8,
+ * then 16; one that lasted ends that, and so does an estimate that falls to half of it: that much
  * less than a train showed is a path that stopped for a moment, not one that is shared.
  *
  * A train that arrives more slowly than it was sent has found the limit: 0.95 of the rate at which
@@ -33,8 +33,8 @@
 #define LASTED_US       TIME_S(5)
 #define LASTED          0.8 /* of the result */
 #define COLLAPSED       0.5 /* of the result: not what sharing a link does */
-#define PAUSE_US        TIME_S(8)
-#define PAUSE_US_MAX    TIME_S(32)
+#define PAUSE_US        TIME_S(4)
+#define PAUSE_US_MAX    TIME_S(16)
 #define SATURATED       0.9  /* arrived / sent */
 #define UTILISATION     0.95 /* of a saturated path */
 #define RATIO_MAX       2.0  /* arrived / sent: the times mean nothing */

@@ -172,9 +172,9 @@ static void probes_after_a_collapse(void **state)
         bool contended;
         int64_t asked_us;
     } rows[] = {
-        {500000, false, TIME_S(2) + TIME_S(8)},
+        {500000, false, TIME_S(2) + TIME_S(4)},
         {390000, false, TIME_S(3) + TIME_S(1)},
-        {390000, true, TIME_S(2) + TIME_S(8)},
+        {390000, true, TIME_S(2) + TIME_S(4)},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct prober prober = {.started = true,
