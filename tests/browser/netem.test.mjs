@@ -117,7 +117,9 @@ test('a round trip of 300 ms', async () => {
   await link('delay 150ms');
   await writeFile(process.env.SPILLWAY_LINK_CONTROL, 'us delay 150ms\n');
   const bert = await viewer('bert');
-  report.add('far', 'best layer after the join, ms', await until(bert, bert.joined, best));
+  const came = await until(bert, bert.joined, best);
+  report.add('far', 'best layer after the join, ms', came);
+  assert.ok(came > 0, 'the best layer comes');
   await writeFile(process.env.SPILLWAY_LINK_CONTROL, `us ${ROUND_TRIP}\n`);
 });
 
@@ -131,6 +133,7 @@ test('a link of 800 kbit/s is known', async () => {
     const { estimate_bits_per_second: bps } = await stage.cluster.admin(
       'GET', `rooms/${stage.room}/participants/bert/stats`);
     report.add('steady', 'estimate off the link, %', Math.abs(100 * (bps / 800_000 - 1)));
+    assert.ok(bps > 0, 'something is estimated');
     await sleep(5_000); // as often as it is told
   }
 });
@@ -165,6 +168,7 @@ test('beside a TCP flow, through 3 Mbit/s', async () => { // half of it takes th
   await until(bert, bert.joined, best);
   let tcp;
   const { bps } = await meanwhile(bert, async () => { tcp = await tcpFlow(2 * WATCHED_MS); });
+  assert.ok(bps > 0 && tcp > 0, 'both flow');
   report.add('tcp', 'kbit/s of the call', bps / 1000);
   report.add('tcp', 'kbit/s of TCP', tcp / 1000);
   report.add('tcp', 'short of what it would take, %', Math.max(0, 100 * (1 - bps / WANTED_BPS)));
@@ -178,6 +182,7 @@ test('two calls through 2 Mbit/s', async () => {
   await sleep(10_000);
   const [{ bps: bert }, { bps: carla }] = await Promise.all(
     people.map((person) => meanwhile(person, () => sleep(WATCHED_MS))));
+  assert.ok(bert > 0 && carla > 0, 'both flow');
   report.add('calls', 'kbit/s of one', bert / 1000);
   report.add('calls', 'kbit/s of the other', carla / 1000);
   report.add('calls', 'off a fair share, %', offFair(bert, carla));

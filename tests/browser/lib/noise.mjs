@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A picture that fills its layers, for what networks make of it. Run in a page.
+// A picture that fills its layers, and what networks make of it.
 
 export const WIDTH = 1280;
 
 /**
  * Three layers of up to 120, 350 and 1,200 kbit/s, of fine noise that moves: the highest one takes all
- * it may, in the lower ones it is scaled away.
+ * it may, in the lower ones it is scaled away. Run in a page.
  */
-export async function publishNoise(width) {
+async function publishNoise(width) {
   const height = (width * 9) / 16;
   const make = (w, h) => Object.assign(document.createElement('canvas'), { width: w, height: h });
   const noise = make(width * 2, height * 2);
