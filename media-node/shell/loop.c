@@ -17,9 +17,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define SECOND_MS 1000
-#define PULSE_MS  100
-#define ALONE_MAX 5 /* seconds */
+#define SECOND_MS   1000
+#define PACKETS_MAX 512 /* polled at once: of these bursts are made */
+#define PULSE_MS    100
+#define ALONE_MAX   5 /* seconds */
 
 int64_t shell_now(void)
 {
@@ -30,9 +31,9 @@ int64_t shell_now(void)
 
 static void send_packets(struct shell *shell)
 {
-    struct outbox_packet packets[SHELL_BATCH];
+    struct outbox_packet packets[PACKETS_MAX];
     size_t count;
-    while ((count = node_poll_packets(shell->node, packets, SHELL_BATCH)) > 0) {
+    while ((count = node_poll_packets(shell->node, packets, PACKETS_MAX)) > 0) {
         for (size_t i = 0; i < count; i++) {
             if (packets[i].path.protocol == ICE_TCP) {
                 tcp_send(shell->tcp, &packets[i]);
@@ -40,8 +41,8 @@ static void send_packets(struct shell *shell)
                 udp_send(shell->udp, &packets[i]);
             }
         }
+        udp_flush(shell->udp);
     }
-    udp_flush(shell->udp);
 }
 
 static void on_deadline(uv_timer_t *timer);

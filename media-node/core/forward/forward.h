@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One room on this node: members (transports), the tracks they publish, and subscriptions that
- * carry tracks to members. A packet of a track goes to each of its subscriptions in the call that
- * brings it, into the outbox; what the room has to tell goes to the events list. Both are the
- * node's, given in the config: drain them after every call.
+ * carry tracks to members. A packet of a track waits in the burst, and from there goes to each of
+ * its subscriptions, into the outbox; what the room has to tell goes to the events list. All three
+ * are the node's, given in the config: drain them after every call, the burst first.
  *
  * A room over several nodes: a track comes from a member, from other nodes (its upstreams), or from
  * both while it moves; and it goes to other nodes over edges, one copy of each wanted layer, as its
@@ -169,11 +169,27 @@ struct fwd_events {
     size_t capacity;
 };
 
+/* ---- Burst ----------------------------------------------------------------------------------- */
+
+/* Packets that came and wait to be forwarded: of all rooms of a node. */
+struct fwd_burst;
+struct fwd_burst *fwd_burst_new(void);
+void fwd_burst_free(struct fwd_burst *burst);
+
+/* Nothing more is to be given to any room (fwd_rtp, fwd_relayed) before some of it was sent. */
+bool fwd_burst_full(const struct fwd_burst *burst);
+
+/* Forwards what waits of one track, to one subscriber after the other, until so many packets wait
+ * in the outbox. Returns the track's room; NULL: nothing waits any more. Between two calls that
+ * leave something, no room may be given anything or change. */
+struct fwd *fwd_burst_send(struct fwd_burst *burst, int64_t now_us, size_t enough);
+
 /* ---- Room ------------------------------------------------------------------------------------ */
 
 struct fwd_config {
     struct random_source random;
     struct outbox *outbox;
+    struct fwd_burst *burst;
     struct fwd_events *events;
     struct counters *counters;
     bool congestion_control; /* see bandwidth.c */

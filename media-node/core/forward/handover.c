@@ -138,9 +138,12 @@ static void catch_up(struct subscription *subscription, int64_t now_us)
 {
     struct stream_receiver *const *layers = subscription->track->receivers;
     uint64_t cursor = 0;
+    struct counters *counters = subscription->member->fwd->config.counters;
     const struct stream_packet *packet;
     while ((packet = stream_sender_behind(subscription->sender, layers, &cursor)) != NULL) {
-        media_forward(subscription, now_us, packet);
+        struct rtp_exts exts;
+        media_carry(&exts, packet);
+        counters->rtp_forwarded += media_forward(subscription, now_us, packet, &exts);
     }
 }
 

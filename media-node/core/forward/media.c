@@ -67,6 +67,9 @@ void media_want_key_frame(struct track *track, int64_t now_us, int layer)
     }
     stream_receiver_want_key_frame(track->receivers[layer], now_us);
     media_ask(track, now_us, (size_t)layer);
+    if (track->member != NULL) {
+        room_due(track->member, now_us, stream_receiver_deadline(track->receivers[layer]));
+    }
 }
 
 void media_heed(struct subscription *subscription, int64_t now_us, unsigned flags)
@@ -110,8 +113,7 @@ bool media_look_at_layers(struct track *track, int64_t now_us)
 
 /* ---- To one subscriber ----------------------------------------------------------------------- */
 
-/* What of the source's header extensions goes on to subscribers, each under its own ids. */
-static void carry(struct rtp_exts *out, const struct stream_packet *packet)
+void media_carry(struct rtp_exts *out, const struct stream_packet *packet)
 {
     rtp_exts_read(out, &packet->rtp, &relay_ext_ids);
     out->value[RTP_EXT_RID] = (struct bytes){0};
@@ -154,14 +156,13 @@ bool media_send(struct subscription *subscription, int64_t now_us, const struct 
 {
     struct rtp_exts exts = {0};
     if (out->source != NULL) {
-        carry(&exts, out->source);
+        media_carry(&exts, out->source);
     }
     return send_with(subscription, now_us, out, &exts);
 }
 
-/* Whether it was sent, or will be. */
-static bool forward(struct subscription *subscription, int64_t now_us,
-                    const struct stream_packet *packet, const struct rtp_exts *exts)
+bool media_forward(struct subscription *subscription, int64_t now_us,
+                   const struct stream_packet *packet, const struct rtp_exts *exts)
 {
     struct stream_out out;
     unsigned flags = stream_sender_forward(subscription->sender, now_us, packet, &out);
@@ -171,32 +172,6 @@ static bool forward(struct subscription *subscription, int64_t now_us,
          send_with(subscription, now_us, &out, exts));
     media_heed(subscription, now_us, flags);
     return sent;
-}
-
-void media_forward(struct subscription *subscription, int64_t now_us,
-                   const struct stream_packet *packet)
-{
-    struct rtp_exts exts;
-    carry(&exts, packet);
-    subscription->member->fwd->config.counters->rtp_forwarded +=
-        forward(subscription, now_us, packet, &exts);
-}
-
-void media_fan_out(struct track *track, int64_t now_us, const struct stream_packet *packet)
-{
-    struct rtp_exts exts;
-    carry(&exts, packet);
-    uint64_t forwarded = 0;
-    for (size_t i = 0; i < track->subscription_count; i++) {
-        forwarded += forward(track->subscriptions[i], now_us, packet, &exts);
-    }
-    track->fwd->config.counters->rtp_forwarded += forwarded;
-    if (track->edge_count > 0 && track->spec.kind == STREAM_AUDIO && !packet->late) {
-        voices_hear(track, now_us, &exts);
-    }
-    for (size_t i = 0; i < track->edge_count; i++) {
-        edge_forward(track->edges[i], now_us, packet, &exts);
-    }
 }
 
 /* ---- From a publisher ------------------------------------------------------------------------ */
@@ -213,6 +188,7 @@ struct stream_receiver *media_receiver(struct track *track, int64_t now_us, size
         return NULL;
     }
     if (track->receivers[i] != NULL) {
+        burst_finish(track, now_us);
         stream_receiver_free(track->receivers[i]);
     }
     struct stream_receiver_config config = {
@@ -331,7 +307,7 @@ static void take_packet(struct fwd_member *member, int64_t now_us, struct track 
         }
     }
     if (err == 0) {
-        media_fan_out(track, now_us, packet);
+        burst_add(track, now_us, packet);
     }
     media_follow_up(track, now_us, rtp->source.layer);
 }

@@ -259,7 +259,7 @@ struct fwd *fwd_relayed(int64_t now_us, const struct relay_rtp *rtp)
     int err = receive(origin, now_us, rtp, &packet);
     origin->heard_us = now_us;
     if (err == 0) {
-        media_fan_out(track, now_us, packet);
+        burst_add(track, now_us, packet);
     } else if (err == ERR_REPLAY) {
         counters->relay_spare++;
     } else {

@@ -93,9 +93,10 @@ struct track {
     size_t place;         /* in member->tracks */
     struct stream_receiver *receivers[STREAM_LAYERS_MAX]; /* NULL before the first packet */
     struct layer layers[STREAM_LAYERS_MAX];
-    uint8_t live; /* layers that flow, as last told to the senders */
-    bool arrived; /* FWD_MEDIA was told */
-    bool awaited; /* by subscriptions that are to be resumed */
+    uint8_t live;    /* layers that flow, as last told to the senders */
+    bool arrived;    /* FWD_MEDIA was told */
+    bool awaited;    /* by subscriptions that are to be resumed */
+    uint8_t waiting; /* packets that are to be forwarded; at most STREAM_BORROW_MAX */
     struct subscription **subscriptions;
     size_t subscription_count;
     size_t subscription_capacity;
@@ -272,9 +273,6 @@ bool media_look_at_layers(struct track *track, int64_t now_us);
 struct stream_receiver *media_receiver(struct track *track, int64_t now_us, size_t layer,
                                        uint32_t ssrc, bool first);
 
-/* A packet a receiver gave: to all who want it. */
-void media_fan_out(struct track *track, int64_t now_us, const struct stream_packet *packet);
-
 /* What is due after a packet of that layer came, whether it was of use or not. */
 void media_follow_up(struct track *track, int64_t now_us, size_t layer);
 
@@ -284,9 +282,21 @@ void media_clock(struct track *track, int64_t now_us, size_t layer, const struct
 /* Acts on what a sender returned. */
 void media_heed(struct subscription *subscription, int64_t now_us, unsigned flags);
 
-/* A packet to one subscription. */
-void media_forward(struct subscription *subscription, int64_t now_us,
-                   const struct stream_packet *packet);
+/* What of the source's header extensions goes on to others, each under its own ids there. */
+void media_carry(struct rtp_exts *out, const struct stream_packet *packet);
+
+/* A packet to one subscription. Whether it was sent, or will be. */
+bool media_forward(struct subscription *subscription, int64_t now_us,
+                   const struct stream_packet *packet, const struct rtp_exts *exts);
+
+/* ---- burst.c --------------------------------------------------------------------------------- */
+
+/* A packet a receiver gave, to all who want it: when fwd_burst_send comes to it, or now if the
+ * track is awaited. The burst is not full. */
+void burst_add(struct track *track, int64_t now_us, const struct stream_packet *packet);
+
+/* Forwards now what waits of the track: one of its receivers is to go. */
+void burst_finish(struct track *track, int64_t now_us);
 
 /* ---- bandwidth.c ----------------------------------------------------------------------------- */
 

@@ -308,6 +308,7 @@ static void open_room(struct application *app)
     if (app->room->fwd == NULL) {
         struct fwd_config config = {.random = node->config.random,
                                     .outbox = node->outbox,
+                                    .burst = node->burst,
                                     .events = &node->events,
                                     .counters = &node->counters,
                                     .congestion_control = node->config.congestion_control,

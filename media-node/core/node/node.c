@@ -14,9 +14,12 @@
 #define REGISTER_AGAIN_US TIME_S(3)
 
 /* Input waits for a drain once this share of the outbox is taken: the rest is for what one datagram
- * may cause. A part this small stays in the processor's cache, and holds ten packets for each of
- * 200 subscribers: enough for the bursts the shell makes of them. */
+ * may cause. */
 #define OUTBOX_HIGH_SHARE 4
+
+/* Packets made at a time of what is to be forwarded: they stay in the processor's cache until they
+ * are sent. */
+#define PORTION 256
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
@@ -53,6 +56,7 @@ struct node *node_new(const struct node_config *config, int64_t now_us)
     size_t slots = config->outbox_slots != 0 ? config->outbox_slots : NODE_OUTBOX_SLOTS;
     node->outbox = outbox_new(slots);
     node->outbox_high = MAX(slots / OUTBOX_HIGH_SHARE, 1);
+    node->burst = fwd_burst_new();
     node->tunnel = mem_array(TUNNEL_SLOTS, sizeof(*node->tunnel));
     node->now_us = now_us;
     node->rates_at_us = now_us;
@@ -73,17 +77,11 @@ void node_free(struct node *node)
     free(node->events.list);
     free(node->tunnel);
     outbox_free(node->outbox);
+    fwd_burst_free(node->burst);
     agenda_fini(&node->agenda);
     agenda_fini(&node->trunk_agenda);
     free_config(&node->config);
     free(node);
-}
-
-/* Each input passes here: time never goes back. */
-static void advance(struct node *node, int64_t now_us)
-{
-    assert(now_us >= node->now_us);
-    node->now_us = now_us;
 }
 
 struct transport *node_find_transport(const struct node *node, uint64_t id)
@@ -128,6 +126,24 @@ void node_settle(struct node *node, struct room *room)
         tell_events(node);
     }
     agenda_set(&node->agenda, &room->entry, fwd_deadline(room->fwd));
+}
+
+/* Forwards what waits, until so many packets wait in the outbox. */
+static void forward(struct node *node, size_t enough)
+{
+    struct fwd *fwd;
+    while (outbox_waiting(node->outbox) < enough &&
+           (fwd = fwd_burst_send(node->burst, node->now_us, enough)) != NULL) {
+        node_settle(node, fwd_owner(fwd));
+    }
+}
+
+/* Each input passes here: time never goes back, and nothing waits that it could change. */
+static void advance(struct node *node, int64_t now_us)
+{
+    assert(now_us >= node->now_us);
+    forward(node, SIZE_MAX);
+    node->now_us = now_us;
 }
 
 /* ---- Links ----------------------------------------------------------------------------------- */
@@ -395,7 +411,8 @@ size_t node_datagrams(struct node *node, int64_t now_us, const struct node_datag
 {
     advance(node, now_us);
     size_t taken = 0;
-    while (taken < count && (taken == 0 || outbox_waiting(node->outbox) < node->outbox_high)) {
+    while (taken < count && !fwd_burst_full(node->burst) &&
+           (taken == 0 || outbox_waiting(node->outbox) < node->outbox_high)) {
         take_datagram(node, now_us, &batch[taken]);
         taken++;
     }
@@ -466,6 +483,9 @@ int64_t node_deadline(const struct node *node)
 
 size_t node_poll_packets(struct node *node, struct outbox_packet *out, size_t max)
 {
+    if (outbox_waiting(node->outbox) == 0) {
+        forward(node, MIN(PORTION, node->outbox_high));
+    }
     size_t count = outbox_poll(node->outbox, out, max);
     for (size_t i = 0; i < count; i++) {
         node->counters.bytes_out += out[i].len;

@@ -96,8 +96,9 @@ struct node_datagram {
                           are told when packets arrived, not when we came to read them */
 };
 
-/* Takes datagrams in order until all are done or the outbox has little room left, and returns how
- * many it took, at least one of a batch that is not empty. Drain, then call again with the rest. */
+/* Takes datagrams in order until all are done or enough waits to leave, and returns how many it
+ * took, at least one of a batch that is not empty if packets were polled to the end before. Poll
+ * all, then call again with the rest. What is to be forwarded is made when it is polled. */
 size_t node_datagrams(struct node *node, int64_t now_us, const struct node_datagram *batch,
                       size_t count);
 
@@ -129,7 +130,8 @@ void node_expire(struct node *node, int64_t now_us);
 /* ---- Outputs ------------------------------------------------------------------------------- */
 
 /* Writes up to max packets to out and returns how many; 0 when drained. Their bytes are borrowed
- * until the next input. Packets of one call keep their order. */
+ * until the next input or poll of packets. Packets to one address keep their order. Poll packets
+ * first, for making them may cause messages. */
 size_t node_poll_packets(struct node *node, struct outbox_packet *out, size_t max);
 
 struct node_message {

@@ -109,7 +109,8 @@ struct node {
     struct node_config config; /* strings and arrays are copies */
     struct counters counters;
     struct outbox *outbox;
-    size_t outbox_high; /* packets waiting: enough for now, take no more input */
+    size_t outbox_high;      /* packets waiting: enough for now, take no more input */
+    struct fwd_burst *burst; /* to be forwarded when packets are polled */
     struct fwd_events events;
     struct agenda agenda; /* of rooms */
     struct agenda trunk_agenda;

@@ -21,13 +21,18 @@ struct stream_cache_block {
     _Alignas(CACHE_ALIGN) uint8_t bytes[];
 };
 
+#define BLOCK_MIN  4096u
+#define PER_BLOCK  (BLOCK_MIN / (sizeof(struct stream_packet) + RTP_PACKET_MAX + CACHE_ALIGN))
+#define BLOCKS_MIN 16u
+
 static const struct stream_cache_shape shapes[] = {
-    [STREAM_AUDIO] = {.slots = 128, .block_size = 4096, .blocks_max = 16},
+    [STREAM_AUDIO] = {.slots = 128, .block_size = BLOCK_MIN, .blocks_max = BLOCKS_MIN},
     [STREAM_VIDEO] = {.slots = 512, .block_size = 16384, .blocks_max = 48},
 };
 
-static_assert(sizeof(struct stream_packet) + RTP_PACKET_MAX + CACHE_ALIGN <= 4096,
-              "any packet fits the smallest block");
+static_assert(PER_BLOCK >= 1, "any packet fits the smallest block");
+static_assert((BLOCKS_MIN - 1) * PER_BLOCK >= STREAM_BORROW_MAX,
+              "no block is used anew before that many packets more");
 static_assert(sizeof(struct stream_packet) % _Alignof(struct stream_packet) == 0 &&
                   _Alignof(struct stream_packet) <= CACHE_ALIGN,
               "descriptions are aligned");

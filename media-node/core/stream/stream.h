@@ -32,6 +32,7 @@
 #define STREAM_PAYLOADS_MAX 16 /* payload types of a track or subscription */
 #define STREAM_PREFIX_MAX   32 /* bytes a sender may put in place of a payload's first ones */
 #define STREAM_NACK_MAX     64 /* sequence numbers in one request */
+#define STREAM_BORROW_MAX   16 /* packets of one receiver that may be in use */
 #define STREAM_WALL_UNKNOWN INT64_MIN
 
 enum stream_kind { STREAM_AUDIO, STREAM_VIDEO };
@@ -47,7 +48,8 @@ struct stream_payload {
 };
 
 /* A packet as its publisher sent it: what receivers give and senders take. It lives in the
- * receiver's cache: borrowed until the next call of _media or _repair on that receiver. */
+ * receiver's cache: borrowed until STREAM_BORROW_MAX more came by _media or _repair of that
+ * receiver. */
 struct stream_packet {
     struct rtp_view rtp; /* header and extensions as they came, without padding; of a packet that
                             came by RTX: as they were before. Payload empty: nothing to show,

@@ -27,6 +27,7 @@ struct model {
 struct bench {
     struct fwd *fwd;
     struct outbox *outbox;
+    struct fwd_burst *burst;
     struct fwd_events events;
     struct counters counters;
     struct prng prng;
@@ -178,10 +179,11 @@ static void compare(const struct bench *b)
 static void test_against_model(void **state)
 {
     (void)state;
-    struct bench b = {.outbox = outbox_new(16)};
+    struct bench b = {.outbox = outbox_new(16), .burst = fwd_burst_new()};
     prng_seed(&b.prng, 11);
     const struct fwd_config config = {.random = prng_source(&b.prng),
                                       .outbox = b.outbox,
+                                      .burst = b.burst,
                                       .events = &b.events,
                                       .counters = &b.counters};
     b.fwd = fwd_new(&config, 0);
@@ -193,6 +195,7 @@ static void test_against_model(void **state)
     fwd_free(b.fwd);
     free(b.events.list);
     outbox_free(b.outbox);
+    fwd_burst_free(b.burst);
 }
 
 int main(void)
