@@ -16,6 +16,9 @@
 #define LIMITED        0.65 /* sent / estimate: application-limited below, */
 #define LIMITED_END    0.80 /* until above */
 #define PROBED_US      TIME_MS(500)
+#define SHORT_US       TIME_MS(50)  /* a queue as one frame makes it */
+#define THROUGH        0.9          /* arrived / sent: all of it, as far as can be seen */
+#define FULL           0.95         /* sent / estimate: it is put to use */
 #define GAP_US         TIME_MS(500) /* a longer one is an outage, of which nothing is assumed */
 #define PACING         2.5
 #define LOSS_HEADROOM  1.25
@@ -126,7 +129,13 @@ static void update_probes(struct bwe *bwe)
     }
 }
 
-/* What a train showed counts for nothing while a queue grows, or nobody answers. */
+static bool probed(const struct bwe *bwe)
+{
+    return bwe->prober.reported_us != 0 && bwe->now_us - bwe->prober.reported_us < PROBED_US;
+}
+
+/* What a train showed counts for nothing while a queue grows that it did not make itself, or nobody
+ * answers. */
 static void take_probes(struct bwe *bwe)
 {
     uint32_t bps =
@@ -134,7 +143,8 @@ static void take_probes(struct bwe *bwe)
     if (bps == 0) {
         return;
     }
-    if (bwe->trend.usage == USAGE_OVER || bwe->silence_us != TIME_NEVER) {
+    bool over = bwe->trend.usage == USAGE_OVER && !bwe->limited;
+    if (over || bwe->silence_us != TIME_NEVER) {
         bwe->prober.more = false;
         return;
     }
@@ -287,29 +297,31 @@ static void judge_loss(struct bwe *bwe, uint32_t sent_bps, uint32_t acked_bps)
 
 static void judge_queue(struct bwe *bwe, uint32_t acked_bps)
 {
-    if (bwe->least_delay_us != INT64_MAX) {
-        drain_add(&bwe->drain, bwe->now_us, bwe->least_delay_us);
-    }
     uint32_t capacity_bps = drain_update(&bwe->drain, bwe->now_us, acked_bps);
     if (capacity_bps != 0) {
         aimd_settle(&bwe->aimd, bwe->now_us, capacity_bps);
     }
 }
 
-/* A queue that our own train made is no news: it only keeps the rate from rising for a moment. */
-static enum usage usage(const struct bwe *bwe)
+/* Where less is sent than the path is known to take, a queue that our own train made is no news,
+ * and neither is a short one while all that is sent gets through: frames of several packets make
+ * one each time. It only keeps the rate from rising for a moment. */
+static enum usage usage(const struct bwe *bwe, uint32_t sent_bps, uint32_t acked_bps)
 {
-    bool probed = bwe->prober.reported_us != 0 && bwe->now_us - bwe->prober.reported_us < PROBED_US;
-    return bwe->trend.usage == USAGE_OVER && probed && bwe->limited ? USAGE_UNDER
-                                                                    : bwe->trend.usage;
+    bool through = sent_bps < FULL * target(bwe) && acked_bps >= THROUGH * sent_bps;
+    bool harmless = (bwe->limited && probed(bwe)) || (through && bwe->drain.delay_us < SHORT_US);
+    return bwe->trend.usage == USAGE_OVER && harmless ? USAGE_UNDER : bwe->trend.usage;
 }
 
 static void judge_all(struct bwe *bwe)
 {
     uint32_t sent_bps = meter_bps(&bwe->sent, bwe->now_us, METER_LONG);
     uint32_t acked_bps = meter_bps(&bwe->acked, bwe->acked.last_us, METER_LONG);
+    if (bwe->least_delay_us != INT64_MAX) {
+        drain_add(&bwe->drain, bwe->now_us, bwe->least_delay_us);
+    }
     const struct aimd_input in = {
-        .usage = usage(bwe),
+        .usage = usage(bwe, sent_bps, acked_bps),
         .acked_bps = acked_bps,
         .acked_now_bps = meter_now_bps(&bwe->acked),
         .sent_bps = sent_bps,

@@ -16,6 +16,8 @@ struct call *call_new(const struct call_config *config, uint8_t flow, uint64_t s
 {
     struct call *call = mem_alloc(sizeof(*call));
     call->config = *config;
+    call->config.frame_us = config->frame_us == 0 ? FRAME_US : config->frame_us;
+    call->config.uneven = config->uneven == 0 ? 25 : config->uneven;
     call->flow = flow;
     call->seq = config->first_seq;
     prng_seed(&call->prng, seed + flow);
@@ -93,10 +95,16 @@ static void produce(struct call *call, int64_t now_us)
     if (now_us < call->frame_us) {
         return;
     }
-    call->frame_us = now_us + FRAME_US;
+    const struct call_config *config = &call->config;
+    call->frame_us = now_us + config->frame_us;
     uint32_t bps = video_bps(call);
-    uint32_t frame = (uint32_t)((uint64_t)bps * FRAME_US / 8000000);
-    frame = frame * (75 + (uint32_t)prng_below(&call->prng, 51)) / 100;
+    uint32_t frame = (uint32_t)((uint64_t)bps * (uint64_t)config->frame_us / 8000000);
+    uint32_t spread = (uint32_t)prng_below(&call->prng, 2 * config->uneven + 1);
+    frame = frame * (100 - config->uneven + spread) / 100;
+    if (config->large != 0) { /* the others are so much smaller */
+        bool large = prng_below(&call->prng, config->large) == 0;
+        frame = frame * (large ? 3 : 1) * config->large / (config->large + 2);
+    }
     call->queued = MIN(call->queued + frame, MAX(bps, 80000) / 8); /* a second of it at most */
 }
 

@@ -20,6 +20,9 @@ enum call_source {
 struct call_config {
     enum call_source source;
     uint32_t wanted_bps;           /* what the source would send at most */
+    int64_t frame_us;              /* from frame to frame; 0: 33 ms */
+    uint32_t uneven;               /* frames differ from the mean by so many percent; 0: 25 */
+    uint32_t large;                /* one in so many has three times the size; 0: none */
     uint16_t first_seq;            /* transport-wide */
     int64_t clock_us;              /* the client's clock minus ours */
     int64_t hold_us;               /* what the client waits with feedback beyond its 50 ms */

@@ -14,6 +14,7 @@ struct row {
     uint32_t wanted_bps;
     double share;    /* of the time within 15 % */
     double queue_ms; /* mean, at the most */
+    bool camera;     /* 15 frames a second, as uneven as Chromium's */
 };
 
 #define ELASTIC(bps) .source = CALL_ELASTIC, .wanted_bps = (bps)
@@ -48,12 +49,32 @@ static const struct row rows[] = {
      .wanted_bps = 1500000,
      .share = 0.95,
      .queue_ms = 15},
+    {"between layers",
+     {LINK(800000, 40000, 20)},
+     .source = CALL_LAYERS,
+     .wanted_bps = CALL_LAYER_TOP,
+     .camera = true,
+     .share = 0.50,
+     .queue_ms = 30},
+    {"between layers, wider",
+     {LINK(1200000, 40000, 20)},
+     .source = CALL_LAYERS,
+     .wanted_bps = CALL_LAYER_TOP,
+     .camera = true,
+     .share = 0.70,
+     .queue_ms = 30},
 };
 
 static void run(const struct row *row, uint64_t seed)
 {
     struct world *world = world_new(&row->link, seed);
-    world_call(world, &(struct call_config){.source = row->source, .wanted_bps = row->wanted_bps});
+    struct call_config call = {.source = row->source, .wanted_bps = row->wanted_bps};
+    if (row->camera) {
+        call.frame_us = 66667;
+        call.uneven = 50;
+        call.large = 15;
+    }
+    world_call(world, &call);
     world_run(world, 60);
     double bps = row->link.bps;
     double mean = world_target(world, 0, 10, 60) / bps;
