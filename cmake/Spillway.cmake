@@ -32,9 +32,9 @@ endif()
 
 find_package(PkgConfig REQUIRED)
 if(SPILLWAY_TESTS)
-  set(test_modules cmocka:cmocka)
+  set(test_modules cmocka:cmocka srtp:libsrtp2)
 endif()
-foreach(pair ${test_modules} zmq:libzmq uv:libuv srtp:libsrtp2 ssl:openssl usrsctp:usrsctp hiredis:hiredis
+foreach(pair ${test_modules} zmq:libzmq uv:libuv ssl:openssl usrsctp:usrsctp hiredis:hiredis
     protobufc:libprotobuf-c websockets:libwebsockets jansson:jansson jwt:libjwt yaml:yaml-0.1
     curl:libcurl zlib:zlib)
   string(REPLACE ":" ";" pair ${pair})

@@ -319,7 +319,6 @@ int shell_run(const struct shell_config *config)
     assert(config->ports >= 1 && config->ports <= SHELL_PORTS);
     struct shell *shell = mem_alloc(sizeof(*shell));
     shell->config = config;
-    rtpsec_library_init();
     int err = uv_loop_init(&shell->loop);
     assert(err == 0);
     make_node(shell);

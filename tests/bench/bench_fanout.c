@@ -173,7 +173,6 @@ int main(int argc, char **argv)
                                    .rate = (unsigned)(ALL / options.receivers),
                                    .janus_rate = (unsigned)(options.beside / options.receivers),
                                    .janus = janus_run_installed()};
-    rtpsec_library_init();
     allow_files();
     go_first();
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -411,11 +411,6 @@ static void add_address(struct net_addr *list, size_t *count,
 
 static void core_start(struct orch_nodes *nodes, struct fake *fake, int64_t now_us)
 {
-    static bool library;
-    if (!library) {
-        library = true;
-        rtpsec_library_init();
-    }
     const Spillway__Control__Register *said = fake->said;
     struct node_endpoint endpoints[ENDPOINTS_MAX];
     struct net_addr addresses[NODE_ADVERTISE_MAX];

@@ -79,8 +79,7 @@ struct node_config {
 
 struct node; /* opaque outside core/node */
 
-/* Takes all memory that does not belong to a room. The config's arrays and strings are copied.
- * rtpsec_library_init must have run once in this process. */
+/* Takes all memory that does not belong to a room. The config's arrays and strings are copied. */
 struct node *node_new(const struct node_config *config, int64_t now_us);
 void node_free(struct node *node);
 

@@ -245,7 +245,7 @@ MUST_CHECK static int parse_sealed(struct rtp_view *out, uint8_t *data, size_t l
 }
 
 /* Finds out what the packet is before it is decrypted, so that an SSRC that maps to nothing costs
- * no cipher and no place in libsrtp's tables. */
+ * no cipher and no place among the sources. */
 MUST_CHECK static int identify(struct peer *peer, const struct rtp_view *view,
                                const struct rtp_exts *exts, struct peer_rtp *out)
 {

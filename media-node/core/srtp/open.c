@@ -1,58 +1,83 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Packets whose index is told: one kept key schedule, no table of sources, no search. The window is
- * RFC 3711 §3.3.2's, kept by the owner of the source.
+ * What arrives is authenticated and decrypted in place, under an index that is known: RFC 7714 for
+ * the GCM suites, RFC 3711 for AES-CM with HMAC-SHA1. Whether the index may come is the caller's
+ * affair.
  */
 #include "media-node/core/srtp/private.h"
 
-static uint64_t bit_of(uint64_t index)
+/* The transform of one direction is made with its first packet: most transports receive little. */
+static int begin(struct rtpsec *sec, struct transform *t, enum key_use use)
 {
-    return UINT64_C(1) << index % 64;
-}
-
-static int check(const struct rtpsec_window *window, uint64_t index)
-{
-    if (!window->started || index > window->newest) {
+    if (t->cipher != NULL) {
         return 0;
     }
-    if (window->newest - index >= RTPSEC_REPLAY_WINDOW) {
-        return ERR_STALE;
+    int err = rtpsec_transform_init(t, sec->suite, sec->master, use, DIRECTION_RECEIVE);
+    if (err != 0) {
+        rtpsec_transform_fini(t);
     }
-    uint64_t word = window->seen[index % RTPSEC_REPLAY_WINDOW / 64];
-    return (word & bit_of(index)) != 0 ? ERR_REPLAY : 0;
+    return err;
 }
 
-static void mark(struct rtpsec_window *window, uint64_t index)
+/* Behind the text stands its tag. */
+static bool gcm_open(struct transform *t, const uint8_t iv[GCM_IV_LEN], struct bytes aad,
+                     struct bytes more_aad, uint8_t *text, size_t text_len)
 {
-    if (!window->started || index > window->newest) {
-        if (!window->started || index - window->newest >= RTPSEC_REPLAY_WINDOW) {
-            memset(window->seen, 0, sizeof(window->seen));
-        } else {
-            for (uint64_t i = window->newest + 1; i < index; i++) {
-                window->seen[i % RTPSEC_REPLAY_WINDOW / 64] &= ~bit_of(i);
-            }
-        }
-        window->started = true;
-        window->newest = index;
-    }
-    window->seen[index % RTPSEC_REPLAY_WINDOW / 64] |= bit_of(index);
+    int n;
+    return EVP_DecryptInit_ex(t->cipher, NULL, NULL, NULL, iv) == 1 &&
+           EVP_CIPHER_CTX_ctrl(t->cipher, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_LEN, text + text_len) ==
+               1 &&
+           EVP_DecryptUpdate(t->cipher, NULL, &n, aad.data, (int)aad.len) == 1 &&
+           (more_aad.len == 0 ||
+            EVP_DecryptUpdate(t->cipher, NULL, &n, more_aad.data, (int)more_aad.len) == 1) &&
+           (text_len == 0 || EVP_DecryptUpdate(t->cipher, text, &n, text, (int)text_len) == 1) &&
+           EVP_DecryptFinal_ex(t->cipher, text + text_len, &n) == 1;
 }
 
-static int open_opener(struct rtpsec *sec)
+static bool cm_open(struct transform *t, const uint8_t iv[CM_IV_LEN], struct bytes authenticated,
+                    struct bytes suffix, const uint8_t *tag, uint8_t *text, size_t text_len)
 {
-    sec->opener = EVP_CIPHER_CTX_new();
-    if (sec->opener == NULL || EVP_DecryptInit_ex(sec->opener, rtpsec_cipher_of(sec->suite), NULL,
-                                                  sec->receive_keys.cipher, NULL) != 1) {
-        rtpsec_opener_fini(sec);
-        return ERR_CRYPTO;
-    }
-    return 0;
+    uint8_t own[CM_TAG_LEN];
+    int n;
+    return rtpsec_cm_tag(t->mac, authenticated, suffix, own) &&
+           CRYPTO_memcmp(own, tag, CM_TAG_LEN) == 0 &&
+           EVP_DecryptInit_ex(t->cipher, NULL, NULL, NULL, iv) == 1 &&
+           (text_len == 0 || EVP_DecryptUpdate(t->cipher, text, &n, text, (int)text_len) == 1);
 }
 
-void rtpsec_opener_fini(struct rtpsec *sec)
+/* ---- RTP ------------------------------------------------------------------------------------ */
+
+int rtpsec_rtp_open_at(struct rtpsec *sec, uint64_t index, uint8_t *packet, size_t header_len,
+                       size_t *len)
 {
-    EVP_CIPHER_CTX_free(sec->opener);
-    sec->opener = NULL;
+    struct transform *t = &sec->receive_rtp;
+    size_t tag_len = is_gcm(sec->suite) ? GCM_TAG_LEN : CM_TAG_LEN;
+    if (*len < header_len + tag_len || *len > RTPSEC_PACKET_MAX) {
+        return ERR_INVALID;
+    }
+    int err = begin(sec, t, USE_RTP);
+    if (err != 0) {
+        return err;
+    }
+    uint32_t ssrc = be32_get(packet + 8);
+    uint8_t *text = packet + header_len;
+    size_t text_len = *len - header_len - tag_len;
+    bool opened;
+    if (is_gcm(sec->suite)) {
+        uint8_t iv[GCM_IV_LEN];
+        rtpsec_gcm_rtp_iv(iv, t->salt, ssrc, index);
+        opened =
+            gcm_open(t, iv, (struct bytes){packet, header_len}, (struct bytes){0}, text, text_len);
+    } else {
+        uint8_t iv[CM_IV_LEN];
+        uint8_t roc[4];
+        be32_put(roc, (uint32_t)(index >> 16));
+        rtpsec_cm_iv(iv, t->salt, ssrc, index);
+        opened = cm_open(t, iv, (struct bytes){packet, header_len + text_len},
+                         (struct bytes){roc, sizeof(roc)}, text + text_len, text, text_len);
+    }
+    *len -= tag_len;
+    return opened ? 0 : ERR_AUTH;
 }
 
 int rtpsec_open_rtp(struct rtpsec *sec, struct rtpsec_window *window, uint64_t index,
@@ -62,32 +87,54 @@ int rtpsec_open_rtp(struct rtpsec *sec, struct rtpsec_window *window, uint64_t i
     if (!is_gcm(sec->suite)) {
         return ERR_UNSUPPORTED;
     }
-    if (*len < header_len + GCM_TAG_LEN || *len > RTPSEC_PACKET_MAX) {
-        return ERR_INVALID;
+    int err = rtpsec_window_check(window, index);
+    if (err == 0) {
+        err = rtpsec_rtp_open_at(sec, index, packet, header_len, len);
     }
-    int err = check(window, index);
-    if (err == 0 && sec->opener == NULL) {
-        err = open_opener(sec);
+    if (err == 0) {
+        rtpsec_window_mark(window, index);
     }
+    return err;
+}
+
+/* ---- RTCP ----------------------------------------------------------------------------------- */
+
+int rtpsec_rtcp_index(const struct rtpsec *sec, const uint8_t *packet, size_t len, uint32_t *index)
+{
+    size_t behind = is_gcm(sec->suite) ? 0 : CM_TAG_LEN;
+    size_t tag_len = is_gcm(sec->suite) ? GCM_TAG_LEN : CM_TAG_LEN;
+    if (len < RTCP_FIXED_LEN + tag_len + INDEX_WORD_LEN) {
+        return ERR_AUTH;
+    }
+    uint32_t word = be32_get(packet + len - behind - INDEX_WORD_LEN);
+    *index = word & ~INDEX_E;
+    return (word & INDEX_E) != 0 ? 0 : ERR_AUTH; /* in the clear: not what was agreed on */
+}
+
+int rtpsec_rtcp_open_at(struct rtpsec *sec, uint32_t index, uint8_t *packet, size_t *len)
+{
+    struct transform *t = &sec->receive_rtcp;
+    size_t tag_len = is_gcm(sec->suite) ? GCM_TAG_LEN : CM_TAG_LEN;
+    int err = begin(sec, t, USE_RTCP);
     if (err != 0) {
         return err;
     }
-    uint8_t iv[GCM_IV_LEN];
-    uint8_t *text = packet + header_len;
-    size_t text_len = *len - header_len - GCM_TAG_LEN;
-    int n;
-    rtpsec_gcm_rtp_iv(iv, sec->receive_keys.salt, be32_get(packet + 8), index);
-    bool opened =
-        EVP_DecryptInit_ex(sec->opener, NULL, NULL, NULL, iv) == 1 &&
-        EVP_CIPHER_CTX_ctrl(sec->opener, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_LEN, text + text_len) ==
-            1 &&
-        EVP_DecryptUpdate(sec->opener, NULL, &n, packet, (int)header_len) == 1 &&
-        (text_len == 0 || EVP_DecryptUpdate(sec->opener, text, &n, text, (int)text_len) == 1) &&
-        EVP_DecryptFinal_ex(sec->opener, text + text_len, &n) == 1;
-    if (!opened) {
-        return ERR_AUTH;
+    uint32_t ssrc = be32_get(packet + 4);
+    uint8_t *text = packet + RTCP_FIXED_LEN;
+    size_t text_len = *len - RTCP_FIXED_LEN - tag_len - INDEX_WORD_LEN;
+    bool opened;
+    if (is_gcm(sec->suite)) {
+        uint8_t iv[GCM_IV_LEN];
+        rtpsec_gcm_rtcp_iv(iv, t->salt, ssrc, index);
+        opened =
+            gcm_open(t, iv, (struct bytes){packet, RTCP_FIXED_LEN},
+                     (struct bytes){text + text_len + GCM_TAG_LEN, INDEX_WORD_LEN}, text, text_len);
+    } else {
+        uint8_t iv[CM_IV_LEN];
+        rtpsec_cm_iv(iv, t->salt, ssrc, index);
+        opened = cm_open(t, iv, (struct bytes){packet, *len - CM_TAG_LEN}, (struct bytes){0},
+                         packet + *len - CM_TAG_LEN, text, text_len);
     }
-    mark(window, index);
-    *len -= GCM_TAG_LEN;
-    return 0;
+    *len -= tag_len + INDEX_WORD_LEN;
+    return opened ? 0 : ERR_AUTH;
 }

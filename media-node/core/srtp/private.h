@@ -8,7 +8,6 @@
 #include "common/base/openssl.h"
 
 #include <openssl/evp.h>
-#include <srtp2/srtp.h>
 
 #include "media-node/core/srtp/srtp.h"
 
@@ -32,30 +31,30 @@ struct session_keys {
 };
 
 /* Kept contexts: their keys are scheduled, each packet only sets its IV. */
-struct sealer {
-    EVP_CIPHER_CTX *cipher;
-    EVP_MAC_CTX *mac; /* AES_CM only */
+struct transform {
+    EVP_CIPHER_CTX *cipher; /* NULL: not begun */
+    EVP_MAC_CTX *mac;       /* AES_CM only */
     uint8_t salt[SALT_MAX];
 };
 
-/* An SSRC libsrtp2 has a stream for. */
+/* An SSRC of which something authenticated came. */
 struct source {
     uint32_t ssrc;
-    bool rtp; /* an RTP packet of it authenticated, so its rollover counter is known */
+    struct rtpsec_window rtp; /* by rollover counter and sequence number */
+    struct rtpsec_window rtcp;
 };
 
 struct rtpsec {
     enum rtpsec_suite suite;
-    struct sealer rtp;
-    struct sealer rtcp;
+    struct transform send_rtp;
+    struct transform send_rtcp;
     uint32_t rtcp_index; /* next to be used */
 
-    srtp_t receiver;                  /* NULL until the first packet arrives */
-    srtp_policy_t policy;             /* of receiver; its key points to master */
-    uint8_t master[RTPSEC_KEY_MAX];   /* receiving: libsrtp2 wants it for each stream added */
+    struct transform receive_rtp; /* begun with the first packet */
+    struct transform receive_rtcp;
+    uint8_t master[RTPSEC_KEY_MAX];   /* receiving */
     struct session_keys receive_keys; /* of RTP, to find a rollover counter with */
-    EVP_CIPHER_CTX *opener;           /* of rtpsec_open_rtp; NULL until its first packet */
-    struct source *sources;           /* sorted by SSRC */
+    struct source **sources;          /* sorted by SSRC */
     size_t source_count;
     size_t source_cap;
 };
@@ -78,18 +77,32 @@ void rtpsec_cm_iv(uint8_t iv[CM_IV_LEN], const uint8_t *salt, uint32_t ssrc, uin
 
 /* roc.c: the rollover counter under which this RTP packet authenticates. ERR_AUTH if none does. */
 int rtpsec_find_roc(const struct rtpsec *sec, const uint8_t *packet, size_t len, uint32_t *roc);
+/* Where the payload begins, or 0 if the header is not whole. */
+size_t rtpsec_header_len(const uint8_t *packet, size_t len);
 
 /* stream.c: the index of this sequence number, marked as used. Errors of rtpsec_protect_rtp. */
 int rtpsec_stream_take(struct rtpsec_stream *stream, uint16_t seq, bool again, uint64_t *index);
 int rtpsec_stream_take_at(struct rtpsec_stream *stream, uint64_t index, bool again);
 
-/* open.c */
-void rtpsec_opener_fini(struct rtpsec *sec);
+/* transform.c */
+enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
+int rtpsec_transform_init(struct transform *t, enum rtpsec_suite suite, const uint8_t *master,
+                          enum key_use use, enum direction direction);
+void rtpsec_transform_fini(struct transform *t);
+/* HMAC-SHA1 over both, cut to CM_TAG_LEN. */
+bool rtpsec_cm_tag(EVP_MAC_CTX *mac, struct bytes packet, struct bytes suffix,
+                   uint8_t tag[CM_TAG_LEN]);
 
-/* send.c */
-int rtpsec_sealer_init(struct sealer *sealer, enum rtpsec_suite suite, const uint8_t *master,
-                       enum key_use use);
-void rtpsec_sealer_fini(struct sealer *sealer);
+/* window.c: 0, ERR_REPLAY, ERR_STALE. */
+int rtpsec_window_check(const struct rtpsec_window *window, uint64_t index);
+void rtpsec_window_mark(struct rtpsec_window *window, uint64_t index);
+
+/* open.c: decrypt in place if the packet authenticates under that index; *len shrinks. */
+int rtpsec_rtp_open_at(struct rtpsec *sec, uint64_t index, uint8_t *packet, size_t header_len,
+                       size_t *len);
+int rtpsec_rtcp_open_at(struct rtpsec *sec, uint32_t index, uint8_t *packet, size_t *len);
+/* The index that the packet says it has. ERR_AUTH: it is too short, or in the clear. */
+int rtpsec_rtcp_index(const struct rtpsec *sec, const uint8_t *packet, size_t len, uint32_t *index);
 
 /* receive.c */
 int rtpsec_receiver_init(struct rtpsec *sec, struct bytes master);

@@ -16,8 +16,7 @@
 
 _Static_assert(RTPSEC_ROC_SEARCH % BATCH == 0, "whole batches");
 
-/* Where the payload begins, or 0 if the header is not whole. */
-static size_t header_len(const uint8_t *packet, size_t len)
+size_t rtpsec_header_len(const uint8_t *packet, size_t len)
 {
     size_t header = RTP_FIXED_LEN + 4u * (packet[0] & 0x0f);
     if ((packet[0] & 0x10) != 0) {
@@ -152,7 +151,7 @@ int rtpsec_find_roc(const struct rtpsec *sec, const uint8_t *packet, size_t len,
 {
     assert(len >= RTP_FIXED_LEN && len <= RTPSEC_PACKET_MAX);
     size_t tag_len = is_gcm(sec->suite) ? GCM_TAG_LEN : CM_TAG_LEN;
-    size_t header = header_len(packet, len);
+    size_t header = rtpsec_header_len(packet, len);
     if (header == 0 || len < header + tag_len) {
         return ERR_AUTH;
     }

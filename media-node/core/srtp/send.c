@@ -5,42 +5,6 @@
  */
 #include "media-node/core/srtp/private.h"
 
-#define SHA1_LEN 20
-
-int rtpsec_sealer_init(struct sealer *sealer, enum rtpsec_suite suite, const uint8_t *master,
-                       enum key_use use)
-{
-    struct session_keys keys = {0};
-    int err = rtpsec_derive_keys(suite, master, use, &keys);
-    if (err != 0) {
-        goto out;
-    }
-    err = ERR_CRYPTO;
-    sealer->cipher = EVP_CIPHER_CTX_new();
-    if (sealer->cipher == NULL ||
-        EVP_EncryptInit_ex(sealer->cipher, rtpsec_cipher_of(suite), NULL, keys.cipher, NULL) != 1) {
-        goto out;
-    }
-    if (!is_gcm(suite)) {
-        sealer->mac = rtpsec_hmac_new(keys.auth);
-        if (sealer->mac == NULL) {
-            goto out;
-        }
-    }
-    memcpy(sealer->salt, keys.salt, sizeof(sealer->salt));
-    err = 0;
-out:
-    OPENSSL_cleanse(&keys, sizeof(keys));
-    return err;
-}
-
-void rtpsec_sealer_fini(struct sealer *sealer)
-{
-    EVP_CIPHER_CTX_free(sealer->cipher);
-    EVP_MAC_CTX_free(sealer->mac);
-    OPENSSL_cleanse(sealer, sizeof(*sealer));
-}
-
 static bool encrypt(EVP_CIPHER_CTX *cipher, struct bytes in, uint8_t *out)
 {
     int n;
@@ -60,24 +24,9 @@ static bool gcm_finish(EVP_CIPHER_CTX *cipher, uint8_t *tag)
            EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_LEN, tag) == 1;
 }
 
-/* HMAC-SHA1 over both, cut to CM_TAG_LEN. */
-static bool cm_tag(EVP_MAC_CTX *mac, struct bytes packet, struct bytes suffix, uint8_t *tag)
-{
-    uint8_t digest[SHA1_LEN];
-    size_t n;
-    if (EVP_MAC_init(mac, NULL, 0, NULL) != 1 ||
-        EVP_MAC_update(mac, packet.data, packet.len) != 1 ||
-        EVP_MAC_update(mac, suffix.data, suffix.len) != 1 ||
-        EVP_MAC_final(mac, digest, &n, sizeof(digest)) != 1) {
-        return false;
-    }
-    memcpy(tag, digest, CM_TAG_LEN);
-    return true;
-}
-
 /* ---- RTP ----------------------------------------------------------------------------------- */
 
-static int gcm_rtp(struct sealer *s, uint64_t index, const struct rtpsec_packet *packet,
+static int gcm_rtp(struct transform *s, uint64_t index, const struct rtpsec_packet *packet,
                    uint8_t *out)
 {
     uint8_t iv[GCM_IV_LEN];
@@ -92,7 +41,7 @@ static int gcm_rtp(struct sealer *s, uint64_t index, const struct rtpsec_packet 
     return ok ? (int)(tag + GCM_TAG_LEN - out) : ERR_CRYPTO;
 }
 
-static int cm_rtp(struct sealer *s, uint64_t index, const struct rtpsec_packet *packet,
+static int cm_rtp(struct transform *s, uint64_t index, const struct rtpsec_packet *packet,
                   uint8_t *out)
 {
     uint8_t iv[CM_IV_LEN];
@@ -104,8 +53,8 @@ static int cm_rtp(struct sealer *s, uint64_t index, const struct rtpsec_packet *
     bool ok = EVP_EncryptInit_ex(s->cipher, NULL, NULL, NULL, iv) == 1 &&
               encrypt(s->cipher, packet->prefix, text) &&
               encrypt(s->cipher, packet->body, text + packet->prefix.len) &&
-              cm_tag(s->mac, (struct bytes){out, (size_t)(tag - out)},
-                     (struct bytes){roc, sizeof(roc)}, tag);
+              rtpsec_cm_tag(s->mac, (struct bytes){out, (size_t)(tag - out)},
+                            (struct bytes){roc, sizeof(roc)}, tag);
     return ok ? (int)(tag + CM_TAG_LEN - out) : ERR_CRYPTO;
 }
 
@@ -119,8 +68,8 @@ int rtpsec_protect_rtp(struct rtpsec *sec, struct rtpsec_stream *stream,
     if (err != 0) {
         return err;
     }
-    return is_gcm(sec->suite) ? gcm_rtp(&sec->rtp, index, packet, out)
-                              : cm_rtp(&sec->rtp, index, packet, out);
+    return is_gcm(sec->suite) ? gcm_rtp(&sec->send_rtp, index, packet, out)
+                              : cm_rtp(&sec->send_rtp, index, packet, out);
 }
 
 int rtpsec_seal_rtp(struct rtpsec *sec, struct rtpsec_stream *stream, uint64_t index,
@@ -132,15 +81,15 @@ int rtpsec_seal_rtp(struct rtpsec *sec, struct rtpsec_stream *stream, uint64_t i
     if (err != 0) {
         return err;
     }
-    return is_gcm(sec->suite) ? gcm_rtp(&sec->rtp, index, packet, out)
-                              : cm_rtp(&sec->rtp, index, packet, out);
+    return is_gcm(sec->suite) ? gcm_rtp(&sec->send_rtp, index, packet, out)
+                              : cm_rtp(&sec->send_rtp, index, packet, out);
 }
 
 /* ---- RTCP ---------------------------------------------------------------------------------- */
 
 /* RFC 7714 §9: header, ciphertext, tag, index word; the last is authenticated in front of the text.
  */
-static int gcm_rtcp(struct sealer *s, uint32_t index, uint8_t *packet, size_t *len)
+static int gcm_rtcp(struct transform *s, uint32_t index, uint8_t *packet, size_t *len)
 {
     uint8_t iv[GCM_IV_LEN];
     uint8_t word[INDEX_WORD_LEN];
@@ -162,7 +111,7 @@ static int gcm_rtcp(struct sealer *s, uint32_t index, uint8_t *packet, size_t *l
 }
 
 /* RFC 3711 §3.4: header, ciphertext, index word, tag over all before it. */
-static int cm_rtcp(struct sealer *s, uint32_t index, uint8_t *packet, size_t *len)
+static int cm_rtcp(struct transform *s, uint32_t index, uint8_t *packet, size_t *len)
 {
     uint8_t iv[CM_IV_LEN];
     uint8_t *text = packet + RTCP_FIXED_LEN;
@@ -175,7 +124,8 @@ static int cm_rtcp(struct sealer *s, uint32_t index, uint8_t *packet, size_t *le
         return ERR_CRYPTO;
     }
     be32_put(word, INDEX_E | index);
-    if (!cm_tag(s->mac, (struct bytes){packet, *len}, (struct bytes){word, INDEX_WORD_LEN}, tag)) {
+    if (!rtpsec_cm_tag(s->mac, (struct bytes){packet, *len}, (struct bytes){word, INDEX_WORD_LEN},
+                       tag)) {
         return ERR_CRYPTO;
     }
     *len += INDEX_WORD_LEN + CM_TAG_LEN;
@@ -191,6 +141,6 @@ int rtpsec_protect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t *len)
         return ERR_STATE;
     }
     uint32_t index = sec->rtcp_index++;
-    return is_gcm(sec->suite) ? gcm_rtcp(&sec->rtcp, index, packet, len)
-                              : cm_rtcp(&sec->rtcp, index, packet, len);
+    return is_gcm(sec->suite) ? gcm_rtcp(&sec->send_rtcp, index, packet, len)
+                              : cm_rtcp(&sec->send_rtcp, index, packet, len);
 }

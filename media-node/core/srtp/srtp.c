@@ -5,12 +5,6 @@
 
 #include "media-node/core/srtp/private.h"
 
-void rtpsec_library_init(void)
-{
-    srtp_err_status_t status = srtp_init();
-    assert(status == srtp_err_status_ok); /* its self-tests: a broken installation */
-}
-
 int rtpsec_new(struct rtpsec **out, const struct rtpsec_config *config)
 {
     size_t key_len = rtpsec_key_len(config->suite);
@@ -19,9 +13,11 @@ int rtpsec_new(struct rtpsec **out, const struct rtpsec_config *config)
     }
     struct rtpsec *sec = mem_alloc(sizeof(*sec));
     sec->suite = config->suite;
-    int err = rtpsec_sealer_init(&sec->rtp, config->suite, config->send_key.data, USE_RTP);
+    int err = rtpsec_transform_init(&sec->send_rtp, config->suite, config->send_key.data, USE_RTP,
+                                    DIRECTION_SEND);
     if (err == 0) {
-        err = rtpsec_sealer_init(&sec->rtcp, config->suite, config->send_key.data, USE_RTCP);
+        err = rtpsec_transform_init(&sec->send_rtcp, config->suite, config->send_key.data, USE_RTCP,
+                                    DIRECTION_SEND);
     }
     if (err == 0) {
         err = rtpsec_receiver_init(sec, config->receive_key);
@@ -36,10 +32,9 @@ int rtpsec_new(struct rtpsec **out, const struct rtpsec_config *config)
 
 void rtpsec_free(struct rtpsec *sec)
 {
-    rtpsec_sealer_fini(&sec->rtp);
-    rtpsec_sealer_fini(&sec->rtcp);
+    rtpsec_transform_fini(&sec->send_rtp);
+    rtpsec_transform_fini(&sec->send_rtcp);
     rtpsec_receiver_fini(sec);
-    rtpsec_opener_fini(sec);
     OPENSSL_cleanse(sec, sizeof(*sec));
     free(sec);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SRTP and SRTCP of one transport (RFC 3711, RFC 7714). Prefix rtpsec_, for libsrtp2 owns srtp_.
+ * SRTP and SRTCP of one transport (RFC 3711, RFC 7714). Prefix rtpsec_, for libsrtp2, the
+ * reference in tests, owns srtp_.
  *
- * Receiving goes through libsrtp2, any SSRC, with a replay window; its session is made when the
- * first packet arrives. Sending goes through OpenSSL with one kept key schedule per transport,
- * because that costs a quarter (fanout-limit.md): the payload is copied only by the cipher, and
- * with GCM nothing is allocated. An SSRC that first appears in the middle of its life (a client
- * moved here) is accepted, if its rollover counter is below RTPSEC_ROC_SEARCH: it is found by
- * trial.
+ * All goes through OpenSSL with kept key schedules, because that costs a quarter
+ * (fanout-limit.md): the payload is copied only by the cipher, and with GCM nothing is allocated.
+ * Any SSRC is received, with a replay window; what that needs is made when the first packet
+ * arrives. An SSRC that first appears in the middle of its life (a client moved here) is accepted,
+ * if its rollover counter is below RTPSEC_ROC_SEARCH: it is found by trial.
  *
  * The law of sending: no (key, SSRC, index) is ever used for two different packets. Per stream a
  * window of used indices enforces it; whoever continues an old stream must know its last index,
@@ -27,9 +27,6 @@
 #define RTPSEC_SOURCES_MAX   512  /* SSRCs received at a time */
 #define RTPSEC_ROC_SEARCH    1024 /* rollover counters tried for a new SSRC */
 #define RTPSEC_ROC_SEARCH_CM 64   /* the same with AES-CM, where a trial costs more */
-
-/* Once per process, before anything else here; libsrtp2 keeps global tables. */
-void rtpsec_library_init(void);
 
 /* Numbers as in control.proto. */
 enum rtpsec_suite {

@@ -442,7 +442,6 @@ struct load_result *load_run(const struct load_config *config)
 {
     struct load *load = load_new(config);
     struct load_result *result = load->result;
-    rtpsec_library_init();
     tell(load, "publishers join");
     join_up_to(load, config->publishers);
     wait_for(load, all_publish, PUBLISH_US);

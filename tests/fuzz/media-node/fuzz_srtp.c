@@ -13,7 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     static struct rtpsec *secs[3];
     static uint8_t packet[RTPSEC_PACKET_MAX];
     if (secs[0] == NULL) {
-        rtpsec_library_init();
         for (size_t i = 0; i < ARRAY_LEN(secs); i++) {
             enum rtpsec_suite suite = (enum rtpsec_suite)(RTPSEC_AES_128_GCM + i);
             struct bytes bytes = {key, rtpsec_key_len(suite)};

@@ -566,7 +566,6 @@ static void test_wrong_settings(void **state)
 
 int main(void)
 {
-    rtpsec_library_init();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_meeting),
         cmocka_unit_test(test_tcp),

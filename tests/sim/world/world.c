@@ -81,11 +81,6 @@ static void init_hosts(struct sim *sim)
 
 struct sim *sim_new(const struct sim_config *config)
 {
-    static bool library;
-    if (!library) {
-        library = true;
-        rtpsec_library_init();
-    }
     struct sim *sim = mem_alloc(sizeof(*sim));
     sim->config = *config;
     sim->config.talk_us = config->talk_us == 0 ? CLIENT_TALK_US : config->talk_us;

@@ -6,13 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int cascade_setup(void **state)
-{
-    (void)state;
-    rtpsec_library_init();
-    return 0;
-}
-
 /* ---- Control --------------------------------------------------------------------------------- */
 
 /* A copy in place of the one before. */

@@ -93,8 +93,6 @@ struct cascade {
     bool cut[CASCADE_NODES + 1][CASCADE_NODES + 1]; /* nothing passes from one to the other */
 };
 
-int cascade_setup(void **state);
-
 struct cascade *cascade_new(unsigned nodes);
 void cascade_free(struct cascade *c);
 

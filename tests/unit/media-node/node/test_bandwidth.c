@@ -595,13 +595,6 @@ static void who_gives_no_feedback_is_not_limited(void **state)
     end(&m);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    rtpsec_library_init();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -614,5 +607,5 @@ int main(void)
         cmocka_unit_test(what_was_still_may_move),
         cmocka_unit_test(who_gives_no_feedback_is_not_limited),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

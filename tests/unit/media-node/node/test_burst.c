@@ -266,5 +266,5 @@ int main(void)
         cmocka_unit_test(test_listener_goes),
         cmocka_unit_test(test_feedback_between),
     };
-    return cmocka_run_group_tests(tests, world_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -405,5 +405,5 @@ int main(void)
         cmocka_unit_test(test_source_begins_anew),
         cmocka_unit_test(test_keys_rotate),
     };
-    return cmocka_run_group_tests(tests, cascade_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

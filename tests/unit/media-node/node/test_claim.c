@@ -441,5 +441,5 @@ int main(void)
         cmocka_unit_test(test_orphans_of_another_process),
         cmocka_unit_test(test_media_go_on),
     };
-    return cmocka_run_group_tests(tests, world_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,5 +170,5 @@ int main(void)
         cmocka_unit_test(test_forged_media),
         cmocka_unit_test(test_odd_media),
     };
-    return cmocka_run_group_tests(tests, world_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -670,5 +670,5 @@ int main(void)
         cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_publisher_at_both_nodes),
     };
-    return cmocka_run_group_tests(tests, cascade_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

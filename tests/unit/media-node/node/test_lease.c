@@ -237,5 +237,5 @@ int main(void)
         cmocka_unit_test(test_without_a_lease),
         cmocka_unit_test(test_another_node_goes_on),
     };
-    return cmocka_run_group_tests(tests, cascade_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

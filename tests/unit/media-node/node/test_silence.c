@@ -147,5 +147,5 @@ int main(void)
         cmocka_unit_test(test_node_stood_still), cmocka_unit_test(test_stands_by),
         cmocka_unit_test(test_next_owner),
     };
-    return cmocka_run_group_tests(tests, world_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -433,5 +433,5 @@ int main(void)
         cmocka_unit_test(test_removal),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_malformed), cmocka_unit_test(test_register_again),
     };
-    return cmocka_run_group_tests(tests, world_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

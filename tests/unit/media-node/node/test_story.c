@@ -734,5 +734,5 @@ int main(void)
         cmocka_unit_test(test_tcp),
         cmocka_unit_test(test_drain),
     };
-    return cmocka_run_group_tests(tests, world_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -439,5 +439,5 @@ int main(void)
         cmocka_unit_test(test_refused_specs),
         cmocka_unit_test(test_strangers),
     };
-    return cmocka_run_group_tests(tests, cascade_setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

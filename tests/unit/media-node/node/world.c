@@ -9,13 +9,6 @@
 static const struct node_endpoint endpoints[] = {
     {NODE_UDP, 40000}, {NODE_UDP, 40001}, {NODE_UDP, 40002}, {NODE_UDP, 40003}, {NODE_TCP, 40000}};
 
-int world_setup(void **state)
-{
-    (void)state;
-    rtpsec_library_init();
-    return 0;
-}
-
 void world_init(struct world *w)
 {
     *w = (struct world){.now_us = TIME_S(1000)};

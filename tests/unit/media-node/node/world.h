@@ -53,9 +53,6 @@ struct world {
     size_t story_len;
 };
 
-/* For cmocka: once per program. */
-int world_setup(void **state);
-
 void world_init(struct world *w);
 void world_fini(struct world *w);
 

@@ -416,13 +416,6 @@ static void test_strangers(void **state)
     world_free(w);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    rtpsec_library_init();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,5 +428,5 @@ int main(void)
         cmocka_unit_test(test_runs),
         cmocka_unit_test(test_strangers),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
