@@ -18,6 +18,7 @@ const char settings_help[] =
     "  --config FILE    read settings from FILE (YAML)\n"
     "  --workers N      run N processes, one per core, each a node of its own\n"
     "  --name NAME      the operator's name for this node\n"
+    "  --external-ip IP where clients reach it, if it listens at another address: behind a NAT\n"
     "  --set KEY=VALUE  any setting, e.g. --set media.port_base=41000; may be repeated\n"
     "  --check          check the settings and exit\n"
     "  --version        print the version and exit\n"
@@ -83,9 +84,10 @@ static const struct config_key keys[] = {
 static const struct config_table table = CONFIG_TABLE(keys, struct settings);
 
 const struct config_option settings_options[] = {
-    {"--workers", "workers"},
-    {"--name", "name"},
-    {NULL, NULL},
+    {"--workers", "workers", false},
+    {"--name", "name", false},
+    {"--external-ip", "media.advertise", true},
+    {NULL, NULL, false},
 };
 
 MUST_CHECK static int check_orchestrators(const struct settings *settings,

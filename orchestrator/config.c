@@ -31,7 +31,7 @@ const char settings_help[] =
     "settings.\n";
 
 static const struct config_option options[] = {
-    {"--name", "name"}, {"--port", "listen.port"}, {NULL, NULL}};
+    {"--name", "name", false}, {"--port", "listen.port", false}, {NULL, NULL, false}};
 
 static const char *const levels[] = {"trace", "debug", "info", "warn", "error", NULL};
 static const char *const formats[] = {"text", "json", NULL};

@@ -25,30 +25,33 @@ static bool take_flag(struct config_arguments *arguments, const char *name)
     return false;
 }
 
-/* The key of a program's own option, "" for --set, NULL for none. */
-static const char *key_of(const struct config_option *options, const char *name)
+/* A program's own option, or --set, whose value says the key itself; NULL for none. */
+static const struct config_option *find(const struct config_option *options, const char *name)
 {
-    if (strcmp(name, "--set") == 0) {
-        return "";
+    static const struct config_option set = {.name = "--set"};
+    if (strcmp(name, set.name) == 0) {
+        return &set;
     }
     for (; options->name != NULL; options++) {
         if (strcmp(options->name, name) == 0) {
-            return options->key;
+            return options;
         }
     }
     return NULL;
 }
 
-static int take_setting(struct config_arguments *arguments, const char *key, const char *value,
-                        char error[CONFIG_ERROR_MAX])
+static int take_setting(struct config_arguments *arguments, const struct config_option *option,
+                        const char *value, char error[CONFIG_ERROR_MAX])
 {
     if (arguments->override_count == CONFIG_OVERRIDES_MAX) {
         snprintf(error, CONFIG_ERROR_MAX, "too many settings on the command line");
         return ERR_TOO_BIG;
     }
-    size_t size = strlen(key) + strlen(value) + 2;
+    const char *key = option->key == NULL ? "" : option->key;
+    size_t size = strlen(key) + strlen(value) + sizeof("=[]");
     char *text = mem_alloc(size);
-    snprintf(text, size, "%s%s%s", key, key[0] == '\0' ? "" : "=", value);
+    snprintf(text, size, "%s%s%s%s%s", key, option->key == NULL ? "" : "=", option->list ? "[" : "",
+             value, option->list ? "]" : "");
     arguments->overrides[arguments->override_count++] = text;
     return 0;
 }
@@ -60,9 +63,9 @@ static int parse(struct config_arguments *arguments, const struct config_option 
         if (take_flag(arguments, argv[i])) {
             continue;
         }
-        const char *key = key_of(options, argv[i]);
+        const struct config_option *option = find(options, argv[i]);
         bool is_path = strcmp(argv[i], "--config") == 0;
-        if (key == NULL && !is_path) {
+        if (option == NULL && !is_path) {
             return complain(error, "unknown option", argv[i]);
         }
         if (i + 1 == argc) {
@@ -73,7 +76,7 @@ static int parse(struct config_arguments *arguments, const struct config_option 
             arguments->path = value;
             continue;
         }
-        int err = take_setting(arguments, key, value, error);
+        int err = take_setting(arguments, option, value, error);
         if (err != 0) {
             return err;
         }

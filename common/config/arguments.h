@@ -21,6 +21,7 @@ enum config_command {
 struct config_option {
     const char *name;
     const char *key;
+    bool list; /* the key is a list, and the value its entries, with commas between */
 };
 
 struct config_arguments {

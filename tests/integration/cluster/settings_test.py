@@ -191,6 +191,8 @@ class Settings(Case):
         self.refused(ORCHESTRATOR, GOOD[ORCHESTRATOR], "SPILLWAY_ORCHESTRATOR_LISTEN_PORT",
                      env={"SPILLWAY_ORCHESTRATOR_LISTEN_PORT": "x"})
         self.refused(NODE, GOOD[NODE], "SPILLWAY_NODE_WORKERS", env={"SPILLWAY_NODE_WORKERS": "0"})
+        self.refused(NODE, GOOD[NODE], "command line", "media.advertise",
+                     arguments=("--external-ip", "nowhere"))
 
     def test_help_and_version(self):
         for program in PROGRAMS:
