@@ -3,6 +3,7 @@
 
 #include "common/bus/bus.h"
 #include "common/net/net.h"
+#include "orchestrator/core/turn/turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #define CLUSTER_SECRET_MIN 32
 #define SENTINELS_MAX      8
 #define HOST_MAX           256
+#define TURN_URLS_MAX      16
 
 const char settings_help[] =
     "Usage: spillway-orchestrator [options]\n"
@@ -106,6 +108,14 @@ static const struct config_key distance_keys[] = {
 static const struct config_table distance_table =
     CONFIG_TABLE(distance_keys, struct settings_distance);
 
+static const struct config_key turn_keys[] = {
+    CONFIG_STRINGS("urls", struct settings_turn, urls, false),
+    CONFIG_STRING("secret", struct settings_turn, secret, ""),
+    CONFIG_DURATION("credential_lifetime", struct settings_turn, credential_lifetime_us, "24h",
+                    TIME_S(60), TIME_S(30 * 24 * 3600)),
+};
+static const struct config_table turn_table = CONFIG_TABLE(turn_keys, struct settings_turn);
+
 static const struct config_key webhooks_keys[] = {
     CONFIG_STRINGS("urls", struct settings_webhooks, urls, false),
     CONFIG_STRING("api_key", struct settings_webhooks, api_key, ""),
@@ -141,6 +151,7 @@ static const struct config_key keys[] = {
     CONFIG_GROUP("rebalance", struct settings, rebalance, &rebalance_table),
     CONFIG_DURATION("drain_grace", struct settings, drain_grace_us, "60s", 0, TIME_S(24 * 3600)),
     CONFIG_LIST("region_distances", struct settings, region_distances, &distance_table, false),
+    CONFIG_GROUP("turn", struct settings, turn, &turn_table),
     CONFIG_GROUP("webhooks", struct settings, webhooks, &webhooks_table),
     CONFIG_GROUP("pages", struct settings, pages, &pages_table),
     CONFIG_GROUP("log", struct settings, log, &log_table),
@@ -260,6 +271,37 @@ static int check_redis(const struct settings_redis *redis, const struct config_s
     return 0;
 }
 
+static int check_turn(const struct settings_turn *turn, const struct config_source *source,
+                      char error[CONFIG_ERROR_MAX])
+{
+    size_t secret = strlen(turn->secret);
+    if (secret > 0 && turn->urls.count == 0) {
+        return config_complain(source, "turn.urls", "needed with a secret: where are the servers?",
+                               error);
+    }
+    if (turn->urls.count > TURN_URLS_MAX) {
+        return config_complain(source, "turn.urls", "more than 16", error);
+    }
+    for (size_t i = 0; i < turn->urls.count; i++) {
+        if (!turn_url_valid(turn->urls.items[i])) {
+            char key[64];
+            snprintf(key, sizeof(key), "turn.urls.%zu", i);
+            return config_complain(source, key,
+                                   "not turn:HOST[:PORT][?transport=udp|tcp] or "
+                                   "turns:HOST[:PORT][?transport=tcp]",
+                                   error);
+        }
+    }
+    if (turn->urls.count > 0 && secret == 0) {
+        return config_complain(source, "turn.secret",
+                               "needed with urls: coturn's static-auth-secret", error);
+    }
+    if (secret > 0 && secret < TURN_SECRET_MIN) {
+        return config_complain(source, "turn.secret", "shorter than 32 characters", error);
+    }
+    return 0;
+}
+
 /* What the table can't say: addresses, and values that must fit each other. */
 static int check(const struct settings *settings, const struct config_source *source,
                  char error[CONFIG_ERROR_MAX])
@@ -294,6 +336,7 @@ static int check(const struct settings *settings, const struct config_source *so
         }
     }
     int err = check_redis(&settings->redis, source, error);
+    err = err != 0 ? err : check_turn(&settings->turn, source, error);
     err = err != 0 ? err : check_peers(settings, source, error);
     return err != 0 ? err : check_places(settings, source, error);
 }

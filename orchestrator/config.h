@@ -65,6 +65,12 @@ struct settings_distance {
     int64_t ms;
 };
 
+struct settings_turn {
+    struct config_strings urls; /* none: there are no TURN servers */
+    char *secret;
+    int64_t credential_lifetime_us;
+};
+
 struct settings_webhooks {
     struct config_strings urls;
     char *api_key;
@@ -96,6 +102,7 @@ struct settings {
     struct settings_rebalance rebalance;
     int64_t drain_grace_us; /* from SIGTERM to the end, if somebody's front is still here */
     struct config_list region_distances; /* of struct settings_distance */
+    struct settings_turn turn;
     struct settings_webhooks webhooks;
     struct settings_pages pages;
     struct settings_log log;

@@ -127,6 +127,20 @@ static void tell_quality(struct world *world, uint64_t conn,
     }
 }
 
+static void tell_ice_servers(struct world *world, int conn, Livekit__ICEServer *const *servers,
+                             size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const Livekit__ICEServer *server = servers[i];
+        for (size_t u = 0; u < server->n_urls; u++) {
+            tell(world, "conn %d < ice_server %s", conn, server->urls[u]);
+        }
+        struct turn_credentials *last = &world->last_turn;
+        snprintf(last->username, sizeof(last->username), "%s", server->username);
+        snprintf(last->password, sizeof(last->password), "%s", server->credential);
+    }
+}
+
 /* tidy: long, a flat switch with one line per message */
 static void tell_response(struct world *world, uint64_t conn, const Livekit__SignalResponse *m)
 {
@@ -135,9 +149,11 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN:
         tell(world, "conn %d < join %s others=%zu", c, m->join->participant->identity,
              m->join->n_other_participants);
+        tell_ice_servers(world, c, m->join->ice_servers, m->join->n_ice_servers);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT:
         tell(world, "conn %d < reconnect last_seq=%u", c, m->reconnect->last_message_seq);
+        tell_ice_servers(world, c, m->reconnect->ice_servers, m->reconnect->n_ice_servers);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ANSWER:
         free(world->last_answer);

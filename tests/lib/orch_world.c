@@ -29,6 +29,7 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .room_weight = 16,
             .balance = {.hot_permille = 900, .cool_permille = 800},
             .cluster_secret = {secret, sizeof(secret)},
+            .turn = &world->turn,
         },
         world->now_us, WALL_START_US);
 }

@@ -13,6 +13,7 @@
 #define TESTS_LIB_ORCH_WORLD_H
 
 #include "orchestrator/core/cluster/cluster.h"
+#include "orchestrator/core/turn/turn.h"
 #include "tests/lib/orch_nodes.h"
 
 struct world {
@@ -26,6 +27,7 @@ struct world {
     uint64_t request; /* number of what its APIs are asked */
     struct prng prng;
     struct token_key key;
+    struct turn_config turn; /* no servers until a test says some */
     int64_t now_us;
     char *story; /* since the last world_story() */
     char *told;  /* what that returned */
@@ -34,9 +36,10 @@ struct world {
     uint64_t *transports; /* owned */
     uint64_t last_front;  /* of a FRONT_OPEN */
     size_t transport_count;
-    char *last_answer;      /* SDP of the last answer sent, owned */
-    char last_sid[ID_MAX];  /* of the last track_published */
-    char last_room[ID_MAX]; /* sid of the last spec's room */
+    char *last_answer;                 /* SDP of the last answer sent, owned */
+    struct turn_credentials last_turn; /* of the last join or reconnect that had any */
+    char last_sid[ID_MAX];             /* of the last track_published */
+    char last_room[ID_MAX];            /* sid of the last spec's room */
     uint64_t last_epoch;
     Spillway__Control__RoomSpec *last_spec;   /* owned */
     Spillway__Control__RoomSpec *spec_before; /* the one before it, owned */

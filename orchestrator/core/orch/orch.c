@@ -23,6 +23,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
         .cluster_secret = config->cluster_secret,
         .seal = config->seals ? seal_new(config->cluster_secret, &config->random) : NULL,
         .loudest = config->loudest,
+        .turn = config->turn,
     };
     uint64_t seed;
     config->random.fill(config->random.arg, &seed, sizeof(seed));

@@ -52,6 +52,7 @@ struct orch_config {
     struct bytes cluster_secret; /* 32 bytes or more, the same everywhere: trunk keys come of it */
     bool seals;                  /* nodes keep the sessions of rooms for their next owner */
     uint32_t loudest;            /* audio tracks that flow between two nodes of a room, 0: all */
+    const struct turn_config *turn; /* whose credentials clients get; NULL: there are no servers */
 };
 
 /* wall_us: microseconds since 1970 at now_us. */

@@ -150,6 +150,31 @@ Livekit__Room *info_room(const struct room *room, struct arena *arena)
     return info;
 }
 
+/* By its sid, which our log has, too: an identity may be any text, and somebody's address. */
+Livekit__ICEServer **info_ice_servers(const struct participant *p, int64_t now_us,
+                                      struct arena *arena, size_t *count)
+{
+    const struct turn_config *turn = p->room->config->turn;
+    *count = 0;
+    if (turn == NULL || turn->url_count == 0) {
+        return NULL;
+    }
+    struct turn_credentials credentials;
+    turn_credentials_make(turn, wall_ms(p->room, now_us) / 1000, p->sid, &credentials);
+    Livekit__ICEServer **list = arena_array(arena, 1, sizeof(*list));
+    Livekit__ICEServer *server = arena_alloc(arena, sizeof(*server));
+    livekit__iceserver__init(server);
+    server->n_urls = turn->url_count;
+    server->urls = arena_array(arena, turn->url_count, sizeof(*server->urls));
+    for (size_t i = 0; i < turn->url_count; i++) {
+        server->urls[i] = arena_str(arena, turn->urls[i]);
+    }
+    server->username = arena_str(arena, credentials.username);
+    server->credential = arena_str(arena, credentials.password);
+    list[(*count)++] = server;
+    return list;
+}
+
 Livekit__Room *room_info(const struct room *room, struct arena *arena)
 {
     return info_room(room, arena);

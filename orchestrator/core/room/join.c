@@ -16,7 +16,7 @@ static void fill_server_info(const struct participant *p, Livekit__ServerInfo *i
     info->debug_info = "Spillway " SPILLWAY_VERSION;
 }
 
-static void send_join(struct participant *p, struct effects *fx)
+static void send_join(struct participant *p, int64_t now_us, struct effects *fx)
 {
     struct room *room = p->room;
     struct arena arena = {0};
@@ -37,6 +37,7 @@ static void send_join(struct participant *p, struct effects *fx)
     join.server_info = &server;
     join.ping_interval = ROOM_PING_INTERVAL_S;
     join.ping_timeout = ROOM_PING_TIMEOUT_S;
+    join.ice_servers = info_ice_servers(p, now_us, &arena, &join.n_ice_servers);
     join.sif_trailer = (ProtobufCBinaryData){sizeof(room->sif_trailer), room->sif_trailer};
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN;
@@ -95,7 +96,7 @@ int room_join(struct room *room, int64_t now_us, const struct room_join *join, s
     room->info_dirty = true;
     sealed_room_now(room); /* every node says that it is here, should its own be gone */
     effect_accept(fx, p->conn);
-    send_join(p, fx);
+    send_join(p, now_us, fx);
     participant_refresh_token(p, now_us, fx);
     subscribe_auto(p);
     log_write(room->config->log, LOG_INFO, "participant_joined room=%s participant=%s", room->sid,
@@ -125,17 +126,20 @@ int room_join_publish(struct room *room, int64_t now_us, const struct room_join 
     return 0;
 }
 
-static void send_reconnect(struct participant *p, struct effects *fx)
+static void send_reconnect(struct participant *p, int64_t now_us, struct effects *fx)
 {
+    struct arena arena = {0};
     Livekit__ServerInfo server;
     fill_server_info(p, &server);
     Livekit__ReconnectResponse reconnect = LIVEKIT__RECONNECT_RESPONSE__INIT;
     reconnect.server_info = &server;
     reconnect.last_message_seq = p->last_reliable_sequence;
+    reconnect.ice_servers = info_ice_servers(p, now_us, &arena, &reconnect.n_ice_servers);
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT;
     response.reconnect = &reconnect;
     signal_send(p, &response, fx);
+    arena_fini(&arena);
 }
 
 /* What the client may have missed: everybody, itself included, and the room. */
@@ -210,7 +214,7 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
         drop_resumed(p, now_us, fx);
         return 0;
     }
-    send_reconnect(p, fx);
+    send_reconnect(p, now_us, fx);
     if (p->drop_next_resume) { /* and after the first */
         p->drop_next_resume = false;
         drop_resumed(p, now_us, fx);

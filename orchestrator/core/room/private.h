@@ -14,6 +14,7 @@
 #include "orchestrator/core/seal/seal.h"
 #include "orchestrator/core/session/session.h"
 #include "orchestrator/core/topology/topology.h"
+#include "orchestrator/core/turn/turn.h"
 
 #include <uthash.h>
 #include <utlist.h>
@@ -406,6 +407,9 @@ void join_tell_state(struct participant *p, struct effects *fx); /* everybody, a
 Livekit__TrackInfo *info_track(const struct track *track, struct arena *arena);
 Livekit__ParticipantInfo *info_participant(const struct participant *p, struct arena *arena);
 Livekit__Room *info_room(const struct room *room, struct arena *arena);
+/* The TURN servers, with credentials made now; NULL, and count 0: there are none. */
+Livekit__ICEServer **info_ice_servers(const struct participant *p, int64_t now_us,
+                                      struct arena *arena, size_t *count);
 void *info_clone(const ProtobufCMessage *message); /* deep; free with free_unpacked(m, NULL) */
 void info_set(char **field, const char *text);     /* of a cloned message; text is copied */
 

@@ -52,18 +52,20 @@
 
 struct room;
 struct seal;
+struct turn_config;
 
 /* Shared by all rooms of an orchestrator; outlives them. */
 struct room_config {
     struct random_source random;
     const struct log_sink *log;
     const struct token_keys *keys;
-    uint32_t empty_timeout_s;     /* a room nobody joined; LiveKit: 300 */
-    uint32_t departure_timeout_s; /* after the last one left; LiveKit: 20 */
-    int64_t wall_offset_us;       /* now_us + this = microseconds since 1970 */
-    struct bytes cluster_secret;  /* trunk keys come of it, 32 bytes or more */
-    struct seal *seal;            /* NULL: nothing is left for a next owner */
-    uint32_t loudest;             /* audio tracks that flow between two nodes at a time, 0: all */
+    uint32_t empty_timeout_s;       /* a room nobody joined; LiveKit: 300 */
+    uint32_t departure_timeout_s;   /* after the last one left; LiveKit: 20 */
+    int64_t wall_offset_us;         /* now_us + this = microseconds since 1970 */
+    struct bytes cluster_secret;    /* trunk keys come of it, 32 bytes or more */
+    struct seal *seal;              /* NULL: nothing is left for a next owner */
+    uint32_t loudest;               /* audio tracks that flow between two nodes at a time, 0: all */
+    const struct turn_config *turn; /* whose credentials clients get; NULL: there are no servers */
 };
 
 /* ---- Life ---------------------------------------------------------------------------------- */

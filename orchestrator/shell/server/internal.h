@@ -7,6 +7,7 @@
 
 #include "common/bus/bus.h"
 #include "orchestrator/core/cluster/cluster.h"
+#include "orchestrator/core/turn/turn.h"
 #include "orchestrator/core/whip/whip.h"
 #include "orchestrator/shell/front/front.h"
 #include "orchestrator/shell/http/http.h"
@@ -63,6 +64,7 @@ struct server {
     struct random_source random;
     uint8_t cluster_secret[32]; /* where the settings have none */
     struct token_key *keys;
+    struct turn_config turn; /* of the settings */
     struct cluster *cluster;
     struct orch *orch; /* inside it, for what is no cluster's business */
     struct whip *whip;

@@ -420,6 +420,16 @@ static struct balance_config balance_of(const struct settings_rebalance *setting
     };
 }
 
+static struct turn_config turn_of(const struct settings_turn *settings)
+{
+    return (struct turn_config){
+        .urls = (const char *const *)settings->urls.items,
+        .url_count = settings->urls.count,
+        .secret = settings->secret,
+        .lifetime_s = settings->credential_lifetime_us / TIME_S(1),
+    };
+}
+
 static void open_core(struct server *server)
 {
     const struct settings *settings = server->settings;
@@ -441,6 +451,7 @@ static void open_core(struct server *server)
                             sizeof(server->cluster_secret));
         secret = (struct bytes){server->cluster_secret, sizeof(server->cluster_secret)};
     }
+    server->turn = turn_of(&settings->turn);
     server->orch = orch_new(
         &(struct orch_config){
             .id = server->id,
@@ -462,6 +473,7 @@ static void open_core(struct server *server)
             .distance_count = list->count,
             .cluster_secret = secret,
             .loudest = (uint32_t)settings->rooms.loudest,
+            .turn = &server->turn,
             .seals = true,
         },
         server_now(), wall_us());

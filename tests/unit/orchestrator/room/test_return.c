@@ -88,6 +88,55 @@ static void perhaps_missed(void **state)
     world_fini(&world);
 }
 
+/* What the last client was told is good for this time, and what a server makes of it. */
+static void assert_turn(const struct world *world, int64_t end_s)
+{
+    const char *colon = strchr(world->last_turn.username, ':');
+    assert_non_null(colon);
+    struct turn_credentials wanted;
+    turn_credentials_make(&world->turn, end_s - world->turn.lifetime_s, colon + 1, &wanted);
+    assert_string_equal(world->last_turn.username, wanted.username);
+    assert_string_equal(world->last_turn.password, wanted.password);
+    assert_memory_equal(colon + 1, "PA_", 3);
+}
+
+/* Goal: who joins or resumes gets credentials for the TURN servers, good for their lifetime from
+ * then on; where there are no servers, nobody is told of any. */
+static void turn(void **state)
+{
+    (void)state;
+    static const char *const urls[] = {"turn:turn.example.com?transport=udp",
+                                       "turns:turn.example.com:443?transport=tcp"};
+    struct world world;
+    meeting_init(&world);
+    assert_string_equal(world.last_turn.username, "");
+    world.turn = (struct turn_config){.urls = urls,
+                                      .url_count = ARRAY_LEN(urls),
+                                      .secret = "of the cluster and its TURN servers",
+                                      .lifetime_s = 3600};
+    const int64_t start_s = 1600000000;
+    world_join(&world, 3, &(struct world_join){.room = "lobby", .identity = "carol"});
+    assert_non_null(strstr(world_story(&world),
+                           "conn 3 < join carol others=2\n"
+                           "conn 3 < ice_server turn:turn.example.com?transport=udp\n"
+                           "conn 3 < ice_server turns:turn.example.com:443?transport=tcp\n"));
+    assert_turn(&world, start_s + 3600);
+    const struct turn_credentials first = world.last_turn;
+
+    world_advance(&world, TIME_S(3));
+    ping(&world, 1);
+    orch_disconnected(world.orch, world.now_us, 1);
+    world_join(&world, 4,
+               &(struct world_join){.room = "lobby", .identity = "alice", .reconnect = true});
+    assert_non_null(strstr(world_story(&world),
+                           "conn 4 < reconnect last_seq=0\n"
+                           "conn 4 < ice_server turn:turn.example.com?transport=udp\n"
+                           "conn 4 < ice_server turns:turn.example.com:443?transport=tcp\n"));
+    assert_turn(&world, start_s + 3 + 3600);
+    assert_string_not_equal(world.last_turn.password, first.password);
+    world_fini(&world);
+}
+
 /* Goal: tokens are refreshed every five minutes while the client talks to us. */
 static void refresh(void **state)
 {
@@ -243,13 +292,10 @@ static void vanishes_in_dropped_resume(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(missed),
-        cmocka_unit_test(perhaps_missed),
-        cmocka_unit_test(refresh),
-        cmocka_unit_test(no_transport),
-        cmocka_unit_test(losses_are_poor),
-        cmocka_unit_test(start_over),
-        cmocka_unit_test(vanishes_in_dropped_resume),
+        cmocka_unit_test(missed),       cmocka_unit_test(perhaps_missed),
+        cmocka_unit_test(turn),         cmocka_unit_test(refresh),
+        cmocka_unit_test(no_transport), cmocka_unit_test(losses_are_poor),
+        cmocka_unit_test(start_over),   cmocka_unit_test(vanishes_in_dropped_resume),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
