@@ -144,8 +144,8 @@ const me = {
       .map((stat) => ({ ...stat, codec: report.get(stat.codecId)?.mimeType }));
   },
 
-  /** The protocol of the candidate pair in use. */
-  async protocol() {
+  /** The candidates of the pair in use: {local, remote}; {} while there is none. */
+  async pairInUse() {
     for (const connection of connections) {
       const report = await connection.getStats();
       const pair = [...report.values()].find(
@@ -153,10 +153,23 @@ const me = {
           type === 'candidate-pair' && nominated && state === 'succeeded',
       );
       if (pair) {
-        return report.get(pair.remoteCandidateId).protocol;
+        return {
+          local: report.get(pair.localCandidateId),
+          remote: report.get(pair.remoteCandidateId),
+        };
       }
     }
-    return undefined;
+    return {};
+  },
+
+  /** The protocol of the candidate pair in use. */
+  async protocol() {
+    return (await me.pairInUse()).remote?.protocol;
+  },
+
+  /** One's own side of it. */
+  async localCandidate() {
+    return (await me.pairInUse()).local;
   },
 
   /** Numbers of what one receives of a track now; zeros while there is nothing. */

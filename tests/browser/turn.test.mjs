@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Goal: people whose networks let them reach the TURN server and nothing else call through it, over
+// UDP and over TCP, with the credentials that the orchestrator made and the configuration in
+// deploy/coturn. Whom the server lets in or through not, is told by its log, and fails in the SDK.
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { openChromium } from './lib/browsers.mjs';
+import { outerAddress } from './lib/cluster.mjs';
+import { Coturn } from './lib/coturn.mjs';
+import { GAP_MS_MAX, allArrived, chatter, move, undisturbed } from './lib/moving.mjs';
+import { Stage } from './lib/stage.mjs';
+
+const SECRET = 'what orchestrators share with their TURN servers';
+const OTHER = 'what they will share with them in the near future';
+const address = outerAddress();
+const server = `turn:${address}:3478`;
+const tcpOnly = () => openChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
+
+let coturn = await Coturn.start(address, address, [SECRET]);
+const stage = await Stage.open({
+  media: address,
+  browsers: [openChromium, tcpOnly],
+  settings: {
+    turn: { urls: [`${server}?transport=udp`, `${server}?transport=tcp`], secret: SECRET },
+  },
+});
+after(() => coturn.stop());
+
+const relayed = { rtcConfig: { iceTransportPolicy: 'relay' } };
+const enter = (identity, browser) =>
+  stage.enter(identity, { camera: true, tone: true, browser, connect: relayed });
+
+/** The server starts once more, for media nodes at that address. */
+async function again(secrets, node = address) {
+  await coturn.stop();
+  coturn = await Coturn.start(address, node, secrets);
+}
+
+/** Nobody gets in through the server, which says why. */
+async function refused(t, why) {
+  const visitor = await stage.visitor('carl');
+  const token = await stage.cluster.token(stage.room, 'carl');
+  const error = await visitor.run(
+    (url, jwt, options) => me.fail(url, jwt, options),
+    stage.cluster.ws,
+    token,
+    { ...relayed, peerConnectionTimeout: 5_000 },
+  );
+  t.diagnostic(`the SDK: ${error.type}: ${error.message}`);
+  assert.match(error.message, /could not establish pc connection/);
+  assert.match(await coturn.log(), why);
+}
+
+/** How somebody's media leave. */
+const way = async (person) => {
+  const { candidateType, relayProtocol } = await person.run(() => me.localCandidate());
+  return `${candidateType} ${relayProtocol}`;
+};
+
+async function flows(anna, bert) {
+  for (const [person, other] of [[anna, 'bert'], [bert, 'anna']]) {
+    await person.sees(other);
+    await person.hears(other);
+  }
+}
+
+test('a call through the server alone, and a move', async (t) => {
+  const anna = await enter('anna', stage.browsers[0]);
+  const bert = await enter('bert', stage.browsers[1]);
+  await flows(anna, bert);
+  assert.equal(await way(anna), 'relay udp');
+  assert.equal(await way(bert), 'relay tcp');
+
+  const stop = await chatter(anna);
+  const gap = await move(stage, [anna, bert]);
+  t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);
+  assert.ok(gap < GAP_MS_MAX, `a gap of ${gap.toFixed(0)} ms`);
+  await allArrived(bert, await stop());
+  await undisturbed([anna, bert]);
+  assert.equal(await way(anna), 'relay udp');
+});
+
+test('a server with another secret lets nobody in', async (t) => {
+  await again([OTHER]);
+  await refused(t, /Cannot find credentials of user <\d+:PA_/);
+});
+
+test('a server lets nobody reach what is no media node', async (t) => {
+  await again([SECRET], '192.0.2.99');
+  await refused(t, /A peer IP 192\.0\.2\.1 denied/);
+});
+
+test('while the secret changes the server takes both', async () => {
+  await again([OTHER, SECRET]);
+  await flows(await enter('anna', stage.browsers[0]), await enter('bert', stage.browsers[1]));
+});
