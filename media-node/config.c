@@ -4,6 +4,7 @@
 #include "common/bus/bus.h"
 #include "common/net/net.h"
 #include "media-node/core/node/node.h"
+#include "media-node/shell/shell.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@ static const struct config_table orchestrator_table =
 
 static const struct config_key media_keys[] = {
     CONFIG_STRING("ip", struct settings_media, ip, "0.0.0.0"),
+    CONFIG_STRINGS("more_ips", struct settings_media, more_ips, false),
     CONFIG_STRINGS("advertise", struct settings_media, advertise, false),
     CONFIG_STRING("trunk_address", struct settings_media, trunk_address, ""),
     CONFIG_INT("port_base", struct settings_media, port_base, "40000", 1, PORT_MAX),
@@ -120,6 +122,45 @@ static bool is_any(const struct net_addr *addr)
     return memcmp(addr->ip, zeros, sizeof(zeros)) == 0;
 }
 
+/* Where to listen, and where clients are told that it is. */
+MUST_CHECK static int check_addresses(const struct settings_media *media,
+                                      const struct config_source *source,
+                                      char error[CONFIG_ERROR_MAX])
+{
+    struct net_addr addr;
+    if (net_from_text(&addr, media->ip, 0) != 0) {
+        return config_complain(source, "media.ip", "not an address", error);
+    }
+    bool any = is_any(&addr);
+    if (media->more_ips.count >= SHELL_ADDRESSES_MAX) {
+        return config_complain(source, "media.more_ips", "more than 7", error);
+    }
+    for (size_t i = 0; i < media->more_ips.count; i++) {
+        if (net_from_text(&addr, media->more_ips.items[i], 0) != 0) {
+            return config_complain(source, "media.more_ips", "not an address", error);
+        }
+        any = any || is_any(&addr);
+    }
+    if (media->advertise.count > NODE_ADVERTISE_MAX) {
+        return config_complain(source, "media.advertise", "more than 8", error);
+    }
+    if (media->advertise.count == 0 && any) {
+        return config_complain(
+            source, "media.advertise",
+            "needed when it listens at every address: where do clients reach this node?", error);
+    }
+    for (size_t i = 0; i < media->advertise.count; i++) {
+        if (net_from_text(&addr, media->advertise.items[i], 0) != 0 || is_any(&addr)) {
+            return config_complain(source, "media.advertise", "not an address", error);
+        }
+    }
+    if (media->trunk_address[0] != '\0' &&
+        (net_from_text(&addr, media->trunk_address, 0) != 0 || is_any(&addr))) {
+        return config_complain(source, "media.trunk_address", "not an address", error);
+    }
+    return 0;
+}
+
 /* What the table can't say: addresses, and values that must fit each other. */
 MUST_CHECK static int check(const struct settings *settings, const struct config_source *source,
                             char error[CONFIG_ERROR_MAX])
@@ -133,25 +174,9 @@ MUST_CHECK static int check(const struct settings *settings, const struct config
     if (settings->zone[0] != '\0' && !config_is_label(settings->zone)) {
         return config_complain(source, "zone", not_a_label, error);
     }
-    if (media->advertise.count > NODE_ADVERTISE_MAX) {
-        return config_complain(source, "media.advertise", "more than 8", error);
-    }
-    if (net_from_text(&addr, media->ip, 0) != 0) {
-        return config_complain(source, "media.ip", "not an address", error);
-    }
-    if (media->advertise.count == 0 && is_any(&addr)) {
-        return config_complain(
-            source, "media.advertise",
-            "needed when media.ip is every address: where do clients reach this node?", error);
-    }
-    for (size_t i = 0; i < media->advertise.count; i++) {
-        if (net_from_text(&addr, media->advertise.items[i], 0) != 0 || is_any(&addr)) {
-            return config_complain(source, "media.advertise", "not an address", error);
-        }
-    }
-    if (media->trunk_address[0] != '\0' &&
-        (net_from_text(&addr, media->trunk_address, 0) != 0 || is_any(&addr))) {
-        return config_complain(source, "media.trunk_address", "not an address", error);
+    int err = check_addresses(media, source, error);
+    if (err != 0) {
+        return err;
     }
     if (media->port_base + settings->workers * media->ports - 1 > PORT_MAX) {
         return config_complain(source, "media.port_base", "too high for workers * ports", error);

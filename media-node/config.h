@@ -17,7 +17,8 @@ struct settings_orchestrator {
 };
 
 struct settings_media {
-    char *ip; /* address to listen on */
+    char *ip;                       /* address to listen on */
+    struct config_strings more_ips; /* and others, at the same ports */
     struct config_strings advertise;
     char *trunk_address; /* where other nodes reach it; "": the first of advertise */
     int64_t port_base;

@@ -38,23 +38,34 @@ MUST_CHECK static int read_keys(const struct settings *settings, struct bus_keys
     return err;
 }
 
+struct addresses {
+    struct net_addr listen[SHELL_ADDRESSES_MAX];
+    size_t listen_count;
+    struct net_addr advertise[NODE_ADVERTISE_MAX];
+};
+
 static void fill_addresses(const struct settings *settings, size_t worker,
-                           struct shell_config *config, struct net_addr *advertise)
+                           struct shell_config *config, struct addresses *out)
 {
     const struct settings_media *media = &settings->media;
     uint16_t port = (uint16_t)(media->port_base + (int64_t)worker * media->ports);
     int err = net_from_text(&config->listen, media->ip, port);
     assert(err == 0); /* checked with the settings */
-    for (size_t i = 0; i < media->advertise.count; i++) {
-        err = net_from_text(&advertise[i], media->advertise.items[i], 0);
+    out->listen[0] = config->listen;
+    out->listen_count = 1;
+    for (size_t i = 0; i < media->more_ips.count; i++) {
+        err = net_from_text(&out->listen[out->listen_count++], media->more_ips.items[i], port);
         assert(err == 0);
     }
-    config->advertise_count = media->advertise.count;
-    if (media->advertise.count == 0) {
-        advertise[0] = config->listen;
-        config->advertise_count = 1;
+    for (size_t i = 0; i < media->advertise.count; i++) {
+        err = net_from_text(&out->advertise[i], media->advertise.items[i], 0);
+        assert(err == 0);
     }
-    config->advertise = advertise;
+    bool given = media->advertise.count > 0;
+    config->more = out->listen + 1;
+    config->more_count = out->listen_count - 1;
+    config->advertise = given ? out->advertise : out->listen;
+    config->advertise_count = given ? media->advertise.count : out->listen_count;
     if (media->trunk_address[0] != '\0') {
         err = net_from_text(&config->trunk, media->trunk_address, 0);
         assert(err == 0);
@@ -87,7 +98,7 @@ static int run_worker(const struct settings *settings, size_t worker)
                                       .identity = identity};
     logger_init(&logger, &log);
     struct shell_orchestrator orchestrators[NODE_LINKS_MAX];
-    struct net_addr advertise[NODE_ADVERTISE_MAX];
+    struct addresses addresses;
     struct shell_config config = {
         .name = name,
         .region = settings->region,
@@ -110,7 +121,7 @@ static int run_worker(const struct settings *settings, size_t worker)
         log_write(&logger.sink, LOG_ERROR, "keys_failed reason=\"%s\"", error);
         return EXIT_FAILURE;
     }
-    fill_addresses(settings, worker, &config, advertise);
+    fill_addresses(settings, worker, &config, &addresses);
     return shell_run(&config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

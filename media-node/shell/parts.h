@@ -79,6 +79,15 @@ void shell_drain(struct shell *shell);
 void shell_feed(struct shell *shell, int64_t now_us, const struct node_datagram *batch,
                 size_t count);
 
+/* The address number i that is listened on, with the port of the endpoint of that number. */
+static inline struct net_addr shell_listen(const struct shell_config *config, size_t i,
+                                           uint16_t endpoint)
+{
+    struct net_addr addr = i == 0 ? config->listen : config->more[i - 1];
+    addr.port = (uint16_t)(config->listen.port + endpoint);
+    return addr;
+}
+
 /* ---- udp.c: endpoints 0 .. ports-1 ----------------------------------------------------------- */
 
 MUST_CHECK int udp_open(struct udp **out, struct shell *shell);

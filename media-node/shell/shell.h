@@ -10,6 +10,8 @@
 #include "common/net/net.h"
 #include "media-node/core/node/node.h"
 
+#define SHELL_ADDRESSES_MAX 8 /* to listen on */
+
 struct shell_orchestrator {
     const char *control; /* "tcp://10.0.0.1:7881" */
     const char *tunnel;
@@ -24,8 +26,10 @@ struct shell_config {
     uint32_t capacity;
     struct bus_keys keys;
     const struct shell_orchestrator *orchestrators;
-    size_t orchestrator_count; /* 1 .. NODE_LINKS_MAX */
-    struct net_addr listen;    /* port: of the first endpoint */
+    size_t orchestrator_count;   /* 1 .. NODE_LINKS_MAX */
+    struct net_addr listen;      /* port: of the first endpoint */
+    const struct net_addr *more; /* other addresses at the same ports: an endpoint is a port */
+    size_t more_count;           /* < SHELL_ADDRESSES_MAX */
     const struct net_addr *advertise;
     size_t advertise_count; /* 1 .. NODE_ADVERTISE_MAX */
     struct net_addr trunk;  /* where other nodes reach it; family 0: as clients do */

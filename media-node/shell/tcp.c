@@ -6,7 +6,8 @@
  * Happy path: a client connects, its STUN check authenticates, frames go both ways.
  *
  * What fails:
- *   - Too many connections in all: the new one is closed at once.
+ *   - Too many connections in all: the new one is closed at once. So is one from the same port of
+ *     the same client to another address of ours: the core could not tell them apart.
  *   - Too many that have not authenticated: the oldest of them is closed. So whoever fills the
  *     places with silence keeps nobody out who has something to say.
  *   - No check authenticates within AUTHENTICATE_US, or nothing comes for IDLE_US: closed.
@@ -60,7 +61,7 @@ struct listener {
 
 struct tcp {
     struct shell *shell;
-    struct listener listeners[SHELL_PORTS];
+    struct listener *listeners; /* one for each port and address */
     size_t count;
     struct connection *connections;
     struct connection *strangers; /* that have not authenticated, the oldest first */
@@ -83,6 +84,7 @@ static void release(struct tcp *tcp)
 {
     tcp->handles--;
     if (tcp->handles == 0 && tcp->closing) {
+        free(tcp->listeners);
         free(tcp);
     }
 }
@@ -223,7 +225,9 @@ static void on_connect(uv_stream_t *stream, int status)
         hang_up(connection);
         return;
     }
-    if (HASH_COUNT(tcp->connections) >= CONNECTIONS_MAX) {
+    struct connection *same;
+    HASH_FIND(hh, tcp->connections, &connection->key, sizeof(connection->key), same);
+    if (same != NULL || HASH_COUNT(tcp->connections) >= CONNECTIONS_MAX) {
         tcp->shell->counters.tcp_refused++;
         hang_up(connection);
         return;
@@ -321,12 +325,11 @@ size_t tcp_connections(const struct tcp *tcp)
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
-MUST_CHECK static int open_listener(struct tcp *tcp, uint16_t index)
+MUST_CHECK static int open_listener(struct tcp *tcp, uint16_t index, size_t address)
 {
     const struct shell_config *config = tcp->shell->config;
-    struct listener *listener = &tcp->listeners[index];
-    struct net_addr addr = config->listen;
-    addr.port = (uint16_t)(addr.port + index);
+    struct listener *listener = &tcp->listeners[tcp->count];
+    struct net_addr addr = shell_listen(config, address, index);
     struct sockaddr_storage bound;
     (void)net_to_sockaddr(&addr, &bound);
     unsigned flags = addr.family == NET_V6 ? UV_TCP_IPV6ONLY : 0;
@@ -359,8 +362,10 @@ int tcp_open(struct tcp **out, struct shell *shell)
     tcp->handles = 1;
     tcp->sweep.data = tcp;
     *out = tcp;
-    for (uint16_t i = 0; i < shell->config->ports; i++) {
-        err = open_listener(tcp, i);
+    size_t addresses = shell->config->more_count + 1;
+    tcp->listeners = mem_array(shell->config->ports * addresses, sizeof(*tcp->listeners));
+    for (size_t i = 0; i < shell->config->ports * addresses; i++) {
+        err = open_listener(tcp, (uint16_t)(i / addresses), i % addresses);
         if (err != 0) {
             return err; /* the caller closes what is open */
         }

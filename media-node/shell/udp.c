@@ -7,6 +7,10 @@
  * it made leaves by sendmmsg: one call for up to 64 messages of a socket, whatever their addresses,
  * each a packet or a burst of packets for one address (UDP_SEGMENT).
  *
+ * An endpoint is a port, with a socket for each address that is listened on. A packet leaves
+ * through the one of its remote's family; where there are several, through the one its client came
+ * to (origins.h).
+ *
  * What fails:
  *   - The send buffer is full (EAGAIN, ENOBUFS): the rest of the batch is dropped and counted. It
  *     is media: NACK repairs what was not too late anyway, and waiting would only make it late.
@@ -17,10 +21,14 @@
  *   - recvmmsg fails otherwise: what an earlier send got back as an ICMP error. Read on.
  */
 #include "media-node/shell/bursts.h"
+#include "media-node/shell/origins.h"
 #include "media-node/shell/parts.h"
+
+#include "common/base/openssl.h"
 
 #include <errno.h>
 #include <netinet/udp.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,15 +42,20 @@ struct udp_socket {
     struct udp *udp;
     int fd;
     uint16_t endpoint;
+    uint8_t address;      /* number of the one it listens on */
     uint32_t overflowed;  /* datagrams that found no place, modulo 2^32 (SO_RXQ_OVFL) */
     struct bursts bursts; /* to be sent */
 };
 
 struct udp {
     struct shell *shell;
-    struct udp_socket sockets[SHELL_PORTS];
+    size_t addresses;
+    struct udp_socket
+        *sockets; /* those of an endpoint next to each other, in the settings' order */
     size_t count;
-    size_t open; /* handles that libuv still holds */
+    uint8_t first_v4, first_v6; /* addresses; ORIGINS_NONE: of that family there is none */
+    struct origins *origins;    /* NULL: no family has several */
+    size_t open;                /* handles that libuv still holds */
     /* recvmmsg of whichever socket is readable */
     struct mmsghdr in[SHELL_BATCH];
     struct iovec in_bytes[SHELL_BATCH];
@@ -113,6 +126,15 @@ static int64_t read_notes(struct udp_socket *socket, struct msghdr *header,
     return waited;
 }
 
+static void note_origin(const struct udp_socket *socket, const struct node_datagram *datagram)
+{
+    struct origins *origins = socket->udp->origins;
+    if (origins != NULL) {
+        bool stun = origins_is_stun((struct bytes){datagram->data, datagram->len});
+        origins_note(origins, socket->endpoint, &datagram->remote, stun, socket->address);
+    }
+}
+
 static size_t collect(struct udp_socket *socket, size_t received)
 {
     struct udp *udp = socket->udp;
@@ -133,6 +155,7 @@ static size_t collect(struct udp_socket *socket, size_t received)
         datagram->endpoint = socket->endpoint;
         datagram->data = udp->buffers[i];
         datagram->len = udp->in[i].msg_len;
+        note_origin(socket, datagram);
         count++;
     }
     return count;
@@ -240,11 +263,30 @@ static void flush_socket(struct udp_socket *socket)
     bursts_clear(bursts);
 }
 
+/* NULL: this node has no address of that family. */
+static struct udp_socket *way_to(struct udp *udp, const struct ice_path *path, struct bytes packet)
+{
+    uint8_t address = ORIGINS_NONE;
+    if (udp->origins != NULL) {
+        bool stun = origins_is_stun(packet);
+        address = origins_find(udp->origins, path->endpoint, &path->remote, stun);
+    }
+    if (address == ORIGINS_NONE) {
+        address = path->remote.family == NET_V4 ? udp->first_v4 : udp->first_v6;
+    }
+    return address == ORIGINS_NONE ? NULL
+                                   : &udp->sockets[path->endpoint * udp->addresses + address];
+}
+
 void udp_send(struct udp *udp, const struct outbox_packet *packet)
 {
-    assert(packet->path.endpoint < udp->count);
-    struct udp_socket *socket = &udp->sockets[packet->path.endpoint];
+    assert(packet->path.endpoint < udp->count / udp->addresses);
     const struct bytes bytes = {packet->data, packet->len};
+    struct udp_socket *socket = way_to(udp, &packet->path, bytes);
+    if (socket == NULL) {
+        udp->shell->counters.udp_send_failed++;
+        return;
+    }
     if (!bursts_add(&socket->bursts, &packet->path.remote, bytes)) {
         flush_socket(socket);
         bool added = bursts_add(&socket->bursts, &packet->path.remote, bytes);
@@ -305,11 +347,10 @@ static bool can_cut(int fd)
     return getsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, &len) == 0;
 }
 
-MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint)
+MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint, uint8_t address)
 {
-    struct udp_socket *socket = &udp->sockets[endpoint];
-    struct net_addr addr = udp->shell->config->listen;
-    addr.port = (uint16_t)(addr.port + endpoint);
+    struct udp_socket *socket = &udp->sockets[udp->count];
+    const struct net_addr addr = shell_listen(udp->shell->config, address, endpoint);
     char text[NET_TEXT_MAX];
     if (open_fd(&addr, &socket->fd) != 0) {
         log_write(udp->shell->config->log, LOG_ERROR,
@@ -320,6 +361,7 @@ MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint)
     }
     socket->udp = udp;
     socket->endpoint = endpoint;
+    socket->address = address;
     socket->poll.data = socket;
     socket->bursts.packets_max = can_cut(socket->fd) ? BURST_PACKETS_MAX : 1;
     int err = uv_poll_init(&udp->shell->loop, &socket->poll, socket->fd);
@@ -331,6 +373,26 @@ MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint)
     return 0;
 }
 
+/* Which address is the first of each family, and whether one has several. */
+static void sort_addresses(struct udp *udp)
+{
+    unsigned v4 = 0, v6 = 0;
+    udp->addresses = udp->shell->config->more_count + 1;
+    udp->first_v4 = udp->first_v6 = ORIGINS_NONE;
+    for (size_t i = udp->addresses; i-- > 0;) {
+        bool is_v4 = shell_listen(udp->shell->config, i, 0).family == NET_V4;
+        *(is_v4 ? &udp->first_v4 : &udp->first_v6) = (uint8_t)i;
+        v4 += is_v4;
+        v6 += !is_v4;
+    }
+    if (v4 > 1 || v6 > 1) {
+        uint64_t seed;
+        int done = RAND_bytes((uint8_t *)&seed, sizeof(seed));
+        assert(done == 1); /* as fill_random() in loop.c */
+        udp->origins = origins_new(seed);
+    }
+}
+
 int udp_open(struct udp **out, struct shell *shell)
 {
     struct udp *udp = mem_alloc(sizeof(*udp));
@@ -340,14 +402,26 @@ int udp_open(struct udp **out, struct shell *shell)
         udp->in[i].msg_hdr = (struct msghdr){
             .msg_name = &udp->in_addrs[i], .msg_iov = &udp->in_bytes[i], .msg_iovlen = 1};
     }
+    sort_addresses(udp);
+    size_t sockets = shell->config->ports * udp->addresses;
+    udp->sockets = mem_array(sockets, sizeof(*udp->sockets));
     *out = udp;
-    for (uint16_t i = 0; i < shell->config->ports; i++) {
-        int err = open_socket(udp, i);
+    for (size_t i = 0; i < sockets; i++) {
+        int err = open_socket(udp, (uint16_t)(i / udp->addresses), (uint8_t)(i % udp->addresses));
         if (err != 0) {
             return err; /* the caller closes what is open */
         }
     }
     return 0;
+}
+
+static void udp_free(struct udp *udp)
+{
+    if (udp->origins != NULL) {
+        origins_free(udp->origins);
+    }
+    free(udp->sockets);
+    free(udp);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -357,14 +431,14 @@ static void on_closed(uv_handle_t *handle)
     close(socket->fd);
     udp->open--;
     if (udp->open == 0) {
-        free(udp);
+        udp_free(udp);
     }
 }
 
 void udp_close(struct udp *udp)
 {
     if (udp->count == 0) {
-        free(udp);
+        udp_free(udp);
         return;
     }
     for (size_t i = 0; i < udp->count; i++) {

@@ -139,6 +139,10 @@ class Settings(Case):
                 (NODE, "probes: {listen: nowhere}", "probes.listen"),
                 (NODE, "media: {ip: nowhere}", "media.ip"),
                 (NODE, "media: {ip: '::'}", "media.advertise"),
+                (NODE, "media: {ip: 127.0.0.1, more_ips: ['::']}", "media.advertise"),
+                (NODE, "media: {ip: 127.0.0.1, more_ips: [nowhere]}", "media.more_ips"),
+                (NODE, "media: {ip: 127.0.0.1, more_ips: [%s]}" % ", ".join(8 * ["127.0.0.1"]),
+                 "media.more_ips"),
                 (NODE, "media: {ip: 127.0.0.1, port_base: 65533}", "media.port_base")):
             key = text.split(":")[0]
             kept = re.sub(rf"^{key}:\n(  .*\n)*", "", GOOD[program], flags=re.MULTILINE)
