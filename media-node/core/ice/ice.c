@@ -3,9 +3,9 @@
  * Three things happen here, in this order in the file.
  *
  *   Paths. A check that authenticated adds its path or keeps it young; the oldest goes when there
- * are too many, all go when no STUN came for ICE_CONSENT. One path may be selected. The client's
- * checks. Each gets an answer or is dropped, always counted. Our checks. Sent every
- * ICE_CHECK_INTERVAL until answered or given up.
+ * are too many, each goes when no STUN came on it for ICE_PATH_CONSENT, all when none came for
+ * ICE_CONSENT. One path may be selected. The client's checks. Each gets an answer or is dropped,
+ * always counted. Our checks. Sent every ICE_CHECK_INTERVAL until answered or given up.
  */
 #include "media-node/core/ice/ice.h"
 
@@ -19,7 +19,8 @@
 
 struct path {
     struct ice_path id;
-    int64_t used_us;  /* last STUN or media that authenticated */
+    int64_t stun_us;  /* last STUN that authenticated */
+    int64_t used_us;  /* last STUN or media that did */
     int64_t media_us; /* last media; -1: none yet */
 };
 
@@ -181,6 +182,7 @@ static int authenticated(struct ice *ice, const struct ice_path *path)
         ice->paths[index] = (struct path){.id = *path, .media_us = -1};
         push(ice, ICE_PATH_ADDED, path);
     }
+    ice->paths[index].stun_us = ice->now_us;
     ice->paths[index].used_us = ice->now_us;
     ice->stun_us = ice->now_us;
     return index;
@@ -416,9 +418,30 @@ static void expire_check(struct ice *ice, int index)
 
 /* ---- Time ---------------------------------------------------------------------------------- */
 
+/* When all paths are lost. */
 static int64_t consent_deadline(const struct ice *ice)
 {
     return ice->path_count == 0 ? TIME_NEVER : ice->stun_us + ICE_CONSENT;
+}
+
+/* When one of them is forgotten. */
+static int64_t path_deadline(const struct ice *ice)
+{
+    int64_t deadline = TIME_NEVER;
+    for (int i = 0; i < ice->path_count; i++) {
+        deadline = MIN(deadline, ice->paths[i].stun_us + ICE_PATH_CONSENT);
+    }
+    return deadline;
+}
+
+/* If the selected path goes, nothing is sent until the client nominates or uses another one. */
+static void expire_paths(struct ice *ice)
+{
+    for (int i = ice->path_count - 1; i >= 0; i--) { /* the last takes the place of one that goes */
+        if (ice->now_us >= ice->paths[i].stun_us + ICE_PATH_CONSENT) {
+            remove_at(ice, i);
+        }
+    }
 }
 
 static void expire_consent(struct ice *ice)
@@ -440,12 +463,14 @@ void ice_expire(struct ice *ice, int64_t now_us)
     }
     if (now_us >= consent_deadline(ice)) {
         expire_consent(ice);
+    } else {
+        expire_paths(ice);
     }
 }
 
 int64_t ice_deadline(const struct ice *ice)
 {
-    int64_t deadline = consent_deadline(ice);
+    int64_t deadline = MIN(consent_deadline(ice), path_deadline(ice));
     for (int i = 0; i < ICE_CHECKS_MAX; i++) {
         if (ice->checks[i].sent > 0) {
             deadline = MIN(deadline, ice->checks[i].next_us);

@@ -9,6 +9,12 @@
  * it, the client's or ours; only a known path may carry DTLS or media. Selected is the path of the
  * newest of these: a check with USE-CANDIDATE; the first SRTP or SRTCP on the path, or the first
  * after ICE_MEDIA_QUIET without; an answer to our own check while nothing is selected.
+ *
+ * Consent to send (RFC 7675) is what authenticates: the client's own checks, which a full agent
+ * repeats every few seconds on the path it uses, and its answers to ours. Being lite we send none
+ * of RFC 7675's. Media is no consent: whoever repeats a client's packets could keep us sending to
+ * where it was. A path without consent for ICE_PATH_CONSENT is forgotten; without any for
+ * ICE_CONSENT all are.
  */
 #ifndef MEDIA_NODE_CORE_ICE_ICE_H
 #define MEDIA_NODE_CORE_ICE_ICE_H
@@ -24,6 +30,7 @@
 #define ICE_CHECK_SENDS    8 /* a check is given up after so many */
 #define ICE_CHECK_INTERVAL TIME_MS(60)
 #define ICE_CONSENT        TIME_S(15) /* without STUN while connected: lost */
+#define ICE_PATH_CONSENT   TIME_S(30) /* without STUN on one path, while there is some on another */
 #define ICE_MEDIA_QUIET    TIME_S(1)
 
 struct ice;
@@ -90,7 +97,7 @@ int64_t ice_deadline(const struct ice *ice); /* TIME_NEVER if none */
 enum ice_out_kind {
     ICE_SEND,          /* data[0..len) to path */
     ICE_PATH_ADDED,    /* path is known now: map its address to this transport */
-    ICE_PATH_REMOVED,  /* unmap it (least recently used, connection closed, or lost) */
+    ICE_PATH_REMOVED,  /* unmap it (least recently used, connection closed, no consent, or lost) */
     ICE_PATH_SELECTED, /* send media and DTLS to path from now on */
     ICE_ANSWERED,      /* our check on path was answered */
     ICE_UNANSWERED,    /* our check on path was given up */

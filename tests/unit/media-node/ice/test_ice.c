@@ -321,6 +321,34 @@ static void consent_expires_and_a_client_may_return(void **state)
     world_fini(&w);
 }
 
+/* The client has gone to another network and checks from there without nominating, while its media
+ * still come from the old one, or seem to: RFC 7675 has us send there for 30 s more at most. */
+static void each_path_needs_its_own_consent(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, &joined);
+    client_checks(&w, 'A', true);
+    client_checks(&w, 'C', false);
+    until(&w, 5000);
+    client_checks(&w, 'B', false);
+    w.story_len = 0;
+    for (int s = 6; s < 50; s++) {
+        until(&w, s * 1000);
+        client_media(&w, s < 32 ? 'A' : 'B');
+        if (s % 4 == 0) {
+            size_t told = w.story_len;
+            client_checks(&w, 'B', false);
+            w.story_len = told; /* its answers are what other stories are about */
+            w.story[told] = '\0';
+        }
+    }
+    expect(&w, "30000 C removed\n"
+               "30000 A removed\n"
+               "32000 B selected\n");
+    world_fini(&w);
+}
+
 static void a_closed_connection_is_forgotten(void **state)
 {
     (void)state;
@@ -622,6 +650,7 @@ int main(void)
         cmocka_unit_test(the_newest_sign_of_life_wins),
         cmocka_unit_test(the_ninth_path_replaces_the_least_used),
         cmocka_unit_test(consent_expires_and_a_client_may_return),
+        cmocka_unit_test(each_path_needs_its_own_consent),
         cmocka_unit_test(a_closed_connection_is_forgotten),
         cmocka_unit_test(a_client_is_moved_here),
         cmocka_unit_test(an_answer_does_not_switch),
