@@ -529,6 +529,31 @@ static void test_client_is_only_quiet(void **state)
     world_fini(&w);
 }
 
+/* Another address by the same ufrag, from one packet to the next: a NAT that forgot, another
+ * network. The client does not even nominate; what it sends is taken, and what it is sent goes
+ * there. */
+static void test_another_address(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct world_client *a = &w.clients[0], *b = &w.clients[1];
+    unsigned packets = media_client_incoming(b->client, "6")->packets;
+    for (uint8_t i = 1; i <= 12; i++) { /* more often than a transport has paths */
+        struct world_client *moves = i % 2 == 0 ? a : b;
+        moves->client->config.addr.ip[3] = (uint8_t)(100 + i);
+        moves->client->config.addr.port++;
+        world_check(&w, moves, false);
+        const struct media_feedback nothing = {0};
+        world_rtcp(&w, moves, &nothing);
+        expect_flow(&w, &packets);
+    }
+    assert_int_equal(media_client_incoming(b->client, "5")->gaps, 0);
+    assert_int_equal(b->client->bad, 0);
+    assert_int_equal(node_counters(w.node)->transports_left, 0);
+    world_fini(&w);
+}
+
 /* No STUN either: that is a network that failed, and may come back; for 15 s it is sent to. */
 static void test_consent(void **state)
 {
@@ -726,6 +751,7 @@ int main(void)
         cmocka_unit_test(test_mute_and_pause),
         cmocka_unit_test(test_client_left),
         cmocka_unit_test(test_client_is_only_quiet),
+        cmocka_unit_test(test_another_address),
         cmocka_unit_test(test_consent),
         cmocka_unit_test(test_dropped_room_is_silent),
         cmocka_unit_test(test_reports),
