@@ -136,21 +136,6 @@ void rtp_exts_read(struct rtp_exts *out, const struct rtp_view *view, const stru
     }
 }
 
-int rtp_dependency_parse(struct rtp_dependency *out, struct bytes value)
-{
-    if (value.len < 3) {
-        return ERR_TRUNCATED;
-    }
-    *out = (struct rtp_dependency){
-        .frame_start = value.data[0] >> 7,
-        .frame_end = value.data[0] >> 6 & 1,
-        .template_id = value.data[0] & 0x3f,
-        .frame_number = be16_get(value.data + 1),
-        .structure = value.len > 3 && value.data[3] >> 7,
-    };
-    return 0;
-}
-
 /* ---- Editing ------------------------------------------------------------------------------- */
 
 void rtp_set_pt(uint8_t *data, uint8_t pt)

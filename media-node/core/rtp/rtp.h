@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * RTP packets (RFC 3550) and their header extensions (RFC 8285): parse into a borrowed view, edit a
- * field in place, compose a fresh header. Control packets are in rtcp.h, codecs in payload.h; the
- * three together are this folder's contract. Packets here are plain: before protection, or after
- * its removal.
+ * field in place, compose a fresh header. Control packets are in rtcp.h, codecs in payload.h,
+ * layers inside a stream in dependency.h; together they are this folder's contract. Packets here
+ * are plain: before protection, or after its removal.
  */
 #ifndef MEDIA_NODE_CORE_RTP_RTP_H
 #define MEDIA_NODE_CORE_RTP_RTP_H
@@ -69,7 +69,7 @@ enum rtp_ext_kind {
     RTP_EXT_AUDIO_LEVEL,           /* 1 byte, RFC 6464 */
     RTP_EXT_ABS_SEND_TIME,         /* 3 bytes, 6.18 fixed-point seconds */
     RTP_EXT_ABS_CAPTURE_TIME,      /* 8 or 16 bytes */
-    RTP_EXT_DEPENDENCY_DESCRIPTOR, /* AV1 RTP payload specification, appendix A */
+    RTP_EXT_DEPENDENCY_DESCRIPTOR, /* dependency.h */
     RTP_EXT_PLAYOUT_DELAY,         /* 3 bytes */
     RTP_EXT_KINDS
 };
@@ -94,16 +94,6 @@ static inline bool rtp_audio_voice(struct bytes value)
 {
     return value.data[0] >> 7;
 }
-
-/* The first bytes of a dependency descriptor, which need no knowledge of its templates. */
-struct rtp_dependency {
-    uint16_t frame_number;
-    uint8_t template_id; /* 0..63 */
-    bool frame_start;
-    bool frame_end;
-    bool structure; /* a template structure is attached: the frame is a key frame */
-};
-MUST_CHECK int rtp_dependency_parse(struct rtp_dependency *out, struct bytes value);
 
 /* ---- Editing in place. data points to a packet that rtp_parse accepted. ---------------------- */
 

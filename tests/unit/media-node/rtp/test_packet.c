@@ -157,24 +157,6 @@ static void reads_values_of_the_right_length_only(void **state)
     assert_null(exts.value[RTP_EXT_ABS_SEND_TIME].data);
 }
 
-static void reads_dependency_descriptors(void **state)
-{
-    (void)state;
-    static const uint8_t delta[] = {0x80 | 5, 0x12, 0x34};
-    static const uint8_t key[] = {0xc0, 0x00, 0x01, 0x80, 0x00};
-    struct rtp_dependency d;
-    assert_int_equal(rtp_dependency_parse(&d, (struct bytes){delta, 3}), 0);
-    assert_true(d.frame_start);
-    assert_false(d.frame_end);
-    assert_int_equal(d.template_id, 5);
-    assert_int_equal(d.frame_number, 0x1234);
-    assert_false(d.structure);
-    assert_int_equal(rtp_dependency_parse(&d, (struct bytes){key, 5}), 0);
-    assert_true(d.frame_end);
-    assert_true(d.structure);
-    assert_int_equal(rtp_dependency_parse(&d, (struct bytes){key, 2}), ERR_TRUNCATED);
-}
-
 /* ---- Composing ----------------------------------------------------------------------------- */
 
 /* A random header; values holds its extensions' bytes. */
@@ -362,7 +344,6 @@ int main(void)
         cmocka_unit_test(refuses_malformed_headers),
         cmocka_unit_test(walks_extensions),
         cmocka_unit_test(reads_values_of_the_right_length_only),
-        cmocka_unit_test(reads_dependency_descriptors),
         cmocka_unit_test(composes_what_it_reads),
         cmocka_unit_test(composes_nothing_without_extensions),
         cmocka_unit_test(refuses_headers_that_do_not_fit),
