@@ -78,6 +78,7 @@ static const char *read_run(struct stream_state *out, const run_message *message
     out->flows = true;
     out->layer = (uint8_t)message->spatial;
     out->temporal_max = (uint8_t)MIN(message->temporal_max, 7);
+    out->size = (uint8_t)MIN(message->size, STREAM_SPATIAL_MAX - 1);
     out->tl0_shift = (uint8_t)message->tl0_shift;
     out->key_shift = (uint8_t)(message->key_shift & KEY_MAX);
     out->ssrc = message->ssrc;
@@ -150,6 +151,7 @@ static run_message *make_run(struct arena *arena, const struct stream_state *sta
     out->tl0_shift = state->tl0_shift;
     out->key_shift = state->key_shift;
     out->temporal_max = state->temporal_max;
+    out->size = state->size;
     out->left_out = state->left_out;
     out->series = arena_array(arena, state->series_count, sizeof(series_message *));
     for (size_t i = 0; i < state->series_count; i++) {

@@ -119,7 +119,7 @@ int stream_sender_resend(struct stream_sender *sender, int64_t now_us, uint16_t 
     }
     bool repeat = slot->state != SLOT_KEPT;
     if (!repeat) { /* it came, but before its number was kept for it: at a late key frame */
-        slot->state = stream_sender_late_left_out(sender, packet) ? SLOT_FILLER : SLOT_SENT;
+        stream_sender_fill_slot(sender, slot, packet);
     }
     slot->tries++;
     slot->resent_ms = (uint16_t)(now_us / 1000);

@@ -77,7 +77,6 @@ static void export_ring(const struct stream_sender *sender, struct stream_state 
 void stream_sender_export(const struct stream_sender *sender, struct stream_state *out)
 {
     const struct stream_run *run = &sender->run;
-    const struct stream_temporal *temporal = &sender->temporal;
     *out = (struct stream_state){
         .seq_next = sender->ring.next,
         .rtx_seq_next = sender->rtx_next,
@@ -91,14 +90,13 @@ void stream_sender_export(const struct stream_sender *sender, struct stream_stat
         return;
     }
     out->layer = (uint8_t)sender->current;
-    out->temporal_max = temporal->steps[0].limit;
+    stream_layers_export(sender, out);
     out->tl0_shift = run->tl0_shift;
     out->key_shift = run->key_shift;
     out->ssrc = run->ssrc;
     out->ts_offset = run->ts_offset;
     out->source_seq = (uint16_t)run->head;
     out->picture_shift = run->picture_shift;
-    out->left_out = temporal->left_out ? temporal->picture : STREAM_VALUE_UNKNOWN;
     export_ring(sender, out);
 }
 
@@ -194,11 +192,7 @@ static void resume_run(struct stream_sender *sender, const struct stream_state *
     };
     sender->layers[state->layer] = (struct stream_layer_source){
         .ssrc = state->ssrc, .ts_offset = state->ts_offset, .head = head};
-    sender->temporal = (struct stream_temporal){
-        .steps = {{.since = 0, .limit = state->temporal_max}},
-        .left_out = state->left_out != STREAM_VALUE_UNKNOWN,
-        .picture = (uint16_t)state->left_out,
-    };
+    stream_layers_resume(sender, state);
     sender->current = (int8_t)state->layer;
     sender->live = (uint8_t)(sender->live | 1u << state->layer);
     stream_sender_choose_target(sender);

@@ -31,6 +31,7 @@ struct stream_receiver {
     enum stream_kind kind;
     uint8_t layer;
     uint8_t audio_level_id;
+    uint8_t dependency_id;
     bool nack_wanted;
     bool pli_wanted;
     bool leap; /* see stream_receiver_leap */
@@ -46,6 +47,8 @@ struct stream_receiver {
     struct stream_loudness loudness;
     struct source_clock clock;
     struct stream_meter meter;
+    struct stream_targets *targets; /* NULL before a first structure */
+    struct stream_layer_meter layer_meter;
 
     uint32_t last_ts;  /* of the newest packet with a payload */
     uint32_t clock_hz; /* of the newest packet */
@@ -94,6 +97,7 @@ struct stream_receiver *stream_receiver_new(const struct stream_receiver_config 
         .kind = config->kind,
         .layer = config->layer,
         .audio_level_id = config->audio_level_id,
+        .dependency_id = config->dependency_id,
         .ssrc = config->ssrc,
         .payload_count = config->payload_count,
         .loudness = {.since_us = now_us},
@@ -120,6 +124,7 @@ void stream_receiver_free(struct stream_receiver *receiver)
 {
     stream_nack_fini(&receiver->nack);
     stream_cache_fini(&receiver->cache);
+    free(receiver->targets);
     free(receiver);
 }
 
@@ -167,6 +172,37 @@ static bool is_key_start(const struct stream_receiver *receiver, const struct st
     default:
         return true;
     }
+}
+
+/* The value of an extension; data NULL: it is not there. */
+static struct bytes find_ext(const struct rtp_view *rtp, uint8_t id)
+{
+    struct rtp_ext ext;
+    struct rtp_ext_iter iter = rtp_ext_begin(rtp);
+    while (rtp_ext_next(&iter, &ext)) {
+        if (ext.id == id) {
+            return ext.value;
+        }
+    }
+    return (struct bytes){NULL, 0};
+}
+
+/* VP8 has no layers that its own descriptor does not tell of. */
+static void describe_layers(struct stream_receiver *receiver, struct stream_packet *packet,
+                            bool contiguous)
+{
+    if (receiver->dependency_id == 0 || packet->codec == RTP_CODEC_VP8) {
+        return;
+    }
+    struct bytes descriptor = find_ext(&packet->rtp, receiver->dependency_id);
+    if (descriptor.data == NULL) {
+        return;
+    }
+    struct stream_dependency *dependency = &packet->dependency;
+    stream_targets_describe(&receiver->targets, packet, descriptor);
+    dependency->picture_start =
+        dependency->frame_start && contiguous &&
+        (receiver->stats.frames == 0 || packet->rtp.ts != receiver->last_ts);
 }
 
 static bool describe_video(struct stream_packet *packet)
@@ -222,6 +258,7 @@ static void describe(struct stream_receiver *receiver, struct stream_packet *pac
         packet->rtp.payload.len = 0;
     } else if (receiver->kind == STREAM_VIDEO) {
         packet->key_start = is_key_start(receiver, packet, contiguous);
+        describe_layers(receiver, packet, contiguous);
     }
 }
 
@@ -252,14 +289,10 @@ static struct stream_packet *store(struct stream_receiver *receiver, uint64_t se
 
 static void note_loudness(struct stream_receiver *receiver, const struct stream_packet *packet)
 {
-    struct rtp_ext ext;
-    struct rtp_ext_iter iter = rtp_ext_begin(&packet->rtp);
-    while (rtp_ext_next(&iter, &ext)) {
-        if (ext.id == receiver->audio_level_id && ext.value.len == 1) {
-            stream_loudness_add(&receiver->loudness, packet->rtp.ts, packet->clock_hz,
-                                rtp_audio_level_dbov(ext.value));
-            return;
-        }
+    struct bytes level = find_ext(&packet->rtp, receiver->audio_level_id);
+    if (level.len == 1) {
+        stream_loudness_add(&receiver->loudness, packet->rtp.ts, packet->clock_hz,
+                            rtp_audio_level_dbov(level));
     }
 }
 
@@ -270,6 +303,9 @@ static void count(struct stream_receiver *receiver, const struct stream_packet *
     receiver->stats.bytes += len;
     receiver->stats.key_frames += packet->key_start && receiver->kind == STREAM_VIDEO;
     stream_meter_bytes(&receiver->meter, receiver->now_us, len);
+    if (len > 0 && receiver->kind == STREAM_VIDEO) {
+        stream_layer_meter_add(&receiver->layer_meter, receiver->now_us, packet);
+    }
     if (len > 0) {
         stream_refresh_media(&receiver->refresh, receiver->now_us);
     }
@@ -541,6 +577,7 @@ void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_u
     out->last_packet_us = receiver->last_packet_us;
     out->heap_bytes =
         sizeof(*receiver) + stream_cache_bytes(&receiver->cache) +
+        (receiver->targets != NULL ? sizeof(*receiver->targets) : 0) +
         (receiver->nack.entries != NULL ? NACK_LIST_MAX : 0) * sizeof(*receiver->nack.entries);
 }
 
@@ -553,6 +590,12 @@ uint32_t stream_receiver_bps(const struct stream_receiver *receiver, int64_t now
         return meter.bitrate_bps;
     }
     return (uint32_t)MIN(meter.bytes * 8000000 / (uint64_t)since_us, UINT32_MAX);
+}
+
+bool stream_receiver_rates(const struct stream_receiver *receiver, int64_t now_us,
+                           struct stream_rates *out)
+{
+    return stream_layer_meter_read(&receiver->layer_meter, now_us, out);
 }
 
 struct stream_level stream_receiver_level(struct stream_receiver *receiver, int64_t now_us)

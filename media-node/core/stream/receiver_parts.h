@@ -145,6 +145,33 @@ struct stream_packet *stream_cache_put(struct stream_cache *cache, int64_t now_u
 const struct stream_packet *stream_cache_find(const struct stream_cache *cache, uint64_t seq);
 size_t stream_cache_bytes(const struct stream_cache *cache); /* heap held */
 
+/* ---- targets.c: layers inside a stream ------------------------------------------------------ */
+
+struct stream_targets {
+    uint8_t serial; /* of the structure; 0: none yet */
+    uint64_t since; /* number of the packet that brought it, or told of active targets last */
+    uint32_t active;
+    struct rtp_dependency_structure structure;
+    uint8_t table[STREAM_SPATIAL_MAX][STREAM_TEMPORAL_MAX]; /* as stream_dependency.targets */
+};
+
+/* *targets is made when a first structure comes. Fills in packet->dependency but for
+ * picture_start; seq and late of the packet must be set. */
+void stream_targets_describe(struct stream_targets **targets, struct stream_packet *packet,
+                             struct bytes descriptor);
+
+/* How much belongs to each layer and those below it. */
+struct stream_layer_meter {
+    bool used; /* something was counted in this window or the last one */
+    int64_t since_us;
+    uint64_t bytes[STREAM_SPATIAL_MAX][STREAM_TEMPORAL_MAX];
+    struct stream_rates rates; /* of the window before */
+};
+void stream_layer_meter_add(struct stream_layer_meter *meter, int64_t now_us,
+                            const struct stream_packet *packet);
+bool stream_layer_meter_read(const struct stream_layer_meter *meter, int64_t now_us,
+                             struct stream_rates *out);
+
 /* ---- meter.c: rates, jitter and loss -------------------------------------------------------- */
 
 struct stream_meter {

@@ -15,12 +15,11 @@
 
 #include <stdlib.h>
 
-#define CREDIT_START    32768 /* bytes that may be sent again before anything was sent */
-#define CREDIT_MAX      131072
-#define CLOCK_STEP_MAX  TIME_S(5) /* two clocks that differ more do not tell the same time */
-#define LATE_MAX        1024      /* numbers; no receiver gives packets as late as that */
-#define PICTURE_ID_MASK 0x7fff
-#define KEY_INDEX_MASK  0x1f
+#define CREDIT_START   32768 /* bytes that may be sent again before anything was sent */
+#define CREDIT_MAX     131072
+#define CLOCK_STEP_MAX TIME_S(5) /* two clocks that differ more do not tell the same time */
+#define LATE_MAX       1024      /* numbers; no receiver gives packets as late as that */
+#define KEY_INDEX_MASK 0x1f
 
 /* ---- Life ----------------------------------------------------------------------------------- */
 
@@ -89,7 +88,7 @@ int stream_sender_needs_key_frame(const struct stream_sender *sender)
     if (sender->video && sender->target != NO_LAYER && sender->current != sender->target) {
         return sender->target;
     }
-    return sender->picture_lost ? sender->current : NO_LAYER;
+    return sender->picture_lost || sender->frames.awaits_key ? sender->current : NO_LAYER;
 }
 
 /* STREAM_ASK if a key frame is needed that was not before. */
@@ -103,6 +102,7 @@ static void fall_silent(struct stream_sender *sender)
 {
     sender->current = NO_LAYER;
     sender->picture_lost = false;
+    sender->frames.awaits_key = false;
 }
 
 void stream_sender_choose_target(struct stream_sender *sender)
@@ -233,83 +233,9 @@ static void begin(struct stream_sender *sender, const struct stream_packet *pack
         .ssrc = packet->rtp.ssrc, .ts_offset = run.ts_offset, .head = packet->seq};
     sender->run = run;
     sender->current = (int8_t)packet->layer;
-    sender->temporal = (struct stream_temporal){
-        .steps = {{.since = 0, .limit = sender->want.temporal_max}},
-    };
+    stream_layers_begin(sender, packet->codec);
     sender->picture_lost = false;
     sender->stats.switches++;
-}
-
-/* ---- What is left out ----------------------------------------------------------------------- */
-
-/* Temporal layers change where a decoder can bear it: fewer from any frame on, more from a frame on
- * that refers to none of the layers left out (RFC 7741 §4.2, Y bit), all from a key frame on. */
-static void adjust_temporal(struct stream_sender *sender, const struct stream_packet *packet)
-{
-    struct stream_temporal *temporal = &sender->temporal;
-    uint8_t wanted = sender->want.temporal_max;
-    uint8_t layer = packet->vp8.temporal;
-    uint8_t limit = temporal->steps[0].limit;
-    if (wanted == limit || !packet->vp8.start) {
-        return;
-    }
-    if (wanted < limit || packet->vp8.key) {
-        limit = wanted;
-    } else if (layer > limit && layer <= wanted && packet->vp8.layer_sync) {
-        limit = layer;
-    }
-    if (limit != temporal->steps[0].limit) {
-        memmove(temporal->steps + 1, temporal->steps,
-                sizeof(temporal->steps) - sizeof(temporal->steps[0]));
-        temporal->steps[0].since = packet->seq;
-        temporal->steps[0].limit = limit;
-    }
-}
-
-static bool nothing_to_send(struct stream_sender *sender, const struct stream_packet *packet)
-{
-    if (packet->rtp.payload.len == 0) {
-        return true;
-    }
-    if (sender->codecs[packet->codec].plan == PLAN_DROP) {
-        sender->stats.drop_codec++;
-        return true;
-    }
-    return sender->codecs[packet->codec].plan == PLAN_UNPACK && packet->primary.len == 0;
-}
-
-/* For the newest packet of the source. A whole frame that is left out takes no picture id. */
-static bool left_out(struct stream_sender *sender, const struct stream_packet *packet)
-{
-    if (nothing_to_send(sender, packet)) {
-        return true;
-    }
-    if (packet->codec != RTP_CODEC_VP8) {
-        return false;
-    }
-    struct stream_temporal *temporal = &sender->temporal;
-    adjust_temporal(sender, packet);
-    if (packet->vp8.temporal <= temporal->steps[0].limit) {
-        return false;
-    }
-    uint16_t picture = packet->vp8.picture_id;
-    if (packet->vp8.picture_id_at != 0 && (!temporal->left_out || temporal->picture != picture)) {
-        temporal->left_out = true;
-        temporal->picture = picture;
-        sender->run.picture_shift = (uint16_t)((sender->run.picture_shift + 1) & PICTURE_ID_MASK);
-    }
-    return true;
-}
-
-bool stream_sender_late_left_out(struct stream_sender *sender, const struct stream_packet *packet)
-{
-    const struct stream_temporal *temporal = &sender->temporal;
-    size_t step = 0;
-    while (step < TEMPORAL_STEPS - 1 && packet->seq < temporal->steps[step].since) {
-        step++;
-    }
-    return nothing_to_send(sender, packet) ||
-           (packet->codec == RTP_CODEC_VP8 && packet->vp8.temporal > temporal->steps[step].limit);
 }
 
 /* ---- Forwarding ----------------------------------------------------------------------------- */
@@ -374,6 +300,16 @@ static void note_sent(struct stream_sender *sender, const struct stream_packet *
     }
 }
 
+/* Most packets: nothing may have to be left out, so nobody needs to look closer. */
+static bool passes(const struct stream_sender *sender, const struct stream_packet *packet)
+{
+    uint8_t limit = sender->temporal.steps[0].limit;
+    bool all = packet->codec == RTP_CODEC_VP8
+                   ? packet->vp8.temporal <= limit && limit == sender->want.temporal_max
+                   : !packet->dependency.numbered;
+    return all && packet->rtp.payload.len > 0 && sender->codecs[packet->codec].plan == PLAN_PASS;
+}
+
 /* The newest packet of the source: numbers are kept for those that did not come before it. */
 static bool forward_next(struct stream_sender *sender, const struct stream_packet *packet,
                          struct stream_out *out)
@@ -384,11 +320,13 @@ static bool forward_next(struct stream_sender *sender, const struct stream_packe
     }
     run->head = packet->seq;
     sender->layers[packet->layer].head = packet->seq;
-    if (left_out(sender, packet)) {
+    if (!passes(sender, packet) && stream_sender_left_out(sender, packet)) {
         return false;
     }
     struct stream_slot slot = new_slot(sender, packet->seq, SLOT_SENT);
-    slot.marker = !sender->video && packet->seq == run->first; /* talkspurt, RFC 3551 §4.1 */
+    bool marker = sender->video ? packet->dependency.known && stream_layers_end(sender, packet)
+                                : packet->seq == run->first; /* talkspurt, RFC 3551 §4.1 */
+    slot.marker = marker;
     uint64_t index = sender->ring.next;
     stream_compose(sender, index, stream_ring_append(&sender->ring, slot), packet, out);
     count_sent(sender, out);
@@ -417,7 +355,7 @@ static bool forward_late(struct stream_sender *sender, const struct stream_packe
         sender->stats.drop_late++;
         return false;
     }
-    slot->state = stream_sender_late_left_out(sender, packet) ? SLOT_FILLER : SLOT_SENT;
+    stream_sender_fill_slot(sender, slot, packet);
     stream_compose(sender, index, slot, packet, out);
     count_sent(sender, out);
     return true;
@@ -452,7 +390,9 @@ unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
     }
     bool sent = packet->seq > sender->run.head ? forward_next(sender, packet, out)
                                                : forward_late(sender, packet, out);
-    return ask(sender, needed) | (sent ? STREAM_SEND : 0);
+    unsigned asks = sender->frames.asks ? STREAM_ASK : 0;
+    sender->frames.asks = false;
+    return ask(sender, needed) | asks | (sent ? STREAM_SEND : 0);
 }
 
 /* ---- Views ---------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of a sender: the ring of numbers it has given, and its state, which sender.c (layers,
- * generations, forwarding), compose.c (payloads), feedback.c (NACK, reports) and handover.c (to
- * another node) share.
+ * The inside of a sender: the ring of numbers it has given, and its state, which sender.c
+ * (simulcast layers, generations, forwarding), layers.c (layers inside a stream), compose.c
+ * (payloads), feedback.c (NACK, reports) and handover.c (to another node) share.
  */
 #ifndef MEDIA_NODE_CORE_STREAM_SENDER_PARTS_H
 #define MEDIA_NODE_CORE_STREAM_SENDER_PARTS_H
@@ -10,7 +10,8 @@
 #include "media-node/core/stream/stream.h"
 #include "media-node/core/stream/ticks.h"
 
-#define NO_LAYER (-1)
+#define NO_LAYER        (-1)
+#define PICTURE_ID_MASK 0x7fff
 
 /* ---- ring.c: which source number went out under which number -------------------------------- */
 
@@ -98,16 +99,30 @@ struct stream_sent {
     int64_t wall_us;
 };
 
-/* VP8 temporal layers let through: the highest one, and what it was before, newest first, for
- * packets that come late. Letting more in takes up to three steps. */
+/* Layers inside the stream that are let through, and what it was before, newest first, for packets
+ * that come late. Letting more in takes up to three steps. */
 #define TEMPORAL_STEPS 4
+#define LIMIT_NONE     UINT8_MAX
 struct stream_temporal {
     struct {
         uint64_t since; /* source number */
-        uint8_t limit;
+        uint8_t limit;  /* VP8: highest temporal layer; else the target (struct stream_dependency),
+                           or LIMIT_NONE: all are sent */
     } steps[TEMPORAL_STEPS];
     bool left_out;    /* picture is set */
     uint16_t picture; /* id of the last frame left out */
+};
+
+/* Frames of a stream with dependency descriptors. */
+struct stream_frames {
+    bool known;      /* number is set */
+    bool awaits_key; /* the wanted target cannot be begun without a key frame, */
+    bool asks;       /* which is to be asked for, once more perhaps */
+    bool resumed;    /* which target was sent elsewhere is to be told from size, by its frames */
+    uint8_t size;
+    uint8_t serial;  /* of the structure that the limit is of */
+    uint16_t number; /* of the newest */
+    uint64_t sent;   /* bit n: the n-th before it was sent */
 };
 
 /* What was last seen of a layer's source. */
@@ -135,6 +150,7 @@ struct stream_sender {
     struct stream_ring ring;
     struct stream_sent sent;
     struct stream_temporal temporal;
+    struct stream_frames frames;
     int64_t resend_credit; /* bytes */
     uint32_t ssrc;
     uint32_t rtx_ssrc;
@@ -155,8 +171,25 @@ struct stream_sender {
 /* sender.c: target follows from what is wanted and live. */
 void stream_sender_choose_target(struct stream_sender *sender);
 
-/* sender.c: true if a late packet may only be sent as a filler. */
-bool stream_sender_late_left_out(struct stream_sender *sender, const struct stream_packet *packet);
+/* ---- layers.c: layers inside a stream ------------------------------------------------------- */
+
+/* A generation begins. */
+void stream_layers_begin(struct stream_sender *sender, enum rtp_codec codec);
+
+/* It goes on at another node. */
+void stream_layers_export(const struct stream_sender *sender, struct stream_state *out);
+void stream_layers_resume(struct stream_sender *sender, const struct stream_state *state);
+
+/* For the newest packet of the source: whether it takes no number. A whole VP8 frame that is left
+ * out takes no picture id. */
+bool stream_sender_left_out(struct stream_sender *sender, const struct stream_packet *packet);
+
+/* The newest packet, which is sent, is the last one of its picture to be. */
+bool stream_layers_end(const struct stream_sender *sender, const struct stream_packet *packet);
+
+/* A packet came late, and takes the number that was kept for it: as it is or as a filler. */
+void stream_sender_fill_slot(struct stream_sender *sender, struct stream_slot *slot,
+                             const struct stream_packet *packet);
 
 /* feedback.c: the cached packet that the slot stands for; NULL: it is not there (any more). */
 const struct stream_packet *

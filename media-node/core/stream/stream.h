@@ -24,6 +24,7 @@
 #define MEDIA_NODE_CORE_STREAM_STREAM_H
 
 #include "common/base/base.h"
+#include "media-node/core/rtp/dependency.h"
 #include "media-node/core/rtp/payload.h"
 #include "media-node/core/rtp/rtcp.h"
 #include "media-node/core/rtp/rtp.h"
@@ -34,6 +35,8 @@
 #define STREAM_NACK_MAX     64 /* sequence numbers in one request */
 #define STREAM_BORROW_MAX   16 /* packets of one receiver that may be in use */
 #define STREAM_WALL_UNKNOWN INT64_MIN
+#define STREAM_RATE_ALL     7 /* no limit to temporal layers, */
+#define STREAM_SIZE_ALL     7 /* nor to spatial ones inside a stream */
 
 enum stream_kind { STREAM_AUDIO, STREAM_VIDEO };
 
@@ -45,6 +48,31 @@ struct stream_payload {
     bool nack;   /* generic NACK negotiated */
     bool pli;
     uint32_t clock_hz;
+};
+
+#define STREAM_SPATIAL_MAX  RTP_DEPENDENCY_SPATIAL_MAX /* layers inside one stream */
+#define STREAM_TEMPORAL_MAX RTP_DEPENDENCY_TEMPORAL_MAX
+
+/* What a packet is among the layers of its stream, by its dependency descriptor; read once, so that
+ * a sender need not. A decode target (dependency.h) goes with its spatial layer, in the bits of
+ * STREAM_TARGET_SPATIAL. */
+#define STREAM_TARGET_NUMBER  0x1fu
+#define STREAM_TARGET_SPATIAL 5
+struct stream_dependency {
+    bool numbered;    /* frame_number is set */
+    bool known;       /* all else is, too */
+    bool frame_start; /* first packet of a frame, that is of one layer of a picture */
+    bool frame_end;
+    bool picture_start; /* first packet of a picture */
+    uint8_t serial;     /* another one for each structure; never 0 */
+    uint8_t spatial;
+    uint8_t temporal;
+    uint16_t frame_number;
+    uint32_t present; /* as in struct rtp_dependency_frame */
+    uint32_t switches;
+    uint64_t refs;
+    /* The target to be sent to whom wants so much and no more, of those that are sent now. */
+    uint8_t targets[STREAM_SPATIAL_MAX][STREAM_TEMPORAL_MAX];
 };
 
 /* A packet as its publisher sent it: what receivers give and senders take. It lives in the
@@ -61,11 +89,12 @@ struct stream_packet {
     enum rtp_codec codec;
     uint32_t clock_hz;
     uint8_t layer;
-    bool late;                   /* a newer packet of this source had come before it */
-    bool key_start;              /* first packet of a key frame; each audio packet */
-    struct rtp_frame_info frame; /* video with a payload; else zeros */
-    struct rtp_vp8 vp8;          /* VP8 with a payload; else zeros */
-    struct bytes primary;        /* RED with a payload: its primary block */
+    bool late;                           /* a newer packet of this source had come before it */
+    bool key_start;                      /* first packet of a key frame; each audio packet */
+    struct rtp_frame_info frame;         /* video with a payload; else zeros */
+    struct rtp_vp8 vp8;                  /* VP8 with a payload; else zeros */
+    struct stream_dependency dependency; /* other video with a descriptor; else zeros */
+    struct bytes primary;                /* RED with a payload: its primary block */
 };
 
 /* ---- Receiver ------------------------------------------------------------------------------- */
@@ -79,6 +108,7 @@ struct stream_receiver_config {
     const struct stream_payload *payloads; /* copied */
     size_t payload_count;                  /* 1 .. STREAM_PAYLOADS_MAX */
     uint8_t audio_level_id;                /* RFC 6464 extension's id, 0 not negotiated */
+    uint8_t dependency_id;                 /* dependency descriptor's, likewise */
 };
 
 /* config is copied. An idle receiver takes 1 KB; cache and NACK list come with media. */
@@ -175,6 +205,15 @@ void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_u
 /* Payload bits a second over the last full second, before there was one: so far; 0 unknown. */
 uint32_t stream_receiver_bps(const struct stream_receiver *receiver, int64_t now_us);
 
+/* What is sent of layers inside one stream (SVC, temporal layers), as stream_receiver_bps: of the
+ * target that stream_dependency.targets has there, so no less further up. VP8 has temporal layers
+ * alone. False: the stream has no layers that are known of. */
+struct stream_rates {
+    uint32_t bps[STREAM_SPATIAL_MAX][STREAM_TEMPORAL_MAX];
+};
+bool stream_receiver_rates(const struct stream_receiver *receiver, int64_t now_us,
+                           struct stream_rates *out);
+
 /* Loudness since the last call (RFC 6464): the caller's 400 ms tick makes the window. */
 struct stream_level {
     uint8_t dbov;             /* 0 loudest .. 127 silent: mean level of the active packets */
@@ -200,6 +239,14 @@ uint8_t stream_layers_live(struct stream_receiver *const layers[STREAM_LAYERS_MA
  * then the sender goes on with what it has; when that dries up, it sends nothing. Audio starts and
  * resumes with any packet, marked as the first of a talkspurt.
  *
+ * Layers inside a stream, as far as dependency descriptors tell of them (VP8: its own descriptor):
+ * the frames of one decode target go out, the others take no number. Another target is begun with a
+ * frame from which on all of it can be decoded with what was sent, which is a key frame where it
+ * has more spatial layers; until then the sender goes on with the target it has. The last packet
+ * sent of a picture gets the marker. Descriptors stay as they are: receivers bear gaps in frame
+ * numbers, and of the active decode targets none is claimed that is not sent by the publisher. A
+ * stream without known layers goes whole.
+ *
  * Generations. Each switch, resumption or restart of the source begins one: sequence numbers and
  * VP8 picture ids go on at the next number, timestamps by the publisher's wall clock where sender
  * reports tell it, by arrival otherwise; always strictly rising. */
@@ -222,8 +269,9 @@ struct stream_sender_config {
 /* What the subscriber is to get. */
 struct stream_want {
     bool paused; /* subscription disabled, or track muted: nothing is sent, all state is kept */
-    uint8_t spatial_max;
-    uint8_t temporal_max; /* 7: all */
+    uint8_t spatial_max;  /* simulcast layer */
+    uint8_t size_max;     /* of spatial layers inside a stream; STREAM_SIZE_ALL: all */
+    uint8_t temporal_max; /* STREAM_RATE_ALL: all */
 };
 
 /* An idle sender takes 0.6 KB; its ring (video 8 KB, audio 2 KB) comes with media. It starts
@@ -377,7 +425,8 @@ struct stream_state {
     } newest;
     bool flows; /* the rest is valid */
     uint8_t layer;
-    uint8_t temporal_max;
+    uint8_t temporal_max; /* of VP8 */
+    uint8_t size;         /* of spatial layers inside the stream, the highest that is sent */
     uint8_t tl0_shift;
     uint8_t key_shift;
     uint32_t ssrc; /* of the source */

@@ -15,11 +15,13 @@
 #define NUMBERS    4096 /* followed: more do not fit an input */
 #define CONTENT    64   /* bytes remembered of each */
 #define SSRC_MEDIA 100  /* + layer */
+#define DESCRIPTOR 2    /* id of the dependency descriptor */
 
 enum { MEDIA, REPAIR, WANT, LAYERS_LIVE, AGAIN, WAIT, REPORTS, LOST, STEPS };
 
 struct content {
     bool sent;
+    bool marker;
     size_t len;
     uint32_t timestamp;
     uint8_t bytes[CONTENT];
@@ -56,6 +58,7 @@ static void check_bounds(const struct stream_out *out)
 static struct content content_of(const struct stream_out *out, size_t skip)
 {
     struct content content = {.sent = true,
+                              .marker = out->marker,
                               .len = out->prefix_len + out->payload_len - skip,
                               .timestamp = out->timestamp};
     for (size_t i = 0; i < MIN(content.len, CONTENT); i++) {
@@ -76,9 +79,29 @@ static void note(struct world *world, uint64_t index, struct content content)
     *known = content;
 }
 
+/* The first of the bytes, behind their number, as an extension of a header that ends at data + at;
+ * returns where it ends then. */
+static size_t put_descriptor(uint8_t *data, size_t at, struct bytes *bytes)
+{
+    if (bytes->len == 0) {
+        return at;
+    }
+    size_t len = MIN(bytes->data[0], bytes->len - 1);
+    size_t words = (2 + len + 3) / 4;
+    memset(data + at, 0, 4 + 4 * words);
+    data[0] |= 0x10;
+    be16_put(data + at, 0x1000); /* the two-byte form */
+    be16_put(data + at + 2, (uint16_t)words);
+    data[at + 4] = DESCRIPTOR;
+    data[at + 5] = (uint8_t)len;
+    memcpy(data + at + 6, bytes->data + 1, len);
+    *bytes = (struct bytes){bytes->data + 1 + len, bytes->len - 1 - len};
+    return at + 4 + 4 * words;
+}
+
 static void receive(struct world *world, bool repair, const uint8_t *step, struct bytes bytes)
 {
-    uint8_t data[RTP_HEADER_LEN + UINT8_MAX];
+    uint8_t data[RTP_HEADER_LEN + 8 + UINT8_MAX];
     size_t layer = step[1] % LAYERS;
     struct rtp_view view;
     const struct stream_packet *packet;
@@ -88,8 +111,12 @@ static void receive(struct world *world, bool repair, const uint8_t *step, struc
     be16_put(data + 2, (uint16_t)(step[2] & 0x80 ? step[2] * 200 : step[2]));
     be32_put(data + 4, step[2] * 3000u);
     be32_put(data + 8, SSRC_MEDIA + (uint32_t)layer);
-    memcpy(data + RTP_HEADER_LEN, bytes.data, bytes.len);
-    if (rtp_parse(&view, data, RTP_HEADER_LEN + bytes.len) != 0) {
+    size_t at = RTP_HEADER_LEN;
+    if ((step[1] & 0x40) != 0) {
+        at = put_descriptor(data, at, &bytes);
+    }
+    memcpy(data + at, bytes.data, bytes.len);
+    if (rtp_parse(&view, data, at + bytes.len) != 0) {
         return;
     }
     struct stream_receiver *receiver = world->layers[layer];
@@ -160,8 +187,10 @@ static void reports(struct world *world, const uint8_t *step, struct bytes bytes
 
 static void act(struct world *world, const uint8_t *step, struct bytes bytes)
 {
-    struct stream_want want = {
-        .paused = step[1] & 1, .spatial_max = step[2] % 4, .temporal_max = step[2] / 4 % 8};
+    struct stream_want want = {.paused = step[1] & 1,
+                               .spatial_max = step[2] % 4,
+                               .size_max = step[2] % 4,
+                               .temporal_max = step[2] / 4 % 8};
     switch (step[0] % STEPS) {
     case MEDIA:
     case REPAIR:
@@ -213,11 +242,12 @@ static void open_world(struct world *world, uint8_t options)
             .payloads = sender.payloads,
             .payload_count = audio ? ARRAY_LEN(audio_payloads) : ARRAY_LEN(payloads),
             .audio_level_id = 1,
+            .dependency_id = DESCRIPTOR,
         };
         world->layers[i] = stream_receiver_new(&receiver, 0);
     }
     stream_sender_want(world->sender, 0,
-                       &(struct stream_want){.spatial_max = 3, .temporal_max = 7});
+                       &(struct stream_want){.spatial_max = 3, .size_max = 3, .temporal_max = 7});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
