@@ -502,7 +502,10 @@ bool subscribe_permitted(const struct track *track, const struct participant *su
 void subscribe_carried(struct subscription *subscription);
 /* What may be said only after the update that announces a track, or once it is carried. */
 void subscribe_flush(struct participant *p, struct effects *fx);
+/* The highest simulcast layer that is wanted; and how many spatial layers inside the track's one
+ * stream, 0 all. */
 uint32_t subscribe_spatial_max(const struct subscription *subscription);
+uint32_t subscribe_sizes(const struct subscription *subscription);
 
 /* ---- wants.c */
 void wants_begin(struct subscription *subscription);

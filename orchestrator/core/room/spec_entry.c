@@ -256,6 +256,7 @@ Spillway__Control__Subscription *spec_subscription_entry(struct building *b,
     entry->paused = subscribe_is_off(subscription);
     entry->held = subscribe_is_held(subscription);
     entry->spatial_max = subscribe_spatial_max(subscription);
+    entry->sizes = subscribe_sizes(subscription);
     entry->temporal_max = temporal_max(subscription);
     entry->screen = subscription->track->info->source == LIVEKIT__TRACK_SOURCE__SCREEN_SHARE;
     entry->priority = MIN(subscription->priority, PRIORITY_MAX);

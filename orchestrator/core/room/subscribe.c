@@ -330,10 +330,10 @@ static uint32_t layer_for_size(const Livekit__TrackInfo *info, uint32_t width, u
     return best;
 }
 
-uint32_t subscribe_spatial_max(const struct subscription *subscription)
+/* What is wanted of so many sizes. */
+static uint32_t size_wanted(const struct subscription *subscription, uint32_t highest)
 {
     const struct track *track = subscription->track;
-    uint32_t highest = track->layer_count == 0 ? 0 : track->layers[track->layer_count - 1].spatial;
     if (!subscription->settings_known) {
         return subscription->subscriber->adaptive_stream ? 0 : highest;
     }
@@ -342,4 +342,25 @@ uint32_t subscribe_spatial_max(const struct subscription *subscription)
         wanted = layer_for_size(track->info, subscription->width, subscription->height);
     }
     return MIN(wanted, highest);
+}
+
+uint32_t subscribe_spatial_max(const struct subscription *subscription)
+{
+    const struct track *track = subscription->track;
+    uint32_t highest = track->layer_count == 0 ? 0 : track->layers[track->layer_count - 1].spatial;
+    return size_wanted(subscription, highest);
+}
+
+/* Layers of a codec that has them inside one stream are what the publisher said they are; which of
+ * them really come, the node sees. */
+uint32_t subscribe_sizes(const struct subscription *subscription)
+{
+    const struct track *track = subscription->track;
+    enum sdp_codec_id codec = sdp_codec_from_name(track->info->mime_type);
+    bool svc = codec == SDP_VP9 || codec == SDP_AV1;
+    if (track->layer_count > 1 || track->info->n_layers < 2 || !svc) {
+        return 0;
+    }
+    uint32_t highest = (uint32_t)MIN(track->info->n_layers, LAYERS_MAX) - 1;
+    return size_wanted(subscription, highest) + 1;
 }

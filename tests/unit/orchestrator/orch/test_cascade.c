@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -160,6 +161,82 @@ static void what_matters_is_told(void **state)
     world_signal(&world, 2, &request);
     assert_int_equal(world.last_spec->n_subscriptions, 1);
     assert_int_equal(world.last_spec->subscriptions[0]->priority, 255);
+    world_fini(&world);
+}
+
+/* Makes all of these, as many letters, of it. */
+static void overwrite(char *text, const char *what, const char *by)
+{
+    for (char *at = strstr(text, what); at != NULL; at = strstr(at, what)) {
+        memcpy(at, by, strlen(by));
+    }
+}
+
+/* Goal: of a track with its sizes in one stream (SVC), a subscription asks for a size as it does
+ * for a simulcast layer; the stream crosses to another node whole, and its publisher is to send all
+ * of it as long as anybody watches. */
+static void sizes_inside_one_stream(void **state)
+{
+    (void)state;
+    struct world world;
+    static char codec_name[] = "vp9";
+    Livekit__VideoLayer sizes[3], *layers[3];
+    for (int i = 0; i < 3; i++) {
+        livekit__video_layer__init(&sizes[i]);
+        sizes[i].quality = (Livekit__VideoQuality)i;
+        sizes[i].width = 320u << i;
+        sizes[i].height = 180u << i;
+        layers[i] = &sizes[i];
+    }
+    Livekit__SimulcastCodec codec = LIVEKIT__SIMULCAST_CODEC__INIT, *codecs[] = {&codec};
+    codec.codec = codec_name;
+    Livekit__AddTrackRequest camera = LIVEKIT__ADD_TRACK_REQUEST__INIT;
+    camera.cid = CAMERA;
+    camera.type = LIVEKIT__TRACK_TYPE__VIDEO;
+    camera.source = LIVEKIT__TRACK_SOURCE__CAMERA;
+    camera.layers = layers;
+    camera.n_layers = 3;
+    camera.simulcast_codecs = codecs;
+    camera.n_simulcast_codecs = 1;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK;
+    request.add_track = &camera;
+    char *offer = world_read_offer("chromium-publish.offer");
+    overwrite(offer, "a=rid:", "a=xxx:");
+    overwrite(offer, "a=simulcast:", "a=xxxxxxxxx:");
+
+    world_init(&world);
+    add_node(&world, "ND_a", "eu");
+    join(&world, 1, "alice", "eu");
+    world_add_track(&world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_signal(&world, 1, &request);
+    world_connected(&world, 1);
+    world_offer_text(&world, 1, offer, 2);
+    add_node(&world, "ND_b", "us");
+    join(&world, 2, "bob", "us");
+    world_connected(&world, 2);
+    world_story(&world);
+    static const struct {
+        Livekit__VideoQuality quality;
+        uint32_t sizes;
+    } rows[] = {{LIVEKIT__VIDEO_QUALITY__LOW, 1},
+                {LIVEKIT__VIDEO_QUALITY__MEDIUM, 2},
+                {LIVEKIT__VIDEO_QUALITY__HIGH, 3}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        world_watch(&world, 2, rows[i].quality);
+        assert_int_equal(world.last_spec->n_subscriptions, 1);
+        assert_int_equal(world.last_spec->subscriptions[0]->spatial_max, 0);
+        assert_int_equal(world.last_spec->subscriptions[0]->sizes, rows[i].sizes);
+        const char *story = world_story(&world);
+        assert_null(strstr(story, "layers="));
+        assert_null(strstr(story, "quality"));
+    }
+    world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
+    world_advance(&world, TIME_MS(1999));
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "node ND_a < track 2 to ND_b layers=0\n"));
+    assert_non_null(strstr(story, "quality TR_VC vp9 0=off 1=off 2=off\n"));
+    free(offer);
     world_fini(&world);
 }
 
@@ -342,6 +419,7 @@ int main(void)
         cmocka_unit_test(ends_agree),
         cmocka_unit_test(layers_follow_the_watchers),
         cmocka_unit_test(what_matters_is_told),
+        cmocka_unit_test(sizes_inside_one_stream),
         cmocka_unit_test(hub_and_leaf),
         cmocka_unit_test(publisher_moves_away),
         cmocka_unit_test(node_dies),
