@@ -14,7 +14,8 @@ const struct rtp_ext_ids media_client_exts = {
            [RTP_EXT_REPAIRED_RID] = MEDIA_EXT_REPAIRED_RID,
            [RTP_EXT_TRANSPORT_CC] = MEDIA_EXT_TRANSPORT_CC,
            [RTP_EXT_AUDIO_LEVEL] = MEDIA_EXT_AUDIO_LEVEL,
-           [RTP_EXT_ABS_SEND_TIME] = MEDIA_EXT_ABS_SEND_TIME}};
+           [RTP_EXT_ABS_SEND_TIME] = MEDIA_EXT_ABS_SEND_TIME,
+           [RTP_EXT_DEPENDENCY_DESCRIPTOR] = MEDIA_EXT_DEPENDENCY}};
 
 static void make_keys(struct media_client *client, uint64_t seed)
 {

@@ -27,6 +27,7 @@ enum {
     MEDIA_EXT_TRANSPORT_CC = 4,
     MEDIA_EXT_AUDIO_LEVEL = 5,
     MEDIA_EXT_ABS_SEND_TIME = 6,
+    MEDIA_EXT_DEPENDENCY = 7,
 };
 extern const struct rtp_ext_ids media_client_exts;
 

@@ -17,9 +17,11 @@
  * A member that is handed over keeps the layers it has for SETTLE_US: what was measured of tracks
  * begins anew here.
  *
- * Left out: clients without transport-cc are not limited, for REMB follows what is sent; temporal
- * layers, which would have to be measured each; the size of a picture, of which the layer that is
- * asked for tells enough.
+ * A camera goes at its full rate or at its lowest size: slow large pictures are worse than fast
+ * small ones. A screen share may be slow at any size.
+ *
+ * Left out: clients without transport-cc are not limited, for REMB follows what is sent; the size
+ * of a picture, of which the layer that is asked for tells enough.
  */
 #include "media-node/core/forward/room.h"
 
@@ -235,24 +237,58 @@ static void send_due(struct fwd_member *member, int64_t now_us)
     }
 }
 
+/* Its sizes, if it has several, are inside that, and not simulcast layers. */
+static bool one_stream(const struct track *track)
+{
+    return track->spec.published.layer_count == 1;
+}
+
 /* ---- What fits ------------------------------------------------------------------------------- */
 
-/* Of a layer, smoothed; on the wire. */
-static uint32_t layer_bps(struct track *track, int64_t now_us, size_t i)
+static uint32_t smooth(uint32_t old, uint32_t bps)
 {
-    static const uint32_t guesses[STREAM_LAYERS_MAX] = {150000, 500000, 1500000, 3000000};
+    return old == 0 || bps == 0 ? bps : old / 2 + bps / 2;
+}
+
+/* Once in a while. */
+static void measure(struct track *track, int64_t now_us, size_t i)
+{
     struct layer *layer = &track->layers[i];
     const struct stream_receiver *receiver = track->receivers[i];
-    uint32_t bps = receiver == NULL ? 0 : stream_receiver_bps(receiver, now_us);
-    if (bps != 0 && now_us - layer->rate_us >= RATE_US) {
-        layer->rate_us = now_us;
-        layer->bps = layer->bps == 0 ? bps : layer->bps / 2 + bps / 2;
+    if (receiver == NULL || now_us - layer->rate_us < RATE_US) {
+        return;
     }
+    uint32_t bps = stream_receiver_bps(receiver, now_us);
+    struct stream_rates rates;
+    if (bps == 0) {
+        return;
+    }
+    layer->rate_us = now_us;
+    layer->bps = smooth(layer->bps, bps);
+    bool layered = stream_receiver_rates(receiver, now_us, &rates);
+    for (size_t s = 0; layered && s < STREAM_SPATIAL_MAX; s++) {
+        for (size_t t = 0; t < STREAM_TEMPORAL_MAX; t++) {
+            uint32_t old = layer->layered ? layer->rates.bps[s][t] : 0;
+            layer->rates.bps[s][t] = smooth(old, rates.bps[s][t]);
+        }
+    }
+    layer->layered = layered;
+}
+
+/* Of a layer, or of the layers inside its stream up to these; on the wire. */
+static uint32_t layer_bps(const struct track *track, size_t i, size_t spatial, size_t temporal)
+{
+    static const uint32_t guesses[STREAM_LAYERS_MAX] = {150000, 500000, 1500000, 3000000};
+    const struct layer *layer = &track->layers[i];
     if (track->spec.kind == STREAM_AUDIO) {
         return layer->bps == 0 ? AUDIO_BPS : layer->bps + HEADERS_BPS;
     }
-    bool alone = track->spec.published.layer_count == 1;
-    return layer->bps == 0 ? guesses[alone ? 1 : i] : layer->bps + layer->bps / 16;
+    bool alone = one_stream(track);
+    if (layer->bps == 0) {
+        return guesses[alone ? 1 : i];
+    }
+    uint32_t bps = layer->layered ? layer->rates.bps[spatial][temporal] : layer->bps;
+    return bps + bps / 16;
 }
 
 /* A layer that its encoder drops pictures of comes back: until it has been silent for longer, it is
@@ -264,24 +300,56 @@ static bool flows(const struct track *track, int64_t now_us, size_t i)
             now_us - track->layers[i].last_us < DRY_US);
 }
 
+/* Puts in what a layer takes: a simulcast one, of which all spatial layers that it has inside are
+ * sent, or a spatial one of a track in one stream. Only some are offered at lower rates. */
+static void describe_layer(struct subscription *subscription, size_t spatial, bool slower)
+{
+    const struct track *track = subscription->track;
+    struct allocator_track *share = &subscription->share;
+    bool alone = one_stream(track);
+    for (size_t t = slower ? 0 : share->temporal; t <= share->temporal; t++) {
+        share->bps[spatial][t] =
+            layer_bps(track, alone ? 0 : spatial, alone ? spatial : STREAM_SPATIAL_MAX - 1, t);
+    }
+}
+
+static bool describe_video(struct subscription *subscription, int64_t now_us)
+{
+    struct track *track = subscription->track;
+    struct allocator_track *share = &subscription->share;
+    bool alone = one_stream(track);
+    bool some = false;
+    for (size_t i = 0; i <= share->spatial; i++) {
+        size_t layer = alone ? 0 : i;
+        if (flows(track, now_us, layer)) {
+            measure(track, now_us, layer);
+            describe_layer(subscription, i, share->screen || !some);
+            some = true;
+        }
+    }
+    return some;
+}
+
 /* What can be sent of the track. False: nothing. */
 static bool describe(struct subscription *subscription, int64_t now_us)
 {
     struct track *track = subscription->track;
     struct allocator_track *share = &subscription->share;
     const struct stream_want *want = &subscription->spec.want;
-    bool some = false;
+    bool some;
     memset(share->bps, 0, sizeof(share->bps));
     share->audio = track->spec.kind == STREAM_AUDIO;
     share->screen = subscription->spec.screen;
     share->priority = subscription->spec.priority;
-    share->spatial = MIN(want->spatial_max, ALL_LAYERS);
+    share->spatial = MIN(one_stream(track) ? want->size_max : want->spatial_max, ALL_LAYERS);
+    share->temporal = MIN(want->temporal_max, STREAM_TEMPORAL_MAX - 1);
     share->pixels = 1u << (2 * share->spatial);
-    for (size_t i = 0; i <= (share->audio ? 0 : share->spatial); i++) {
-        if (flows(track, now_us, i)) {
-            share->bps[i][0] = layer_bps(track, now_us, i);
-            some = true;
-        }
+    if (share->audio) {
+        some = flows(track, now_us, 0);
+        measure(track, now_us, 0);
+        share->bps[0][0] = some ? layer_bps(track, 0, 0, 0) : 0;
+    } else {
+        some = describe_video(subscription, now_us);
     }
     return some && !want->paused && !track->spec.muted;
 }
@@ -312,9 +380,13 @@ static void apply(struct allocator_track *share, int64_t now_us)
     struct subscription *subscription =
         (struct subscription *)((char *)share - offsetof(struct subscription, share));
     const struct allocator_choice *choice = &share->choice;
-    const struct stream_limit limit = {.paused = !choice->sent, .spatial_max = choice->spatial};
+    bool full = choice->temporal >= share->temporal;
+    const struct stream_limit limit = {.paused = !choice->sent,
+                                       .spatial_max = choice->spatial,
+                                       .temporal_max = full ? STREAM_RATE_ALL : choice->temporal};
     if (share->audio || (limit.paused == subscription->limit.paused &&
-                         limit.spatial_max == subscription->limit.spatial_max)) {
+                         limit.spatial_max == subscription->limit.spatial_max &&
+                         limit.temporal_max == subscription->limit.temporal_max)) {
         return;
     }
     subscription->limit = limit;
@@ -438,16 +510,25 @@ void bandwidth_limit(const struct subscription *subscription, struct stream_want
 {
     if (subscription->member->bandwidth != NULL && subscription->track->spec.kind == STREAM_VIDEO) {
         want->paused = want->paused || subscription->limit.paused;
-        want->spatial_max = MIN(want->spatial_max, subscription->limit.spatial_max);
+        uint8_t *size = one_stream(subscription->track) ? &want->size_max : &want->spatial_max;
+        *size = MIN(*size, subscription->limit.spatial_max);
+        want->temporal_max = MIN(want->temporal_max, subscription->limit.temporal_max);
     }
 }
 
 void bandwidth_keep(struct subscription *subscription, const struct stream_state *state)
 {
-    uint8_t layer = state != NULL && state->flows ? state->layer : 0;
-    subscription->limit = (struct stream_limit){.spatial_max = layer};
-    subscription->share.choice =
-        (struct allocator_choice){.spatial = layer, .sent = state != NULL && state->flows};
+    uint8_t layer = 0;
+    if (state != NULL && state->flows) {
+        layer = one_stream(subscription->track) ? state->size : state->layer;
+    }
+    subscription->limit =
+        (struct stream_limit){.spatial_max = layer, .temporal_max = STREAM_RATE_ALL};
+    subscription->share.choice = (struct allocator_choice){
+        .spatial = layer,
+        .temporal = STREAM_TEMPORAL_MAX - 1,
+        .sent = state != NULL && state->flows,
+    };
 }
 
 void bandwidth_soon(struct fwd_member *member, int64_t now_us)

@@ -198,6 +198,7 @@ struct stream_receiver *media_receiver(struct track *track, int64_t now_us, size
         .payloads = track->spec.payloads,
         .payload_count = track->spec.payload_count,
         .audio_level_id = relay_ext_ids.id[RTP_EXT_AUDIO_LEVEL],
+        .dependency_id = relay_ext_ids.id[RTP_EXT_DEPENDENCY_DESCRIPTOR],
     };
     track->receivers[i] = stream_receiver_new(&config, now_us);
     layer->previous = layer->ssrc;

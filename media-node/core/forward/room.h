@@ -45,7 +45,9 @@ struct layer {
     struct rtcp_sr clock;  /* the publisher's last sender report */
     bool key_frame_wanted; /* before its first packet came */
     uint32_t bps;          /* of payload, smoothed; 0 unknown */
-    int64_t rate_us;       /* when that was measured */
+    bool layered;          /* rates are known: of the layers inside the stream, smoothed likewise */
+    struct stream_rates rates;
+    int64_t rate_us; /* when these were measured */
     struct told told;
 };
 
@@ -105,7 +107,8 @@ struct track {
 /* What of a subscription's video fits to its member's network. */
 struct stream_limit {
     bool paused;
-    uint8_t spatial_max;
+    uint8_t spatial_max;  /* of a track in one stream, of the layers inside it */
+    uint8_t temporal_max; /* STREAM_RATE_ALL: all */
 };
 
 /* How far a stream may go, in its sender's indices. */

@@ -309,6 +309,9 @@ const char *spec_read_subscription(struct spec_subscription *out, struct arena *
                     .rtx_index_end = message->rtx_index_end,
                     .want = {.paused = message->paused || message->held,
                              .spatial_max = (uint8_t)MIN(message->spatial_max, 7),
+                             .size_max = message->sizes == 0
+                                             ? STREAM_SIZE_ALL
+                                             : (uint8_t)MIN(message->sizes - 1, STREAM_SIZE_ALL),
                              .temporal_max = (uint8_t)MIN(message->temporal_max, 7)}},
     };
     if (!fits(message->mid, 1, PEER_MID_MAX - 1)) {

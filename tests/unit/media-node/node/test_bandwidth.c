@@ -8,6 +8,7 @@
  */
 #include "media-node/core/node/node.h"
 #include "proto/wire/wire.h"
+#include "tests/lib/descriptor.h"
 #include "tests/lib/media_client.h"
 #include "tests/lib/room_spec.h"
 #include "tests/link/link.h"
@@ -68,7 +69,14 @@ struct meeting {
     unsigned factor, divisor; /* of what the layers take; 0: 1 */
     bool screen;              /* the other video is a screen share, */
     uint32_t priority;        /* or has one */
+    bool rates;               /* all video is VP8 of three temporal layers */
+    bool svc;                 /* the other video is VP9 of three sizes and rates in one stream */
+    unsigned svc_picture;     /* of it, since the last key frame */
+    uint16_t svc_frame;       /* next number */
 };
+
+static const struct descriptor_mode svc_mode = {.spatial = 3, .temporal = 3};
+static const unsigned svc_bps[] = {100000, 300000, 900000}; /* of each size alone */
 
 static const struct node_endpoint endpoint = {NODE_UDP, 40000};
 
@@ -163,7 +171,7 @@ static void tell_room(struct meeting *m)
     room_spec_video(&spec, VIDEO, 11, "1", rids);
     room_spec_audio(&spec, AUDIO, 11, "2");
     static const char *const no_rids[] = {""};
-    room_spec_video(&spec, OTHER_VIDEO, 11, "3", no_rids);
+    Spillway__Control__Track *other_track = room_spec_video(&spec, OTHER_VIDEO, 11, "3", no_rids);
     const struct room_spec_want wants[] = {{21, VIDEO, 12, "5", 5000, false},
                                            {22, AUDIO, 12, "6", 6000, true},
                                            {23, OTHER_VIDEO, 12, "7", 7000, false}};
@@ -172,6 +180,10 @@ static void tell_room(struct meeting *m)
     Spillway__Control__Subscription *other = room_spec_subscription(&spec, &wants[2]);
     other->screen = m->screen;
     other->priority = m->priority;
+    if (m->svc) {
+        other->payload_types[0]->codec = SPILLWAY__CONTROL__CODEC__VP9;
+        other_track->payload_types[0]->codec = SPILLWAY__CONTROL__CODEC__VP9;
+    }
     size_t len;
     uint8_t *bytes = room_spec_pack(&spec, &len);
     node_control(m->node, m->now_us, 0, (struct bytes){bytes, len});
@@ -187,13 +199,15 @@ static void send_packet(struct meeting *m, size_t layer, size_t size, unsigned p
 {
     struct media_source *source = m->layers[layer];
     bool first = (place & 1) != 0;
+    static const unsigned pattern[] = {0, 2, 1, 2};
+    unsigned temporal = m->rates && !source->key_wanted ? pattern[source->picture % 4] : 0;
     uint8_t payload[PACKET] = {
         first ? 0x90 : 0x80, /* X, and S for the start of partition 0 (RFC 7741 §4.2) */
         0xe0,                /* picture id, TL0PICIDX and TID follow */
         (uint8_t)(0x80 | source->picture >> 8),
         (uint8_t)source->picture,
         (uint8_t)source->picture,
-        0,
+        (uint8_t)(temporal << 6 | (temporal > 0 ? 0x20 : 0)),
         first && source->key_wanted ? 0x10 : 0x11, /* bit 0: not a key frame */
     };
     uint8_t out[MEDIA_CLIENT_PACKET];
@@ -235,11 +249,68 @@ static void send_frame(struct meeting *m, size_t layer)
     source->due_us += FRAME_US;
 }
 
+/* A packet of a frame of the other video, and which size it is of in its last byte. Its descriptor
+ * (RFC 9628 §4.2) is P, L, B, E; TID, SID; TL0PICIDX. */
+static void send_svc_packet(struct meeting *m, unsigned spatial, size_t size, unsigned place)
+{
+    struct media_source *source = m->layers[OTHER];
+    bool first = (place & 1) != 0, last = (place & 2) != 0;
+    unsigned temporal = descriptor_temporal(&svc_mode, m->svc_picture);
+    uint8_t out[MEDIA_CLIENT_PACKET], descriptor[DESCRIPTOR_MAX];
+    uint8_t payload[PACKET] = {
+        (uint8_t)((m->svc_picture > 0 ? 0x40 : 0) | 0x20 | (first ? 0x08 : 0) | (last ? 0x04 : 0)),
+        (uint8_t)(temporal << 5 | spatial << 1)};
+    const struct descriptor_frame frame = {.number = m->svc_frame,
+                                           .spatial = spatial,
+                                           .picture = m->svc_picture,
+                                           .start = first,
+                                           .end = last};
+    struct rtp_header header = {.ts = source->ts,
+                                .ssrc = source->ssrc,
+                                .seq = source->seq++,
+                                .pt = MEDIA_VP8,
+                                .marker = last && spatial == svc_mode.spatial - 1};
+    struct rtp_header_out where;
+    payload[size - 1] = (uint8_t)spatial;
+    header.exts.value[RTP_EXT_MID] = (struct bytes){(const uint8_t *)"3", 1};
+    header.exts.value[RTP_EXT_DEPENDENCY_DESCRIPTOR] =
+        (struct bytes){descriptor, descriptor_write(descriptor, &svc_mode, &frame)};
+    assert_int_equal(rtp_header_write(out, &header, &media_client_exts, &where), 0);
+    be16_put(out + where.transport_cc_at, m->publisher->cc_seq++);
+    const struct rtpsec_packet packet = {.header_len = where.len, .body = {payload, size}};
+    int len = rtpsec_protect_rtp(m->publisher->sec, &source->stream, &packet, out);
+    assert_true(len > 0);
+    input(m, m->publisher, out, (size_t)len);
+    pump(m);
+}
+
+static void send_svc_picture(struct meeting *m)
+{
+    struct media_source *source = m->layers[OTHER];
+    m->svc_picture = source->key_wanted ? 0 : m->svc_picture;
+    source->key_wanted = false;
+    for (unsigned spatial = 0; spatial < svc_mode.spatial; spatial++, m->svc_frame++) {
+        size_t left = svc_bps[spatial] / 8 / 30;
+        for (unsigned first = 1; left > 0; first = 0) {
+            size_t size = MIN(left, PACKET);
+            left -= size;
+            send_svc_packet(m, spatial, MAX(size, 32), first | (left == 0 ? 2u : 0u));
+        }
+    }
+    m->svc_picture++;
+    source->ts += 3000;
+    source->due_us += FRAME_US;
+}
+
 static void publish(struct meeting *m)
 {
     for (size_t i = 0; i < SOURCES; i++) {
         while (m->layers[i]->due_us <= m->now_us) {
-            send_frame(m, i);
+            if (i == OTHER && m->svc) {
+                send_svc_picture(m);
+            } else {
+                send_frame(m, i);
+            }
         }
     }
     while (m->voice->due_us <= m->now_us) {
@@ -583,6 +654,70 @@ static void what_was_still_may_move(void **state)
     end(&m);
 }
 
+/* Sizes inside one stream, as simulcast layers: those that fit; and at last fewer pictures. */
+static void sizes_inside_a_stream_follow_the_link(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 600000);
+    m.svc = true;
+    tell_room(&m);
+    for (size_t i = 0; i < LAYERS; i++) {
+        m.layers[i]->due_us = TIME_NEVER;
+    }
+    m.layers[OTHER]->due_us = m.now_us;
+    run(&m, 10);
+    for (unsigned i = 0; i < 3; i++) {
+        run(&m, 1);
+        assert_int_equal(m.layer_bits_was, 3); /* the middle size, and the lowest that it needs */
+        assert_in_range(m.audio_was.packets, 48, 52);
+    }
+    set_rate(&m, 5000000);
+    unsigned seconds = 0;
+    for (; m.layer_bits_was != 7; seconds++) {
+        assert_true(seconds < 10);
+        run(&m, 1);
+    }
+    print_message("from 600 kbit/s to 5 Mbit/s: the largest size after %u s\n", seconds);
+    set_rate(&m, 600000);
+    run(&m, 5);
+    assert_int_equal(m.layer_bits_was, 3);
+    set_rate(&m, 80000); /* the smallest size and sound would take 125 kbit/s */
+    run(&m, 8);
+    for (unsigned i = 0; i < 3; i++) {
+        run(&m, 1);
+        assert_int_equal(m.layer_bits_was, 1);
+        assert_in_range(m.video_was.packets, 7, 16);
+    }
+    assert_int_equal(m.paused, 0);
+    end(&m);
+}
+
+/* Sound and all of the lowest layer take 180 kbit/s, with half of its pictures 100. */
+static void fewer_pictures_rather_than_none(void **state)
+{
+    (void)state;
+    struct meeting m;
+    begin(&m, 600000);
+    m.rates = true;
+    run(&m, 5);
+    assert_int_equal(m.layer_bits_was, 1);
+    assert_in_range(m.video_was.packets, 29, 35);
+    set_rate(&m, 160000);
+    run(&m, 6);
+    for (unsigned i = 0; i < 3; i++) {
+        run(&m, 1);
+        assert_int_equal(m.layer_bits_was, 1);
+        assert_in_range(m.video_was.packets, 7, 17);
+        assert_in_range(m.audio_was.packets, 48, 52);
+    }
+    assert_int_equal(m.paused, 0);
+    set_rate(&m, 600000);
+    run(&m, 10);
+    assert_in_range(m.video_was.packets, 29, 35);
+    end(&m);
+}
+
 static void who_gives_no_feedback_is_not_limited(void **state)
 {
     (void)state;
@@ -605,6 +740,8 @@ int main(void)
         cmocka_unit_test(numbers_begin_where_told),
         cmocka_unit_test(an_open_link_has_all_within_a_second),
         cmocka_unit_test(what_was_still_may_move),
+        cmocka_unit_test(sizes_inside_a_stream_follow_the_link),
+        cmocka_unit_test(fewer_pictures_rather_than_none),
         cmocka_unit_test(who_gives_no_feedback_is_not_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
