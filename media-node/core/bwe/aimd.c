@@ -19,7 +19,7 @@
 #define BETA            0.9
 #define BETA_LIMITED    0.85
 #define LIMITED         0.88 /* sent / rate */
-#define THROUGH         0.9  /* arrived / sent */
+#define THROUGH         0.8  /* arrived / sent */
 #define ETA             1.08 /* a second */
 #define CEILING         1.25
 #define CEILING_BPS     10000
@@ -91,7 +91,8 @@ static void increase(struct aimd *aimd, int64_t now_us, const struct aimd_input 
  */
 static bool gets_through(const struct aimd *aimd, const struct aimd_input *in)
 {
-    return in->sent_bps < LIMITED * aimd->bps && in->acked_now_bps >= THROUGH * in->sent_bps;
+    return in->sent_bps < LIMITED * aimd->bps &&
+           (in->contended || in->acked_now_bps >= THROUGH * in->sent_bps);
 }
 
 static void decrease(struct aimd *aimd, int64_t now_us, const struct aimd_input *in)
@@ -116,7 +117,7 @@ static bool may_decrease(const struct aimd *aimd, int64_t now_us, const struct a
     int64_t pause_us = MAX(DECREASE_US_MIN, MIN(in->rtt_us, DECREASE_US_MAX));
     pause_us = in->contended ? CONTENDED_US : pause_us;
     return aimd->decreased_us == 0 || now_us - aimd->decreased_us >= pause_us ||
-           in->acked_now_bps < aimd->bps / 2;
+           in->acked_now_bps < MIN(aimd->bps, in->sent_bps) / 2;
 }
 
 void aimd_update(struct aimd *aimd, int64_t now_us, const struct aimd_input *in)

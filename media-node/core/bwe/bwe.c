@@ -15,6 +15,7 @@
 
 #define LIMITED        0.65 /* sent / estimate: application-limited below, */
 #define LIMITED_END    0.80 /* until above */
+#define SQUEEZED       0.85 /* sent / estimate */
 #define PROBED_US      TIME_MS(500)
 #define SHORT_US       TIME_MS(50)  /* a queue as one frame makes it */
 #define THROUGH        0.9          /* arrived / sent: all of it, as far as can be seen */
@@ -56,6 +57,7 @@ struct bwe {
     int64_t rtt_us;       /* 0 unknown */
     bool rtt_told;
     bool limited;
+    bool squeezed;      /* the path is contended, and layers leave some of the estimate unused */
     int64_t sent_us;    /* last packet; valid while the history is there or without feedback */
     int64_t unheard_us; /* when the first packet left that no feedback came after; or TIME_NEVER */
     int64_t silence_us; /* next step down, if nothing comes; or TIME_NEVER */
@@ -116,7 +118,8 @@ static struct probe_state probe_state(const struct bwe *bwe)
         .max_bps = bwe->config.max_bps,
         .rtt_us = bwe->rtt_us,
         .contended = bwe->drain.contended,
-        .calm = bwe->trend.usage != USAGE_OVER && bwe->counts.feedbacks > 0 &&
+        .squeezed = bwe->squeezed,
+        .calm = (bwe->trend.usage != USAGE_OVER || bwe->squeezed) && bwe->counts.feedbacks > 0 &&
                 bwe->silence_us == TIME_NEVER && bwe->drain.bps == 0 && bwe->loss.bps == NO_LIMIT,
     };
 }
@@ -143,7 +146,7 @@ static void take_probes(struct bwe *bwe)
     if (bps == 0) {
         return;
     }
-    bool over = bwe->trend.usage == USAGE_OVER && !bwe->limited;
+    bool over = bwe->trend.usage == USAGE_OVER && !bwe->limited && !bwe->squeezed;
     if (over || bwe->silence_us != TIME_NEVER) {
         bwe->prober.more = false;
         return;
@@ -332,6 +335,7 @@ static void judge_all(struct bwe *bwe)
     judge_queue(bwe, in.acked_now_bps);
     take_probes(bwe);
     judge_loss(bwe, sent_bps, acked_bps);
+    bwe->squeezed = bwe->drain.contended && sent_bps < SQUEEZED * target(bwe);
     bwe->limited = sent_bps < (bwe->limited ? LIMITED_END : LIMITED) * target(bwe);
     update_probes(bwe);
 }

@@ -7,9 +7,9 @@
  *
  * - the queue is gone: what arrived is the capacity; or
  * - it took far too long: the queue is somebody else's, and giving way to a flow that fills it on
- *   purpose would only starve us. The path is contended, which aimd.c takes into account (as Copa
- *   does, with another test for it: Arun and Balakrishnan, NSDI 2018). Next attempt after 20 s,
- *   then 40 and 60.
+ *   purpose would only starve us. The path is contended, which aimd.c and probe.c take into
+ *   account (as Copa does, with another test for it: Arun and Balakrishnan, NSDI 2018). Next
+ *   attempt after 20 s, then 40 and 60.
  */
 #include "media-node/core/bwe/parts.h"
 

@@ -283,6 +283,7 @@ struct probe_state {
     int64_t rtt_us; /* 0 unknown */
     bool calm;      /* no queue growing, feedback coming */
     bool contended; /* the path, with a flow that fills its queue */
+    bool squeezed;  /* and less is sent than estimated: nothing but trains tells of our share */
 };
 
 void prober_sent(struct prober *prober, int64_t now_us, const struct bwe_packet *packet,

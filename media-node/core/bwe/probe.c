@@ -22,6 +22,7 @@
 
 #define TRAIN_US        TIME_MS(40) /* more than from frame to frame of somebody else */
 #define PERIODIC        1.5 /* of the estimate; if that is there, more is asked for at once */
+#define SQUEEZED        2.0 /* where somebody else takes what is there, */
 #define TRAIN_START_US  TIME_MS(20)
 #define TRAIN_PACKETS   5
 #define ARRIVED_MIN     3 /* packets, and half of those sent */
@@ -211,6 +212,8 @@ static void judge_raise(struct prober *prober, int64_t now_us, const struct prob
     if (now_us - prober->raised_us >= LASTED_US) {
         prober->raised_bps = 0;
         prober->pause_us = 0;
+    } else if (state->squeezed) {
+        return; /* the share of a path changes all the time */
     } else if (state->bps < LASTED * prober->raised_bps) {
         prober->fell_bps = prober->raised_bps;
         prober->raised_bps = 0;
@@ -246,13 +249,14 @@ void prober_update(struct prober *prober, int64_t now_us, const struct probe_sta
         ask_twice(prober, now_us, state, 2);
     } else if (state->calm && now_us >= prober->next_us) {
         prober->train_us = TRAIN_US;
-        (void)ask(prober, now_us, state, PERIODIC * state->bps);
+        (void)ask(prober, now_us, state, (state->squeezed ? SQUEEZED : PERIODIC) * state->bps);
     } else {
         return;
     }
     prober->more = false;
     prober->next_us = now_us + prober->interval_us;
-    prober->interval_us = MIN(2 * prober->interval_us, INTERVAL_US_MAX);
+    prober->interval_us =
+        state->squeezed ? INTERVAL_US : MIN(2 * prober->interval_us, INTERVAL_US_MAX);
 }
 
 bool prober_poll(struct prober *prober, int64_t now_us, struct bwe_probe *out)

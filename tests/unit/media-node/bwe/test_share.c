@@ -48,6 +48,38 @@ static void cubic(void **state)
 
 /* A second of queue, which no call is good with. CUBIC's growth hardly slows down with the round
  * trip, ours does: a sixth of the link is what is left. */
+/* Three layers, of which the middle one takes a third of a fair share: what arrives of it says
+ * nothing of what would. */
+static void layers_beside_a_transfer(void **state)
+{
+    (void)state;
+    static const uint32_t queues[] = {60000, 150000};
+    for (size_t i = 0; i < ARRAY_LEN(queues); i++) {
+        double watched = 0;
+        double paused = 0;
+        for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+            const struct bottleneck_config link = {
+                .bps = 3000000, .queue_bytes = queues[i], .delay_us = TIME_MS(20)};
+            struct world *world = world_new(&link, seed);
+            world_call(world, &(struct call_config){.source = CALL_LAYERS,
+                                                    .wanted_bps = CALL_LAYER_TOP,
+                                                    .frame_us = 66667,
+                                                    .uneven = 40});
+            world_tcp(world, true, TIME_S(10));
+            world_run(world, 70);
+            watched += world_share_layer(world, 0, 20, 70, 1) / SEEDS;
+            watched += world_share_layer(world, 0, 20, 70, 2) / SEEDS;
+            paused += world_share_layer(world, 0, 20, 70, -1) / SEEDS;
+            world_free(world);
+        }
+        print_message("layers beside CUBIC, %.0f ms of queue: middle or best %.0f %% of the time, "
+                      "none %.0f %%\n",
+                      queues[i] / 375.0, 100 * watched, 100 * paused);
+        assert_true(watched >= 0.5);
+        assert_true(paused <= 0.2);
+    }
+}
+
 static void a_second_of_queue(void **state)
 {
     (void)state;
@@ -120,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reno),
         cmocka_unit_test(cubic),
+        cmocka_unit_test(layers_beside_a_transfer),
         cmocka_unit_test(a_second_of_queue),
         cmocka_unit_test(after_a_transfer),
         cmocka_unit_test(second_call),
