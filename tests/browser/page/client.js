@@ -148,10 +148,14 @@ const me = {
   async pairInUse() {
     for (const connection of connections) {
       const report = await connection.getStats();
-      const pair = [...report.values()].find(
-        ({ type, nominated, state }) =>
-          type === 'candidate-pair' && nominated && state === 'succeeded',
-      );
+      const transport = [...report.values()].find(({ type }) => type === 'transport');
+      // Firefox says of pairs alone; elsewhere one that was in use before may stay nominated.
+      const pair = transport?.selectedCandidatePairId
+        ? report.get(transport.selectedCandidatePairId)
+        : [...report.values()].find(
+            ({ type, nominated, state }) =>
+              type === 'candidate-pair' && nominated && state === 'succeeded',
+          );
       if (pair) {
         return {
           local: report.get(pair.localCandidateId),
