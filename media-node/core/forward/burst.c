@@ -26,7 +26,7 @@ struct fwd_burst {
     /* the track whose turn it is */
     const struct waiting *turn[STREAM_BORROW_MAX];
     size_t turn_count; /* 0: none's */
-    size_t done;       /* of its subscriptions */
+    size_t done;       /* of its subscriptions, and then of its edges */
 };
 
 struct fwd_burst *fwd_burst_new(void)
@@ -85,30 +85,41 @@ static void to_subscriber(const struct fwd_burst *burst, int64_t now_us,
     subscription->member->fwd->config.counters->rtp_forwarded += forwarded;
 }
 
-static void to_nodes(const struct fwd_burst *burst, int64_t now_us, struct track *track)
+static void hear_voices(const struct fwd_burst *burst, int64_t now_us, struct track *track)
 {
-    for (size_t i = 0; track->edge_count > 0 && i < burst->turn_count; i++) {
-        const struct waiting *waiting = burst->turn[i];
-        if (track->spec.kind == STREAM_AUDIO && !waiting->packet->late) {
-            voices_hear(track, now_us, &waiting->exts);
-        }
-        for (size_t j = 0; j < track->edge_count; j++) {
-            edge_forward(track->edges[j], now_us, waiting->packet, &waiting->exts);
+    for (size_t i = 0; track->spec.kind == STREAM_AUDIO && i < burst->turn_count; i++) {
+        if (!burst->turn[i]->packet->late) {
+            voices_hear(track, now_us, &burst->turn[i]->exts);
         }
     }
 }
 
-/* Forwards to subscribers until so many packets wait in the outbox, and when that was everybody, to
- * nodes: false if it was not. */
+static void to_node(const struct fwd_burst *burst, int64_t now_us, struct edge *edge)
+{
+    for (size_t i = 0; i < burst->turn_count; i++) {
+        edge_forward(edge, now_us, burst->turn[i]->packet, &burst->turn[i]->exts);
+    }
+}
+
+/* Forwards to subscribers, and then to nodes, until so many packets wait in the outbox: false if
+ * that was not everybody. */
 static bool go_on(struct fwd_burst *burst, int64_t now_us, struct track *track, size_t enough)
 {
-    while (burst->done < track->subscription_count) {
+    size_t subscribers = track->subscription_count;
+    while (burst->done < subscribers + track->edge_count) {
         if (outbox_waiting(track->fwd->config.outbox) >= enough) {
             return false;
         }
-        to_subscriber(burst, now_us, track->subscriptions[burst->done++]);
+        size_t at = burst->done++;
+        if (at < subscribers) {
+            to_subscriber(burst, now_us, track->subscriptions[at]);
+        } else {
+            if (at == subscribers) {
+                hear_voices(burst, now_us, track);
+            }
+            to_node(burst, now_us, track->edges[at - subscribers]);
+        }
     }
-    to_nodes(burst, now_us, track);
     end_turn(burst, track);
     return true;
 }

@@ -179,9 +179,9 @@ void fwd_burst_free(struct fwd_burst *burst);
 /* Nothing more is to be given to any room (fwd_rtp, fwd_relayed) before some of it was sent. */
 bool fwd_burst_full(const struct fwd_burst *burst);
 
-/* Forwards what waits of one track, to one subscriber after the other, until so many packets wait
- * in the outbox. Returns the track's room; NULL: nothing waits any more. Between two calls that
- * leave something, no room may be given anything or change. */
+/* Forwards what waits of one track, to one subscriber or node after the other, until so many
+ * packets wait in the outbox. Returns the track's room; NULL: nothing waits any more. Between two
+ * calls that leave something, no room may be given anything or change. */
 struct fwd *fwd_burst_send(struct fwd_burst *burst, int64_t now_us, size_t enough);
 
 /* ---- Room ------------------------------------------------------------------------------------ */
