@@ -161,7 +161,7 @@ class Addresses(unittest.TestCase):
             kept.append((data, source))
 
     def dtls(self, s, kept):
-        """Where the first DTLS packet comes from. The node may have asked whether he is there, too."""
+        """Where the first DTLS packet comes from. The node may ask whether he is there before."""
         while not any(data[0] in range(20, 64) for data, _ in kept):
             kept.append(s.recvfrom(65535))
         return next(source[:2] for data, source in kept if data[0] in range(20, 64))
