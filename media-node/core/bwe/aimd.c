@@ -88,7 +88,7 @@ static void increase(struct aimd *aimd, int64_t now_us, const struct aimd_input 
 
 /* Where the application is the limit and all it sends gets through, what arrives says nothing of
  * the capacity: a first step down, and if that was not enough the next feedback asks for another.
- */
+ * On a contended path less arrives than is sent, for the other flow's queue grows. */
 static bool gets_through(const struct aimd *aimd, const struct aimd_input *in)
 {
     return in->sent_bps < LIMITED * aimd->bps &&
@@ -117,7 +117,7 @@ static bool may_decrease(const struct aimd *aimd, int64_t now_us, const struct a
     int64_t pause_us = MAX(DECREASE_US_MIN, MIN(in->rtt_us, DECREASE_US_MAX));
     pause_us = in->contended ? CONTENDED_US : pause_us;
     return aimd->decreased_us == 0 || now_us - aimd->decreased_us >= pause_us ||
-           in->acked_now_bps < MIN(aimd->bps, in->sent_bps) / 2;
+           in->acked_now_bps < MIN(aimd->bps, in->sent_bps) / 2; /* layers may send far less */
 }
 
 void aimd_update(struct aimd *aimd, int64_t now_us, const struct aimd_input *in)

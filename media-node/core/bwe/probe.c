@@ -8,6 +8,9 @@
  *   while less is estimated 1.5 times the estimate, every second; if that finds nothing, at
  *   than is wanted          intervals that double up to 4 s: a link that widens is found in time.
  *
+ * Squeezed (layers beside a flow that fills the queue), only trains tell of the share there would
+ * be: 2 times the estimate every second, whatever became of the last result.
+ *
  * Between two calls that share a link a train may fall into a gap of the other's frames and show
  * what is not there. So after a result that did not last 5 s nothing is asked for 4 s, then 8,
  * then 16; one that lasted ends that, and so does an estimate that falls to half of it: that much
@@ -22,7 +25,7 @@
 
 #define TRAIN_US        TIME_MS(40) /* more than from frame to frame of somebody else */
 #define PERIODIC        1.5 /* of the estimate; if that is there, more is asked for at once */
-#define SQUEEZED        2.0 /* where somebody else takes what is there, */
+#define PERIODIC_BESIDE 2.0 /* the same, squeezed: a train beside another flow shows less */
 #define TRAIN_START_US  TIME_MS(20)
 #define TRAIN_PACKETS   5
 #define ARRIVED_MIN     3 /* packets, and half of those sent */
@@ -249,7 +252,8 @@ void prober_update(struct prober *prober, int64_t now_us, const struct probe_sta
         ask_twice(prober, now_us, state, 2);
     } else if (state->calm && now_us >= prober->next_us) {
         prober->train_us = TRAIN_US;
-        (void)ask(prober, now_us, state, (state->squeezed ? SQUEEZED : PERIODIC) * state->bps);
+        (void)ask(prober, now_us, state,
+                  (state->squeezed ? PERIODIC_BESIDE : PERIODIC) * state->bps);
     } else {
         return;
     }

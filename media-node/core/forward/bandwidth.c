@@ -237,13 +237,13 @@ static void send_due(struct fwd_member *member, int64_t now_us)
     }
 }
 
-/* Its sizes, if it has several, are inside that, and not simulcast layers. */
+/* ---- What fits ------------------------------------------------------------------------------- */
+
+/* A track without simulcast: if it has several sizes, they are inside its stream. */
 static bool one_stream(const struct track *track)
 {
     return track->spec.published.layer_count == 1;
 }
-
-/* ---- What fits ------------------------------------------------------------------------------- */
 
 static uint32_t smooth(uint32_t old, uint32_t bps)
 {

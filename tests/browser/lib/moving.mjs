@@ -107,6 +107,16 @@ export async function unnoticedMoves(t, stage, people, times) {
   await undisturbed(people);
 }
 
+/** One move of a call in which the first one talks and the second one hears every message. */
+export async function movesOnce(t, stage, talker, listener) {
+  const stop = await chatter(talker);
+  const gap = await move(stage, [talker, listener]);
+  t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);
+  assert.ok(gap < GAP_MS_MAX, `a gap of ${gap.toFixed(0)} ms`);
+  await allArrived(listener, await stop());
+  await undisturbed([talker, listener]);
+}
+
 /**
  * Does something to the cluster, and resolves with the longest gap, ms, in the pictures that any of
  * these people sees of any other.
