@@ -41,10 +41,13 @@ function listen(port) {
   });
 }
 
-/** The first of `count` successive ports that are free; below the range the kernel hands out. */
+/**
+ * The first of `count` successive ports that are free; below the range the kernel hands out, and
+ * above those to which browsers do not connect (10,080, by https://fetch.spec.whatwg.org/#port-blocking).
+ */
 export async function freePorts(count) {
   for (let tries = 0; tries < 100; tries++) {
-    const base = 10_000 + Math.floor(Math.random() * 20_000);
+    const base = 11_000 + Math.floor(Math.random() * 19_000);
     const servers = [];
     try {
       for (let i = 0; i < count; i++) {
@@ -229,7 +232,8 @@ export class Cluster {
         this.#startOrchestrator(one, pages, { ...(several && this.#peers(one)), ...settings }),
       ),
     );
-    await poll('the orchestrators answer', 15_000, () => this.#answers());
+    const answers = () => this.#answers();
+    await poll('the orchestrators answer', 15_000, answers, () => this.#lastWords());
   }
 
   #peers({ place, port }) {
@@ -299,6 +303,20 @@ export class Cluster {
     const get = async ({ http }) => (await fetch(`${http}/metrics`)).text();
     const all = await Promise.all(this.orchestrators.map(get)).catch(() => undefined);
     return all?.every((text) => text.includes(`orchestrator_peers_up ${all.length - 1}\n`));
+  }
+
+  /** What orchestrators answer and the end of every log: for the error of those that do not come up. */
+  async #lastWords() {
+    const answer = async ({ name, http }) => {
+      const said = await fetch(`${http}/readyz`).then(({ status }) => status, ({ cause }) => cause);
+      return `\n${name} at ${http}: ${said}`;
+    };
+    const last = async ({ name, log }) => {
+      const text = await readFile(log, 'utf8').catch(({ message }) => message);
+      return `\n${name}: ${text.trim().split('\n').slice(-5).join('\n  ')}`;
+    };
+    const all = [...this.orchestrators.map(answer), ...this.processes.map(last)];
+    return (await Promise.all(all)).join('');
   }
 
   async #ready(nodes) {

@@ -95,6 +95,8 @@ class Three(Cluster):
             wait(f"{each.name} serves", lambda each=each: http(f"{each.url}/readyz")[0] == 200)
             wait(f"{each.name} knows the others",
                  lambda each=each: metrics(each)["peers_up"] == COUNT - 1)
+            wait(f"{each.name} knows the nodes",
+                 lambda each=each: metrics(each)["nodes_ready"] == len(self.nodes))
 
 
 class Case(unittest.TestCase):
