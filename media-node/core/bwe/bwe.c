@@ -18,7 +18,7 @@
 #define SQUEEZED       0.85 /* sent / estimate */
 #define PROBED_US      TIME_MS(500)
 #define SHORT_US       TIME_MS(50)  /* a queue as one frame makes it */
-#define THROUGH        0.9          /* arrived / sent: all of it, as far as can be seen */
+#define EMPTY_US       TIME_MS(10)  /* no queue worth the name */
 #define FULL           0.95         /* sent / estimate: it is put to use */
 #define GAP_US         TIME_MS(500) /* a longer one is an outage, of which nothing is assumed */
 #define PACING         2.5
@@ -306,13 +306,15 @@ static void judge_queue(struct bwe *bwe, uint32_t acked_bps)
     }
 }
 
-/* Where less is sent than the path is known to take, a queue that our own train made is no news,
- * and neither is a short one while all that is sent gets through: frames of several packets make
- * one each time. It only keeps the rate from rising for a moment. */
-static enum usage usage(const struct bwe *bwe, uint32_t sent_bps, uint32_t acked_bps)
+/* The trend follows what has been for a second, so over-use is told of still where the queue has
+ * gone, and what arrives then is not the capacity. A short queue is no news either while less is
+ * sent than the path is known to take, frames of several packets make one each time; nor is the one
+ * that our own train made. All that only keeps the rate from rising for a moment. */
+static enum usage usage(const struct bwe *bwe, uint32_t sent_bps)
 {
-    bool through = sent_bps < FULL * target(bwe) && acked_bps >= THROUGH * sent_bps;
-    bool harmless = (bwe->limited && probed(bwe)) || (through && bwe->drain.delay_us < SHORT_US);
+    bool unused = sent_bps < FULL * target(bwe) || probed(bwe);
+    bool harmless = bwe->drain.delay_us < (unused ? SHORT_US : EMPTY_US);
+    harmless = harmless || (bwe->limited && probed(bwe));
     return bwe->trend.usage == USAGE_OVER && harmless ? USAGE_UNDER : bwe->trend.usage;
 }
 
@@ -324,7 +326,7 @@ static void judge_all(struct bwe *bwe)
         drain_add(&bwe->drain, bwe->now_us, bwe->least_delay_us);
     }
     const struct aimd_input in = {
-        .usage = usage(bwe, sent_bps, acked_bps),
+        .usage = usage(bwe, sent_bps),
         .acked_bps = acked_bps,
         .acked_now_bps = meter_now_bps(&bwe->acked),
         .sent_bps = sent_bps,

@@ -61,7 +61,7 @@ void bwe_free(struct bwe *bwe);
 struct bwe_packet {
     uint16_t seq;  /* transport-wide; the first may be any, then rising (asserted); gaps are packets
                       that were never sent */
-    uint16_t size; /* bytes on the wire from the RTP header on */
+    uint16_t size; /* bytes from the IP header on, for trains may be of small packets */
     uint8_t probe; /* id of the cluster it belongs to, 0 none */
 };
 

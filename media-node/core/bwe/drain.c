@@ -19,7 +19,8 @@
 #define DELAY_US          TIME_MS(100) /* a queue this long is worth the trouble */
 #define GONE_US           TIME_MS(30)
 #define TRY_US            TIME_S(1)
-#define PACKET_US         9.6e9 /* of a packet at 1 bit/s: what no queue at all looks like */
+#define BEGIN_US          TIME_S(1) /* until less is sent: a lower layer waits for its key frame */
+#define PACKET_US         9.6e9     /* of a packet at 1 bit/s: what no queue at all looks like */
 #define AGAIN_US          TIME_S(20)
 #define AGAIN_US_MAX      TIME_S(60)
 #define CALM_US           TIME_S(5) /* with a short queue: the other one has left */
@@ -48,6 +49,14 @@ static int64_t slack_us(uint32_t bps)
     return bps == 0 ? 0 : (int64_t)(PACKET_US / bps);
 }
 
+/* What is now there should be gone long before. */
+static void set_end(struct drain *drain, int64_t now_us)
+{
+    double share = 1 - (double)drain->bps / drain->capacity_bps;
+    drain->deepest_us = drain->delay_us;
+    drain->until_us = now_us + TRY_US + (int64_t)(1.5 * (double)drain->delay_us / share);
+}
+
 static void stand(struct drain *drain, int64_t now_us, uint32_t acked_bps)
 {
     if (drain->delay_us < DELAY_US + slack_us(acked_bps)) {
@@ -63,7 +72,8 @@ static void stand(struct drain *drain, int64_t now_us, uint32_t acked_bps)
     share = MAX(SHARE_MIN, MIN(share, SHARE_MAX));
     drain->capacity_bps = acked_bps;
     drain->bps = bps_clamp(share * acked_bps);
-    drain->until_us = now_us + TRY_US + (int64_t)(1.5 * (double)drain->delay_us / (1 - share));
+    drain->begun_us = now_us;
+    set_end(drain, now_us);
 }
 
 uint32_t drain_update(struct drain *drain, int64_t now_us, uint32_t acked_bps)
@@ -71,6 +81,9 @@ uint32_t drain_update(struct drain *drain, int64_t now_us, uint32_t acked_bps)
     if (drain->bps == 0) {
         stand(drain, now_us, acked_bps);
         return 0;
+    }
+    if (drain->delay_us > drain->deepest_us + DELAY_US && now_us - drain->begun_us < BEGIN_US) {
+        set_end(drain, now_us);
     }
     bool gone = drain->delay_us <= GONE_US + slack_us(drain->capacity_bps);
     if (!gone && now_us < drain->until_us) {

@@ -185,6 +185,8 @@ struct drain {
     bool contended;      /* somebody else keeps it long */
     uint32_t bps;        /* limit while draining, else 0 */
     uint32_t capacity_bps;
+    int64_t begun_us;
+    int64_t deepest_us; /* since then */
     int64_t until_us;
     int64_t next_us;  /* no attempt before */
     int64_t pause_us; /* after the last attempt */

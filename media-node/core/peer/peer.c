@@ -533,6 +533,14 @@ static void stamp(struct peer *peer, int64_t now_us, uint8_t *header,
     }
 }
 
+/* Of a packet alone in its datagram or segment: RFC 791, RFC 8200, RFC 768, RFC 9293 without
+ * options, RFC 4571. */
+static int headers_size(const struct ice_path *path)
+{
+    int ip = path->remote.family == NET_V6 ? 40 : 20;
+    return ip + (path->protocol == ICE_UDP ? 8 : 20 + 2);
+}
+
 bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *packet,
                    struct peer_sent *out)
 {
@@ -565,7 +573,7 @@ bool peer_send_rtp(struct peer *peer, int64_t now_us, const struct peer_packet *
     }
     outbox_commit(peer->config.outbox, &peer->selected, (size_t)len);
     sent(peer, now_us, out->numbered);
-    out->size = (uint16_t)len;
+    out->size = (uint16_t)(len + headers_size(&peer->selected));
     return true;
 }
 

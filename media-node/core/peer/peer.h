@@ -191,7 +191,7 @@ struct peer_packet {
 };
 
 struct peer_sent {
-    uint16_t size; /* from the RTP header on */
+    uint16_t size; /* on the wire: from the IP header on */
     bool numbered; /* transport-wide: by seq */
     uint16_t seq;
 };

@@ -313,6 +313,29 @@ static void drain_ends_a_standing_queue(void **state)
     assert_false(drain.contended);
 }
 
+/* What is sent falls only when the lower layer's key frame has come: the queue grows to a second
+ * meanwhile, and goes as fast as it should. */
+static void drain_waits_until_less_is_sent(void **state)
+{
+    (void)state;
+    struct drain drain = {0};
+    int64_t begun_us = 0;
+    int64_t queue_us = 400 * MS;
+    drain_add(&drain, 0, 0);
+    for (int64_t now_us = 0; begun_us == 0 || drain.bps != 0; now_us += 50 * MS) {
+        assert_true(now_us < TIME_S(6));
+        drain_add(&drain, now_us, queue_us);
+        (void)drain_update(&drain, now_us, 500000);
+        begun_us = begun_us == 0 && drain.bps != 0 ? now_us : begun_us;
+        if (begun_us == 0) {
+            continue;
+        }
+        bool begins = now_us - begun_us < 600 * MS;
+        queue_us += begins ? 50 * MS : -(int64_t)(50 * MS * (1 - drain.bps / 500000.0));
+    }
+    assert_false(drain.contended);
+}
+
 static void drain_gives_up_where_the_queue_is_not_ours(void **state)
 {
     (void)state;
@@ -413,6 +436,7 @@ int main(void)
         cmocka_unit_test(trend_finds_a_growing_queue),
         cmocka_unit_test(trend_adapts_to_noise),
         cmocka_unit_test(drain_ends_a_standing_queue),
+        cmocka_unit_test(drain_waits_until_less_is_sent),
         cmocka_unit_test(drain_gives_up_where_the_queue_is_not_ours),
         cmocka_unit_test(loss_tells_random_from_congestion),
     };

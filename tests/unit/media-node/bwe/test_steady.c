@@ -54,14 +54,14 @@ static const struct row rows[] = {
      .source = CALL_LAYERS,
      .wanted_bps = CALL_LAYER_TOP,
      .camera = true,
-     .share = 0.50,
+     .share = 0.70,
      .queue_ms = 30},
     {"between layers, wider",
      {LINK(1200000, 40000, 20)},
      .source = CALL_LAYERS,
      .wanted_bps = CALL_LAYER_TOP,
      .camera = true,
-     .share = 0.70,
+     .share = 0.90,
      .queue_ms = 30},
 };
 
