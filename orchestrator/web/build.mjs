@@ -2,7 +2,9 @@
 //
 // Bundles the page into dist/, which the orchestrator serves (pages.dir). Scripts and styles go to
 // dist/assets/ with their hash in their name, so that browsers keep them for ever; index.html
-// names them. A gzipped twin lies beside every file that gains by it.
+// names them, and the service worker, which keeps them. A gzipped twin lies beside every file that
+// gains by it.
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -60,10 +62,19 @@ const page = await bundle('src/main.jsx', {
     ENCRYPTION_WORKER: JSON.stringify(worker('.js')),
   },
 });
-const html = await readFile(join(here, 'src/index.html'), 'utf8');
-await writeFile(
-  join(dist, 'index.html'),
-  html.replace('{{script}}', page('.js')).replace('{{style}}', page('.css')),
-);
-await writeFile(join(dist, 'icon.svg'), await readFile(join(here, 'src/icon.svg')));
+const copy = async (name) => writeFile(join(dist, name), await readFile(join(here, 'src', name)));
+const html = (await readFile(join(here, 'src/index.html'), 'utf8'))
+  .replace('{{script}}', page('.js'))
+  .replace('{{style}}', page('.css'));
+await writeFile(join(dist, 'index.html'), html);
+await copy('icon.svg');
+await copy('app.webmanifest');
+await bundle('src/service-worker.js', {
+  outdir: dist,
+  entryNames: '[name]',
+  define: {
+    PAGE_FILES: JSON.stringify(['/', '/icon.svg', '/app.webmanifest', page('.js'), page('.css'), worker('.js')]),
+    PAGE_VERSION: JSON.stringify(createHash('sha256').update(html).digest('hex').slice(0, 16)),
+  },
+});
 await gzipAll(dist);

@@ -3,9 +3,13 @@
 // Goal: the meeting page, as people use it: lobby, call, chat, mute, shared screen, leaving, with the
 // keyboard alone, on a phone's screen; and no request ever leaves its own origin.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { afterEach, test } from 'node:test';
+import axe from 'axe-core';
 import { RoomServiceClient } from 'livekit-server-sdk';
+import { languages } from '../../orchestrator/web/src/words/languages.js';
 import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
+import { poll } from './lib/poll.mjs';
 import { Stage } from './lib/stage.mjs';
 
 const stage = await Stage.open({ pages: meetingPages });
@@ -65,6 +69,13 @@ function showsPeople(page, count) {
   );
 }
 
+/** By axe-core's own choice of rules: WCAG's, A and AA, and what it calls best practice. */
+async function isAccessible(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
+}
+
 test('three people meet, chat, mute and leave', async () => {
   const anna = await enter('Anna');
   const bert = await enter('Bert');
@@ -80,6 +91,14 @@ test('three people meet, chat, mute and leave', async () => {
   await anna.keyboard.press('Enter');
   await bert.getByRole('button', { name: 'Chat, 1 unread' }).click();
   await bert.getByText('Shall we begin?').waitFor();
+  await bert.getByLabel('File').setInputFiles({
+    name: 'notes.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from('as agreed'),
+  });
+  const download = anna.waitForEvent('download');
+  await anna.getByRole('link', { name: 'notes.txt' }).click();
+  assert.equal(await readFile(await (await download).path(), 'utf8'), 'as agreed');
 
   await anna.getByRole('button', { name: 'Camera', exact: true }).click();
   await showsPeople(carla, 2);
@@ -93,7 +112,7 @@ test('a shared screen is large for the others', async () => {
   const bert = await enter('Bert');
   await showsPeople(anna, 2);
   await bert.getByRole('button', { name: 'Share screen' }).click();
-  const screen = anna.locator('.lk-focus-layout video[data-lk-source="screen_share"]');
+  const screen = anna.locator('.large video[data-lk-source="screen_share"]');
   await screen.waitFor();
   await showsPeople(anna, 3);
   const { width } = await screen.boundingBox();
@@ -122,22 +141,51 @@ test('with the keyboard alone, on the screen of a phone', async () => {
   await page.getByRole('button', { name: 'Join' }).waitFor();
 });
 
-test('end-to-end encrypted, for those who know the passphrase', async () => {
-  const encrypted = async (name, passphrase) => {
-    const page = await visit(`/meet/${stage.room}`);
-    await page.getByLabel('Your name').fill(name);
-    await page.getByText('End-to-end encryption').click();
-    await page.getByLabel('Passphrase').fill(passphrase);
-    await page.getByRole('button', { name: 'Join' }).click();
-    await page.getByText('Encrypted').waitFor();
-    return page;
+test('end-to-end encrypted by a link, for those who have it', async () => {
+  const encrypts = (page) => page.getByRole('switch', { name: 'End-to-end encryption' });
+  const fingerprint = async (page) => {
+    await page.getByText('Encrypted', { exact: true }).click();
+    const text = await page.getByText(/^Fingerprint: ([0-9A-F]{4} ?){4}\./).textContent();
+    await page.getByText('Encrypted', { exact: true }).click();
+    return text;
   };
-  const anna = await encrypted('Anna', 'open sesame');
-  const bert = await encrypted('Bert', 'open sesame');
-  const eve = await encrypted('Eve', 'guess');
-  await showsPeople(anna, 2); // of Eve comes nothing that she could show
+  const say = async (page, text) => {
+    await page.getByRole('button', { name: /^Chat/ }).click();
+    await page.getByPlaceholder('Enter a message...').fill(text);
+    await page.keyboard.press('Enter');
+  };
+  const anna = await visit(`/meet/${stage.room}`);
+  await anna.getByLabel('Your name').fill('Anna');
+  await encrypts(anna).check();
+  assert.match(await anna.getByLabel('Passphrase').inputValue(), /^[\w-]{22}$/);
+  await anna.getByRole('button', { name: 'Join' }).click();
+  await anna.getByText('Encrypted', { exact: true }).waitFor();
+
+  const bert = await visit('/');
+  await bert.goto(anna.url()); // as Anna's address bar and her "Copy link" have it
+  await bert.reload(); // the address differs in its hash alone
+  await bert.getByLabel('Your name').fill('Bert');
+  assert.ok(await encrypts(bert).isChecked());
+  await bert.getByRole('button', { name: 'Join' }).click();
   await showsPeople(bert, 2);
-  await showsPeople(eve, 1);
+  await showsPeople(anna, 2);
+  assert.equal(await fingerprint(bert), await fingerprint(anna));
+
+  const eve = await visit(`/meet/${stage.room}#key=guess`);
+  await eve.getByLabel('Your name').fill('Eve');
+  await eve.getByRole('button', { name: 'Join' }).click();
+  await eve.getByText('3 people').waitFor();
+  await showsPeople(eve, 1); // her own
+  await showsPeople(anna, 2); // of Eve comes nothing that she could show
+  assert.notEqual(await fingerprint(eve), await fingerprint(anna));
+  await eve.getByText('Something came that your passphrase does not open.').waitFor({ state: 'attached' });
+  await say(anna, 'open sesame');
+  await bert.getByRole('button', { name: 'Chat, 1 unread' }).waitFor();
+  assert.equal(await eve.getByRole('button', { name: 'Chat', exact: true }).count(), 1);
+
+  await enter('Olga');
+  await anna.getByText('Not everybody encrypts').click();
+  await anna.getByText('Unencrypted: Olga').waitFor();
 });
 
 test('what went wrong is said', async () => {
@@ -159,4 +207,54 @@ test('with a token from elsewhere', async () => {
   await page.getByRole('navigation').waitFor();
   const { participants } = await stage.cluster.admin('GET', `rooms/${stage.room}/participants`);
   assert.deepEqual(participants.map(({ identity }) => identity), ['guest']);
+});
+
+test('for those who do not see, hear or point', async () => {
+  const anna = await visit(`/meet/${stage.room}#key=open-sesame`);
+  await anna.getByLabel('Your name').fill('Anna');
+  await isAccessible(anna);
+  await anna.getByRole('button', { name: 'Join' }).click();
+  await enter('Bert');
+  await anna.getByText('2 people').waitFor();
+  await isAccessible(anna);
+  await anna.getByRole('button', { name: 'Chat' }).click();
+  await anna.getByPlaceholder('Enter a message...').fill('Good morning');
+  await anna.keyboard.press('Enter');
+  await anna.getByText('Not everybody encrypts').click();
+  await isAccessible(anna);
+});
+
+test('in the language of the person', async () => {
+  const japanese = await visit('/', { locale: 'ja-JP' });
+  await japanese.getByRole('button', { name: '参加' }).waitFor();
+  assert.equal(await japanese.evaluate(() => document.documentElement.lang), 'ja');
+  const page = await visit('/', { locale: 'nl-NL' }); // which there is not
+  await page.getByRole('button', { name: 'Join' }).waitFor();
+  for (const [tag, words] of Object.entries(languages)) {
+    await page.getByRole('combobox').selectOption({ label: words.language });
+    await page.getByRole('button', { name: words.join, exact: true }).waitFor();
+    assert.equal(await page.evaluate(() => document.documentElement.dir), tag === 'ar' ? 'rtl' : 'ltr');
+    assert.deepEqual(Object.keys(words), Object.keys(languages.en), tag);
+    await isAccessible(page);
+  }
+  await page.getByRole('combobox').selectOption('ar');
+  await page.getByLabel(languages.ar.yourName).fill('Anna');
+  await page.getByLabel(languages.ar.room, { exact: true }).fill(stage.room);
+  await page.getByRole('button', { name: languages.ar.join }).click();
+  await page.getByText(languages.ar.people_one).waitFor();
+  await isAccessible(page);
+});
+
+test('it opens while its server is away', async () => {
+  const page = await visit('/');
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await stage.cluster.process('orchestrator').kill();
+  await page.goto(`${stage.cluster.http}/meet/${stage.room}`);
+  await page.getByLabel('Your name').fill('Anna');
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByRole('alert').filter({ hasText: 'The server does not answer.' }).waitFor();
+  await stage.cluster.restart('orchestrator');
+  await poll('it is back', DEADLINE_MS, () => stage.cluster.isWhole().catch(() => false));
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByRole('navigation').waitFor();
 });

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Takes docs/meeting.png: the meeting page with three people, whose cameras are drawings. The
-// programs are named as for the tests: npm run picture
+// Takes docs/lobby.png and docs/meeting.png: the meeting page before a meeting, and with three people
+// in it, whose cameras are drawings. The programs are named as for the tests: npm run picture
 import { fileURLToPath } from 'node:url';
 import { openChromium } from './lib/browsers.mjs';
 import { Cluster, meetingPages } from './lib/cluster.mjs';
 
-const target = fileURLToPath(new URL('../../docs/meeting.png', import.meta.url));
+const target = (name) => fileURLToPath(new URL(`../../docs/${name}.png`, import.meta.url));
 const people = [
   { name: 'Amina', wall: '#b45309', hair: '#27150b', skin: '#8d5524', shirt: '#f5d0a9' },
   { name: 'Jonas', wall: '#155e75', hair: '#a86b32', skin: '#f1c9a5', shirt: '#1e293b' },
@@ -63,8 +63,10 @@ try {
   for (const { name, ...looks } of people) {
     ({ page } = await browser.open('about:blank', { viewport: { width: 1200, height: 720 } }));
     await page.addInitScript(drawCamera, looks);
-    await page.goto(`${cluster.http}/meet/planning`);
+    await page.goto(`${cluster.http}/meet/planning#key=sC0dlQtUJ2yF8q1n5bXeVw`);
     await page.getByLabel('Your name').fill(name);
+    await page.locator('.preview video').waitFor();
+    await page.screenshot({ path: target('lobby'), fullPage: true });
     await page.getByRole('button', { name: 'Join' }).click();
     await page.getByRole('navigation').waitFor();
   }
@@ -72,7 +74,12 @@ try {
     const videos = [...document.querySelectorAll('.lk-participant-tile video')];
     return videos.filter((video) => video.videoWidth >= 480 && video.currentTime > 2).length === 3;
   });
-  await page.screenshot({ path: target });
+  await page.getByRole('button', { name: 'Chat' }).click();
+  await page.getByLabel('Message', { exact: true }).fill('Here are the numbers of last week.');
+  await page.keyboard.press('Enter');
+  await page.getByText('Encrypted', { exact: true }).click();
+  await page.getByText(/^Fingerprint: \w/).waitFor();
+  await page.screenshot({ path: target('meeting') });
 } finally {
   await browser.close();
   await cluster.stop();

@@ -4,11 +4,13 @@
 //
 //   /                      no room yet
 //   /meet/ROOM             a room; the orchestrator's demo endpoint gives a token
-//   /meet/ROOM#token=...   a token made elsewhere (spillctl token create); the part after # never
-//                          leaves the browser
-import { ExternalE2EEKeyProvider, Room } from 'livekit-client';
-
-/* global ENCRYPTION_WORKER */
+//   /meet/ROOM#token=...   a token made elsewhere (spillctl token create)
+//   /meet/ROOM#key=...     end-to-end encrypted, with that passphrase
+//
+// The part after # never leaves the browser.
+import { Room } from 'livekit-client';
+import { encryptionWith } from './encryption.js';
+import { say } from './words/words.js';
 
 /** Signalling is where the page came from. */
 export const signalUrl = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}`;
@@ -22,12 +24,21 @@ export function roomFromAddress() {
   }
 }
 
-export function addressOf(room) {
-  return `${location.origin}/meet/${encodeURIComponent(room)}`;
+const fromHash = (name) => new URLSearchParams(location.hash.slice(1)).get(name) ?? '';
+export const tokenFromAddress = () => fromHash('token');
+export const passphraseFromAddress = () => fromHash('key');
+
+/** The link for the others: their tokens are their own. */
+export function addressOf(room, passphrase) {
+  const key = passphrase ? `#${new URLSearchParams({ key: passphrase })}` : '';
+  return `${location.origin}/meet/${encodeURIComponent(room)}${key}`;
 }
 
-export function tokenFromAddress() {
-  return new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+/** What the address bar shows in the meeting: enough to come back by reloading. */
+export function ownAddressOf(room, passphrase) {
+  const token = tokenFromAddress();
+  const own = new URLSearchParams({ ...(token && { token }), ...(passphrase && { key: passphrase }) });
+  return `${addressOf(room)}${own.size > 0 ? `#${own}` : ''}`;
 }
 
 /** People may share a name, so an identity has something random behind it. */
@@ -47,13 +58,14 @@ export async function getToken(room, name) {
   try {
     response = await fetch(`/api/token?${query}`, { cache: 'no-store' });
   } catch {
-    throw new Error('The server does not answer. Is it running?');
+    throw new Error(say('serverSilent'));
   }
   if (response.status === 404) {
-    throw new Error('This server gives out no tokens itself. Ask for a link that carries one.');
+    throw new Error(say('noTokens'));
   }
   if (!response.ok) {
-    throw new Error(`No token: ${(await response.text()).slice(0, 200) || response.status}`);
+    const error = (await response.text()).slice(0, 200) || response.status;
+    throw new Error(say('noToken', { error }));
   }
   return (await response.json()).token;
 }
@@ -67,10 +79,7 @@ export async function makeRoom(passphrase) {
   if (!passphrase) {
     return new Room(options);
   }
-  const keyProvider = new ExternalE2EEKeyProvider();
-  const worker = new Worker(ENCRYPTION_WORKER, { type: 'module' });
-  const room = new Room({ ...options, encryption: { keyProvider, worker } });
-  await keyProvider.setKey(passphrase);
+  const room = new Room({ ...options, encryption: await encryptionWith(passphrase) });
   await room.setE2EEEnabled(true);
   return room;
 }

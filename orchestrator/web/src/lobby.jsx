@@ -11,14 +11,15 @@ import {
 } from '@livekit/components-react';
 import { Track } from 'livekit-client';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { roomFromAddress, tokenFromAddress } from './entry.js';
-
-const canEncrypt = 'RTCRtpScriptTransform' in window || 'createEncodedStreams' in RTCRtpSender.prototype;
+import { canEncrypt, newPassphrase } from './encryption.js';
+import { passphraseFromAddress, roomFromAddress, tokenFromAddress } from './entry.js';
+import { languages } from './words/languages.js';
+import { keepLanguage, language, say } from './words/words.js';
 
 function deviceTrouble(error) {
   return error.name === 'NotAllowedError'
-    ? 'The browser does not let this page use your camera or microphone. You can join without.'
-    : `Camera or microphone: ${error.message}. You can join without.`;
+    ? say('devicesDenied')
+    : say('deviceFailed', { error: error.message });
 }
 
 function CameraPreview({ track }) {
@@ -30,9 +31,9 @@ function CameraPreview({ track }) {
   return (
     <div className="preview">
       {track ? (
-        <video ref={video} aria-label="Your camera" muted playsInline />
+        <video ref={video} aria-label={say('yourCamera')} muted playsInline />
       ) : (
-        <ParticipantPlaceholder aria-label="Your camera is off" role="img" />
+        <ParticipantPlaceholder aria-label={say('cameraOff')} role="img" />
       )}
     </div>
   );
@@ -40,10 +41,10 @@ function CameraPreview({ track }) {
 
 function MicrophoneLevel({ track }) {
   const volume = useTrackVolume(track);
-  return <meter className="level" aria-label="Microphone level" max="0.6" value={track ? volume : 0} />;
+  return <meter className="level" aria-label={say('microphoneLevel')} max="0.6" value={track ? volume : 0} />;
 }
 
-function DeviceButton({ source, kind, label, enabled, track, deviceId, onToggle, onDevice }) {
+function DeviceButton({ source, kind, label, choose, enabled, track, deviceId, onToggle, onDevice }) {
   return (
     <div className="lk-button-group">
       <TrackToggle source={source} initialState={enabled} onChange={onToggle}>
@@ -51,7 +52,7 @@ function DeviceButton({ source, kind, label, enabled, track, deviceId, onToggle,
       </TrackToggle>
       <div className="lk-button-group-menu">
         <MediaDeviceMenu
-          aria-label={`Choose ${label.toLowerCase()}`}
+          aria-label={choose}
           kind={kind}
           initialSelection={deviceId}
           disabled={!track}
@@ -63,11 +64,59 @@ function DeviceButton({ source, kind, label, enabled, track, deviceId, onToggle,
   );
 }
 
+function Encryption({ on, onSwitch, passphrase, onPassphrase }) {
+  if (!canEncrypt) {
+    return passphraseFromAddress() && <p className="note">{say('cannotEncrypt')}</p>;
+  }
+  return (
+    <fieldset>
+      <label className="switch">
+        <input type="checkbox" role="switch" checked={on} onChange={(event) => onSwitch(event.target.checked)} />
+        {say('encryption')}
+      </label>
+      {on && (
+        <>
+          <label>
+            {say('passphrase')}
+            <input
+              className="lk-form-control"
+              name="passphrase"
+              autoComplete="off"
+              spellCheck="false"
+              required
+              value={passphrase}
+              onChange={(event) => onPassphrase(event.target.value)}
+            />
+          </label>
+          <p className="small">{say('whatIsEncrypted')}</p>
+        </>
+      )}
+    </fieldset>
+  );
+}
+
+function Language() {
+  const choose = ({ target }) => {
+    keepLanguage(target.value);
+    location.reload();
+  };
+  return (
+    <select className="lk-button" aria-label={say('languageOf')} value={language} onChange={choose}>
+      {Object.entries(languages).map(([tag, words]) => (
+        <option key={tag} value={tag} lang={tag}>
+          {words.language}
+        </option>
+      ))}
+    </select>
+  );
+}
+
 export function Lobby({ note, onJoin }) {
   const saved = usePersistentUserChoices();
   const { username, audioEnabled, videoEnabled, audioDeviceId, videoDeviceId } = saved.userChoices;
   const [room, setRoom] = useState(roomFromAddress);
-  const [passphrase, setPassphrase] = useState('');
+  const [encrypts, setEncrypts] = useState(canEncrypt && passphraseFromAddress() !== '');
+  const [passphrase, setPassphrase] = useState(passphraseFromAddress);
   const [trouble, setTrouble] = useState('');
   const [joining, setJoining] = useState(false);
   // The device a preview starts with; a later choice switches the running track.
@@ -93,7 +142,7 @@ export function Lobby({ note, onJoin }) {
     await onJoin({
       name: username.trim(),
       room: room.trim(),
-      passphrase,
+      passphrase: encrypts ? passphrase : '',
       audio: audioEnabled && { deviceId: audioDeviceId },
       video: videoEnabled && { deviceId: videoDeviceId },
     });
@@ -105,13 +154,15 @@ export function Lobby({ note, onJoin }) {
       <header>
         <img src="/icon.svg" alt="" width="40" height="40" />
         <h1>Spillway</h1>
+        <Language />
       </header>
       <CameraPreview track={camera} />
       <div className="devices">
         <DeviceButton
           source={Track.Source.Microphone}
           kind="audioinput"
-          label="Microphone"
+          label={say('microphone')}
+          choose={say('chooseMicrophone')}
           enabled={audioEnabled}
           track={microphone}
           deviceId={audioDeviceId}
@@ -121,7 +172,8 @@ export function Lobby({ note, onJoin }) {
         <DeviceButton
           source={Track.Source.Camera}
           kind="videoinput"
-          label="Camera"
+          label={say('camera')}
+          choose={say('chooseCamera')}
           enabled={videoEnabled}
           track={camera}
           deviceId={videoDeviceId}
@@ -134,7 +186,7 @@ export function Lobby({ note, onJoin }) {
         {!invited && (
           <>
             <label>
-              Your name
+              {say('yourName')}
               <input
                 className="lk-form-control"
                 name="name"
@@ -146,7 +198,7 @@ export function Lobby({ note, onJoin }) {
               />
             </label>
             <label>
-              Room
+              {say('room')}
               <input
                 className="lk-form-control"
                 name="room"
@@ -160,24 +212,17 @@ export function Lobby({ note, onJoin }) {
             </label>
           </>
         )}
-        {canEncrypt && (
-          <details>
-            <summary>End-to-end encryption</summary>
-            <label>
-              Passphrase, the same for everybody in the room
-              <input
-                className="lk-form-control"
-                name="passphrase"
-                type="password"
-                autoComplete="off"
-                value={passphrase}
-                onChange={(event) => setPassphrase(event.target.value)}
-              />
-            </label>
-          </details>
-        )}
+        <Encryption
+          on={encrypts}
+          onSwitch={(on) => {
+            setEncrypts(on);
+            setPassphrase(passphrase || newPassphrase());
+          }}
+          passphrase={passphrase}
+          onPassphrase={setPassphrase}
+        />
         <button className="lk-button join" type="submit" disabled={joining}>
-          {joining ? 'Joining…' : 'Join'}
+          {say(joining ? 'joining' : 'join')}
         </button>
         <p className="note" role="alert">
           {note || trouble}

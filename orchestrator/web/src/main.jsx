@@ -5,7 +5,7 @@ import '@livekit/components-styles';
 import './style.css';
 import { useCallback, useState } from 'react';
 import { createRoot } from 'react-dom/client';
-import { addressOf, getToken, makeRoom } from './entry.js';
+import { getToken, makeRoom, ownAddressOf } from './entry.js';
 import { Lobby } from './lobby.jsx';
 import { Meeting } from './meeting.jsx';
 
@@ -18,7 +18,7 @@ function Page() {
     try {
       const token = await getToken(choices.room, choices.name);
       const room = await makeRoom(choices.passphrase);
-      history.replaceState(null, '', addressOf(choices.room) + location.hash);
+      history.replaceState(null, '', ownAddressOf(choices.room, choices.passphrase));
       document.title = `${choices.room} · Spillway`;
       setMeeting({ room, token, choices });
     } catch (error) {
@@ -33,5 +33,8 @@ function Page() {
 
   return meeting ? <Meeting {...meeting} onLeave={leave} /> : <Lobby note={note} onJoin={join} />;
 }
+
+// Where it is missing or fails (private windows), the page is one that needs its server.
+navigator.serviceWorker?.register('/service-worker.js').catch(() => {});
 
 createRoot(document.getElementById('page')).render(<Page />);

@@ -3,18 +3,14 @@
 // In the meeting: people in a grid, or one of them large; the controls, the chat, the connection.
 import {
   CarouselLayout,
-  Chat,
   ChatIcon,
-  ChatToggle,
   DisconnectButton,
-  FocusLayout,
   FocusLayoutContainer,
   GridLayout,
   LayoutContextProvider,
   LeaveIcon,
   LiveKitRoom,
   MediaDeviceMenu,
-  ParticipantTile,
   RoomAudioRenderer,
   StartMediaButton,
   TrackToggle,
@@ -26,25 +22,61 @@ import {
   useTracks,
 } from '@livekit/components-react';
 import { ConnectionError, ConnectionState, DisconnectReason, RoomEvent, Track } from 'livekit-client';
-import { useCallback, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
+import { Chat, useMeetingChat } from './chat.jsx';
+import { fingerprintOf } from './encryption.js';
 import { addressOf, signalUrl } from './entry.js';
+import { Tile } from './tile.jsx';
+import { say } from './words/words.js';
 
 const canShareScreen = 'getDisplayMedia' in (navigator.mediaDevices ?? {});
 
+const encryptionEvents = [
+  RoomEvent.ParticipantEncryptionStatusChanged,
+  RoomEvent.LocalTrackPublished,
+  RoomEvent.TrackPublished,
+  RoomEvent.TrackUnpublished,
+];
+
 const farewells = {
   [DisconnectReason.CLIENT_INITIATED]: '',
-  [DisconnectReason.DUPLICATE_IDENTITY]: 'You joined from another window.',
-  [DisconnectReason.PARTICIPANT_REMOVED]: 'You were removed from the meeting.',
-  [DisconnectReason.ROOM_DELETED]: 'The meeting was ended.',
-  [DisconnectReason.ROOM_CLOSED]: 'The meeting was ended.',
-  [DisconnectReason.SERVER_SHUTDOWN]: 'The server was shut down.',
+  [DisconnectReason.DUPLICATE_IDENTITY]: say('otherWindow'),
+  [DisconnectReason.PARTICIPANT_REMOVED]: say('removed'),
+  [DisconnectReason.ROOM_DELETED]: say('ended'),
+  [DisconnectReason.ROOM_CLOSED]: say('ended'),
+  [DisconnectReason.SERVER_SHUTDOWN]: say('shutDown'),
 };
 
-function Header({ name, encrypted }) {
+/** Says how far it goes, for it ends at whoever does not encrypt. */
+function Encryption({ name, room, passphrase }) {
+  const [fingerprint, setFingerprint] = useState('…');
+  const [unreadable, setUnreadable] = useState(false);
+  const people = useParticipants({ updateOnlyOn: encryptionEvents });
+  const open = people.filter(({ trackPublications: { size }, isEncrypted }) => size > 0 && !isEncrypted);
+  useEffect(() => {
+    fingerprintOf(passphrase, name).then(setFingerprint);
+    const failed = () => setUnreadable(true);
+    room.on(RoomEvent.EncryptionError, failed);
+    return () => void room.off(RoomEvent.EncryptionError, failed);
+  }, [name, room, passphrase]);
+  return (
+    <details className="encryption">
+      <summary>{say(open.length === 0 ? 'encrypted' : 'notEverybody')}</summary>
+      <div>
+        <p>{say('whatIsEncrypted')}</p>
+        <p>{say('fingerprint', { digits: fingerprint })}</p>
+        {open.length > 0 && <p>{say('unencrypted', { names: open.map((one) => one.name || one.identity).join(', ') })}</p>}
+        {unreadable && <p className="note">{say('unreadable')}</p>}
+      </div>
+    </details>
+  );
+}
+
+function Header({ name, room, passphrase }) {
   const people = useParticipants().length;
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    await navigator.clipboard?.writeText(addressOf(name));
+    await navigator.clipboard?.writeText(addressOf(name, passphrase));
     setCopied(true);
     setTimeout(() => setCopied(false), 2000);
   };
@@ -52,10 +84,10 @@ function Header({ name, encrypted }) {
     <header>
       <img src="/icon.svg" alt="" width="28" height="28" />
       <h1>{name}</h1>
-      <span className="people">{people === 1 ? 'Only you' : `${people} people`}</span>
-      {encrypted && <span className="people">Encrypted</span>}
+      <span className="people">{say(people === 1 ? 'people_one' : 'people_other', { count: people })}</span>
+      {passphrase && <Encryption name={name} room={room} passphrase={passphrase} />}
       <button className="lk-button" type="button" onClick={copy}>
-        {copied ? 'Copied' : 'Copy link'}
+        {say(copied ? 'copied' : 'copyLink')}
       </button>
     </header>
   );
@@ -65,9 +97,9 @@ function Header({ name, encrypted }) {
 function ConnectionBanner() {
   const state = useConnectionState();
   const text = {
-    [ConnectionState.Connecting]: 'Connecting…',
-    [ConnectionState.Reconnecting]: 'The connection was lost. Reconnecting…',
-    [ConnectionState.SignalReconnecting]: 'The connection was lost. Reconnecting…',
+    [ConnectionState.Connecting]: say('connecting'),
+    [ConnectionState.Reconnecting]: say('reconnecting'),
+    [ConnectionState.SignalReconnecting]: say('reconnecting'),
   }[state];
   return (
     <p className="banner" role="status" hidden={!text}>
@@ -93,78 +125,112 @@ function Stage({ layout }) {
   if (!large) {
     return (
       <GridLayout tracks={tracks}>
-        <ParticipantTile />
+        <Tile />
       </GridLayout>
     );
   }
   return (
     <FocusLayoutContainer>
       <CarouselLayout tracks={tracks.filter((track) => track !== large)}>
-        <ParticipantTile />
+        <Tile />
       </CarouselLayout>
-      <FocusLayout trackRef={large} />
+      <div className="large">
+        <Tile trackRef={large} />
+      </div>
     </FocusLayoutContainer>
   );
 }
 
-function Device({ source, kind, label, onError }) {
+function Device({ source, kind, label, choose, onError }) {
   return (
     <div className="lk-button-group">
       <TrackToggle source={source} aria-label={label} onDeviceError={onError}>
         <span>{label}</span>
       </TrackToggle>
       <div className="lk-button-group-menu">
-        <MediaDeviceMenu aria-label={`Choose ${label.toLowerCase()}`} kind={kind} />
+        <MediaDeviceMenu aria-label={choose} kind={kind} />
       </div>
     </div>
   );
 }
 
-function Controls({ unread, onError }) {
+function Controls({ unread, chatOpen, onChat, onError }) {
   const { Camera, Microphone, ScreenShare } = Track.Source;
   return (
-    <nav className="controls" aria-label="Meeting controls">
-      <Device source={Microphone} kind="audioinput" label="Microphone" onError={onError} />
-      <Device source={Camera} kind="videoinput" label="Camera" onError={onError} />
+    <nav className="controls" aria-label={say('controls')}>
+      <Device
+        source={Microphone}
+        kind="audioinput"
+        label={say('microphone')}
+        choose={say('chooseMicrophone')}
+        onError={onError}
+      />
+      <Device
+        source={Camera}
+        kind="videoinput"
+        label={say('camera')}
+        choose={say('chooseCamera')}
+        onError={onError}
+      />
       {canShareScreen && (
         <TrackToggle
           source={ScreenShare}
-          aria-label="Share screen"
+          aria-label={say('shareScreen')}
           captureOptions={{ audio: true, selfBrowserSurface: 'include' }}
           onDeviceError={onError}
         >
-          <span>Share screen</span>
+          <span>{say('shareScreen')}</span>
         </TrackToggle>
       )}
-      <ChatToggle aria-label={unread ? `Chat, ${unread} unread` : 'Chat'}>
+      <button
+        className="lk-button"
+        type="button"
+        aria-label={say(unread ? 'chatUnread' : 'chat', { count: unread })}
+        aria-pressed={chatOpen}
+        data-unread={unread || undefined}
+        onClick={onChat}
+      >
         <ChatIcon />
-        <span>Chat</span>
-      </ChatToggle>
-      <DisconnectButton aria-label="Leave">
+        <span>{say('chat')}</span>
+      </button>
+      <DisconnectButton aria-label={say('leave')}>
         <LeaveIcon />
-        <span>Leave</span>
+        <span>{say('leave')}</span>
       </DisconnectButton>
-      <StartMediaButton />
+      <StartMediaButton label={say('startSound')} />
     </nav>
   );
 }
 
-function Conference({ choices, trouble, onError }) {
+function Conference({ room, choices, trouble, onError }) {
   const layout = useCreateLayoutContext();
-  const [widgets, setWidgets] = useState({ showChat: false, unreadMessages: 0 });
+  const chat = useMeetingChat();
+  const [chatOpen, setChatOpen] = useState(false);
+  const [seen, setSeen] = useState(0); // entries of the chat
+  const count = chat.entries.length;
+  useEffect(() => {
+    if (chatOpen) {
+      setSeen(count);
+    }
+  }, [chatOpen, count]);
   return (
-    <LayoutContextProvider value={layout} onWidgetChange={setWidgets}>
-      <Header name={choices.room} encrypted={choices.passphrase !== ''} />
+    <LayoutContextProvider value={layout}>
+      <Header name={choices.room} room={room} passphrase={choices.passphrase} />
       <ConnectionBanner />
       <div className="middle">
         <main>
           <Stage layout={layout} />
         </main>
-        <aside hidden={!widgets.showChat}>
-          <Chat />
+        <aside hidden={!chatOpen}>
+          <Chat chat={chat} onError={onError} />
         </aside>
       </div>
-      <Controls unread={widgets.unreadMessages} onError={onError} />
+      <Controls
+        unread={count - seen}
+        chatOpen={chatOpen}
+        onChat={() => setChatOpen(!chatOpen)}
+        onError={onError}
+      />
       <p className="note" role="alert">
         {trouble}
       </p>
@@ -182,7 +248,7 @@ export function Meeting({ room, token, choices, onLeave }) {
     [onLeave],
   );
   const onDisconnected = useCallback(
-    (reason) => onLeave(farewells[reason] ?? 'The connection was lost.'),
+    (reason) => onLeave(farewells[reason] ?? say('connectionLost')),
     [onLeave],
   );
   return (
@@ -196,7 +262,7 @@ export function Meeting({ room, token, choices, onLeave }) {
       onError={onError}
       onDisconnected={onDisconnected}
     >
-      <Conference choices={choices} trouble={trouble} onError={onError} />
+      <Conference room={room} choices={choices} trouble={trouble} onError={onError} />
     </LiveKitRoom>
   );
 }

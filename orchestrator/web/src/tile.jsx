@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One person, or one person's screen: picture, name, what is muted, and a button that makes it large.
+import {
+  ConnectionQualityIndicator,
+  FocusToggleIcon,
+  LockLockedIcon,
+  ParticipantContext,
+  ParticipantName,
+  ParticipantPlaceholder,
+  ScreenShareIcon,
+  TrackMutedIndicator,
+  TrackRefContext,
+  UnfocusToggleIcon,
+  VideoTrack,
+  isTrackReference,
+  useEnsureTrackRef,
+  useFocusToggle,
+  useIsEncrypted,
+  useParticipantTile,
+} from '@livekit/components-react';
+import { Track } from 'livekit-client';
+import { say } from './words/words.js';
+
+function Pin({ trackRef }) {
+  const { mergedProps, inFocus } = useFocusToggle({
+    trackRef,
+    props: { className: 'lk-button lk-focus-toggle-button', type: 'button' },
+  });
+  const { name, identity } = trackRef.participant;
+  return (
+    <button {...mergedProps} aria-label={say('makeLarge', { name: name || identity })} aria-pressed={inFocus}>
+      {inFocus ? <UnfocusToggleIcon /> : <FocusToggleIcon />}
+    </button>
+  );
+}
+
+function Caption({ trackRef }) {
+  const { participant, source } = trackRef;
+  const encrypted = useIsEncrypted(participant);
+  if (source === Track.Source.ScreenShare) {
+    return (
+      <>
+        <ScreenShareIcon />
+        {say('screenOf', { name: participant.name || participant.identity })}
+      </>
+    );
+  }
+  return (
+    <>
+      {encrypted && <LockLockedIcon />}
+      <TrackMutedIndicator trackRef={{ participant, source: Track.Source.Microphone }} show="muted" />
+      <ParticipantName />
+    </>
+  );
+}
+
+/** Of its trackRef, or of that of the layout around it. */
+export function Tile({ trackRef: given }) {
+  const trackRef = useEnsureTrackRef(given);
+  const { elementProps } = useParticipantTile({ trackRef, htmlProps: {} });
+  return (
+    <div {...elementProps}>
+      <TrackRefContext.Provider value={trackRef}>
+        <ParticipantContext.Provider value={trackRef.participant}>
+          {isTrackReference(trackRef) && <VideoTrack trackRef={trackRef} />}
+          <div className="lk-participant-placeholder">
+            <ParticipantPlaceholder aria-hidden="true" />
+          </div>
+          <div className="lk-participant-metadata">
+            <div className="lk-participant-metadata-item">
+              <Caption trackRef={trackRef} />
+            </div>
+            <ConnectionQualityIndicator className="lk-participant-metadata-item" />
+          </div>
+          <Pin trackRef={trackRef} />
+        </ParticipantContext.Provider>
+      </TrackRefContext.Provider>
+    </div>
+  );
+}
