@@ -209,6 +209,32 @@ test('with a token from elsewhere', async () => {
   assert.deepEqual(participants.map(({ identity }) => identity), ['guest']);
 });
 
+test('hands are raised, and a host keeps order', async () => {
+  const token = await stage.cluster.token(stage.room, 'host', { roomAdmin: true }, { name: 'Hanna' });
+  const host = await visit(`/meet/${stage.room}#token=${token}`);
+  await host.getByRole('button', { name: 'Join' }).click();
+  const anna = await enter('Anna');
+  const bert = await enter('Bert');
+  await anna.getByRole('button', { name: 'People' }).click();
+  assert.equal(await anna.getByRole('button', { name: 'Mute everybody' }).count(), 0);
+  await bert.getByRole('button', { name: 'Raise hand' }).click();
+  const list = anna.getByRole('listitem');
+  await list.first().getByRole('img', { name: 'Hand raised' }).waitFor();
+  assert.match(await list.first().textContent(), /^Bert/);
+  await bert.getByRole('button', { name: 'Lower hand' }).click();
+  await anna.getByRole('img', { name: 'Hand raised' }).first().waitFor({ state: 'detached' });
+
+  await host.getByRole('button', { name: 'People' }).click();
+  await host.getByRole('button', { name: 'Mute Bert' }).click();
+  await list.filter({ hasText: /^BertMuted$/ }).waitFor();
+  await host.getByRole('button', { name: 'Mute everybody' }).click();
+  await list.filter({ hasText: /^Anna \(you\)Muted$/ }).waitFor();
+  await isAccessible(host);
+  await host.getByRole('button', { name: 'Remove Bert' }).click();
+  await bert.getByRole('alert').filter({ hasText: 'You were removed from the meeting.' }).waitFor();
+  await anna.getByText('2 people').waitFor();
+});
+
 test('for those who do not see, hear or point', async () => {
   const anna = await visit(`/meet/${stage.room}#key=open-sesame`);
   await anna.getByLabel('Your name').fill('Anna');

@@ -4,12 +4,11 @@
 // when the meeting is. Who comes later does not get what was said before.
 import { formatChatMessageLinks, useChat, useRoomContext } from '@livekit/components-react';
 import { useCallback, useEffect, useId, useRef, useState } from 'react';
+import { nameOf } from './people.jsx';
 import { language, say } from './words/words.js';
 
 const FILES = 'spillway.files'; // the topic of their streams
 const FILE_BYTES_MAX = 20 << 20;
-
-const nameOf = (participant) => participant?.name || participant?.identity || say('somebody');
 
 /** Files of everybody, as entries of the chat; and a function to send one. */
 function useFiles() {
@@ -102,7 +101,7 @@ export function Chat({ chat, onError }) {
     }
   };
   return (
-    <section className="chat" aria-label={say('chat')}>
+    <section className="panel" aria-label={say('chat')}>
       <div className="log" role="log" tabIndex="0" aria-label={say('messages')}>
         {entries.map((entry) => (
           <Entry key={entry.id} {...entry} />

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// In the meeting: people in a grid, or one of them large; the controls, the chat, the connection.
+// In the meeting: people in a grid, or one of them large, and what is around them.
 import {
   CarouselLayout,
-  ChatIcon,
-  DisconnectButton,
   FocusLayoutContainer,
   GridLayout,
   LayoutContextProvider,
-  LeaveIcon,
   LiveKitRoom,
-  MediaDeviceMenu,
   RoomAudioRenderer,
-  StartMediaButton,
-  TrackToggle,
   isTrackReference,
   useConnectionState,
   useCreateLayoutContext,
@@ -22,14 +16,15 @@ import {
   useTracks,
 } from '@livekit/components-react';
 import { ConnectionError, ConnectionState, DisconnectReason, RoomEvent, Track } from 'livekit-client';
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Chat, useMeetingChat } from './chat.jsx';
+import { Controls } from './controls.jsx';
 import { fingerprintOf } from './encryption.js';
 import { addressOf, signalUrl } from './entry.js';
+import { hostWith } from './host.js';
+import { People, nameOf } from './people.jsx';
 import { Tile } from './tile.jsx';
 import { say } from './words/words.js';
-
-const canShareScreen = 'getDisplayMedia' in (navigator.mediaDevices ?? {});
 
 const encryptionEvents = [
   RoomEvent.ParticipantEncryptionStatusChanged,
@@ -65,7 +60,7 @@ function Encryption({ name, room, passphrase }) {
       <div>
         <p>{say('whatIsEncrypted')}</p>
         <p>{say('fingerprint', { digits: fingerprint })}</p>
-        {open.length > 0 && <p>{say('unencrypted', { names: open.map((one) => one.name || one.identity).join(', ') })}</p>}
+        {open.length > 0 && <p>{say('unencrypted', { names: open.map(nameOf).join(', ') })}</p>}
         {unreadable && <p className="note">{say('unreadable')}</p>}
       </div>
     </details>
@@ -141,78 +136,18 @@ function Stage({ layout }) {
   );
 }
 
-function Device({ source, kind, label, choose, onError }) {
-  return (
-    <div className="lk-button-group">
-      <TrackToggle source={source} aria-label={label} onDeviceError={onError}>
-        <span>{label}</span>
-      </TrackToggle>
-      <div className="lk-button-group-menu">
-        <MediaDeviceMenu aria-label={choose} kind={kind} />
-      </div>
-    </div>
-  );
-}
-
-function Controls({ unread, chatOpen, onChat, onError }) {
-  const { Camera, Microphone, ScreenShare } = Track.Source;
-  return (
-    <nav className="controls" aria-label={say('controls')}>
-      <Device
-        source={Microphone}
-        kind="audioinput"
-        label={say('microphone')}
-        choose={say('chooseMicrophone')}
-        onError={onError}
-      />
-      <Device
-        source={Camera}
-        kind="videoinput"
-        label={say('camera')}
-        choose={say('chooseCamera')}
-        onError={onError}
-      />
-      {canShareScreen && (
-        <TrackToggle
-          source={ScreenShare}
-          aria-label={say('shareScreen')}
-          captureOptions={{ audio: true, selfBrowserSurface: 'include' }}
-          onDeviceError={onError}
-        >
-          <span>{say('shareScreen')}</span>
-        </TrackToggle>
-      )}
-      <button
-        className="lk-button"
-        type="button"
-        aria-label={say(unread ? 'chatUnread' : 'chat', { count: unread })}
-        aria-pressed={chatOpen}
-        data-unread={unread || undefined}
-        onClick={onChat}
-      >
-        <ChatIcon />
-        <span>{say('chat')}</span>
-      </button>
-      <DisconnectButton aria-label={say('leave')}>
-        <LeaveIcon />
-        <span>{say('leave')}</span>
-      </DisconnectButton>
-      <StartMediaButton label={say('startSound')} />
-    </nav>
-  );
-}
-
-function Conference({ room, choices, trouble, onError }) {
+function Conference({ room, token, choices, trouble, onError }) {
   const layout = useCreateLayoutContext();
   const chat = useMeetingChat();
-  const [chatOpen, setChatOpen] = useState(false);
+  const host = useMemo(() => hostWith(token), [token]);
+  const [panel, setPanel] = useState('');
   const [seen, setSeen] = useState(0); // entries of the chat
   const count = chat.entries.length;
   useEffect(() => {
-    if (chatOpen) {
+    if (panel === 'chat') {
       setSeen(count);
     }
-  }, [chatOpen, count]);
+  }, [panel, count]);
   return (
     <LayoutContextProvider value={layout}>
       <Header name={choices.room} room={room} passphrase={choices.passphrase} />
@@ -221,16 +156,14 @@ function Conference({ room, choices, trouble, onError }) {
         <main>
           <Stage layout={layout} />
         </main>
-        <aside hidden={!chatOpen}>
+        <aside hidden={panel !== 'chat'}>
           <Chat chat={chat} onError={onError} />
         </aside>
+        <aside hidden={panel !== 'people'}>
+          <People host={host} onError={onError} />
+        </aside>
       </div>
-      <Controls
-        unread={count - seen}
-        chatOpen={chatOpen}
-        onChat={() => setChatOpen(!chatOpen)}
-        onError={onError}
-      />
+      <Controls unread={count - seen} panel={panel} onPanel={setPanel} onError={onError} />
       <p className="note" role="alert">
         {trouble}
       </p>
@@ -262,7 +195,7 @@ export function Meeting({ room, token, choices, onLeave }) {
       onError={onError}
       onDisconnected={onDisconnected}
     >
-      <Conference room={room} choices={choices} trouble={trouble} onError={onError} />
+      <Conference room={room} token={token} choices={choices} trouble={trouble} onError={onError} />
     </LiveKitRoom>
   );
 }

@@ -17,9 +17,12 @@ import {
   useEnsureTrackRef,
   useFocusToggle,
   useIsEncrypted,
+  useParticipantAttribute,
   useParticipantTile,
 } from '@livekit/components-react';
 import { Track } from 'livekit-client';
+import { HandRaised } from './icons.jsx';
+import { HAND, nameOf } from './people.jsx';
 import { say } from './words/words.js';
 
 function Pin({ trackRef }) {
@@ -27,9 +30,8 @@ function Pin({ trackRef }) {
     trackRef,
     props: { className: 'lk-button lk-focus-toggle-button', type: 'button' },
   });
-  const { name, identity } = trackRef.participant;
   return (
-    <button {...mergedProps} aria-label={say('makeLarge', { name: name || identity })} aria-pressed={inFocus}>
+    <button {...mergedProps} aria-label={say('makeLarge', { name: nameOf(trackRef.participant) })} aria-pressed={inFocus}>
       {inFocus ? <UnfocusToggleIcon /> : <FocusToggleIcon />}
     </button>
   );
@@ -38,11 +40,12 @@ function Pin({ trackRef }) {
 function Caption({ trackRef }) {
   const { participant, source } = trackRef;
   const encrypted = useIsEncrypted(participant);
+  const hand = useParticipantAttribute(HAND, { participant });
   if (source === Track.Source.ScreenShare) {
     return (
       <>
         <ScreenShareIcon />
-        {say('screenOf', { name: participant.name || participant.identity })}
+        {say('screenOf', { name: nameOf(participant) })}
       </>
     );
   }
@@ -51,6 +54,7 @@ function Caption({ trackRef }) {
       {encrypted && <LockLockedIcon />}
       <TrackMutedIndicator trackRef={{ participant, source: Track.Source.Microphone }} show="muted" />
       <ParticipantName />
+      {hand && <HandRaised label={say('handUp')} />}
     </>
   );
 }
