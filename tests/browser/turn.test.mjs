@@ -75,6 +75,49 @@ test('a call through the server alone, and a move', async (t) => {
   assert.equal(await way(anna), 'relay udp');
 });
 
+/**
+ * Publishes by WHIP in a page without an SDK, which makes its offer first and gathers candidates once
+ * the answer has told it of servers. Resolves with the type of the candidate that its media leave by.
+ */
+async function publishByWhip(identity) {
+  const page = await stage.visitor(identity);
+  const token = await stage.cluster.token(stage.room, identity);
+  return page.run(
+    async (url, bearer) => {
+      const pc = (window.plain = new RTCPeerConnection());
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 320, height: 180 } });
+      pc.addTransceiver(stream.getVideoTracks()[0], { direction: 'sendonly', streams: [stream] });
+      const offer = await pc.createOffer();
+      const headers = { Authorization: `Bearer ${bearer}`, 'Content-Type': 'application/sdp' };
+      const response = await fetch(url, { method: 'POST', headers, body: offer.sdp });
+      const link = response.headers.get('Link') ?? '';
+      const iceServers = link.split(', <').map((one) => ({
+        urls: /^<?([^>]+)>/.exec(one)?.[1],
+        username: /username="([^"]+)"/.exec(one)?.[1],
+        credential: /credential="([^"]+)"/.exec(one)?.[1],
+      }));
+      pc.setConfiguration({ iceServers, iceTransportPolicy: 'relay' });
+      await pc.setLocalDescription(offer);
+      await pc.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+      await new Promise((resolve, reject) => {
+        pc.onconnectionstatechange = () => pc.connectionState === 'connected' && resolve();
+        setTimeout(() => reject(new Error(`not connected: ${link}`)), 15_000);
+      });
+      const stats = [...(await pc.getStats()).values()];
+      const pair = stats.find(({ type, nominated }) => type === 'candidate-pair' && nominated);
+      return stats.find(({ id }) => id === pair.localCandidateId).candidateType;
+    },
+    `${stage.cluster.http}/whip/v1`,
+    token,
+  );
+}
+
+test('who publishes by WHIP is told of the server, too', async () => {
+  const anna = await enter('anna', stage.browsers[0]);
+  assert.equal(await publishByWhip('camera'), 'relay');
+  await anna.sees('camera');
+});
+
 test('a server with another secret lets nobody in', async (t) => {
   await again([OTHER]);
   await refused(t, /Cannot find credentials of user <\d+:PA_/);

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CLOSE_POLICY 1008 /* RFC 6455; of a client that broke a rule */
-#define NOTHING_S    5    /* until it may be worth another look */
+#define CLOSE_POLICY  1008 /* RFC 6455; of a client that broke a rule */
+#define NOTHING_S     5    /* until it may be worth another look */
+#define HEADERS_BYTES 256  /* without links */
 
 static const struct whip_refusal nothing = {HTTP_CONFLICT,
                                             "nothing is published that it could play", NOTHING_S};
@@ -128,8 +129,12 @@ static void give_up(struct whip *whip, struct session *s, const struct whip_refu
 
 static void joined(struct whip *whip, struct session *s, const Livekit__JoinResponse *join)
 {
-    if (s->phase != JOINING || s->mode == PUBLISH) {
-        s->phase = s->phase == JOINING ? ASKING : s->phase;
+    if (s->phase != JOINING) {
+        return;
+    }
+    s->links = whip_links(join->ice_servers, join->n_ice_servers);
+    if (s->mode == PUBLISH) {
+        s->phase = ASKING;
         return;
     }
     struct choice choice = choose(s, join);
@@ -185,19 +190,20 @@ static void answered(struct whip *whip, struct session *s, const Livekit__Sessio
                                        "the offer has no codec of what is published", 0});
         return;
     }
-    char headers[256];
-    snprintf(headers, sizeof(headers),
+    size_t cap = HEADERS_BYTES + strlen(s->links);
+    char *headers = mem_alloc(cap);
+    snprintf(headers, cap,
              "Location: /%s/v1/sessions/%s\r\n"
              "ETag: \"%s\"\r\n"
              "Accept-Patch: application/trickle-ice-sdpfrag\r\n"
-             "Access-Control-Expose-Headers: Location, ETag, Link, Accept-Patch\r\n",
-             s->mode == PUBLISH ? "whip" : "whep", s->sid, s->etag);
+             "Access-Control-Expose-Headers: Location, ETag, Link, Accept-Patch\r\n%s",
+             s->mode == PUBLISH ? "whip" : "whep", s->sid, s->etag, s->links);
     whip_take(whip,
               (struct whip_out){.type = WHIP_ANSWER,
                                 .id = s->conn,
                                 .status = HTTP_CREATED,
                                 .content_type = "application/sdp",
-                                .headers = mem_str(headers),
+                                .headers = headers,
                                 .body = {mem_copy(sdp->sdp, strlen(sdp->sdp)), strlen(sdp->sdp)}});
     whip_session_open(whip, s);
 }

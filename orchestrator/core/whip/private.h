@@ -53,6 +53,7 @@ struct session {
     char *offer;             /* PLAY: until it is said */
     bool audio, video;       /* PLAY: what it offers to receive */
     char *wanted;            /* PLAY: whose tracks, "" anybody's */
+    char *links;             /* header lines of TURN servers, once it has joined */
     struct played played[2]; /* PLAY: what is left of what it was given */
     size_t played_count;
     bool left; /* the room said `leave`, and why */
@@ -103,6 +104,10 @@ int whip_read_offer(struct media *out, const struct sdp_offer *offer, enum mode 
 /* The join_request of an entry_request, to be freed with free(). offer: of a publisher, with media;
  * NULL for a player. */
 char *whip_join_request(const char *offer, const struct media *media);
+
+/* ---- links.c ---- */
+/* Link header lines, "" of none; to be freed with free(). */
+char *whip_links(Livekit__ICEServer *const *servers, size_t count);
 
 /* ---- fragment.c ---- */
 /* The first ufrag in a body of application/trickle-ice-sdpfrag (RFC 8840 §9); false: none. */

@@ -167,6 +167,7 @@ void whip_session_free(struct whip *whip, struct session *s)
     free(s->ufrag);
     free(s->offer);
     free(s->wanted);
+    free(s->links);
     free(s);
 }
 
