@@ -17,11 +17,23 @@ enum cli_exit {
     CLI_USAGE = 2,
     CLI_NOT_FOUND = 3,
     CLI_REFUSED = 4, /* not permitted, or against the state of things */
-    CLI_TIMEOUT = 5,
+    CLI_TIMEOUT = 5, /* not in time, or not all of it */
     CLI_UNREACHABLE = 6,
 };
 
-enum cli_format { CLI_TABLE, CLI_WIDE, CLI_JSON, CLI_NAME };
+enum cli_format { CLI_TABLE, CLI_WIDE, CLI_JSON, CLI_JSONL, CLI_NAME, CLI_YAML };
+#define CLI_FORMATS "table, wide, json, jsonl, name or yaml"
+
+struct cli;
+
+/* ---- main.c: what may be typed ---- */
+struct cli_command {
+    const char *name;
+    enum cli_exit (*run)(struct cli *cli, int argc, char **argv);
+    const char *summary; /* what it does, for lists of commands */
+};
+/* The table of commands, by index; NULL behind the last one. */
+const struct cli_command *cli_command_at(size_t index);
 
 /* ---- options.c -------------------------------------------------------------------------------
  * Options may stand anywhere and be written --name VALUE or --name=VALUE. */
@@ -32,8 +44,18 @@ struct cli_option {
     const char *help;
 };
 
+/* Whatever may stand on a command's line. */
+struct cli_tables {
+    const char *usage; /* "get nodes | get participants [--room ROOM]": alternatives */
+    const struct cli_option *own, *common;
+    size_t own_count, common_count;
+};
+
 struct cli {
     const char *command; /* "get", for messages */
+    /* Gets the tables of a command that is run for their sake alone; NULL else. */
+    void (*describe)(const struct cli_tables *tables, void *arg);
+    void *describe_arg;
     /* Options of every command. */
     const char *server; /* a list with commas */
     const char *cluster_file;
@@ -42,6 +64,7 @@ struct cli {
     const char *api_key;
     const char *api_secret;
     const char *no_headers;
+    const char *quiet;
     const char *timeout_text;
     const char *help;
     char server_text[4096]; /* of --server, several times */
@@ -58,7 +81,12 @@ bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
                const struct cli_option *options, size_t count, enum cli_exit *exit_code);
 /* "spillctl: ..." on stderr, and CLI_USAGE. */
 enum cli_exit cli_usage(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+/* What went wrong. */
 void cli_say(const char *format, ...) PRINTF_LIKE(1, 2);
+/* What went well, which --quiet keeps back. */
+void cli_talk(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A flag that is there, and not as --name=false. */
+bool cli_on(const char *flag);
 /* True for "true", "yes", "1". False with *ok false for anything that is no boolean. */
 bool cli_bool(const char *text, bool *ok);
 /* "90", "90s", "15m", "6h", "7d" in seconds, or -1. */
@@ -97,7 +125,8 @@ enum cli_kind {
     CLI_LOSS,
     CLI_AGE,
     CLI_COUNT,
-    CLI_FLAG
+    CLI_FLAG,
+    CLI_STATE /* of a node; coloured on a terminal, unless NO_COLOR is set (no-color.org) */
 };
 
 struct cli_column {
@@ -110,14 +139,37 @@ struct cli_column {
 /* rows: a JSON array of objects. Text that could act on a terminal is made harmless. */
 void cli_table(const struct cli *cli, const json_t *rows, const struct cli_column *columns,
                size_t count);
-void cli_names(const json_t *rows, const char *key);
-void cli_json(const json_t *json);
 /* "key: value" lines, nested. */
 void cli_describe(const json_t *object);
+/* Copies text with what could steer a terminal replaced, cut at a character's border. */
+void cli_harmless(char *out, size_t cap, const char *text);
+
+/* ---- print.c ----
+ * Answers of the admin API, and what is made in their likeness. */
+struct cli_view {
+    const char *list;                 /* key of the rows in the answer; NULL: it is a row itself */
+    const char *name;                 /* key of a row's name */
+    const struct cli_column *columns; /* NULL: as cli_describe() */
+    size_t column_count;
+};
+/* In the format that was asked for. CLI_TIMEOUT: it lacks an orchestrator's part, which is told. */
+enum cli_exit cli_print(const struct cli *cli, const json_t *answer, const struct cli_view *view);
+/* For what has a table of its own: false, and nothing printed, where a table or names are asked
+ * for. As a list it is a line for each of its rows with -o jsonl. */
+bool cli_print_data(const struct cli *cli, const json_t *answer, const char *list);
+void cli_names(const json_t *rows, const char *key);
+void cli_json(const json_t *json);
+/* CLI_TIMEOUT, told, if not all orchestrators said their part of it. */
+enum cli_exit cli_whole(const json_t *answer);
+
+/* ---- help.c ---- */
+void cli_help(const struct cli_tables *tables);
+void cli_help_all(FILE *out);
 
 /* ---- show.c ---- */
-/* Adds everybody in all rooms to the list, each with the name of its "room". */
-enum cli_exit cli_participants(const struct cli *cli, json_t *list);
+/* Adds everybody in all rooms to the answer's "participants", each with the name of its "room";
+ * and "unanswered". */
+enum cli_exit cli_participants(const struct cli *cli, json_t *answer);
 
 /* ---- Commands ---- */
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.c */

@@ -35,10 +35,8 @@ static enum cli_exit change_and_say(struct cli *cli, int argc, char **argv, cons
     json_t *body = json_object();
     exit_code = change(cli, cli->arguments[0], cli->command, body, &answer);
     if (exit_code == CLI_OK) {
-        cli_say("%s %s", cli->arguments[0], done);
-    }
-    if (exit_code == CLI_OK && cli->format == CLI_JSON) {
-        cli_json(answer);
+        cli_talk(cli, "%s %s", cli->arguments[0], done);
+        cli_print_data(cli, answer, NULL);
     }
     json_decref(body);
     json_decref(answer);

@@ -49,14 +49,11 @@ enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv)
         {"PUBLIC KEY", "public_key", CLI_TEXT, false},
     };
     /* What was made before a failure is there, so it is told. */
-    if (cli->format == CLI_JSON) {
-        json_t *json = json_pack("{s:O}", "keys", made);
-        cli_json(json);
-        json_decref(json);
-    } else if (cli->format == CLI_NAME) {
-        cli_names(made, "name");
-    } else if (json_array_size(made) > 0) {
-        cli_table(cli, made, columns, ARRAY_LEN(columns));
+    if (json_array_size(made) > 0) {
+        const struct cli_view view = {"keys", "name", columns, ARRAY_LEN(columns)};
+        json_t *answer = json_pack("{s:O}", "keys", made);
+        cli_print(cli, answer, &view);
+        json_decref(answer);
     }
     json_decref(made);
     return exit_code;

@@ -10,13 +10,18 @@
 #define OPTIONS_MAX 40
 #define LINE_BYTES  65536
 
+static void PRINTF_LIKE(1, 0) say(const char *format, va_list args, const char *end)
+{
+    fputs("spillctl: ", stderr);
+    vfprintf(stderr, format, args);
+    fputs(end, stderr);
+}
+
 void cli_say(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fputs("spillctl: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    say(format, args, "\n");
     va_end(args);
 }
 
@@ -24,12 +29,28 @@ enum cli_exit cli_usage(const struct cli *cli, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fputs("spillctl: ", stderr);
-    vfprintf(stderr, format, args);
+    say(format, args, "");
     fprintf(stderr, " (see: spillctl help%s%s)\n", cli->command[0] == '\0' ? "" : " ",
             cli->command);
     va_end(args);
     return CLI_USAGE;
+}
+
+void cli_talk(const struct cli *cli, const char *format, ...)
+{
+    va_list args;
+    if (cli_on(cli->quiet)) {
+        return;
+    }
+    va_start(args, format);
+    say(format, args, "\n");
+    va_end(args);
+}
+
+bool cli_on(const char *flag)
+{
+    bool ok;
+    return flag != NULL && cli_bool(flag, &ok);
 }
 
 bool cli_bool(const char *text, bool *ok)
@@ -76,31 +97,11 @@ char *cli_read_line(const char *path)
     return line;
 }
 
-static void help_option(const struct cli_option *option)
-{
-    char left[64];
-    snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value_name == NULL ? "" : " ",
-             option->value_name == NULL ? "" : option->value_name);
-    printf("  %-26s %s\n", left, option->help);
-}
-
-static void help(const char *usage, const struct cli_option *own, size_t own_count,
-                 const struct cli_option *common, size_t common_count)
-{
-    printf("usage: spillctl %s [options]\n\n", usage);
-    for (size_t i = 0; i < own_count; i++) {
-        help_option(&own[i]);
-    }
-    printf("%sOf every command:\n", own_count > 0 ? "\n" : "");
-    for (size_t i = 0; i < common_count; i++) {
-        help_option(&common[i]);
-    }
-}
-
 static bool format_of(const char *text, enum cli_format *out)
 {
     static const char *const names[] = {
-        [CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json", [CLI_NAME] = "name"};
+        [CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json",
+        [CLI_JSONL] = "jsonl", [CLI_NAME] = "name", [CLI_YAML] = "yaml"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (strcmp(text, names[i]) == 0) {
             *out = (enum cli_format)i;
@@ -110,9 +111,15 @@ static bool format_of(const char *text, enum cli_format *out)
     return false;
 }
 
-/* The last one counts, but of servers there may be several. False: too long. */
+/* The last one counts, but of servers there may be several. False: no value for it, told. */
 static bool set(struct cli *cli, const struct cli_option *option, const char *text)
 {
+    bool boolean;
+    cli_bool(text, &boolean);
+    if (option->value_name == NULL && !boolean) {
+        cli_usage(cli, "--%s takes true or false, not \"%s\"", option->name, text);
+        return false;
+    }
     if (option->value != &cli->server) {
         *option->value = text;
         return true;
@@ -121,10 +128,14 @@ static bool set(struct cli *cli, const struct cli_option *option, const char *te
     int added = snprintf(cli->server_text + len, sizeof(cli->server_text) - len, "%s%s",
                          len == 0 ? "" : ",", text);
     cli->server = cli->server_text;
-    return (size_t)added < sizeof(cli->server_text) - len;
+    if ((size_t)added >= sizeof(cli->server_text) - len) {
+        cli_usage(cli, "--server is too long");
+        return false;
+    }
+    return true;
 }
 
-/* Sets what getopt_long finds. False: an option that is not there, told already. */
+/* Sets what getopt_long finds. False: an option or a value that is none, told already. */
 static bool scan(struct cli *cli, int argc, char **argv, const struct cli_option *const *all,
                  size_t count)
 {
@@ -138,14 +149,15 @@ static bool scan(struct cli *cli, int argc, char **argv, const struct cli_option
     opterr = 0;
     int index = 0;
     int found;
-    while ((found = getopt_long(argc, argv, ":o:h", table, &index)) != -1) {
+    while ((found = getopt_long(argc, argv, ":o:qh", table, &index)) != -1) {
         if (found == 0) {
             if (!set(cli, all[index], optarg == NULL ? "true" : optarg)) {
-                cli_usage(cli, "--server is too long");
                 return false;
             }
         } else if (found == 'o') {
             cli->format_text = optarg;
+        } else if (found == 'q') {
+            cli->quiet = "true";
         } else if (found == 'h') {
             cli->help = "true";
         } else {
@@ -168,8 +180,9 @@ bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
          "the orchestrator, or several: again, or with commas (SPILLWAY_SERVER)"},
         {"cluster", "FILE", &cli->cluster_file,
          "deploy/up's cluster.json, which names them (SPILLWAY_CLUSTER)"},
-        {"output", "FORMAT", &cli->format_text, "-o: table, wide, json or name"},
+        {"output", "FORMAT", &cli->format_text, "-o: " CLI_FORMATS},
         {"no-headers", NULL, &cli->no_headers, "tables without their first line"},
+        {"quiet", NULL, &cli->quiet, "-q: nothing on stderr but what went wrong"},
         {"token-file", "FILE", &cli->token_file, "holds the token to send (SPILLWAY_TOKEN)"},
         {"api-key", "KEY", &cli->api_key, "makes a token (SPILLWAY_API_KEY)"},
         {"api-secret", "SECRET", &cli->api_secret,
@@ -185,17 +198,23 @@ bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
     for (size_t i = 0; i < ARRAY_LEN(common); i++) {
         all[count + i] = &common[i];
     }
+    const struct cli_tables tables = {usage, options, common, count, ARRAY_LEN(common)};
+    if (cli->describe != NULL) {
+        cli->describe(&tables, cli->describe_arg);
+        *exit_code = CLI_OK;
+        return false;
+    }
     *exit_code = CLI_USAGE;
     if (!scan(cli, argc, argv, all, count + ARRAY_LEN(common))) {
         return false;
     }
     if (cli->help != NULL) {
-        help(usage, options, count, common, ARRAY_LEN(common));
+        cli_help(&tables);
         *exit_code = CLI_OK;
         return false;
     }
     if (!format_of(cli->format_text == NULL ? "table" : cli->format_text, &cli->format)) {
-        cli_usage(cli, "-o takes table, wide, json or name, not \"%s\"", cli->format_text);
+        cli_usage(cli, "-o takes " CLI_FORMATS ", not \"%s\"", cli->format_text);
         return false;
     }
     int64_t timeout_s = cli_seconds(cli->timeout_text == NULL ? "10" : cli->timeout_text);

@@ -10,7 +10,7 @@ static const struct cli_column columns[] = {
     {"NODE", "name", CLI_TEXT, false},
     {"REGION", "region", CLI_TEXT, false},
     {"ZONE", "zone", CLI_TEXT, true},
-    {"STATE", "state", CLI_TEXT, true},
+    {"STATE", "state", CLI_STATE, true},
     {"WEIGHT", "weight", CLI_NUMBER, false},
     {"RESERVED", "reserved", CLI_NUMBER, false},
     {"CAPACITY", "capacity", CLI_NUMBER, false},
@@ -20,7 +20,7 @@ static const struct cli_column columns[] = {
 };
 
 /* What room there is for those who are still to come. */
-static void say_expected(const json_t *answer)
+static void say_expected(const struct cli *cli, const json_t *answer)
 {
     static const char *const froms[][2] = {{"asked", "as asked"},
                                            {"tag", "by its tag expected_participants"},
@@ -29,9 +29,9 @@ static void say_expected(const json_t *answer)
     const char *from = json_string_value(json_object_get(answer, "expected_from"));
     for (size_t i = 0; from != NULL && i < ARRAY_LEN(froms); i++) {
         if (strcmp(from, froms[i][0]) == 0) {
-            cli_say("%" JSON_INTEGER_FORMAT " people are expected, %s",
-                    json_integer_value(json_object_get(answer, "expected_participants")),
-                    froms[i][1]);
+            cli_talk(cli, "%" JSON_INTEGER_FORMAT " people are expected, %s",
+                     json_integer_value(json_object_get(answer, "expected_participants")),
+                     froms[i][1]);
         }
     }
 }
@@ -40,8 +40,7 @@ static void print_answer(const struct cli *cli, const json_t *answer)
 {
     const char *node = json_string_value(json_object_get(answer, "node_name"));
     const char *text = json_string_value(json_object_get(answer, "text"));
-    if (cli->format == CLI_JSON) {
-        cli_json(answer);
+    if (cli_print_data(cli, answer, NULL)) {
         return;
     }
     if (cli->format == CLI_NAME) {
@@ -50,8 +49,9 @@ static void print_answer(const struct cli *cli, const json_t *answer)
         }
         return;
     }
-    cli_say("%s: %s", node == NULL || node[0] == '\0' ? "no node" : node, text == NULL ? "" : text);
-    say_expected(answer);
+    cli_talk(cli, "%s: %s", node == NULL || node[0] == '\0' ? "no node" : node,
+             text == NULL ? "" : text);
+    say_expected(cli, answer);
     cli_table(cli, json_object_get(answer, "nodes"), columns, ARRAY_LEN(columns));
 }
 
@@ -88,7 +88,7 @@ enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv)
         return exit_code;
     }
     bool explain = cli->argument_count == 2 && strcmp(cli->arguments[0], "explain") == 0;
-    if (explain == (dry_run != NULL) || (!explain && cli->argument_count > 0)) {
+    if (explain == (cli_on(dry_run)) || (!explain && cli->argument_count > 0)) {
         return cli_usage(cli, "place takes either explain and a room, or --dry-run");
     }
     char *end = NULL;

@@ -7,7 +7,7 @@
 #define PATH_BYTES 3072
 
 static const struct cli_column node_columns[] = {
-    {"NAME", "name", CLI_TEXT, false},          {"STATE", "state", CLI_TEXT, false},
+    {"NAME", "name", CLI_TEXT, false},          {"STATE", "state", CLI_STATE, false},
     {"SUSPECT", "suspect", CLI_FLAG, true},     {"REGION", "region", CLI_TEXT, false},
     {"ZONE", "zone", CLI_TEXT, false},          {"ROOMS", "rooms", CLI_NUMBER, false},
     {"PEERS", "transports", CLI_NUMBER, false}, {"WEIGHT", "weight", CLI_NUMBER, false},
@@ -38,27 +38,12 @@ static const struct cli_column participant_columns[] = {
     {"METADATA", "metadata", CLI_TEXT, true},
 };
 
-/* ---- get ----------------------------------------------------------------------------------------
- */
-static void print_list(const struct cli *cli, const json_t *answer, const char *list,
-                       const char *name_key, const struct cli_column *columns, size_t count)
-{
-    const json_t *rows = json_object_get(answer, list);
-    switch (cli->format) {
-    case CLI_JSON:
-        cli_json(answer);
-        break;
-    case CLI_NAME:
-        cli_names(rows, name_key);
-        break;
-    case CLI_TABLE:
-    case CLI_WIDE:
-        cli_table(cli, rows, columns, count);
-        break;
-    default:
-        unreachable();
-    }
-}
+static const struct cli_view nodes_view = {"nodes", "name", node_columns, ARRAY_LEN(node_columns)};
+static const struct cli_view rooms_view = {"rooms", "name", room_columns, ARRAY_LEN(room_columns)};
+static const struct cli_view participants_view = {"participants", "identity", participant_columns,
+                                                  ARRAY_LEN(participant_columns)};
+
+/* ---- get ----------------------------------------------------------------------------------- */
 
 /* Adds a room's participants, each with the name of its room, to the list. */
 static enum cli_exit add_participants(const struct cli *cli, const char *room, json_t *list)
@@ -81,16 +66,17 @@ static enum cli_exit add_participants(const struct cli *cli, const char *room, j
     return CLI_OK;
 }
 
-enum cli_exit cli_participants(const struct cli *cli, json_t *list)
+enum cli_exit cli_participants(const struct cli *cli, json_t *answer)
 {
-    json_t *answer = NULL;
+    json_t *rooms = NULL;
+    json_t *list = json_object_get(answer, "participants");
     const json_t *row;
     size_t i;
-    enum cli_exit exit_code = cli_get(cli, "rooms", &answer);
+    enum cli_exit exit_code = cli_get(cli, "rooms", &rooms);
     if (exit_code != CLI_OK) {
         return exit_code;
     }
-    json_array_foreach(json_object_get(answer, "rooms"), i, row)
+    json_array_foreach(json_object_get(rooms, "rooms"), i, row)
     {
         const char *room = json_string_value(json_object_get(row, "name"));
         exit_code = room == NULL ? CLI_FAILED : add_participants(cli, room, list);
@@ -100,31 +86,34 @@ enum cli_exit cli_participants(const struct cli *cli, json_t *list)
             break;
         }
     }
-    json_decref(answer);
+    json_t *unanswered = json_object_get(rooms, "unanswered");
+    if (unanswered != NULL) {
+        json_object_set(answer, "unanswered", unanswered);
+    }
+    json_decref(rooms);
     return exit_code;
 }
 
 static enum cli_exit get_participants(const struct cli *cli, const char *room)
 {
     json_t *list = json_array();
-    enum cli_exit exit_code =
-        room != NULL ? add_participants(cli, room, list) : cli_participants(cli, list);
     json_t *answer = json_pack("{s:o}", "participants", list);
+    enum cli_exit exit_code =
+        room != NULL ? add_participants(cli, room, list) : cli_participants(cli, answer);
     if (exit_code == CLI_OK) {
-        print_list(cli, answer, "participants", "identity", participant_columns,
-                   ARRAY_LEN(participant_columns));
+        exit_code = cli_print(cli, answer, &participants_view);
     }
     json_decref(answer);
     return exit_code;
 }
 
-static enum cli_exit get_list(const struct cli *cli, const char *what,
-                              const struct cli_column *columns, size_t count)
+static enum cli_exit get_and_print(const struct cli *cli, const char *path,
+                                   const struct cli_view *view)
 {
     json_t *answer = NULL;
-    enum cli_exit exit_code = cli_get(cli, what, &answer);
+    enum cli_exit exit_code = cli_get(cli, path, &answer);
     if (exit_code == CLI_OK) {
-        print_list(cli, answer, what, "name", columns, count);
+        exit_code = cli_print(cli, answer, view);
     }
     json_decref(answer);
     return exit_code;
@@ -134,11 +123,11 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
 {
     const char *room = NULL;
     const struct cli_option options[] = {
-        {"room", "NAME", &room, "participants of this room only"},
+        {"room", "ROOM", &room, "participants of this room only"},
     };
     enum cli_exit exit_code;
-    if (!cli_parse(cli, argc, argv, "get nodes|rooms|participants", options, ARRAY_LEN(options),
-                   &exit_code)) {
+    if (!cli_parse(cli, argc, argv, "get nodes|rooms | get participants [--room ROOM]", options,
+                   ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
     const char *what = cli->argument_count == 1 ? cli->arguments[0] : "";
@@ -149,27 +138,28 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "--room goes with participants only");
     }
     if (strcmp(what, "nodes") == 0) {
-        return get_list(cli, what, node_columns, ARRAY_LEN(node_columns));
+        return get_and_print(cli, what, &nodes_view);
     }
     if (strcmp(what, "rooms") == 0) {
-        return get_list(cli, what, room_columns, ARRAY_LEN(room_columns));
+        return get_and_print(cli, what, &rooms_view);
     }
     return cli_usage(cli, "get takes one of nodes, rooms, participants");
 }
 
-/* ---- describe
- * ------------------------------------------------------------------------------------ */
+/* ---- describe ------------------------------------------------------------------------------ */
+
+static const char describe_usage[] =
+    "describe node NODE | describe room ROOM | describe participant IDENTITY --room ROOM";
+
 enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv)
 {
     const char *room = NULL;
     const struct cli_option options[] = {
-        {"room", "NAME", &room, "the participant's room"},
+        {"room", "ROOM", &room, "the participant's room"},
     };
     char path[PATH_BYTES];
-    json_t *answer = NULL;
     enum cli_exit exit_code;
-    if (!cli_parse(cli, argc, argv, "describe node|room|participant NAME", options,
-                   ARRAY_LEN(options), &exit_code)) {
+    if (!cli_parse(cli, argc, argv, describe_usage, options, ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
     if (cli->argument_count != 2) {
@@ -188,30 +178,24 @@ enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv)
     } else {
         cli_path(path, sizeof(path), "rooms", room, "participants", name, NULL);
     }
-    exit_code = cli_get(cli, path, &answer);
-    if (exit_code == CLI_OK && cli->format == CLI_JSON) {
-        cli_json(answer);
-    } else if (exit_code == CLI_OK) {
-        cli_describe(answer);
-    }
-    json_decref(answer);
-    return exit_code;
+    const struct cli_view view = {.name = strcmp(what, "participant") == 0 ? "identity" : "name"};
+    return get_and_print(cli, path, &view);
 }
 
-/* ---- move
- * ---------------------------------------------------------------------------------------- */
+/* ---- move ---------------------------------------------------------------------------------- */
+
 enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv)
 {
     const char *room = NULL;
     const char *to = NULL;
     const struct cli_option options[] = {
-        {"room", "NAME", &room, "the room to move, or that of the participant"},
+        {"room", "ROOM", &room, "the room to move, or that of the participant"},
         {"to", "NODE", &to, "id or name of the node that is to have them"},
     };
     char path[PATH_BYTES];
     json_t *answer = NULL;
     enum cli_exit exit_code;
-    if (!cli_parse(cli, argc, argv, "move [IDENTITY] --room NAME --to NODE", options,
+    if (!cli_parse(cli, argc, argv, "move [IDENTITY] --room ROOM --to NODE", options,
                    ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
@@ -227,11 +211,11 @@ enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv)
     exit_code = cli_post(cli, path, body, &answer);
     if (exit_code == CLI_OK) {
         const char *from = json_string_value(json_object_get(answer, "from"));
-        cli_say("%s moves from %s to %s", identity == NULL ? room : identity,
-                from == NULL || from[0] == '\0' ? "no node" : from, to);
+        cli_talk(cli, "%s moves from %s to %s", identity == NULL ? room : identity,
+                 from == NULL || from[0] == '\0' ? "no node" : from, to);
     }
-    if (exit_code == CLI_OK && cli->format == CLI_JSON) {
-        cli_json(answer);
+    if (exit_code == CLI_OK) {
+        cli_print_data(cli, answer, NULL);
     }
     json_decref(body);
     json_decref(answer);

@@ -88,8 +88,7 @@ static void print_answer(const struct cli *cli, json_t *answer)
 {
     const json_t *tracks = json_object_get(answer, "tracks");
     const json_t *subscriptions = json_object_get(answer, "subscriptions");
-    if (cli->format == CLI_JSON) {
-        cli_json(answer);
+    if (cli_print_data(cli, answer, NULL)) {
         return;
     }
     if (cli->format == CLI_NAME) {
@@ -104,7 +103,7 @@ static void print_answer(const struct cli *cli, json_t *answer)
     print_section(cli, "is subscribed to", subscriptions, subscription_columns,
                   ARRAY_LEN(subscription_columns));
     if (json_is_null(json_object_get(answer, "age_ms"))) {
-        cli_say("the node has not reported yet; it does every 5 s");
+        cli_talk(cli, "the node has not reported yet; it does every 5 s");
     }
     json_decref(person);
     json_decref(layers);
@@ -127,10 +126,11 @@ static enum cli_exit ask(const struct cli *cli, const char *room, const char *id
 static enum cli_exit search(const struct cli *cli, const char *identity)
 {
     json_t *list = json_array();
+    json_t *answer = json_pack("{s:o}", "participants", list);
     const json_t *person;
     const char *room = NULL;
     size_t i, found = 0;
-    enum cli_exit exit_code = cli_participants(cli, list);
+    enum cli_exit exit_code = cli_participants(cli, answer);
     json_array_foreach(list, i, person)
     {
         const char *name = json_string_value(json_object_get(person, "identity"));
@@ -141,13 +141,13 @@ static enum cli_exit search(const struct cli *cli, const char *identity)
     }
     if (exit_code == CLI_OK && found == 0) {
         cli_say("nobody with this identity is in any room");
-        exit_code = CLI_NOT_FOUND;
+        exit_code = cli_whole(answer) == CLI_OK ? CLI_NOT_FOUND : CLI_TIMEOUT;
     } else if (exit_code == CLI_OK && found > 1) {
         exit_code = cli_usage(cli, "%s is in %zu rooms: name one with --room", identity, found);
     } else if (exit_code == CLI_OK) {
         exit_code = ask(cli, room, identity);
     }
-    json_decref(list);
+    json_decref(answer);
     return exit_code;
 }
 
@@ -155,7 +155,7 @@ enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv)
 {
     const char *room = NULL;
     const struct cli_option options[] = {
-        {"room", "NAME", &room, "the participant's room (whichever it is in, if that is one)"},
+        {"room", "ROOM", &room, "the participant's room (whichever it is in, if that is one)"},
     };
     enum cli_exit exit_code;
     if (!cli_parse(cli, argc, argv, "stats IDENTITY", options, ARRAY_LEN(options), &exit_code)) {

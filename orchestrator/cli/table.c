@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "orchestrator/cli/cli.h"
 
@@ -15,9 +16,8 @@
 /* ---- Cells ------------------------------------------------------------------------------------
  */
 
-/* Copies text with control characters (C0, DEL, and C1, which UTF-8 writes as C2 80 .. C2 9F)
- * replaced, cut at a character's border. */
-static void harmless(char *out, size_t cap, const char *text)
+/* Control characters are C0, DEL, and C1, which UTF-8 writes as C2 80 .. C2 9F. */
+void cli_harmless(char *out, size_t cap, const char *text)
 {
     size_t len = 0;
     for (const uint8_t *p = (const uint8_t *)text; *p != '\0' && len + 4 < cap; p++) {
@@ -81,7 +81,8 @@ static void cell_text(char out[CELL_MAX], const json_t *value, enum cli_kind kin
     }
     switch (kind) {
     case CLI_TEXT:
-        harmless(out, CELL_MAX, text == NULL || text[0] == '\0' ? "-" : text);
+    case CLI_STATE:
+        cli_harmless(out, CELL_MAX, text == NULL || text[0] == '\0' ? "-" : text);
         break;
     case CLI_NUMBER:
         snprintf(out, CELL_MAX, "%.15g", json_number_value(value));
@@ -111,9 +112,33 @@ static void cell_text(char out[CELL_MAX], const json_t *value, enum cli_kind kin
 
 /* ---- Tables -----------------------------------------------------------------------------------
  */
-static void print_cell(const char *text, size_t width, bool last)
+/* The escape sequence before a state; "" for none. */
+static const char *color_of(const char *state)
 {
-    fputs(text, stdout);
+    static const char *const colors[][2] = {{"ready", "\x1b[32m"},    /* green */
+                                            {"cordoned", "\x1b[33m"}, /* yellow */
+                                            {"draining", "\x1b[33m"},
+                                            {"gray", "\x1b[31m"}, /* red */
+                                            {"gone", "\x1b[31m"}};
+    for (size_t i = 0; i < ARRAY_LEN(colors); i++) {
+        if (strcmp(state, colors[i][0]) == 0) {
+            return colors[i][1];
+        }
+    }
+    return "";
+}
+
+static bool has_colors(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    return (no_color == NULL || no_color[0] == '\0') && term != NULL && strcmp(term, "dumb") != 0 &&
+           isatty(STDOUT_FILENO);
+}
+
+static void print_cell(const char *text, const char *color, size_t width, bool last)
+{
+    printf("%s%s%s", color, text, color[0] == '\0' ? "" : "\x1b[0m");
     for (size_t i = width_of(text); !last && i < width + GAP; i++) {
         fputc(' ', stdout);
     }
@@ -129,6 +154,8 @@ void cli_table(const struct cli *cli, const json_t *rows, const struct cli_colum
     size_t widths[COLUMNS_MAX] = {0};
     size_t shown_count = 0;
     char cell[CELL_MAX];
+    bool headers = !cli_on(cli->no_headers);
+    bool colors = has_colors();
     size_t i;
     const json_t *row;
     for (size_t c = 0; c < count; c++) {
@@ -138,42 +165,24 @@ void cli_table(const struct cli *cli, const json_t *rows, const struct cli_colum
         }
     }
     for (size_t c = 0; c < shown_count; c++) {
-        widths[c] = cli->no_headers == NULL ? strlen(shown[c]->header) : 0;
+        widths[c] = headers ? strlen(shown[c]->header) : 0;
         json_array_foreach(rows, i, row)
         {
             cell_text(cell, json_object_get(row, shown[c]->key), shown[c]->kind);
             widths[c] = MAX(widths[c], width_of(cell));
         }
     }
-    for (size_t c = 0; c < shown_count && cli->no_headers == NULL; c++) {
-        print_cell(shown[c]->header, widths[c], c + 1 == shown_count);
+    for (size_t c = 0; c < shown_count && headers; c++) {
+        print_cell(shown[c]->header, "", widths[c], c + 1 == shown_count);
     }
     json_array_foreach(rows, i, row)
     {
         for (size_t c = 0; c < shown_count; c++) {
             cell_text(cell, json_object_get(row, shown[c]->key), shown[c]->kind);
-            print_cell(cell, widths[c], c + 1 == shown_count);
+            print_cell(cell, colors && shown[c]->kind == CLI_STATE ? color_of(cell) : "", widths[c],
+                       c + 1 == shown_count);
         }
     }
-}
-
-void cli_names(const json_t *rows, const char *key)
-{
-    size_t i;
-    const json_t *row;
-    json_array_foreach(rows, i, row)
-    {
-        char cell[CELL_MAX * 2]; /* identities have up to 256 bytes */
-        const char *name = json_string_value(json_object_get(row, key));
-        harmless(cell, sizeof(cell), name == NULL ? "" : name);
-        puts(cell);
-    }
-}
-
-void cli_json(const json_t *json)
-{
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
-    fputc('\n', stdout);
 }
 
 /* ---- Description -------------------------------------------------------------------------------
@@ -184,7 +193,7 @@ static void print_scalar(const json_t *value)
     if (text != NULL) {
         size_t size = strlen(text) + 8;
         char *copy = mem_alloc(size);
-        harmless(copy, size, text);
+        cli_harmless(copy, size, text);
         puts(copy[0] == '\0' ? "-" : copy);
         free(copy);
     } else {

@@ -12,8 +12,8 @@
 #define ADMIN_TTL_S    60
 #define ATTRIBUTES_MAX 64
 
-/* ---- Keys
- * ---------------------------------------------------------------------------------------- */
+/* ---- Keys ---------------------------------------------------------------------------------- */
+
 static const char *or_environment(const char *text, const char *variable)
 {
     return text != NULL ? text : getenv(variable);
@@ -48,8 +48,8 @@ char *cli_admin_token(const struct cli *cli)
     return token_sign(&token, &key, (int64_t)time(NULL), ADMIN_TTL_S);
 }
 
-/* ---- token create
- * --------------------------------------------------------------------------------- */
+/* ---- token create -------------------------------------------------------------------------- */
+
 struct create {
     const char *room;
     const char *identity;
@@ -71,24 +71,9 @@ struct create {
 };
 
 /* A grant that may be left out. */
-static bool read_tri(const struct cli *cli, const char *name, const char *text, enum token_tri *out)
+static enum token_tri tri(const char *flag)
 {
-    bool ok = true;
-    if (text != NULL) {
-        *out = cli_bool(text, &ok) ? TOKEN_YES : TOKEN_NO;
-    }
-    if (!ok) {
-        cli_usage(cli, "--%s takes true or false, not \"%s\"", name, text);
-    }
-    return ok;
-}
-
-static bool read_flag(const struct cli *cli, const char *name, const char *text, bool *out)
-{
-    enum token_tri tri = TOKEN_NO;
-    bool ok = read_tri(cli, name, text, &tri);
-    *out = tri == TOKEN_YES;
-    return ok;
+    return flag == NULL ? TOKEN_UNSET : cli_on(flag) ? TOKEN_YES : TOKEN_NO;
 }
 
 /* "camera,microphone" */
@@ -137,18 +122,20 @@ static bool read_attributes(const struct cli *cli, char *text, struct token_attr
 
 static bool read_grants(const struct cli *cli, const struct create *c, struct token_video *video)
 {
-    *video = (struct token_video){.room = c->room, .room_join = c->room != NULL};
-    return read_tri(cli, "can-publish", c->can_publish, &video->can_publish) &&
-           read_tri(cli, "can-subscribe", c->can_subscribe, &video->can_subscribe) &&
-           read_tri(cli, "can-publish-data", c->can_publish_data, &video->can_publish_data) &&
-           read_tri(cli, "can-update-own-metadata", c->can_update_own_metadata,
-                    &video->can_update_own_metadata) &&
-           read_flag(cli, "hidden", c->hidden, &video->hidden) &&
-           read_flag(cli, "agent", c->agent, &video->agent) &&
-           read_flag(cli, "room-create", c->room_create, &video->room_create) &&
-           read_flag(cli, "room-list", c->room_list, &video->room_list) &&
-           read_flag(cli, "room-admin", c->room_admin, &video->room_admin) &&
-           read_sources(cli, c->sources, &video->can_publish_sources);
+    *video = (struct token_video){
+        .room = c->room,
+        .room_join = c->room != NULL,
+        .can_publish = tri(c->can_publish),
+        .can_subscribe = tri(c->can_subscribe),
+        .can_publish_data = tri(c->can_publish_data),
+        .can_update_own_metadata = tri(c->can_update_own_metadata),
+        .hidden = cli_on(c->hidden),
+        .agent = cli_on(c->agent),
+        .room_create = cli_on(c->room_create),
+        .room_list = cli_on(c->room_list),
+        .room_admin = cli_on(c->room_admin),
+    };
+    return read_sources(cli, c->sources, &video->can_publish_sources);
 }
 
 static enum cli_exit print_token(const struct cli *cli, const struct create *c,
@@ -168,15 +155,13 @@ static enum cli_exit print_token(const struct cli *cli, const struct create *c,
         return CLI_FAILED;
     }
     strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&expires_s, &utc));
-    if (cli->format == CLI_JSON) {
-        json_t *json = json_pack("{s:s, s:s*, s:s*, s:s}", "token", text, "identity", c->identity,
-                                 "room", c->room, "expires_at", expires);
-        cli_json(json);
-        json_decref(json);
-    } else {
+    json_t *json = json_pack("{s:s, s:s*, s:s*, s:s}", "token", text, "identity", c->identity,
+                             "room", c->room, "expires_at", expires);
+    if (!cli_print_data(cli, json, NULL)) {
         puts(text);
-        cli_say("valid until %s", expires);
+        cli_talk(cli, "valid until %s", expires);
     }
+    json_decref(json);
     free(text);
     return CLI_OK;
 }
@@ -219,7 +204,7 @@ enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv)
 {
     struct create c = {0};
     const struct cli_option options[] = {
-        {"room", "NAME", &c.room, "the room it lets in to"},
+        {"room", "ROOM", &c.room, "the room it lets in to"},
         {"identity", "ID", &c.identity, "who its holder is"},
         {"name", "TEXT", &c.name, "what others see"},
         {"metadata", "TEXT", &c.metadata, "the participant's metadata"},

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Help, out of the tables of commands and options: nothing here is said twice.
+ */
+#include "orchestrator/cli/cli.h"
+
+#define LEFT_BYTES 96
+
+static void print_option(const struct cli_option *option)
+{
+    char left[LEFT_BYTES];
+    snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value_name == NULL ? "" : " ",
+             option->value_name == NULL ? "" : option->value_name);
+    printf("  %-26s %s\n", left, option->help);
+}
+
+/* "a | b": a line for each. */
+static void print_usage(const char *usage)
+{
+    const char *lead = "usage:";
+    for (const char *p = usage; *p != '\0';) {
+        const char *end = strstr(p, " | ");
+        size_t len = end == NULL ? strlen(p) : (size_t)(end - p);
+        printf("%-6s spillctl %.*s [options]\n", lead, (int)len, p);
+        lead = "";
+        p += len + (end == NULL ? 0 : strlen(" | "));
+    }
+}
+
+void cli_help(const struct cli_tables *tables)
+{
+    print_usage(tables->usage);
+    putchar('\n');
+    for (size_t i = 0; i < tables->own_count; i++) {
+        print_option(&tables->own[i]);
+    }
+    printf("%sOf every command:\n", tables->own_count > 0 ? "\n" : "");
+    for (size_t i = 0; i < tables->common_count; i++) {
+        print_option(&tables->common[i]);
+    }
+}
+
+static const char *const exits[] = {
+    [CLI_OK] = "done",
+    [CLI_FAILED] = "failed",
+    [CLI_USAGE] = "usage: nothing was asked",
+    [CLI_NOT_FOUND] = "not found",
+    [CLI_REFUSED] = "refused: not permitted, or not in the state that things are in",
+    [CLI_TIMEOUT] = "not in time, or not all of it: an orchestrator did not answer",
+    [CLI_UNREACHABLE] = "no orchestrator was reached",
+};
+
+void cli_help_all(FILE *out)
+{
+    const struct cli_command *command;
+    fputs("usage: spillctl COMMAND [options]\n\n", out);
+    for (size_t i = 0; (command = cli_command_at(i)) != NULL; i++) {
+        fprintf(out, "  %-12s %s\n", command->name, command->summary);
+    }
+    fputs("\nThe orchestrator is SPILLWAY_SERVER or --server (http://127.0.0.1:7880): several with "
+          "commas,\nasked in turn until one answers; or --cluster FILE. A token for it comes from "
+          "--token-file,\nSPILLWAY_TOKEN, or is made from SPILLWAY_API_KEY and "
+          "SPILLWAY_API_SECRET.\n\nexit codes:\n",
+          out);
+    for (size_t i = 0; i < ARRAY_LEN(exits); i++) {
+        fprintf(out, "  %zu %s\n", i, exits[i]);
+    }
+}

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An admin API of the tests' own (docs/protocols/admin-api.md), and spillctl run against it."""
+import http.server
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+SPILLCTL = sys.argv.pop(1)
+OK, FAILED, USAGE, NOT_FOUND, REFUSED, TIMEOUT, UNREACHABLE = range(7)
+
+NODE = {"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "version": "0.1.0",
+        "state": "ready", "suspect": False, "capacity": 1000, "weight": 12, "reserved": 3,
+        "rooms": 2, "transports": 5, "tracks": 4, "subscriptions": 8,
+        "cpu_ratio": 0.125, "loop_lag_us": 70, "bps_in": 1500000, "bps_out": 42,
+        "registered_at": "2026-01-01T00:00:00Z", "heard_at": "2026-01-01T00:00:00Z"}
+ROOM = {"name": "my room", "sid": "RM_1", "node": "ND_1", "node_name": "node-a", "epoch": 7,
+        "participants": 1, "publishers": 1, "weight": 3, "max_participants": 0, "metadata": "",
+        "created_at": "2026-01-01T00:00:00Z"}
+PLACE = {"room": "my room", "who": "join", "region": "eu", "weight": 4,
+         "expected_participants": 3, "expected_from": "history", "expected_weight": 18,
+         "node": "ND_1", "node_name": "node-a", "reason": "kept",
+         "text": "the room's own node in the asked region eu", "retry_after_s": 0,
+         "distance_ms": 0,
+         "nodes": [{"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "state": "ready",
+                    "weight": 12, "reserved": 3, "capacity": 1000, "reason": "kept",
+                    "text": "chosen: holds the room already: 15 of 1000"}]}
+FULL = {**PLACE, "room": "", "who": "new_room", "node": "", "node_name": "", "reason": "full",
+        "text": "the media nodes are full, try again in 12 s", "retry_after_s": 12}
+EVIL = "Eve\x1b[2J\u009b\nGr\u00fc\u00dfe"
+PERSON = {"identity": "eve", "sid": "PA_1", "name": EVIL, "state": "active", "hidden": False,
+          "metadata": "", "joined_at": "2026-01-01T00:00:00Z",
+          "tracks": [{"sid": "TR_1", "name": "cam", "kind": "video", "source": "camera",
+                      "mime_type": "video/VP8", "muted": False, "width": 640, "height": 360}]}
+
+VIDEO = PERSON["tracks"][0]
+FLOW = {"bits_per_second": 160000, "packets_per_second": 20.5, "lost_ratio": 0.0123,
+        "jitter_ms": 1.25, "packets": 1234567890123, "bytes": 1, "lost_packets": 3,
+        "nacked_packets": 4321, "repaired_packets": 5, "key_frame_requests": 6}
+UNKNOWN = {**FLOW, "bits_per_second": None, "packets_per_second": None, "lost_ratio": None,
+           "jitter_ms": None}
+STATS = {"room": "my room", "identity": "eve", "sid": "PA_1", "node": "ND_1",
+         "node_name": "node-a", "age_ms": 1200, "interval_ms": 5000, "quality": "good",
+         "rtt_ms": 24.5, "estimate_bits_per_second": 1500000, "remb_bits_per_second": None,
+         "tracks": [{**VIDEO, "score": 93, "layers": [
+             {"layer": 0, "rid": "q", **FLOW, "frames_per_second": 29.9, "frames": 7},
+             {"layer": 1, "rid": EVIL, **UNKNOWN, "frames_per_second": None, "frames": 0}]}],
+         "subscriptions": [{**VIDEO, "sid": "TR_2", "publisher": EVIL, "score": None,
+                            "paused": "bandwidth", "layer": None, "layer_max": 2, **UNKNOWN}]}
+SILENT = {**STATS, "identity": "new", "age_ms": None, "quality": None, "tracks": [],
+          "subscriptions": []}
+
+
+class Admin(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.requests = []  # (method, path, authorization, body)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    answers = {
+        "GET nodes": (200, {"nodes": [NODE]}),
+        "GET nodes/node-a": (200, {**NODE, "endpoints": [], "room_names": ["my room"]}),
+        "GET rooms": (200, {"rooms": [ROOM]}),
+        "GET rooms/my%20room": (200, ROOM),
+        "GET rooms/my%20room/participants": (200, {"participants": [PERSON]}),
+        "GET rooms/my%20room/participants/eve": (200, PERSON),
+        "GET rooms/my%20room/participants/eve/stats": (200, STATS),
+        "GET rooms/my%20room/participants/new/stats": (200, SILENT),
+        "POST rooms/my%20room/move": (200, {"room": "my room", "from": "ND_1", "to": "ND_2"}),
+        "GET nodes/locked": (403, {"error": "forbidden", "message": "the token may not"}),
+        "GET nodes/who": (401, {"error": "unauthorized", "message": "a token is needed"}),
+        "POST rooms/there/move": (409, {"error": "conflict", "message": "it is there already"}),
+        "GET nodes/broken": (500, None),
+        "GET nodes/odd": (200, None),
+        "POST nodes/node-a/cordon": (200, {**NODE, "state": "cordoned"}),
+        "POST nodes/node-a/uncordon": (200, NODE),
+        "POST nodes/node-a/drain": (200, {**NODE, "state": "draining"}),
+        "POST nodes/full/drain": (409, {"error": "conflict", "message": "no place for them"}),
+        "POST nodes/stuck/drain": (200, {**NODE, "state": "draining"}),
+        "GET nodes/stuck": (200, {**NODE, "state": "draining"}),
+        "POST nodes/again/drain": (200, {**NODE, "state": "draining"}),
+        "GET nodes/again": (200, NODE),
+        "GET nodes/alone": (503, {"error": "unavailable", "message": "its owner does not answer"}),
+    }
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        self.server.requests.append((self.command, self.path, self.headers["Authorization"], body))
+        path = self.path.removeprefix("/admin/v1/")
+        if path == "nodes/slow":
+            time.sleep(3)
+        if path == "place":
+            asked = json.loads(body)
+            self.answers["POST place"] = (200, PLACE if asked["room"] else FULL)
+        answer = self.answers.get(f"{self.command} {path}",
+                                  (404, {"error": "not_found", "message": "no such thing"}))
+        status, answer = answer() if callable(answer) else answer
+        text = b"<html>" if answer is None else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = answer
+
+    def log_message(self, *arguments):
+        pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.admin = Admin()
+
+    def setUp(self):
+        self.admin.requests.clear()
+
+    def run_it(self, *arguments, exit_code=OK, env=None, server=True, data=False):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("SPILLWAY_")}
+        if server:
+            environment["SPILLWAY_SERVER"] = self.admin.url
+        environment.update(env or {})
+        done = subprocess.run([SPILLCTL, *arguments], capture_output=True, text=True, timeout=30,
+                              env=environment)
+        self.assertEqual(done.returncode, exit_code, (arguments, done.stdout, done.stderr))
+        if exit_code != OK:
+            self.assertEqual(done.stdout != "", data, "talk belongs on stderr")
+            self.assertNotEqual(done.stderr, "")
+        return done
+
+    def key(self):
+        return {"SPILLWAY_API_KEY": "devkey", "SPILLWAY_API_SECRET": "secret"}
