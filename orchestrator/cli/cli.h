@@ -35,6 +35,9 @@ struct cli_command {
 /* The table of commands, by index; NULL behind the last one. */
 const struct cli_command *cli_command_at(size_t index);
 
+/* Which failures of requests are not told, since they are no news: set in a copy of struct cli. */
+enum cli_hush { CLI_TELL, CLI_HUSH_NOT_FOUND, CLI_HUSH_ALL };
+
 /* ---- options.c -------------------------------------------------------------------------------
  * Options may stand anywhere and be written --name VALUE or --name=VALUE. */
 struct cli_option {
@@ -68,6 +71,7 @@ struct cli {
     const char *timeout_text;
     const char *help;
     char server_text[4096]; /* of --server, several times */
+    enum cli_hush hush;
     enum cli_format format;
     long timeout_s;
     /* What is left behind the command's name, between the options. */
@@ -105,15 +109,26 @@ bool cli_servers_read(const struct cli *cli, struct cli_servers *out);
 void cli_servers_free(struct cli_servers *servers);
 
 /* ---- request.c ----
- * One orchestrator after the other is asked until one answers: for what only reads, whatever went
- * wrong with those before; for what changes something, only while they could not be connected to,
- * since else it may have been done. */
+ * One orchestrator after the other is asked until one answers, the one that did last first: for
+ * what only reads, whatever went wrong with those before; for what changes something, only while
+ * they could not be connected to, since else it may have been done. */
 /* A call of the admin API. Path segments are escaped here: cli_path(path, size, "rooms", room,
  * NULL). On CLI_OK *out holds the answer, to be released with json_decref; else the reason was
  * told. */
 void cli_path(char *out, size_t cap, ...) __attribute__((sentinel));
 enum cli_exit cli_get(const struct cli *cli, const char *path, json_t **out);
 enum cli_exit cli_post(const struct cli *cli, const char *path, const json_t *body, json_t **out);
+
+/* ---- names.c ---- */
+struct cli_node {
+    json_t *json; /* owned, as GET nodes/{id} answers */
+    const char *id, *name;
+    bool exact; /* named by its whole id or name */
+};
+/* The node that text names: by id, by name, or by a beginning of either that no other living node
+ * has. CLI_USAGE: several have it. On CLI_OK to be freed; else the reason was told. */
+enum cli_exit cli_node_find(const struct cli *cli, const char *text, struct cli_node *out);
+void cli_node_free(struct cli_node *node);
 
 /* ---- table.c ---- */
 /* What is null is shown as "-". */
@@ -174,7 +189,7 @@ enum cli_exit cli_participants(const struct cli *cli, json_t *answer);
 /* ---- Commands ---- */
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.c */
 enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv); /* show.c */
-enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);     /* show.c */
+enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);     /* move.c */
 enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);   /* drain.c */
 enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv); /* drain.c */
 enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);    /* drain.c */

@@ -13,11 +13,11 @@
 #define PATH_BYTES 4096
 
 /* CLI_OK: *out is the node as it is now. */
-static enum cli_exit change(const struct cli *cli, const char *node, const char *verb,
+static enum cli_exit change(const struct cli *cli, const char *id, const char *verb,
                             const json_t *body, json_t **out)
 {
     char path[PATH_BYTES];
-    cli_path(path, sizeof(path), "nodes", node, verb, NULL);
+    cli_path(path, sizeof(path), "nodes", id, verb, NULL);
     return cli_post(cli, path, body, out);
 }
 
@@ -26,18 +26,25 @@ static enum cli_exit change_and_say(struct cli *cli, int argc, char **argv, cons
 {
     enum cli_exit exit_code;
     json_t *answer = NULL;
+    struct cli_node node;
     if (!cli_parse(cli, argc, argv, usage, NULL, 0, &exit_code)) {
         return exit_code;
     }
     if (cli->argument_count != 1) {
         return cli_usage(cli, "%s takes one node", cli->command);
     }
-    json_t *body = json_object();
-    exit_code = change(cli, cli->arguments[0], cli->command, body, &answer);
-    if (exit_code == CLI_OK) {
-        cli_talk(cli, "%s %s", cli->arguments[0], done);
-        cli_print_data(cli, answer, NULL);
+    exit_code = cli_node_find(cli, cli->arguments[0], &node);
+    if (exit_code != CLI_OK) {
+        return exit_code;
     }
+    json_t *body = json_object();
+    exit_code = change(cli, node.id, cli->command, body, &answer);
+    if (exit_code == CLI_OK) {
+        cli_talk(cli, "%s %s", node.name, done);
+        cli_print_data(cli, answer, NULL);
+        exit_code = cli_whole(answer);
+    }
+    cli_node_free(&node);
     json_decref(body);
     json_decref(answer);
     return exit_code;
@@ -90,20 +97,21 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static enum cli_exit watch_it(const struct cli *cli, const char *name, int64_t deadline_s)
+static enum cli_exit watch_it(const struct cli *cli, const struct cli_node *node,
+                              int64_t deadline_s)
 {
-    struct watch watch = {.name = name, .rooms = -1};
+    struct watch watch = {.name = node->name, .rooms = -1};
     char path[PATH_BYTES];
     double end_s = now_s() + (double)deadline_s;
-    cli_path(path, sizeof(path), "nodes", name, NULL);
+    cli_path(path, sizeof(path), "nodes", node->id, NULL);
     for (;;) {
         bool over = false;
-        json_t *node = NULL;
-        enum cli_exit exit_code = cli_get(cli, path, &node);
+        json_t *now = NULL;
+        enum cli_exit exit_code = cli_get(cli, path, &now);
         if (exit_code == CLI_OK) {
-            exit_code = progress(&watch, node, &over);
+            exit_code = progress(&watch, now, &over);
         }
-        json_decref(node);
+        json_decref(now);
         if (over) {
             return exit_code;
         }
@@ -134,19 +142,24 @@ enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv)
     if (cli->argument_count != 1 || deadline_s < 0) {
         return cli_usage(cli, "drain takes one node, and a --deadline such as 60s");
     }
-    const char *name = cli->arguments[0];
-    json_t *body = json_pack("{s:b}", "force", force != NULL);
-    exit_code = change(cli, name, "drain", body, &answer);
+    struct cli_node node;
+    exit_code = cli_node_find(cli, cli->arguments[0], &node);
+    if (exit_code != CLI_OK) {
+        return exit_code;
+    }
+    json_t *body = json_pack("{s:b}", "force", cli_on(force));
+    exit_code = change(cli, node.id, "drain", body, &answer);
     json_decref(body);
-    if (exit_code == CLI_OK && detach == NULL) {
-        exit_code = watch_it(cli, name, deadline_s);
+    if (exit_code == CLI_OK && !cli_on(detach)) {
+        exit_code = watch_it(cli, &node, deadline_s);
         if (exit_code == CLI_OK) {
-            cli_say("%s is empty", name);
+            cli_talk(cli, "%s is empty", node.name);
         }
+    } else if (exit_code == CLI_OK) {
+        cli_print_data(cli, answer, NULL);
+        exit_code = cli_whole(answer);
     }
-    if (exit_code == CLI_OK && cli->format == CLI_JSON && detach != NULL) {
-        cli_json(answer);
-    }
+    cli_node_free(&node);
     json_decref(answer);
     return exit_code;
 }

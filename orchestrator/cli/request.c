@@ -3,8 +3,9 @@
  * Calls of the admin API (docs/protocols/admin-api.md) through libcurl.
  *
  * Happy path: a 2xx with JSON. Failure modes, each a sentence on stderr and, unless another
- * orchestrator answers, an exit code: no connection, no answer in time, a status with {"error",
- * "message"}, or an answer that is no JSON because something else listens there.
+ * orchestrator answers, an exit code: no connection (6), no answer in time (5), a status with
+ * {"error", "message"} (by status), a status with another text, as proxies and orchestrators that
+ * cannot reach a room's owner give, or an answer of something else that listens there (1).
  */
 #include <curl/curl.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #define ANSWER_MAX     ((size_t)64 << 20)
 #define URL_MAX        4096
 #define NAME_MAX_BYTES 1024
+#define LINE_BYTES     256
 #define CONNECT_S      3L /* where there is another one to ask */
 
 struct answer {
@@ -67,13 +69,21 @@ static size_t take(char *bytes, size_t size, size_t count, void *arg)
     return len;
 }
 
-static enum cli_exit exit_of_curl(CURLcode result)
+/* Whether the request may have been read: by one that was connected to, TLS and all. */
+static bool was_sent(CURL *easy)
+{
+    curl_off_t began_us = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &began_us);
+    return began_us > 0;
+}
+
+static enum cli_exit exit_of_curl(CURLcode result, bool sent)
 {
     switch (result) {
     case CURLE_OK:
         return CLI_OK;
     case CURLE_OPERATION_TIMEDOUT:
-        return CLI_TIMEOUT;
+        return sent ? CLI_TIMEOUT : CLI_UNREACHABLE;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         return CLI_USAGE;
@@ -95,6 +105,7 @@ static enum cli_exit exit_of_status(long status)
     case 404:
         return CLI_NOT_FOUND;
     case 408:
+    case 503:
     case 504:
         return CLI_TIMEOUT;
     default:
@@ -102,9 +113,28 @@ static enum cli_exit exit_of_status(long status)
     }
 }
 
+/* Only an orchestrator's word counts for what is not there. */
+static enum cli_exit tell_other(const char *server, long status, const struct answer *answer)
+{
+    char line[LINE_BYTES] = "";
+    char first[LINE_BYTES];
+    size_t len = answer->text == NULL ? 0 : strcspn(answer->text, "\r\n");
+    enum cli_exit exit_code = exit_of_status(status);
+    if (len > 0 && len < sizeof(first) && answer->text[0] != '<' && answer->text[0] != '{') {
+        snprintf(first, sizeof(first), "%.*s", (int)len, answer->text);
+        cli_harmless(line, sizeof(line), first);
+    }
+    if (exit_code == CLI_OK) {
+        cli_say("%s does not answer like an orchestrator", server);
+        return CLI_FAILED;
+    }
+    cli_say("%s answered with status %ld%s%s", server, status, line[0] == '\0' ? "" : ": ", line);
+    return exit_code == CLI_NOT_FOUND ? CLI_FAILED : exit_code;
+}
+
 /* Judges an answer; on CLI_OK *out is its JSON. */
-static enum cli_exit judge(const char *server, long status, const struct answer *answer,
-                           json_t **out)
+static enum cli_exit judge(const struct cli *cli, const char *server, long status,
+                           const struct answer *answer, json_t **out)
 {
     json_t *json = json_loadb(answer->text == NULL ? "" : answer->text, answer->len, 0, NULL);
     enum cli_exit exit_code = exit_of_status(status);
@@ -113,13 +143,12 @@ static enum cli_exit judge(const char *server, long status, const struct answer 
         return CLI_OK;
     }
     const char *message = json_string_value(json_object_get(json, "message"));
-    if (message != NULL) {
+    bool hushed = cli->hush == CLI_HUSH_ALL ||
+                  (cli->hush == CLI_HUSH_NOT_FOUND && exit_code == CLI_NOT_FOUND);
+    if (message == NULL || exit_code == CLI_OK) {
+        exit_code = tell_other(server, status, answer);
+    } else if (!hushed) {
         cli_say("%s", message);
-    } else if (exit_code == CLI_OK) {
-        cli_say("%s does not answer like an orchestrator", server);
-        exit_code = CLI_FAILED;
-    } else {
-        cli_say("%s answered with status %ld", server, status);
     }
     json_decref(json);
     return exit_code;
@@ -149,12 +178,12 @@ struct attempt {
 };
 
 /* A body that was sent may have been acted on. */
-static bool may_ask_another(const struct attempt *attempt, CURLcode result, long status)
+static bool may_ask_another(const struct attempt *attempt, enum cli_exit exit_code, bool sent,
+                            long status)
 {
-    bool unsent = result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST;
-    bool failed = exit_of_curl(result) == CLI_UNREACHABLE || exit_of_curl(result) == CLI_TIMEOUT ||
-                  (result == CURLE_OK && (status == 502 || status == 503 || status == 504));
-    return !attempt->last && (attempt->body == NULL ? failed : unsent);
+    bool unreached = exit_code == CLI_UNREACHABLE || exit_code == CLI_TIMEOUT;
+    bool failed = unreached || status == 502 || status == 503 || status == 504;
+    return !attempt->last && (attempt->body == NULL ? failed : unreached && !sent);
 }
 
 static enum cli_exit try(const struct cli *cli, struct attempt *attempt, json_t **out)
@@ -186,18 +215,22 @@ static enum cli_exit try(const struct cli *cli, struct attempt *attempt, json_t 
     }
     CURLcode result = curl_easy_perform(easy);
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    enum cli_exit exit_code = exit_of_curl(result);
-    attempt->again = may_ask_another(attempt, result, status);
-    if (exit_code != CLI_OK) {
+    bool sent = was_sent(easy);
+    enum cli_exit exit_code = exit_of_curl(result, sent);
+    attempt->again = may_ask_another(attempt, exit_code, sent, status);
+    if (exit_code == CLI_OK) {
+        exit_code = judge(cli, server, status, &answer, out);
+    } else if (cli->hush != CLI_HUSH_ALL) {
         cli_say("%s: %s", server, why[0] != '\0' ? why : curl_easy_strerror(result));
-    } else {
-        exit_code = judge(server, status, &answer, out);
     }
     curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
     free(answer.text);
     return exit_code;
 }
+
+/* Whoever answered last is asked first, so that one that hangs costs its time once. */
+static size_t answering;
 
 static enum cli_exit call(const struct cli *cli, const char *path, const json_t *body, json_t **out)
 {
@@ -208,10 +241,14 @@ static enum cli_exit call(const struct cli *cli, const char *path, const json_t 
     }
     char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
     for (size_t i = 0; i < servers.count; i++) {
-        struct attempt attempt = {
-            .server = servers.urls[i], .path = path, .body = text, .last = i + 1 == servers.count};
+        size_t index = (answering + i) % servers.count;
+        struct attempt attempt = {.server = servers.urls[index],
+                                  .path = path,
+                                  .body = text,
+                                  .last = i + 1 == servers.count};
         exit_code = try(cli, &attempt, out);
         if (!attempt.again) {
+            answering = index;
             break;
         }
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * get, describe and move.
+ * get and describe.
  */
 #include "orchestrator/cli/cli.h"
 
@@ -151,6 +151,18 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
 static const char describe_usage[] =
     "describe node NODE | describe room ROOM | describe participant IDENTITY --room ROOM";
 
+static enum cli_exit describe_node(const struct cli *cli, const char *name)
+{
+    const struct cli_view view = {.name = "name"};
+    struct cli_node node;
+    enum cli_exit exit_code = cli_node_find(cli, name, &node);
+    if (exit_code == CLI_OK) {
+        exit_code = cli_print(cli, node.json, &view);
+        cli_node_free(&node);
+    }
+    return exit_code;
+}
+
 enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv)
 {
     const char *room = NULL;
@@ -168,8 +180,9 @@ enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv)
     const char *what = cli->arguments[0];
     const char *name = cli->arguments[1];
     if (strcmp(what, "node") == 0) {
-        cli_path(path, sizeof(path), "nodes", name, NULL);
-    } else if (strcmp(what, "room") == 0) {
+        return describe_node(cli, name);
+    }
+    if (strcmp(what, "room") == 0) {
         cli_path(path, sizeof(path), "rooms", name, NULL);
     } else if (strcmp(what, "participant") != 0) {
         return cli_usage(cli, "there is no \"%s\" to describe", what);
@@ -180,44 +193,4 @@ enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv)
     }
     const struct cli_view view = {.name = strcmp(what, "participant") == 0 ? "identity" : "name"};
     return get_and_print(cli, path, &view);
-}
-
-/* ---- move ---------------------------------------------------------------------------------- */
-
-enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv)
-{
-    const char *room = NULL;
-    const char *to = NULL;
-    const struct cli_option options[] = {
-        {"room", "ROOM", &room, "the room to move, or that of the participant"},
-        {"to", "NODE", &to, "id or name of the node that is to have them"},
-    };
-    char path[PATH_BYTES];
-    json_t *answer = NULL;
-    enum cli_exit exit_code;
-    if (!cli_parse(cli, argc, argv, "move [IDENTITY] --room ROOM --to NODE", options,
-                   ARRAY_LEN(options), &exit_code)) {
-        return exit_code;
-    }
-    if (room == NULL || to == NULL || cli->argument_count > 1) {
-        return cli_usage(cli, "move needs --room and --to, and may name one participant");
-    }
-    cli_path(path, sizeof(path), "rooms", room, "move", NULL);
-    const char *identity = cli->argument_count > 0 ? cli->arguments[0] : NULL;
-    json_t *body = json_pack("{s:s, s:s*}", "to", to, "participant", identity);
-    if (body == NULL) {
-        return cli_usage(cli, "--to or the identity is not UTF-8");
-    }
-    exit_code = cli_post(cli, path, body, &answer);
-    if (exit_code == CLI_OK) {
-        const char *from = json_string_value(json_object_get(answer, "from"));
-        cli_talk(cli, "%s moves from %s to %s", identity == NULL ? room : identity,
-                 from == NULL || from[0] == '\0' ? "no node" : from, to);
-    }
-    if (exit_code == CLI_OK) {
-        cli_print_data(cli, answer, NULL);
-    }
-    json_decref(body);
-    json_decref(answer);
-    return exit_code;
 }

@@ -55,6 +55,16 @@ SILENT = {**STATS, "identity": "new", "age_ms": None, "quality": None, "tracks":
           "subscriptions": []}
 
 
+def node(name, id, **fields):
+    return {**NODE, "name": name, "id": id, **fields}
+
+
+def node_answers(name, id, **fields):
+    """GET of a node by its name and its id."""
+    answer = 200, {**node(name, id, **fields), "endpoints": [], "room_names": ["my room"]}
+    return {f"GET nodes/{name}": answer, f"GET nodes/{id}": answer}
+
+
 class Admin(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
@@ -69,9 +79,14 @@ class Admin(http.server.ThreadingHTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    always = None  # what everything is answered with, instead
     answers = {
         "GET nodes": (200, {"nodes": [NODE]}),
-        "GET nodes/node-a": (200, {**NODE, "endpoints": [], "room_names": ["my room"]}),
+        **node_answers("node-a", "ND_1"),
+        **node_answers("node-b", "ND_2"),
+        **node_answers("full", "ND_3"),
+        **node_answers("stuck", "ND_4", state="draining"),
+        **node_answers("again", "ND_5"),
         "GET rooms": (200, {"rooms": [ROOM]}),
         "GET rooms/my%20room": (200, ROOM),
         "GET rooms/my%20room/participants": (200, {"participants": [PERSON]}),
@@ -84,14 +99,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         "POST rooms/there/move": (409, {"error": "conflict", "message": "it is there already"}),
         "GET nodes/broken": (500, None),
         "GET nodes/odd": (200, None),
-        "POST nodes/node-a/cordon": (200, {**NODE, "state": "cordoned"}),
-        "POST nodes/node-a/uncordon": (200, NODE),
-        "POST nodes/node-a/drain": (200, {**NODE, "state": "draining"}),
-        "POST nodes/full/drain": (409, {"error": "conflict", "message": "no place for them"}),
-        "POST nodes/stuck/drain": (200, {**NODE, "state": "draining"}),
-        "GET nodes/stuck": (200, {**NODE, "state": "draining"}),
-        "POST nodes/again/drain": (200, {**NODE, "state": "draining"}),
-        "GET nodes/again": (200, NODE),
+        "POST nodes/ND_1/cordon": (200, {**NODE, "state": "cordoned"}),
+        "POST nodes/ND_1/uncordon": (200, NODE),
+        "POST nodes/ND_1/drain": (200, {**NODE, "state": "draining"}),
+        "POST nodes/ND_3/drain": (409, {"error": "conflict", "message": "no place for them"}),
+        "POST nodes/ND_4/drain": (200, node("stuck", "ND_4", state="draining")),
+        "POST nodes/ND_5/drain": (200, node("again", "ND_5", state="draining")),
         "GET nodes/alone": (503, {"error": "unavailable", "message": "its owner does not answer"}),
     }
 
@@ -107,12 +120,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answers["POST place"] = (200, PLACE if asked["room"] else FULL)
         answer = self.answers.get(f"{self.command} {path}",
                                   (404, {"error": "not_found", "message": "no such thing"}))
+        answer = self.always or answer
         status, answer = answer() if callable(answer) else answer
-        text = b"<html>" if answer is None else json.dumps(answer).encode()
+        text = (b"<html>" if answer is None else answer.encode() if isinstance(answer, str)
+                else json.dumps(answer).encode())
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(text)
+        try:
+            self.wfile.write(text)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # whoever asked had no more time
 
     do_GET = do_POST = answer
 
