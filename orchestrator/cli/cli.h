@@ -112,6 +112,7 @@ void cli_servers_free(struct cli_servers *servers);
  * One orchestrator after the other is asked until one answers, the one that did last first: for
  * what only reads, whatever went wrong with those before; for what changes something, only while
  * they could not be connected to, since else it may have been done. */
+#define CLI_PATH_BYTES 4096
 /* A call of the admin API. Path segments are escaped here: cli_path(path, size, "rooms", room,
  * NULL). On CLI_OK *out holds the answer, to be released with json_decref; else the reason was
  * told. */
@@ -128,7 +129,43 @@ struct cli_node {
 /* The node that text names: by id, by name, or by a beginning of either that no other living node
  * has. CLI_USAGE: several have it. On CLI_OK to be freed; else the reason was told. */
 enum cli_exit cli_node_find(const struct cli *cli, const char *text, struct cli_node *out);
+/* The same by a whole id or name, without a search. */
+enum cli_exit cli_node_get(const struct cli *cli, const char *text, struct cli_node *out);
 void cli_node_free(struct cli_node *node);
+
+struct cli_nodes {
+    struct cli_node *items; /* 1 or more, each once */
+    size_t count;
+    bool exact; /* all of them were named by a whole id or name */
+};
+/* Those that a command names, or the first failure. */
+enum cli_exit cli_nodes_find(const struct cli *cli, struct cli_nodes *out);
+void cli_nodes_free(struct cli_nodes *nodes);
+
+/* ---- confirm.c ---- */
+#define CLI_DRY_RUN(value)                                                                         \
+    {                                                                                              \
+        "dry-run", NULL, (value), "says what would be done, and does nothing"                      \
+    }
+#define CLI_YES(value)                                                                             \
+    {                                                                                              \
+        "yes", NULL, (value), "asks nothing"                                                       \
+    }
+/* "this ...": asks whether to go on, unless there is a --yes. CLI_REFUSED: no, or there is no
+ * terminal to ask at; told. */
+enum cli_exit cli_confirm(const struct cli *cli, const char *yes, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* ---- progress.c ---- */
+struct cli_drained {
+    struct cli_node node;     /* as seen last */
+    json_int_t rooms, people; /* as told last; -1: nothing yet */
+    bool over;                /* in: does not drain. out: is empty, gone, or drains no more */
+    enum cli_exit exit_code;  /* of the latter */
+};
+/* Tells how it goes until all are over. CLI_OK then, CLI_TIMEOUT or the last failure else. */
+enum cli_exit cli_drain_watch(const struct cli *cli, struct cli_drained *list, size_t count,
+                              int64_t deadline_s);
 
 /* ---- table.c ---- */
 /* What is null is shown as "-". */

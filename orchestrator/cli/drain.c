@@ -1,165 +1,246 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cordon, uncordon, drain. A drain is the orchestrators' doing, here it is begun and watched: being
- * interrupted or running out of time ends the watching, uncordon ends the drain.
+ * cordon, uncordon, drain, of one node or several. A drain is the orchestrators' doing, here it is
+ * begun and watched: being interrupted or running out of time ends the watching, uncordon ends the
+ * drain.
  */
 #include <stdlib.h>
-#include <time.h>
 
 #include "orchestrator/cli/cli.h"
 
-#define DEADLINE   "60s"
-#define POLL_MS    250
-#define PATH_BYTES 4096
+#define DEADLINE "60s"
 
-/* CLI_OK: *out is the node as it is now. */
-static enum cli_exit change(const struct cli *cli, const char *id, const char *verb,
-                            const json_t *body, json_t **out)
+static const struct cli_column plan_columns[] = {
+    {"NAME", "name", CLI_TEXT, false},
+    {"STATE", "state", CLI_STATE, false},
+    {"REGION", "region", CLI_TEXT, true},
+    {"ROOMS", "rooms", CLI_NUMBER, false},
+    {"PEERS", "transports", CLI_NUMBER, false},
+    {"WEIGHT", "weight", CLI_NUMBER, false},
+    {"ID", "id", CLI_TEXT, true},
+};
+static const struct cli_view plan_view = {"nodes", "name", plan_columns, ARRAY_LEN(plan_columns)};
+
+static enum cli_exit worst(enum cli_exit before, enum cli_exit now)
 {
-    char path[PATH_BYTES];
-    cli_path(path, sizeof(path), "nodes", id, verb, NULL);
-    return cli_post(cli, path, body, out);
+    return before == CLI_OK ? now : before;
 }
 
-static enum cli_exit change_and_say(struct cli *cli, int argc, char **argv, const char *usage,
-                                    const char *done)
+/* Of one node the API's own answer, of several a list. */
+static void print_nodes(const struct cli *cli, json_t *rows)
 {
-    enum cli_exit exit_code;
+    bool one = json_array_size(rows) == 1;
+    json_t *answer = one ? json_incref(json_array_get(rows, 0)) : json_pack("{s:O}", "nodes", rows);
+    if (json_array_size(rows) > 0 && !cli_print_data(cli, answer, one ? NULL : "nodes") &&
+        cli->format == CLI_NAME) {
+        cli_names(rows, "name");
+    }
+    json_decref(answer);
+}
+
+static enum cli_exit print_plan(const struct cli *cli, const struct cli_nodes *nodes)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < nodes->count; i++) {
+        json_array_append(rows, nodes->items[i].json);
+    }
+    json_t *plan = json_pack("{s:o}", "nodes", rows);
+    cli_talk(cli, "would %s %zu %s; nothing was done", cli->command, nodes->count,
+             nodes->count == 1 ? "node" : "nodes");
+    enum cli_exit exit_code = cli_print(cli, plan, &plan_view);
+    for (size_t i = 0; i < nodes->count; i++) {
+        exit_code = worst(exit_code, cli_whole(nodes->items[i].json));
+    }
+    json_decref(plan);
+    return exit_code;
+}
+
+/* What there is now of the node is added to the rows. */
+static enum cli_exit change(const struct cli *cli, const struct cli_node *node, const char *verb,
+                            const json_t *body, json_t *rows)
+{
+    char path[CLI_PATH_BYTES];
     json_t *answer = NULL;
-    struct cli_node node;
-    if (!cli_parse(cli, argc, argv, usage, NULL, 0, &exit_code)) {
+    cli_path(path, sizeof(path), "nodes", node->id, verb, NULL);
+    enum cli_exit exit_code = cli_post(cli, path, body, &answer);
+    if (exit_code == CLI_OK) {
+        exit_code = cli_whole(answer);
+        json_array_append_new(rows, answer);
+    }
+    return exit_code;
+}
+
+/* ---- cordon, uncordon ---------------------------------------------------------------------- */
+
+/* Each of them, whatever became of those before. */
+static enum cli_exit change_each(const struct cli *cli, const struct cli_nodes *nodes,
+                                 const char *verb, const char *done, json_t *rows)
+{
+    enum cli_exit exit_code = CLI_OK;
+    json_t *body = json_object();
+    for (size_t i = 0; i < nodes->count; i++) {
+        size_t before = json_array_size(rows);
+        exit_code = worst(exit_code, change(cli, &nodes->items[i], verb, body, rows));
+        if (json_array_size(rows) > before) {
+            cli_talk(cli, "%s %s", nodes->items[i].name, done);
+        } else if (nodes->count > 1) {
+            cli_say("%s stays as it is", nodes->items[i].name);
+        }
+    }
+    json_decref(body);
+    return exit_code;
+}
+
+static enum cli_exit change_and_print(struct cli *cli, int argc, char **argv, const char *usage,
+                                      const char *done)
+{
+    const char *dry_run = NULL;
+    const struct cli_option options[] = {CLI_DRY_RUN(&dry_run)};
+    struct cli_nodes nodes;
+    enum cli_exit exit_code;
+    if (!cli_parse(cli, argc, argv, usage, options, ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
-    if (cli->argument_count != 1) {
-        return cli_usage(cli, "%s takes one node", cli->command);
-    }
-    exit_code = cli_node_find(cli, cli->arguments[0], &node);
+    exit_code = cli_nodes_find(cli, &nodes);
     if (exit_code != CLI_OK) {
         return exit_code;
     }
-    json_t *body = json_object();
-    exit_code = change(cli, node.id, cli->command, body, &answer);
-    if (exit_code == CLI_OK) {
-        cli_talk(cli, "%s %s", node.name, done);
-        cli_print_data(cli, answer, NULL);
-        exit_code = cli_whole(answer);
+    if (cli_on(dry_run)) {
+        exit_code = print_plan(cli, &nodes);
+    } else {
+        json_t *rows = json_array();
+        exit_code = change_each(cli, &nodes, cli->command, done, rows);
+        print_nodes(cli, rows);
+        json_decref(rows);
     }
-    cli_node_free(&node);
-    json_decref(body);
-    json_decref(answer);
+    cli_nodes_free(&nodes);
     return exit_code;
 }
 
 enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv)
 {
-    return change_and_say(cli, argc, argv, "cordon NODE", "gets no new rooms");
+    return change_and_print(cli, argc, argv, "cordon NODE...", "gets no new rooms");
 }
 
 enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv)
 {
-    return change_and_say(cli, argc, argv, "uncordon NODE", "takes rooms again");
+    return change_and_print(cli, argc, argv, "uncordon NODE...", "takes rooms again");
 }
 
 /* ---- drain --------------------------------------------------------------------------------- */
 
-struct watch {
-    const char *name;
-    json_int_t rooms, people; /* as told last; -1: nothing yet */
+struct drain {
+    const char *deadline, *detach, *force, *yes, *dry_run;
+    int64_t deadline_s;
 };
 
-/* What is left, where it changed. An orchestrator that does not answer may have rooms there. */
-static enum cli_exit progress(struct watch *watch, const json_t *node, bool *over)
+/* One node by its whole name is what it says. More than that may be meant otherwise. */
+static enum cli_exit confirm(const struct cli *cli, const struct drain *drain,
+                             const struct cli_nodes *nodes)
 {
-    const char *state = json_string_value(json_object_get(node, "state"));
-    json_int_t rooms = json_integer_value(json_object_get(node, "rooms"));
-    json_int_t people = json_integer_value(json_object_get(node, "transports"));
-    bool whole = json_object_get(node, "unanswered") == NULL;
-    bool gone = state != NULL && strcmp(state, "gone") == 0;
-    if (rooms != watch->rooms || people != watch->people) {
-        cli_say("%s: %" JSON_INTEGER_FORMAT " rooms, %" JSON_INTEGER_FORMAT " people left",
-                watch->name, rooms, people);
+    json_int_t rooms = 0, people = 0;
+    if (nodes->count == 1 && nodes->exact) {
+        return CLI_OK;
     }
-    watch->rooms = rooms;
-    watch->people = people;
-    *over = gone || (whole && rooms == 0);
-    if (!*over && (state == NULL || strcmp(state, "draining") != 0)) {
-        cli_say("%s is not draining any more", watch->name);
-        *over = true;
-        return CLI_FAILED;
+    for (size_t i = 0; i < nodes->count; i++) {
+        rooms += json_integer_value(json_object_get(nodes->items[i].json, "rooms"));
+        people += json_integer_value(json_object_get(nodes->items[i].json, "transports"));
     }
-    return CLI_OK;
+    return cli_confirm(cli, drain->yes,
+                       "drains %s%s: moves %" JSON_INTEGER_FORMAT " people in %" JSON_INTEGER_FORMAT
+                       " rooms%s",
+                       nodes->items[0].name, nodes->count > 1 ? " and others" : "", people, rooms,
+                       cli_on(drain->force) ? ", also where there is no place for them" : "");
 }
 
-static double now_s(void)
+/* Begins with all of them; of several none takes anybody of another one. */
+static enum cli_exit begin(const struct cli *cli, const struct drain *drain,
+                           const struct cli_nodes *nodes, struct cli_drained *list, json_t *rows)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    json_t *body = json_pack("{s:b}", "force", cli_on(drain->force));
+    json_t *cordoned = json_array();
+    enum cli_exit exit_code = CLI_OK;
+    if (nodes->count > 1) {
+        exit_code = change_each(cli, nodes, "cordon", "gets no new rooms", cordoned);
+    }
+    bool all = nodes->count == 1 || json_array_size(cordoned) == nodes->count;
+    for (size_t i = 0; i < nodes->count; i++) {
+        size_t before = json_array_size(rows);
+        if (all) {
+            exit_code = worst(exit_code, change(cli, &nodes->items[i], "drain", body, rows));
+        }
+        list[i].over = json_array_size(rows) == before;
+        if (list[i].over && nodes->count > 1) {
+            cli_say("%s is not drained", nodes->items[i].name);
+        } else if (!list[i].over && cli_on(drain->detach)) {
+            cli_talk(cli, "%s drains", nodes->items[i].name);
+        }
+    }
+    json_decref(cordoned);
+    json_decref(body);
+    return exit_code;
 }
 
-static enum cli_exit watch_it(const struct cli *cli, const struct cli_node *node,
-                              int64_t deadline_s)
+static void take_last(const struct cli_drained *list, size_t count, json_t *rows)
 {
-    struct watch watch = {.name = node->name, .rooms = -1};
-    char path[PATH_BYTES];
-    double end_s = now_s() + (double)deadline_s;
-    cli_path(path, sizeof(path), "nodes", node->id, NULL);
-    for (;;) {
-        bool over = false;
-        json_t *now = NULL;
-        enum cli_exit exit_code = cli_get(cli, path, &now);
-        if (exit_code == CLI_OK) {
-            exit_code = progress(&watch, now, &over);
-        }
-        json_decref(now);
-        if (over) {
-            return exit_code;
-        }
-        if (now_s() >= end_s) {
-            cli_say("not empty within the deadline; the drain goes on, uncordon ends it");
-            return exit_code == CLI_OK ? CLI_TIMEOUT : exit_code;
-        }
-        nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+    json_array_clear(rows);
+    for (size_t i = 0; i < count; i++) {
+        json_array_append(rows, list[i].node.json);
     }
+}
+
+static enum cli_exit drain_nodes(const struct cli *cli, const struct drain *drain,
+                                 struct cli_nodes *nodes)
+{
+    enum cli_exit exit_code = confirm(cli, drain, nodes);
+    if (exit_code != CLI_OK) {
+        return exit_code;
+    }
+    struct cli_drained *list = mem_array(nodes->count, sizeof(*list));
+    json_t *rows = json_array();
+    for (size_t i = 0; i < nodes->count; i++) {
+        list[i] = (struct cli_drained){.node = nodes->items[i], .rooms = -1, .people = -1};
+    }
+    exit_code = begin(cli, drain, nodes, list, rows);
+    if (!cli_on(drain->detach) && json_array_size(rows) > 0) {
+        enum cli_exit watched = cli_drain_watch(cli, list, nodes->count, drain->deadline_s);
+        exit_code = worst(exit_code, watched);
+        take_last(list, nodes->count, rows);
+    }
+    print_nodes(cli, rows);
+    for (size_t i = 0; i < nodes->count; i++) {
+        nodes->items[i] = list[i].node;
+        exit_code = worst(exit_code, list[i].exit_code);
+    }
+    json_decref(rows);
+    free(list);
+    return exit_code;
 }
 
 enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv)
 {
-    const char *deadline = DEADLINE;
-    const char *detach = NULL;
-    const char *force = NULL;
+    struct drain drain = {.deadline = DEADLINE};
     const struct cli_option options[] = {
-        {"deadline", "TIME", &deadline, "to wait for until it is empty (" DEADLINE ")"},
-        {"detach", NULL, &detach, "begins, and does not wait"},
-        {"force", NULL, &force, "also where the other nodes have no place for everybody"},
+        {"deadline", "TIME", &drain.deadline, "to wait for until all are empty (" DEADLINE ")"},
+        {"detach", NULL, &drain.detach, "begins, and does not wait"},
+        {"force", NULL, &drain.force, "also where the other nodes have no place for everybody"},
+        CLI_DRY_RUN(&drain.dry_run),
+        CLI_YES(&drain.yes),
     };
+    struct cli_nodes nodes;
     enum cli_exit exit_code;
-    json_t *answer = NULL;
-    if (!cli_parse(cli, argc, argv, "drain NODE", options, ARRAY_LEN(options), &exit_code)) {
+    if (!cli_parse(cli, argc, argv, "drain NODE...", options, ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
-    int64_t deadline_s = cli_seconds(deadline);
-    if (cli->argument_count != 1 || deadline_s < 0) {
-        return cli_usage(cli, "drain takes one node, and a --deadline such as 60s");
+    drain.deadline_s = cli_seconds(drain.deadline);
+    if (drain.deadline_s < 0) {
+        return cli_usage(cli, "--deadline takes a time such as 60s, not \"%s\"", drain.deadline);
     }
-    struct cli_node node;
-    exit_code = cli_node_find(cli, cli->arguments[0], &node);
-    if (exit_code != CLI_OK) {
-        return exit_code;
+    exit_code = cli_nodes_find(cli, &nodes);
+    if (exit_code == CLI_OK) {
+        exit_code =
+            cli_on(drain.dry_run) ? print_plan(cli, &nodes) : drain_nodes(cli, &drain, &nodes);
+        cli_nodes_free(&nodes);
     }
-    json_t *body = json_pack("{s:b}", "force", cli_on(force));
-    exit_code = change(cli, node.id, "drain", body, &answer);
-    json_decref(body);
-    if (exit_code == CLI_OK && !cli_on(detach)) {
-        exit_code = watch_it(cli, &node, deadline_s);
-        if (exit_code == CLI_OK) {
-            cli_talk(cli, "%s is empty", node.name);
-        }
-    } else if (exit_code == CLI_OK) {
-        cli_print_data(cli, answer, NULL);
-        exit_code = cli_whole(answer);
-    }
-    cli_node_free(&node);
-    json_decref(answer);
     return exit_code;
 }

@@ -3,17 +3,11 @@
  * Nodes as they are typed. The API knows whole ids and names; a beginning of one is looked for
  * here.
  */
+#include <stdlib.h>
+
 #include "orchestrator/cli/cli.h"
 
-#define PATH_BYTES 4096
-#define TOLD_MAX   5 /* of several nodes that may be meant */
-
-static enum cli_exit fetch(const struct cli *cli, const char *node, json_t **out)
-{
-    char path[PATH_BYTES];
-    cli_path(path, sizeof(path), "nodes", node, NULL);
-    return cli_get(cli, path, out);
-}
+#define TOLD_MAX 5 /* of several nodes that may be meant */
 
 static const char *text_of(const json_t *node, const char *key)
 {
@@ -59,31 +53,42 @@ static enum cli_exit choose(const json_t *list, const char *text, const char **i
     return CLI_OK;
 }
 
+enum cli_exit cli_node_get(const struct cli *cli, const char *text, struct cli_node *out)
+{
+    char path[CLI_PATH_BYTES];
+    json_t *json = NULL;
+    cli_path(path, sizeof(path), "nodes", text, NULL);
+    enum cli_exit exit_code = cli_get(cli, path, &json);
+    if (exit_code == CLI_OK) {
+        *out = (struct cli_node){json, text_of(json, "id"), text_of(json, "name"), true};
+    }
+    return exit_code;
+}
+
 enum cli_exit cli_node_find(const struct cli *cli, const char *text, struct cli_node *out)
 {
     struct cli hushed = *cli;
-    json_t *json = NULL;
     json_t *all = NULL;
     const char *id = NULL;
     if (text[0] == '\0') {
         return cli_usage(cli, "the name of a node is empty");
     }
     hushed.hush = MAX(cli->hush, CLI_HUSH_NOT_FOUND);
-    enum cli_exit exit_code = fetch(&hushed, text, &json);
-    bool exact = exit_code == CLI_OK;
-    if (exit_code == CLI_NOT_FOUND) {
-        exit_code = cli_get(cli, "nodes", &all);
-        if (exit_code == CLI_OK) {
-            exit_code = choose(json_object_get(all, "nodes"), text, &id);
-        }
-        if (exit_code == CLI_OK) {
-            exit_code = fetch(cli, id, &json);
-        }
+    enum cli_exit exit_code = cli_node_get(&hushed, text, out);
+    if (exit_code != CLI_NOT_FOUND) {
+        return exit_code;
+    }
+    exit_code = cli_get(cli, "nodes", &all);
+    if (exit_code == CLI_OK) {
+        exit_code = choose(json_object_get(all, "nodes"), text, &id);
+    }
+    if (exit_code == CLI_OK) {
+        exit_code = cli_node_get(cli, id, out);
+    }
+    if (exit_code == CLI_OK) {
+        out->exact = false;
     }
     json_decref(all);
-    if (exit_code == CLI_OK) {
-        *out = (struct cli_node){json, text_of(json, "id"), text_of(json, "name"), exact};
-    }
     return exit_code;
 }
 
@@ -91,4 +96,49 @@ void cli_node_free(struct cli_node *node)
 {
     json_decref(node->json);
     *node = (struct cli_node){0};
+}
+
+static bool is_among(const struct cli_nodes *nodes, const struct cli_node *node)
+{
+    bool found = false;
+    for (size_t i = 0; i < nodes->count; i++) {
+        found |= strcmp(nodes->items[i].id, node->id) == 0;
+    }
+    return found;
+}
+
+enum cli_exit cli_nodes_find(const struct cli *cli, struct cli_nodes *out)
+{
+    enum cli_exit exit_code = CLI_OK;
+    if (cli->argument_count == 0) {
+        return cli_usage(cli, "%s takes one node at least", cli->command);
+    }
+    struct cli_nodes nodes = {mem_array(cli->argument_count, sizeof(*nodes.items)), 0, true};
+    for (size_t i = 0; i < cli->argument_count && exit_code == CLI_OK; i++) {
+        struct cli_node node = {0};
+        exit_code = cli_node_find(cli, cli->arguments[i], &node);
+        if (exit_code == CLI_OK) {
+            nodes.exact &= node.exact;
+        }
+        if (exit_code == CLI_OK && !is_among(&nodes, &node)) {
+            nodes.items[nodes.count++] = node;
+        } else {
+            cli_node_free(&node);
+        }
+    }
+    if (exit_code == CLI_OK) {
+        *out = nodes;
+    } else {
+        cli_nodes_free(&nodes);
+    }
+    return exit_code;
+}
+
+void cli_nodes_free(struct cli_nodes *nodes)
+{
+    for (size_t i = 0; i < nodes->count; i++) {
+        cli_node_free(&nodes->items[i]);
+    }
+    free(nodes->items);
+    *nodes = (struct cli_nodes){0};
 }

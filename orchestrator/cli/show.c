@@ -4,8 +4,6 @@
  */
 #include "orchestrator/cli/cli.h"
 
-#define PATH_BYTES 3072
-
 static const struct cli_column node_columns[] = {
     {"NAME", "name", CLI_TEXT, false},          {"STATE", "state", CLI_STATE, false},
     {"SUSPECT", "suspect", CLI_FLAG, true},     {"REGION", "region", CLI_TEXT, false},
@@ -48,7 +46,7 @@ static const struct cli_view participants_view = {"participants", "identity", pa
 /* Adds a room's participants, each with the name of its room, to the list. */
 static enum cli_exit add_participants(const struct cli *cli, const char *room, json_t *list)
 {
-    char path[PATH_BYTES];
+    char path[CLI_PATH_BYTES];
     json_t *answer = NULL;
     json_t *row;
     size_t i;
@@ -169,7 +167,7 @@ enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv)
     const struct cli_option options[] = {
         {"room", "ROOM", &room, "the participant's room"},
     };
-    char path[PATH_BYTES];
+    char path[CLI_PATH_BYTES];
     enum cli_exit exit_code;
     if (!cli_parse(cli, argc, argv, describe_usage, options, ARRAY_LEN(options), &exit_code)) {
         return exit_code;

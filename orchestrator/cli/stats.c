@@ -4,8 +4,6 @@
  */
 #include "orchestrator/cli/cli.h"
 
-#define PATH_BYTES 3072
-
 static const struct cli_column person_columns[] = {
     {"IDENTITY", "identity", CLI_TEXT, false},
     {"ROOM", "room", CLI_TEXT, false},
@@ -111,7 +109,7 @@ static void print_answer(const struct cli *cli, json_t *answer)
 
 static enum cli_exit ask(const struct cli *cli, const char *room, const char *identity)
 {
-    char path[PATH_BYTES];
+    char path[CLI_PATH_BYTES];
     json_t *answer = NULL;
     cli_path(path, sizeof(path), "rooms", room, "participants", identity, "stats", NULL);
     enum cli_exit exit_code = cli_get(cli, path, &answer);

@@ -73,44 +73,6 @@ class Lists(Case):
         node = json.loads(self.run_it("describe", "node", "node-a", "-o", "json").stdout)
         self.assertEqual(node["room_names"], ["my room"])
 
-    def test_move(self):
-        done = self.run_it("move", "--to", "ND_2", "--room", "my room")
-        self.assertEqual(done.stdout, "")
-        self.assertIn("from ND_1 to node-b", done.stderr)
-        method, _, _, body = self.admin.requests[-1]
-        self.assertEqual((method, json.loads(body)), ("POST", {"to": "ND_2"}))
-
-    def test_cordon(self):
-        self.assertIn("gets no new rooms", self.run_it("cordon", "node-a").stderr)
-        self.assertIn("takes rooms again", self.run_it("uncordon", "node-a").stderr)
-        self.assertEqual([path for method, path, _, _ in self.admin.requests if method == "POST"],
-                         ["/admin/v1/nodes/ND_1/cordon", "/admin/v1/nodes/ND_1/uncordon"])
-        self.run_it("cordon", "x", exit_code=NOT_FOUND)
-
-    def test_drain(self):
-        steps = iter([(2, 5), (2, 5), (1, 2), (0, 0)])
-
-        def shrink():
-            rooms, people = next(steps)
-            return 200, {**NODE, "state": "draining", "rooms": rooms, "transports": people}
-
-        with unittest.mock.patch.dict(Handler.answers, {"GET nodes/ND_1": shrink}):
-            done = self.run_it("drain", "node-a")
-        self.assertEqual([line.removeprefix("spillctl: ") for line in done.stderr.splitlines()],
-                         ["node-a: 2 rooms, 5 people left", "node-a: 1 rooms, 2 people left",
-                          "node-a: 0 rooms, 0 people left", "node-a is empty"])
-        self.assertEqual(json.loads(self.admin.requests[1][3]), {"force": False})
-        self.run_it("drain", "node-a", "--detach", "--force")
-        self.assertEqual(json.loads(self.admin.requests[-1][3]), {"force": True})
-
-    def test_drain_that_ends_otherwise(self):
-        self.assertIn("no place", self.run_it("drain", "full", exit_code=REFUSED).stderr)
-        self.run_it("drain", "x", exit_code=NOT_FOUND)
-        late = self.run_it("drain", "stuck", "--deadline", "1s", exit_code=TIMEOUT).stderr
-        self.assertIn("the drain goes on, uncordon ends it", late)
-        self.assertIn("not draining any more",
-                      self.run_it("drain", "again", exit_code=FAILED).stderr)
-
     def test_place(self):
         done = self.run_it("place", "explain", "my room", "--region", "eu", "--identity", "eve")
         self.assertIn("node-a: the room's own node in the asked region eu", done.stderr)
@@ -205,8 +167,8 @@ class Usage(Case):
                           ("describe", "cloud", "x"), ("stats",), ("stats", "a", "b"),
                           ("stats", "a", "-o", "xml"), ("stats", "--room", "x"),
                           ("move", "--room", "x"),
-                          ("cordon",), ("drain",), ("drain", "a", "b"),
-                          ("drain", "a", "--deadline", "soon"), ("uncordon", "a", "b"),
+                          ("cordon",), ("drain",), ("uncordon",),
+                          ("drain", "a", "--deadline", "soon"), ("drain", "a", "--yes=perhaps"),
                           ("place",), ("place", "explain"), ("place", "x", "y"),
                           ("place", "explain", "x", "--dry-run"), ("place", "--dry-run", "x"),
                           ("place", "--dry-run", "--participants", "many"),

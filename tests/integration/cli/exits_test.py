@@ -25,8 +25,8 @@ ASKING = [("get", "nodes"), ("get", "rooms"), ("get", "participants"),
           ("place", "--dry-run")]
 ALONE = [("version",), ("help",), ("token", "create", "--room", "r", "--identity", "i",
                                    "--api-key", "k", "--api-secret", "s")]
-NAMING_NODES = [("describe", "node"), ("cordon",), ("uncordon",), ("drain", "--detach"),
-                ("move", "--room", "my room", "--to")]
+NAMING_NODES = [("describe", "node"), ("cordon",), ("uncordon",),
+                ("drain", "--detach", "--yes"), ("move", "--yes", "--room", "my room", "--to")]
 
 
 def error(status, text="as the test wants it"):
