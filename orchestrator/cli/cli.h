@@ -19,10 +19,12 @@ enum cli_exit {
     CLI_REFUSED = 4, /* not permitted, or against the state of things */
     CLI_TIMEOUT = 5, /* not in time, or not all of it */
     CLI_UNREACHABLE = 6,
+    CLI_EXIT_COUNT
 };
 
 enum cli_format { CLI_TABLE, CLI_WIDE, CLI_JSON, CLI_JSONL, CLI_NAME, CLI_YAML };
-#define CLI_FORMATS "table, wide, json, jsonl, name or yaml"
+#define CLI_FORMATS      "table, wide, json, jsonl, name or yaml"
+#define CLI_FORMAT_NAMES "table", "wide", "json", "jsonl", "name", "yaml" /* in their order */
 
 struct cli;
 
@@ -30,10 +32,14 @@ struct cli;
 struct cli_command {
     const char *name;
     enum cli_exit (*run)(struct cli *cli, int argc, char **argv);
-    const char *summary; /* what it does, for lists of commands */
+    const char *summary; /* what it does, for lists of commands; NULL: it is for programs */
 };
 /* The table of commands, by index; NULL behind the last one. */
 const struct cli_command *cli_command_at(size_t index);
+struct cli_tables;
+/* Has describe called with the tables of the command that cli names. False: there is none. */
+bool cli_describe_command(struct cli *cli,
+                          void (*describe)(const struct cli_tables *tables, void *arg), void *arg);
 
 /* Which failures of requests are not told, since they are no news: set in a copy of struct cli. */
 enum cli_hush { CLI_TELL, CLI_HUSH_NOT_FOUND, CLI_HUSH_ALL };
@@ -217,6 +223,12 @@ enum cli_exit cli_whole(const json_t *answer);
 /* ---- help.c ---- */
 void cli_help(const struct cli_tables *tables);
 void cli_help_all(FILE *out);
+extern const char *const cli_exit_texts[CLI_EXIT_COUNT];
+struct cli_variable {
+    const char *name, *text;
+};
+/* Of the environment; ends with a NULL name. */
+extern const struct cli_variable cli_variables[];
 
 /* ---- show.c ---- */
 /* Adds everybody in all rooms to the answer's "participants", each with the name of its "room";
@@ -234,6 +246,10 @@ enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);    /* place
 enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);    /* stats.c */
 enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv);    /* token.c */
 enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv);     /* keys.c */
+
+enum cli_exit cli_cmd_completion(struct cli *cli, int argc, char **argv); /* completion.c */
+enum cli_exit cli_cmd_complete(struct cli *cli, int argc, char **argv);   /* complete.c */
+enum cli_exit cli_cmd_man(struct cli *cli, int argc, char **argv);        /* man.c */
 
 /* token.c: the API key and secret from options or environment; NULL if there are none. */
 char *cli_admin_token(const struct cli *cli);

@@ -40,7 +40,7 @@ void cli_help(const struct cli_tables *tables)
     }
 }
 
-static const char *const exits[] = {
+const char *const cli_exit_texts[CLI_EXIT_COUNT] = {
     [CLI_OK] = "done",
     [CLI_FAILED] = "failed",
     [CLI_USAGE] = "usage: nothing was asked",
@@ -50,19 +50,32 @@ static const char *const exits[] = {
     [CLI_UNREACHABLE] = "no orchestrator was reached",
 };
 
+const struct cli_variable cli_variables[] = {
+    {"SPILLWAY_SERVER", "the orchestrator, or several with commas, asked in turn until one answers "
+                        "(http://127.0.0.1:7880)"},
+    {"SPILLWAY_CLUSTER", "deploy/up's cluster.json, which names them"},
+    {"SPILLWAY_TOKEN", "the token to send"},
+    {"SPILLWAY_API_KEY", "makes one, with the secret"},
+    {"SPILLWAY_API_SECRET", "that of the key"},
+    {"NO_COLOR", "no colours, if it is not empty"},
+    {NULL, NULL},
+};
+
 void cli_help_all(FILE *out)
 {
     const struct cli_command *command;
     fputs("usage: spillctl COMMAND [options]\n\n", out);
     for (size_t i = 0; (command = cli_command_at(i)) != NULL; i++) {
-        fprintf(out, "  %-12s %s\n", command->name, command->summary);
+        if (command->summary != NULL) {
+            fprintf(out, "  %-20s %s\n", command->name, command->summary);
+        }
     }
-    fputs("\nThe orchestrator is SPILLWAY_SERVER or --server (http://127.0.0.1:7880): several with "
-          "commas,\nasked in turn until one answers; or --cluster FILE. A token for it comes from "
-          "--token-file,\nSPILLWAY_TOKEN, or is made from SPILLWAY_API_KEY and "
-          "SPILLWAY_API_SECRET.\n\nexit codes:\n",
-          out);
-    for (size_t i = 0; i < ARRAY_LEN(exits); i++) {
-        fprintf(out, "  %zu %s\n", i, exits[i]);
+    fputs("\nenvironment (options come before it: spillctl help COMMAND):\n", out);
+    for (size_t i = 0; cli_variables[i].name != NULL; i++) {
+        fprintf(out, "  %-20s %s\n", cli_variables[i].name, cli_variables[i].text);
+    }
+    fputs("\nexit codes:\n", out);
+    for (size_t i = 0; i < CLI_EXIT_COUNT; i++) {
+        fprintf(out, "  %-20zu %s\n", i, cli_exit_texts[i]);
     }
 }

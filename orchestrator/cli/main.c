@@ -51,8 +51,11 @@ static const struct cli_command commands[] = {
     {"place", cli_cmd_place, "where the next one of a room would go, and why"},
     {"token", cli_cmd_token, "make a token for a client"},
     {"keys", cli_cmd_keys, "make CURVE key pairs for orchestrators and nodes"},
+    {"completion", cli_cmd_completion, "a script for a shell that completes what is typed"},
     {"version", cmd_version, "say which version this is"},
     {"help", cmd_help, "this list, or the options of one command"},
+    {"complete", cli_cmd_complete, NULL},
+    {"man", cli_cmd_man, NULL},
 };
 
 const struct cli_command *cli_command_at(size_t index)
@@ -60,13 +63,34 @@ const struct cli_command *cli_command_at(size_t index)
     return index < ARRAY_LEN(commands) ? &commands[index] : NULL;
 }
 
+static const struct cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+bool cli_describe_command(struct cli *cli,
+                          void (*describe)(const struct cli_tables *tables, void *arg), void *arg)
+{
+    const struct cli_command *command = find_command(cli->command);
+    cli->describe = describe;
+    cli->describe_arg = arg;
+    if (command != NULL) {
+        command->run(cli, 0, NULL);
+    }
+    return command != NULL;
+}
+
 static enum cli_exit run(int argc, char **argv)
 {
     struct cli cli = {.command = argv[0]};
-    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        if (strcmp(argv[0], commands[i].name) == 0) {
-            return commands[i].run(&cli, argc, argv);
-        }
+    const struct cli_command *command = find_command(argv[0]);
+    if (command != NULL) {
+        return command->run(&cli, argc, argv);
     }
     cli.command = "";
     return cli_usage(&cli, "there is no command \"%s\"", argv[0]);

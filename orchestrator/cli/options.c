@@ -99,9 +99,7 @@ char *cli_read_line(const char *path)
 
 static bool format_of(const char *text, enum cli_format *out)
 {
-    static const char *const names[] = {
-        [CLI_TABLE] = "table", [CLI_WIDE] = "wide", [CLI_JSON] = "json",
-        [CLI_JSONL] = "jsonl", [CLI_NAME] = "name", [CLI_YAML] = "yaml"};
+    static const char *const names[] = {CLI_FORMAT_NAMES};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         if (strcmp(text, names[i]) == 0) {
             *out = (enum cli_format)i;
