@@ -85,7 +85,11 @@ static void cell_text(char out[CELL_MAX], const json_t *value, enum cli_kind kin
         cli_harmless(out, CELL_MAX, text == NULL || text[0] == '\0' ? "-" : text);
         break;
     case CLI_NUMBER:
-        snprintf(out, CELL_MAX, "%.15g", json_number_value(value));
+        if (json_is_integer(value)) {
+            snprintf(out, CELL_MAX, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        } else {
+            snprintf(out, CELL_MAX, "%.15g", json_number_value(value));
+        }
         break;
     case CLI_BITRATE:
         bitrate_text(out, CELL_MAX, json_number_value(value));
@@ -138,51 +142,76 @@ static bool has_colors(void)
 
 static void print_cell(const char *text, const char *color, size_t width, bool last)
 {
-    printf("%s%s%s", color, text, color[0] == '\0' ? "" : "\x1b[0m");
+    if (color[0] != '\0') {
+        printf("%s%s\x1b[0m", color, text);
+    } else {
+        fputs(text, stdout);
+    }
     for (size_t i = width_of(text); !last && i < width + GAP; i++) {
-        fputc(' ', stdout);
+        putc_unlocked(' ', stdout);
     }
     if (last) {
         fputc('\n', stdout);
     }
 }
 
-void cli_table(const struct cli *cli, const json_t *rows, const struct cli_column *columns,
-               size_t count)
+/* What is shown of a table. */
+struct shown {
+    const struct cli_column *columns[COLUMNS_MAX];
+    size_t widths[COLUMNS_MAX]; /* characters of the widest text */
+    size_t count;
+};
+
+/* The texts of all cells, row by row, a NUL behind each; to be freed. Fleets have 10,000 rows, so
+ * they are made once. */
+static char *cells_of(const json_t *rows, struct shown *shown)
 {
-    const struct cli_column *shown[COLUMNS_MAX];
-    size_t widths[COLUMNS_MAX] = {0};
-    size_t shown_count = 0;
-    char cell[CELL_MAX];
-    bool headers = !cli_on(cli->no_headers);
-    bool colors = has_colors();
-    size_t i;
+    char *texts = NULL;
+    size_t size, i;
     const json_t *row;
-    for (size_t c = 0; c < count; c++) {
-        if (!columns[c].wide || cli->format == CLI_WIDE) {
-            assert(shown_count < COLUMNS_MAX);
-            shown[shown_count++] = &columns[c];
-        }
-    }
-    for (size_t c = 0; c < shown_count; c++) {
-        widths[c] = headers ? strlen(shown[c]->header) : 0;
-        json_array_foreach(rows, i, row)
-        {
-            cell_text(cell, json_object_get(row, shown[c]->key), shown[c]->kind);
-            widths[c] = MAX(widths[c], width_of(cell));
-        }
-    }
-    for (size_t c = 0; c < shown_count && headers; c++) {
-        print_cell(shown[c]->header, "", widths[c], c + 1 == shown_count);
+    FILE *stream = open_memstream(&texts, &size);
+    if (stream == NULL) {
+        abort();
     }
     json_array_foreach(rows, i, row)
     {
-        for (size_t c = 0; c < shown_count; c++) {
-            cell_text(cell, json_object_get(row, shown[c]->key), shown[c]->kind);
-            print_cell(cell, colors && shown[c]->kind == CLI_STATE ? color_of(cell) : "", widths[c],
-                       c + 1 == shown_count);
+        for (size_t c = 0; c < shown->count; c++) {
+            char cell[CELL_MAX];
+            cell_text(cell, json_object_get(row, shown->columns[c]->key), shown->columns[c]->kind);
+            shown->widths[c] = MAX(shown->widths[c], width_of(cell));
+            fwrite(cell, 1, strlen(cell) + 1, stream);
         }
     }
+    fclose(stream);
+    return texts;
+}
+
+void cli_table(const struct cli *cli, const json_t *rows, const struct cli_column *columns,
+               size_t count)
+{
+    struct shown shown = {.count = 0};
+    bool headers = !cli_on(cli->no_headers);
+    bool colors = has_colors();
+    for (size_t c = 0; c < count; c++) {
+        if (!columns[c].wide || cli->format == CLI_WIDE) {
+            assert(shown.count < COLUMNS_MAX);
+            shown.widths[shown.count] = headers ? strlen(columns[c].header) : 0;
+            shown.columns[shown.count++] = &columns[c];
+        }
+    }
+    char *texts = cells_of(rows, &shown);
+    for (size_t c = 0; c < shown.count && headers; c++) {
+        print_cell(shown.columns[c]->header, "", shown.widths[c], c + 1 == shown.count);
+    }
+    const char *text = texts;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        for (size_t c = 0; c < shown.count; c++) {
+            bool colored = colors && shown.columns[c]->kind == CLI_STATE;
+            print_cell(text, colored ? color_of(text) : "", shown.widths[c], c + 1 == shown.count);
+            text += strlen(text) + 1;
+        }
+    }
+    free(texts);
 }
 
 /* ---- Description -------------------------------------------------------------------------------
