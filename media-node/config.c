@@ -22,6 +22,7 @@ const char settings_help[] =
     "  --external-ip IP where clients reach it, if it listens at another address: behind a NAT\n"
     "  --set KEY=VALUE  any setting, e.g. --set media.port_base=41000; may be repeated\n"
     "  --check          check the settings and exit\n"
+    "  --show           the settings as they are in force, each with where it comes from\n"
     "  --version        print the version and exit\n"
     "  --help           print this and exit\n"
     "\n"
@@ -207,6 +208,8 @@ int settings_load(struct settings *out, const struct config_arguments *arguments
     err = check(out, &source, error);
     if (err != 0) {
         settings_free(out);
+    } else if (arguments->command == CONFIG_SHOW) {
+        config_show(&table, &source, out, stdout);
     }
     return err;
 }

@@ -240,14 +240,14 @@ int main(int argc, char **argv)
     }
     struct settings settings;
     int err = settings_load(&settings, &arguments, error);
-    bool check = arguments.command == CONFIG_CHECK;
+    bool wanted = arguments.command == CONFIG_RUN;
     config_arguments_free(&arguments);
     if (err != 0) {
         fprintf(stderr, "spillway-node: %s\n", error);
         return EXIT_SETTINGS;
     }
     int status = EXIT_SUCCESS;
-    if (!check) {
+    if (wanted) {
         status = settings.workers == 1 ? run_worker(&settings, 0) : run_parent(&settings);
     }
     settings_free(&settings);

@@ -25,6 +25,7 @@ const char settings_help[] =
     "  --port PORT      where clients connect\n"
     "  --set KEY=VALUE  any setting, e.g. --set rooms.empty_timeout=60s; may be repeated\n"
     "  --check          check the settings and exit\n"
+    "  --show           the settings as they are in force, each with where it comes from\n"
     "  --version        print the version and exit\n"
     "  --help           print this and exit\n"
     "\n"
@@ -66,10 +67,10 @@ static const struct config_key redis_keys[] = {
     CONFIG_STRING("host", struct settings_redis, host, ""),
     CONFIG_INT("port", struct settings_redis, port, "6379", 1, PORT_MAX),
     CONFIG_STRING("username", struct settings_redis, username, ""),
-    CONFIG_STRING("password", struct settings_redis, password, ""),
+    CONFIG_SECRET("password", struct settings_redis, password),
     CONFIG_STRINGS("sentinels", struct settings_redis, sentinels, false),
     CONFIG_STRING("master", struct settings_redis, master, ""),
-    CONFIG_STRING("sentinel_password", struct settings_redis, sentinel_password, ""),
+    CONFIG_SECRET("sentinel_password", struct settings_redis, sentinel_password),
 };
 static const struct config_table redis_table = CONFIG_TABLE(redis_keys, struct settings_redis);
 
@@ -110,7 +111,7 @@ static const struct config_table distance_table =
 
 static const struct config_key turn_keys[] = {
     CONFIG_STRINGS("urls", struct settings_turn, urls, false),
-    CONFIG_STRING("secret", struct settings_turn, secret, ""),
+    CONFIG_SECRET("secret", struct settings_turn, secret),
     CONFIG_DURATION("credential_lifetime", struct settings_turn, credential_lifetime_us, "24h",
                     TIME_S(60), TIME_S(30 * 24 * 3600)),
 };
@@ -139,8 +140,8 @@ static const struct config_key keys[] = {
     CONFIG_STRING("name", struct settings, name, "orchestrator"),
     CONFIG_STRING("region", struct settings, region, ""),
     CONFIG_STRING("zone", struct settings, zone, ""),
-    CONFIG_STRING("cluster_secret", struct settings, cluster_secret, ""),
-    CONFIG_MAP("keys", struct settings, keys, true),
+    CONFIG_SECRET("cluster_secret", struct settings, cluster_secret),
+    CONFIG_SECRETS("keys", struct settings, keys, true),
     CONFIG_GROUP("listen", struct settings, listen, &listen_table),
     CONFIG_GROUP("bus", struct settings, bus, &bus_table),
     CONFIG_STRING("peer_listen", struct settings, peer_listen, "tcp://0.0.0.0:7883"),
@@ -358,6 +359,8 @@ static int load(struct settings *out, const struct config_arguments *arguments,
     err = check(out, &source, error);
     if (err != 0) {
         settings_free(out);
+    } else if (arguments->command == CONFIG_SHOW) {
+        config_show(&table, &source, out, stdout);
     }
     return err;
 }
@@ -371,7 +374,7 @@ int settings_load(struct settings *out, enum config_command *command, int argc, 
         return err;
     }
     *command = arguments.command;
-    if (arguments.command == CONFIG_RUN || arguments.command == CONFIG_CHECK) {
+    if (arguments.command != CONFIG_HELP && arguments.command != CONFIG_VERSION) {
         err = load(out, &arguments, error);
     }
     config_arguments_free(&arguments);

@@ -108,7 +108,7 @@ struct settings {
     struct settings_log log;
 };
 
-/* Reads every source. On success, and for commands RUN and CHECK, the caller frees out with
+/* Reads every source. On success, and for commands RUN, CHECK and SHOW, the caller frees out with
  * settings_free(). ERR_INVALID, ERR_IO or ERR_TOO_BIG with a text to print before exiting with 2.
  */
 MUST_CHECK int settings_load(struct settings *out, enum config_command *command, int argc,

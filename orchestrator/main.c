@@ -37,7 +37,7 @@ int main(int argc, char **argv)
         puts("spillway-orchestrator " SPILLWAY_VERSION);
         return 0;
     }
-    int status = command == CONFIG_CHECK ? 0 : run(&settings);
+    int status = command == CONFIG_RUN ? run(&settings) : 0;
     settings_free(&settings);
     return status;
 }

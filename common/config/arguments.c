@@ -15,7 +15,10 @@ static bool take_flag(struct config_arguments *arguments, const char *name)
     static const struct {
         const char *name;
         enum config_command command;
-    } flags[] = {{"--help", CONFIG_HELP}, {"--version", CONFIG_VERSION}, {"--check", CONFIG_CHECK}};
+    } flags[] = {{"--help", CONFIG_HELP},
+                 {"--version", CONFIG_VERSION},
+                 {"--check", CONFIG_CHECK},
+                 {"--show", CONFIG_SHOW}};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
         if (strcmp(flags[i].name, name) == 0) {
             arguments->command = flags[i].command;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command line of a program with settings: --config FILE, --set KEY=VALUE, --check, --version,
- * --help, and whatever names a program gives to single settings (--workers N for workers=N).
+ * The command line of a program with settings: --config FILE, --set KEY=VALUE, --check, --show,
+ * --version, --help, and whatever names a program gives to single settings (--workers N for
+ * workers=N).
  */
 #ifndef COMMON_CONFIG_ARGUMENTS_H
 #define COMMON_CONFIG_ARGUMENTS_H
@@ -13,6 +14,7 @@
 enum config_command {
     CONFIG_RUN,
     CONFIG_CHECK,   /* --check: the settings are fine, do no more */
+    CONFIG_SHOW,    /* --show: say the settings, do no more */
     CONFIG_HELP,    /* --help */
     CONFIG_VERSION, /* --version */
 };

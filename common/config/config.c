@@ -201,28 +201,37 @@ int config_load(const struct config_table *table, const struct config_source *so
 /* ---- Complaints --------------------------------------------------------------------------------
  */
 
-/* Whether an override sets the key, or an entry below it. */
+/* Whether an override sets the key, an entry below it, or a group with the key in it. */
 static bool overrides_key(const char *override, const char *key)
 {
     size_t len = strlen(key);
-    return strncmp(override, key, len) == 0 && (override[len] == '=' || override[len] == '.');
+    size_t own = strcspn(override, "=");
+    bool whole = false;
+    if (strncmp(override, key, len) == 0 && (override[len] == '=' || override[len] == '.')) {
+        return true;
+    }
+    if (own < len && strncmp(override, key, own) == 0 && key[own] == '.') {
+        const char *value = override + own + 1;
+        (void)walk_line((struct bytes){(const uint8_t *)value, strlen(value)}, key + own + 1,
+                        &whole);
+    }
+    return whole;
 }
 
-/* Of several sources of a value the strongest counts, as in config_parse(). */
-static void find_source(const struct config_source *source, const char *key,
+enum origin origin_find(const struct config_source *source, const char *key,
                         char where[CONFIG_ERROR_MAX])
 {
     for (size_t i = 0; i < source->override_count; i++) {
         if (overrides_key(source->overrides[i], key)) {
             snprintf(where, CONFIG_ERROR_MAX, "command line");
-            return;
+            return ORIGIN_COMMAND_LINE;
         }
     }
     if (source->env_prefix != NULL && source->env != NULL) {
         snprintf(where, CONFIG_ERROR_MAX, "%s%s", source->env_prefix, key);
         env_spell(where + strlen(source->env_prefix));
         if (env_find(source->env, where) != NULL) {
-            return;
+            return ORIGIN_ENVIRONMENT;
         }
     }
     const char *name = source->path == NULL ? "configuration" : source->path;
@@ -230,8 +239,9 @@ static void find_source(const struct config_source *source, const char *key,
     uint8_t *data = NULL;
     size_t len = 0;
     size_t line = 0;
+    bool whole = false;
     if (source->path != NULL && read_file(source->path, &data, &len, ignored) == 0) {
-        line = walk_line((struct bytes){data, len}, key);
+        line = walk_line((struct bytes){data, len}, key, &whole);
         free(data);
     }
     if (line > 0) {
@@ -239,13 +249,14 @@ static void find_source(const struct config_source *source, const char *key,
     } else {
         snprintf(where, CONFIG_ERROR_MAX, "%s", name);
     }
+    return whole ? ORIGIN_FILE : ORIGIN_DEFAULT;
 }
 
 int config_complain(const struct config_source *source, const char *key, const char *text,
                     char error[CONFIG_ERROR_MAX])
 {
     char where[CONFIG_ERROR_MAX];
-    find_source(source, key, where);
+    (void)origin_find(source, key, where);
     /* A path that leaves no room for the text is cut rather than the text. */
     snprintf(error, CONFIG_ERROR_MAX, "%.256s: %s: %s", where, key, text);
     return ERR_INVALID;

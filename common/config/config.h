@@ -28,6 +28,8 @@
 
 #include "common/base/base.h"
 
+#include <stdio.h>
+
 #define CONFIG_FILE_MAX  (256 * 1024) /* bytes of a file */
 #define CONFIG_ITEMS_MAX 1024         /* entries of one list or map */
 #define CONFIG_ERROR_MAX 512          /* bytes of an error text, NUL included */
@@ -72,6 +74,7 @@ struct config_key {
     const char *const *choices;       /* CHOICE: words, NULL-terminated */
     const struct config_table *table; /* GROUP, LIST */
     bool required;                    /* STRING, STRINGS, MAP, LIST: must not be empty in the end */
+    bool secret;                      /* STRING, MAP: config_show() does not tell the values */
 };
 
 struct config_table {
@@ -92,6 +95,11 @@ struct config_table {
     {                                                                                              \
         .name = (key), .type = CONFIG_TYPE_STRING, .offset = CONFIG_FIELD(s, f, char *),           \
         .required = true                                                                           \
+    }
+#define CONFIG_SECRET(key, s, f)                                                                   \
+    {                                                                                              \
+        .name = (key), .type = CONFIG_TYPE_STRING, .offset = CONFIG_FIELD(s, f, char *),           \
+        .fallback = "", .secret = true                                                             \
     }
 #define CONFIG_BOOL(key, s, f, def)                                                                \
     {                                                                                              \
@@ -127,6 +135,11 @@ struct config_table {
     {                                                                                              \
         .name = (key), .type = CONFIG_TYPE_MAP, .offset = CONFIG_FIELD(s, f, struct config_map),   \
         .required = (must)                                                                         \
+    }
+#define CONFIG_SECRETS(key, s, f, must)                                                            \
+    {                                                                                              \
+        .name = (key), .type = CONFIG_TYPE_MAP, .offset = CONFIG_FIELD(s, f, struct config_map),   \
+        .required = (must), .secret = true                                                         \
     }
 #define CONFIG_GROUP(key, s, f, sub)                                                               \
     {                                                                                              \
@@ -170,6 +183,12 @@ int config_parse(const struct config_table *table, const struct config_source *s
  * ERR_INVALID. */
 int config_complain(const struct config_source *source, const char *key, const char *text,
                     char error[CONFIG_ERROR_MAX]);
+
+/* A line for each setting: its dotted path, its value as it could be written in the file, and where
+ * it comes from: "command line", the name of a variable, "spillway.yaml:12", or "default". source
+ * is what config_load() was given. Secrets are "***". */
+void config_show(const struct config_table *table, const struct config_source *source,
+                 const void *settings, FILE *out);
 
 /* Frees what out's fields point at, and zeroes it. */
 void config_free(const struct config_table *table, void *out);

@@ -493,11 +493,12 @@ static yaml_node_t *child(yaml_document_t *document, yaml_node_t *node, const ch
     return NULL;
 }
 
-size_t walk_line(struct bytes text, const char *path)
+size_t walk_line(struct bytes text, const char *path, bool *whole)
 {
     yaml_parser_t parser;
     yaml_document_t document;
     size_t line = 0;
+    *whole = false;
     if (!yaml_parser_initialize(&parser)) {
         abort(); /* no memory: as mem_alloc() */
     }
@@ -510,6 +511,7 @@ size_t walk_line(struct bytes text, const char *path)
             line = node == NULL ? line : node->start_mark.line + 1;
             path += len + (path[len] == '.');
         }
+        *whole = node != NULL;
         yaml_document_delete(&document);
     }
     yaml_parser_delete(&parser);

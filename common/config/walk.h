@@ -9,6 +9,15 @@
 
 #include <yaml.h>
 
+/* ---- config.c: where a value comes from -------------------------------------------------------
+ */
+enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LINE };
+
+/* The strongest source that has the key, and in words: "command line", the variable, or the file
+ * with the line that comes nearest. */
+enum origin origin_find(const struct config_source *source, const char *key,
+                        char where[CONFIG_ERROR_MAX]);
+
 /* ---- value.c: one scalar -------------------------------------------------------------------- */
 
 /* Parses text by key->type into *field, whatever it held. ERR_INVALID: expected says what would be
@@ -36,9 +45,9 @@ int walk_table_text(struct walk *walk, const struct config_table *table, struct 
                     void *base);
 int walk_key_text(struct walk *walk, const struct config_key *key, struct bytes text, void *field);
 
-/* The line on which YAML text has the value of a dotted path, or of the part of the path it has;
- * 0: of none. */
-size_t walk_line(struct bytes text, const char *path);
+/* The line on which YAML text has the value of a dotted path, or of the part of the path it has,
+ * and then *whole is false; 0: of none. */
+size_t walk_line(struct bytes text, const char *path, bool *whole);
 
 /* The defaults into a zeroed struct. */
 void walk_defaults(const struct config_table *table, void *base);

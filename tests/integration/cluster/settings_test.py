@@ -74,6 +74,31 @@ class Settings(Case):
         lines = GOOD[program].splitlines()
         return 1 + next(i for i, text in enumerate(lines) if text.lstrip().startswith(word))
 
+    def test_show(self):
+        """Every setting, with where it comes from; of secrets, nothing but that they are there."""
+        marker = "hush" * 10
+        for program, prefix, secrets in (
+                (ORCHESTRATOR, "SPILLWAY_ORCHESTRATOR",
+                 ("CLUSTER_SECRET", "REDIS_PASSWORD", "REDIS_SENTINEL_PASSWORD", "TURN_SECRET")),
+                (NODE, "SPILLWAY_NODE", ())):
+            self.file.write_text(GOOD[program].replace("devkey: secret", f"devkey: {marker}"))
+            env = {f"{prefix}_{name}": marker for name in secrets}
+            env |= {f"{prefix}_TURN_URLS": "[turn:a]"} if secrets else {}
+            done = run(program, "--config", self.file, "--show", "--set", "log.format=json",
+                       env=env)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in
+                    done.stdout.splitlines()}
+            self.assertEqual(rows["log.level"], [
+                "info", f"{self.file}:{self.line_of(program, 'level')}"])
+            self.assertEqual(rows["log.format"], ["json", "command line"])
+            self.assertEqual(rows["drain_grace"], ["1m", "default"])
+            self.assertNotIn(marker, done.stdout)
+            for name in secrets:
+                self.assertIn(["***", f"{prefix}_{name}"], list(rows.values()))
+        done = self.check(NODE, GOOD[NODE], "--show", "--set", "workers=0")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+
     def test_good(self):
         for program in PROGRAMS:
             done = self.check(program, GOOD[program])

@@ -40,7 +40,7 @@ static const char *const levels[] = {"low", "middle", "high", NULL};
 
 static const struct config_key peer_keys[] = {
     CONFIG_STRING_REQUIRED("url", struct peer, url),
-    CONFIG_STRING("key", struct peer, key, NULL),
+    CONFIG_SECRET("key", struct peer, key),
     CONFIG_INT("weight", struct peer, weight, "10", -5, 100),
 };
 static const struct config_table peer_table = CONFIG_TABLE(peer_keys, struct peer);
@@ -59,7 +59,7 @@ static const struct config_key keys[] = {
     CONFIG_SIZE("bytes-max", struct settings, bytes_max, "64KiB", 1, 1 << 30),
     CONFIG_CHOICE("level", struct settings, level, "middle", levels),
     CONFIG_STRINGS("hosts", struct settings, hosts, false),
-    CONFIG_MAP("keys", struct settings, keys, false),
+    CONFIG_SECRETS("keys", struct settings, keys, false),
     CONFIG_LIST("peers", struct settings, peers, &peer_table, false),
 };
 static const struct config_table table = CONFIG_TABLE(keys, struct settings);
@@ -315,16 +315,100 @@ static void test_files(void **state)
     assert_string_equal(error, "configuration: 'name' is missing");
 }
 
-static void test_complaints_name_the_source(void **state)
+#define TEMPLATE "/tmp/config_test_XXXXXX"
+
+/* A file with the text; its name is written over the template. */
+static void make_file(char path[sizeof(TEMPLATE)], const char *text)
 {
-    (void)state;
-    static const char text[] =
-        "name: f\nlisten:\n  port: 1\n  address: nowhere\npeers:\n- url: u\n";
-    char path[] = "/tmp/config_test_XXXXXX";
+    memcpy(path, TEMPLATE, sizeof(TEMPLATE));
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
     close(fd);
+}
+
+/* What config_show() says, the name of the file as "f"; to be freed. */
+static char *shown(const struct config_source *source)
+{
+    struct settings settings;
+    char error[CONFIG_ERROR_MAX];
+    char *text = NULL;
+    size_t size;
+    assert_int_equal(config_load(&table, source, &settings, error), 0);
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    config_show(&table, source, &settings, out);
+    fclose(out);
+    config_free(&table, &settings);
+    for (char *at = strstr(text, source->path); at != NULL; at = strstr(at, source->path)) {
+        at[0] = 'f';
+        memmove(at + 1, at + strlen(source->path), strlen(at + strlen(source->path)) + 1);
+    }
+    return text;
+}
+
+/* Each setting with the source that won, however it was given; no secret among them. */
+static void test_show(void **state)
+{
+    (void)state;
+    char path[sizeof(TEMPLATE)];
+    make_file(path, "name: n\n"
+                    "listen:\n"
+                    "  port: 1\n"
+                    "timeout: 90000ms\n"
+                    "hosts: [a, '', c]\n"
+                    "keys: {devkey: hush, other: ''}\n"
+                    "peers:\n"
+                    "- url: u\n"
+                    "  key: hush\n"
+                    "- url: v\n");
+    struct config_source source = {.path = path};
+    char *text = shown(&source);
+    assert_string_equal(text,
+                        "name                         n                            f:1\n"
+                        "listen.address               0.0.0.0                      default\n"
+                        "listen.port                  1                            f:3\n"
+                        "enabled                      true                         default\n"
+                        "timeout                      90s                          f:4\n"
+                        "bytes-max                    64KiB                        default\n"
+                        "level                        middle                       default\n"
+                        "hosts                        [a, \"\", c]                   f:5\n"
+                        "keys                         {devkey: ***, other: \"\"}     f:6\n"
+                        "peers.0.url                  u                            f:8\n"
+                        "peers.0.key                  ***                          f:9\n"
+                        "peers.0.weight               10                           default\n"
+                        "peers.1.url                  v                            f:10\n"
+                        "peers.1.key                  \"\"                           default\n"
+                        "peers.1.weight               10                           default\n");
+    free(text);
+    const char *overrides[] = {"listen={address: 1.2.3.4}", "keys.devkey=new", "bytes-max=1000"};
+    source.overrides = overrides;
+    source.override_count = ARRAY_LEN(overrides);
+    source.env_prefix = "T_";
+    source.env = (char *[]){"T_PEERS=[{url: w}]", "T_LISTEN_PORT=2", "T_TIMEOUT=1500ms", NULL};
+    text = shown(&source);
+    assert_string_equal(text,
+                        "name                         n                            f:1\n"
+                        "listen.address               1.2.3.4                      command line\n"
+                        "listen.port                  2                            T_LISTEN_PORT\n"
+                        "enabled                      true                         default\n"
+                        "timeout                      1500ms                       T_TIMEOUT\n"
+                        "bytes-max                    1000                         command line\n"
+                        "level                        middle                       default\n"
+                        "hosts                        [a, \"\", c]                   f:5\n"
+                        "keys                         {devkey: ***, other: \"\"}     command line\n"
+                        "peers.0.url                  w                            T_PEERS\n"
+                        "peers.0.key                  \"\"                           T_PEERS\n"
+                        "peers.0.weight               10                           T_PEERS\n");
+    free(text);
+    unlink(path);
+}
+
+static void test_complaints_name_the_source(void **state)
+{
+    (void)state;
+    char path[sizeof(TEMPLATE)];
+    make_file(path, "name: f\nlisten:\n  port: 1\n  address: nowhere\npeers:\n- url: u\n");
     static const struct {
         const char *key;
         int line; /* 0: not in the file */
@@ -362,15 +446,11 @@ static void test_complaints_name_the_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_type),
-        cmocka_unit_test(test_errors_name_the_line),
-        cmocka_unit_test(test_precedence),
-        cmocka_unit_test(test_bad_overrides),
-        cmocka_unit_test(test_aliases),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_complaints_name_the_source),
+        cmocka_unit_test(test_labels),     cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_type), cmocka_unit_test(test_errors_name_the_line),
+        cmocka_unit_test(test_precedence), cmocka_unit_test(test_bad_overrides),
+        cmocka_unit_test(test_aliases),    cmocka_unit_test(test_files),
+        cmocka_unit_test(test_show),       cmocka_unit_test(test_complaints_name_the_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
