@@ -19,7 +19,7 @@ enum cli_exit cli_confirm(const struct cli *cli, const char *yes, const char *fo
     va_start(args, format);
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
-    if (!isatty(STDIN_FILENO)) {
+    if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
         cli_say("this %s: needs --yes where nobody can be asked; --dry-run tells more", what);
         return CLI_REFUSED;
     }

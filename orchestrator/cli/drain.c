@@ -202,9 +202,11 @@ static enum cli_exit drain_nodes(const struct cli *cli, const struct drain *drai
         list[i] = (struct cli_drained){.node = nodes->items[i], .rooms = -1, .people = -1};
     }
     exit_code = begin(cli, drain, nodes, list, rows);
+    bool all = json_array_size(rows) == nodes->count;
     if (!cli_on(drain->detach) && json_array_size(rows) > 0) {
         enum cli_exit watched = cli_drain_watch(cli, list, nodes->count, drain->deadline_s);
-        exit_code = worst(exit_code, watched);
+        /* An orchestrator that did not say that it began has been waited for. */
+        exit_code = all && exit_code == CLI_TIMEOUT ? watched : worst(exit_code, watched);
         take_last(list, nodes->count, rows);
     }
     print_nodes(cli, rows);

@@ -156,6 +156,23 @@ class Drain(Changes):
         self.assertIn("a-1 is not drained", done.stderr)
         self.assertIn("b-1 is empty", done.stderr)
 
+    def test_several_while_an_orchestrator_is_silent(self):
+        """It is waited for: what counts is that all say in the end that nothing is left."""
+        late = {f"POST nodes/{id}/{verb}": (200, {**node(name, id), "unanswered": ["far"]})
+                for name, id in (("a-1", "ND_a"), ("b-1", "ND_b")) for verb in ("cordon", "drain")}
+        steps = iter([["far"], None])
+
+        def answer():
+            silent = next(steps)
+            part = {"unanswered": silent} if silent else {}
+            return 200, node("a-1", "ND_a", state="draining", rooms=0, transports=0, **part)
+
+        with self.several(**late, **{"GET nodes/ND_a": answer}):
+            told = self.run_it("drain", "a-1", "b-1", "--yes").stderr
+            self.assertIn("orchestrator far does not answer", told)
+            self.run_it("drain", "a-1", "b-1", "--yes", "--detach", exit_code=TIMEOUT)
+        self.assertRaises(StopIteration, next, steps)
+
     def test_bar(self):
         """At a terminal: one line, drawn anew."""
         steps = iter([(2, 8)] * 2 + [(1, 2), (0, 0)])
@@ -198,9 +215,24 @@ class Asked(Changes):
             self.assertIn("needs --yes", self.run_it(*command, exit_code=REFUSED).stderr)
             self.run_it(*command, "--yes=false", exit_code=REFUSED)
         self.assertEqual(self.posts(), [])
+        self.assertIn("needs --yes", self.half_a_terminal(*self.ODD[0]))
+        self.assertEqual(self.posts(), [])
         for command in self.ODD:
             self.run_it(*command, "--yes")
         self.assertEqual(self.posts()[-1], "/admin/v1/rooms/my%20room/move")
+
+    def half_a_terminal(self, *arguments):
+        """Somebody types, and does not see what is asked."""
+        ours, theirs = pty.openpty()
+        try:
+            os.write(ours, b"y\n")
+            done = subprocess.run([SPILLCTL, *arguments, "--server", self.admin.url], stdin=theirs,
+                                  capture_output=True, text=True, timeout=30)
+        finally:
+            os.close(ours)
+            os.close(theirs)
+        self.assertEqual(done.returncode, REFUSED)
+        return done.stderr
 
     def test_question(self):
         for command in self.ODD:

@@ -18,13 +18,16 @@ ROOM_UPDATE = 11  # a field of SignalResponse
 
 
 class Case(unittest.TestCase):
+    nodes = 2
+
     def setUp(self):
-        self.cluster = Cluster(drain_grace="10s")
+        self.cluster = Cluster(nodes=self.nodes, drain_grace="10s")
         self.addCleanup(self.cluster.close)
         self.cluster.start()
-        self.cordon("node-2")  # so that everything begins on node-1
+        others = [f"node-{i}" for i in range(2, self.nodes + 1)]
+        self.run_it("cordon", *others)  # so that everything begins on node-1
         self.people = [self.join(room, name) for room in ("one", "two") for name in "ab"]
-        self.run_it("uncordon", "node-2")
+        self.run_it("uncordon", *others)
         self.assertEqual(set(self.cluster.rooms().values()), {"node-1"})
 
     def cordon(self, name):
@@ -78,6 +81,23 @@ class Runbook(Case):
         self.assertEqual(metrics(self.cluster.orchestrator)["nodes_lost_total"], 0)
         self.join("three", "c")
         self.cluster.nodes[0].stop()
+
+
+class Several(Case):
+    nodes = 3
+
+    def test_nobody_is_moved_twice(self):
+        """Two of three nodes: everybody goes to the third one at once."""
+        self.assertIn("needs --yes", self.run_it("drain", "node-1", "node-2", exit_code=REFUSED))
+        self.assertEqual([self.state(f"node-{i}") for i in (1, 2, 3)], ["ready"] * 3)
+        self.run_it("drain", "node-1", "node-2", "--yes")
+        self.assertEqual([self.state(f"node-{i}") for i in (1, 2, 3)],
+                         ["draining", "draining", "ready"])
+        self.assertEqual(set(self.cluster.rooms().values()), {"node-3"})
+        self.assertEqual(metrics(self.cluster.orchestrator)["participant_moves_total"], 4)
+        self.run_it("uncordon", "node-", exit_code=2)
+        self.run_it("uncordon", "node-1", "node-2")
+        self.cluster.wait_ready(*self.cluster.nodes)
 
 
 class Restarted(Case):

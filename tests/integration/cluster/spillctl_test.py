@@ -6,6 +6,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import unittest
 
@@ -259,6 +260,32 @@ class Exits(Case):
     def test_unreachable(self):
         self.run_it("get", "nodes", "--server", f"http://127.0.0.1:{free_ports(1)}",
                     exit_code=UNREACHABLE)
+
+    def test_hung(self):
+        """An orchestrator that takes connections, and nothing more."""
+        cluster.orchestrator.signal(signal.SIGSTOP)
+        try:
+            for command in (("get", "nodes"), ("cordon", "node-1"), ("place", "--dry-run")):
+                self.run_it(*command, "--timeout", "1s", exit_code=TIMEOUT)
+        finally:
+            cluster.orchestrator.signal(signal.SIGCONT)
+        cluster.wait_ready(*cluster.nodes)
+
+
+class Names(Case):
+    def test_beginnings(self):
+        """Of names and ids, in the place of whole ones."""
+        nodes = {node["name"]: node["id"] for node in self.json("get", "nodes")["nodes"]}
+        self.assertEqual(self.json("describe", "node", nodes["node-1"])["name"], "node-1")
+        done = self.run_it("describe", "node", "node-", exit_code=USAGE)
+        self.assertRegex(done.stderr, r"any of 2 nodes: node-\d, node-\d\n$")
+        beginning = os.path.commonprefix(list(nodes.values()))
+        text = nodes["node-2"][:len(beginning) + 1]
+        self.assertEqual(self.json("describe", "node", text)["name"], "node-2")
+        self.assertEqual(self.run_it("cordon", text, "--dry-run", "-o", "name").stdout, "node-2\n")
+        self.assertEqual({node["state"] for node in self.json("get", "nodes")["nodes"]}, {"ready"})
+        offered = self.run_it("complete", "--", "drain", "").stdout.splitlines()
+        self.assertEqual(sorted(offered), ["node-1\tready", "node-2\tready", "words"])
 
 
 if __name__ == "__main__":
