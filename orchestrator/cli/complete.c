@@ -232,7 +232,8 @@ static const struct cli_option *find_option(const struct cli_tables *tables, con
     for (size_t l = 0; l < ARRAY_LEN(lists); l++) {
         for (size_t i = 0; i < counts[l]; i++) {
             const char *name = lists[l][i].name;
-            bool is_long = len == strlen(name) + 2 && strncmp(word + 2, name, len - 2) == 0;
+            bool is_long = strncmp(word, "--", 2) == 0 && len == strlen(name) + 2 &&
+                           strncmp(word + 2, name, len - 2) == 0;
             if (is_long || (strcmp(word, "-o") == 0 && strcmp(name, "output") == 0)) {
                 return &lists[l][i];
             }

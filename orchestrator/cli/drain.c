@@ -21,7 +21,7 @@ static const struct cli_column plan_columns[] = {
 };
 static const struct cli_view plan_view = {"nodes", "name", plan_columns, ARRAY_LEN(plan_columns)};
 
-static enum cli_exit worst(enum cli_exit before, enum cli_exit now)
+static enum cli_exit first_failure(enum cli_exit before, enum cli_exit now)
 {
     return before == CLI_OK ? now : before;
 }
@@ -49,7 +49,7 @@ static enum cli_exit print_plan(const struct cli *cli, const struct cli_nodes *n
              nodes->count == 1 ? "node" : "nodes");
     enum cli_exit exit_code = cli_print(cli, plan, &plan_view);
     for (size_t i = 0; i < nodes->count; i++) {
-        exit_code = worst(exit_code, cli_whole(nodes->items[i].json));
+        exit_code = first_failure(exit_code, cli_whole(nodes->items[i].json));
     }
     json_decref(plan);
     return exit_code;
@@ -80,7 +80,7 @@ static enum cli_exit change_each(const struct cli *cli, const struct cli_nodes *
     json_t *body = json_object();
     for (size_t i = 0; i < nodes->count; i++) {
         size_t before = json_array_size(rows);
-        exit_code = worst(exit_code, change(cli, &nodes->items[i], verb, body, rows));
+        exit_code = first_failure(exit_code, change(cli, &nodes->items[i], verb, body, rows));
         if (json_array_size(rows) > before) {
             cli_talk(cli, "%s %s", nodes->items[i].name, done);
         } else if (nodes->count > 1) {
@@ -167,7 +167,8 @@ static enum cli_exit begin(const struct cli *cli, const struct drain *drain,
     for (size_t i = 0; i < nodes->count; i++) {
         size_t before = json_array_size(rows);
         if (all) {
-            exit_code = worst(exit_code, change(cli, &nodes->items[i], "drain", body, rows));
+            exit_code =
+                first_failure(exit_code, change(cli, &nodes->items[i], "drain", body, rows));
         }
         list[i].over = json_array_size(rows) == before;
         if (list[i].over && nodes->count > 1) {
@@ -206,13 +207,13 @@ static enum cli_exit drain_nodes(const struct cli *cli, const struct drain *drai
     if (!cli_on(drain->detach) && json_array_size(rows) > 0) {
         enum cli_exit watched = cli_drain_watch(cli, list, nodes->count, drain->deadline_s);
         /* An orchestrator that did not say that it began has been waited for. */
-        exit_code = all && exit_code == CLI_TIMEOUT ? watched : worst(exit_code, watched);
+        exit_code = all && exit_code == CLI_TIMEOUT ? watched : first_failure(exit_code, watched);
         take_last(list, nodes->count, rows);
     }
     print_nodes(cli, rows);
     for (size_t i = 0; i < nodes->count; i++) {
         nodes->items[i] = list[i].node;
-        exit_code = worst(exit_code, list[i].exit_code);
+        exit_code = first_failure(exit_code, list[i].exit_code);
     }
     json_decref(rows);
     free(list);

@@ -3,7 +3,6 @@
  * spillctl: what operators type. One function per command; each reads its own options.
  */
 #include <curl/curl.h>
-#include <errno.h>
 
 #include "orchestrator/cli/cli.h"
 
@@ -113,7 +112,7 @@ int main(int argc, char **argv)
     enum cli_exit exit_code = run(argc - 1, argv + 1);
     curl_global_cleanup();
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == CLI_OK) {
-        cli_say("cannot write: %s", strerror(errno)); /* e.g. a full disk behind a redirection */
+        cli_say("stdout cannot be written"); /* e.g. a full disk behind a redirection */
         return CLI_FAILED;
     }
     return (int)exit_code;

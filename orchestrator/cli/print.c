@@ -52,6 +52,13 @@ static bool plain(const char *text)
     return letter && text[len] == '\0' && !word;
 }
 
+/* A disk that is full is noticed at the end, as with the other formats. */
+static int write_yaml(void *arg, unsigned char *bytes, size_t len)
+{
+    fwrite(bytes, 1, len, arg);
+    return 1;
+}
+
 static void emit(yaml_emitter_t *emitter, yaml_event_t *event, int made)
 {
     /* Neither fails but for a lack of memory: jansson lets nothing in that is not UTF-8. */
@@ -69,8 +76,7 @@ static void emit_scalar(yaml_emitter_t *emitter, const char *text, bool bare)
              bare ? YAML_PLAIN_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE));
 }
 
-/* As deep as the API's answers: five levels. tidy: recursion ends with the JSON, whose depth
- * jansson bounds. */
+/* Recursive like the JSON, of which jansson reads up to 2,048 levels. */
 static void emit_value(yaml_emitter_t *emitter, const json_t *value)
 {
     yaml_event_t event;
@@ -111,7 +117,7 @@ static void print_yaml(const json_t *json)
     if (yaml_emitter_initialize(&emitter) == 0) {
         unreachable();
     }
-    yaml_emitter_set_output_file(&emitter, stdout);
+    yaml_emitter_set_output(&emitter, write_yaml, stdout);
     yaml_emitter_set_unicode(&emitter, 1);
     yaml_emitter_set_width(&emitter, -1);
     emit(&emitter, &event, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING));

@@ -81,14 +81,23 @@ static void look(struct watch *watch, struct cli_drained *each)
     }
 }
 
+static enum cli_exit get(const struct watch *watch, enum cli_hush hush, const char *id,
+                         struct cli_node *out)
+{
+    struct cli hushed = *watch->cli;
+    hushed.hush = hush;
+    return cli_node_get(&hushed, id, out);
+}
+
 /* CLI_OK: there was an answer. One that nobody knows any more is gone, and so are its people. */
 static enum cli_exit ask(struct watch *watch, struct cli_drained *each)
 {
-    struct cli hushed = *watch->cli;
     struct cli_node now;
-    clear_bar(watch);
-    hushed.hush = watch->silent ? CLI_HUSH_ALL : CLI_HUSH_NOT_FOUND;
-    enum cli_exit exit_code = cli_node_get(&hushed, each->node.id, &now);
+    enum cli_exit exit_code = get(watch, CLI_HUSH_ALL, each->node.id, &now);
+    if (exit_code != CLI_OK && exit_code != CLI_NOT_FOUND && !watch->silent) {
+        clear_bar(watch);
+        exit_code = get(watch, CLI_HUSH_NOT_FOUND, each->node.id, &now); /* says what is wrong */
+    }
     if (exit_code == CLI_OK) {
         cli_node_free(&each->node);
         each->node = now;
@@ -96,6 +105,7 @@ static enum cli_exit ask(struct watch *watch, struct cli_drained *each)
     } else if (exit_code == CLI_NOT_FOUND) {
         each->over = true;
         each->rooms = each->people = 0;
+        clear_bar(watch);
         cli_talk(watch->cli, "%s is gone", each->node.name);
         exit_code = CLI_OK;
     }

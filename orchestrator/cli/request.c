@@ -113,8 +113,9 @@ static enum cli_exit exit_of_status(long status)
     }
 }
 
-/* Only an orchestrator's word counts for what is not there. */
-static enum cli_exit tell_other(const char *server, long status, const struct answer *answer)
+/* Of what is no orchestrator's word: only that counts for what is not there. */
+static enum cli_exit tell_other(const struct cli *cli, const char *server, long status,
+                                const struct answer *answer)
 {
     char line[LINE_BYTES] = "";
     char first[LINE_BYTES];
@@ -124,12 +125,13 @@ static enum cli_exit tell_other(const char *server, long status, const struct an
         snprintf(first, sizeof(first), "%.*s", (int)len, answer->text);
         cli_harmless(line, sizeof(line), first);
     }
-    if (exit_code == CLI_OK) {
+    if (cli->hush != CLI_HUSH_ALL && exit_code == CLI_OK) {
         cli_say("%s does not answer like an orchestrator", server);
-        return CLI_FAILED;
+    } else if (cli->hush != CLI_HUSH_ALL) {
+        cli_say("%s answered with status %ld%s%s", server, status, line[0] == '\0' ? "" : ": ",
+                line);
     }
-    cli_say("%s answered with status %ld%s%s", server, status, line[0] == '\0' ? "" : ": ", line);
-    return exit_code == CLI_NOT_FOUND ? CLI_FAILED : exit_code;
+    return exit_code == CLI_OK || exit_code == CLI_NOT_FOUND ? CLI_FAILED : exit_code;
 }
 
 /* Judges an answer; on CLI_OK *out is its JSON. */
@@ -146,7 +148,7 @@ static enum cli_exit judge(const struct cli *cli, const char *server, long statu
     bool hushed = cli->hush == CLI_HUSH_ALL ||
                   (cli->hush == CLI_HUSH_NOT_FOUND && exit_code == CLI_NOT_FOUND);
     if (message == NULL || exit_code == CLI_OK) {
-        exit_code = tell_other(server, status, answer);
+        exit_code = tell_other(cli, server, status, answer);
     } else if (!hushed) {
         cli_say("%s", message);
     }

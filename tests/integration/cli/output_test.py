@@ -8,7 +8,7 @@ import os
 import pty
 import subprocess
 import unittest
-import unittest.mock
+from unittest.mock import patch
 
 import yaml
 from admin import EVIL, FAILED, NODE, NOT_FOUND, PERSON, PLACE, ROOM, SPILLCTL, STATS, TIMEOUT
@@ -50,7 +50,7 @@ class Formats(Case):
                  "a: b", "a #b", "&a", "*a", "!a", "%a", "'", '"', "\\", "{", "[", EVIL, "\ud7ff",
                  "a\nb\n", " a ", "x" * 3000, "y", "OFF", ".5", ".inf", "=", "<<", "\u2028"]
         rows = [{**ROOM, "name": text, "metadata": text} for text in texts]
-        with unittest.mock.patch.dict(Handler.answers, {"GET rooms": (200, {"rooms": rows})}):
+        with patch.dict(Handler.answers, {"GET rooms": (200, {"rooms": rows})}):
             said = yaml.safe_load(self.out("get", "rooms", "-o", "yaml"))
         self.assertEqual(said, {"rooms": rows})
 
@@ -73,13 +73,13 @@ class Formats(Case):
         """The rest is data all the same; the exit code and stderr tell."""
         for what, rows in (("nodes", [NODE]), ("rooms", [ROOM])):
             answer = {what: rows, "unanswered": ["orchestrator-2"]}
-            with unittest.mock.patch.dict(Handler.answers, {f"GET {what}": (200, answer)}):
+            with patch.dict(Handler.answers, {f"GET {what}": (200, answer)}):
                 done = self.run_it("get", what, "-o", "json", exit_code=TIMEOUT, data=True)
                 self.assertEqual(json.loads(done.stdout), answer)
                 self.assertIn("orchestrator-2 does not answer", done.stderr)
                 names = self.run_it("get", what, "-o", "name", exit_code=TIMEOUT, data=True).stdout
                 self.assertEqual(names, f"{rows[0]['name']}\n")
-        with unittest.mock.patch.dict(Handler.answers, {
+        with patch.dict(Handler.answers, {
                 "GET rooms": (200, {"rooms": [ROOM], "unanswered": ["orchestrator-2"]})}):
             done = self.run_it("get", "participants", "-o", "json", exit_code=TIMEOUT, data=True)
             self.assertEqual(len(json.loads(done.stdout)["participants"]), 1)
@@ -87,11 +87,16 @@ class Formats(Case):
             self.run_it("stats", "nobody", exit_code=TIMEOUT)  # perhaps there
 
     def test_full_disk(self):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([SPILLCTL, "get", "nodes", "--server", self.admin.url],
-                                  stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
-        self.assertEqual(done.returncode, FAILED)
-        self.assertIn("No space left", done.stderr)
+        rows = [{**NODE, "name": f"node-{i}"} for i in range(1000)]  # more than is buffered
+        for count in (1, 1000):
+            with patch.dict(Handler.answers, {"GET nodes": (200, {"nodes": rows[:count]})}):
+                for words in ("table", "json", "jsonl", "yaml", "name"):
+                    with open("/dev/full", "w") as full:
+                        done = subprocess.run([SPILLCTL, "get", "nodes", "-o", words, "--server",
+                                               self.admin.url], stdout=full, timeout=30,
+                                              stderr=subprocess.PIPE, text=True)
+                    self.assertEqual((done.returncode, done.stderr), (
+                        FAILED, "spillctl: stdout cannot be written\n"), words)
 
 
 class Terminal(Case):
