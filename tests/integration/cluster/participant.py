@@ -173,10 +173,13 @@ class Participant:
             except Closed as closed:
                 return (got, *closed.args)
 
+    def send_ping(self):
+        self.send(PING_REQUEST, message((1, time.time_ns() // 1000000)))
+
     def ping(self):
         """What came before the answer to a ping, and how long that took."""
         before, began = [], time.monotonic()
-        self.send(PING_REQUEST, message((1, time.time_ns() // 1000000)))
+        self.send_ping()
         while True:
             kind, payload = self.receive()
             if kind == PONG_RESPONSE:

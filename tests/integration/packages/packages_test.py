@@ -32,6 +32,7 @@ UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
 PAGE = ROOT / "docs/operations/install.md"
 DEBS = sorted((BUILD / "packages").glob("*.deb"))
 EXPOSURE_MAX = 3.0
+PING_S = 5
 NEXT = "0.1.0+next"
 NEXT_DEBS = []
 
@@ -273,9 +274,12 @@ class Moves(threading.Thread):
     def __init__(self, person):
         super().__init__()
         self.person, self.count = person, 0
+        self.over = threading.Event()
         person.ws.s.settimeout(None)
 
     def run(self):
+        pings = threading.Thread(target=self.ping)
+        pings.start()
         try:
             while True:
                 self.person.take_candidates()
@@ -283,6 +287,16 @@ class Moves(threading.Thread):
                 self.count += 1
         except (Closed, OSError):
             pass
+        self.over.set()
+        pings.join()
+
+    def ping(self):
+        """Who says nothing for 15 s is taken for gone."""
+        while not self.over.wait(PING_S):
+            try:
+                self.person.send_ping()
+            except OSError:
+                break
 
 
 class ThreeHosts(unittest.TestCase):
