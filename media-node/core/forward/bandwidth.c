@@ -17,9 +17,6 @@
  * A member that is handed over keeps the layers it has for SETTLE_US: what was measured of tracks
  * begins anew here.
  *
- * A camera goes at its full rate or at its lowest size: slow large pictures are worse than fast
- * small ones. A screen share may be slow at any size.
- *
  * Left out: clients without transport-cc are not limited, for REMB follows what is sent; the size
  * of a picture, of which the layer that is asked for tells enough.
  */
@@ -36,12 +33,7 @@
 #define PAUSE_SOON_US  TIME_S(1) /* longer than aimd.c needs to see that what arrives is there */
 #define ALLOCATE_US    TIME_S(1) /* at the latest, for bitrates change too */
 #define CHANGE_PERCENT 3         /* of the estimate: allocate anew at once */
-#define RATE_US        TIME_S(1) /* between two measurements of a layer */
-#define DRY_US         TIME_S(3)
-#define AUDIO_BPS      40000   /* while unknown */
-#define HEADERS_BPS    16000   /* of 50 packets a second */
-#define WANTED_BPS_MIN 1000000 /* while any video is watched */
-#define ALL_LAYERS     (STREAM_LAYERS_MAX - 1)
+#define WANTED_BPS_MIN 1000000   /* while any video is watched */
 
 struct bandwidth {
     struct bwe *bwe;
@@ -239,121 +231,6 @@ static void send_due(struct fwd_member *member, int64_t now_us)
 
 /* ---- What fits ------------------------------------------------------------------------------- */
 
-/* A track without simulcast: if it has several sizes, they are inside its stream. */
-static bool one_stream(const struct track *track)
-{
-    return track->spec.published.layer_count == 1;
-}
-
-static uint32_t smooth(uint32_t old, uint32_t bps)
-{
-    return old == 0 || bps == 0 ? bps : old / 2 + bps / 2;
-}
-
-/* Once in a while. */
-static void measure(struct track *track, int64_t now_us, size_t i)
-{
-    struct layer *layer = &track->layers[i];
-    const struct stream_receiver *receiver = track->receivers[i];
-    if (receiver == NULL || now_us - layer->rate_us < RATE_US) {
-        return;
-    }
-    uint32_t bps = stream_receiver_bps(receiver, now_us);
-    struct stream_rates rates;
-    if (bps == 0) {
-        return;
-    }
-    layer->rate_us = now_us;
-    layer->bps = smooth(layer->bps, bps);
-    bool layered = stream_receiver_rates(receiver, now_us, &rates);
-    for (size_t s = 0; layered && s < STREAM_SPATIAL_MAX; s++) {
-        for (size_t t = 0; t < STREAM_TEMPORAL_MAX; t++) {
-            uint32_t old = layer->layered ? layer->rates.bps[s][t] : 0;
-            layer->rates.bps[s][t] = smooth(old, rates.bps[s][t]);
-        }
-    }
-    layer->layered = layered;
-}
-
-/* Of a layer, or of the layers inside its stream up to these; on the wire. */
-static uint32_t layer_bps(const struct track *track, size_t i, size_t spatial, size_t temporal)
-{
-    static const uint32_t guesses[STREAM_LAYERS_MAX] = {150000, 500000, 1500000, 3000000};
-    const struct layer *layer = &track->layers[i];
-    if (track->spec.kind == STREAM_AUDIO) {
-        return layer->bps == 0 ? AUDIO_BPS : layer->bps + HEADERS_BPS;
-    }
-    bool alone = one_stream(track);
-    if (layer->bps == 0) {
-        return guesses[alone ? 1 : i];
-    }
-    uint32_t bps = layer->layered ? layer->rates.bps[spatial][temporal] : layer->bps;
-    return bps + bps / 16;
-}
-
-/* A layer that its encoder drops pictures of comes back: until it has been silent for longer, it is
- * no reason to send a higher one. */
-static bool flows(const struct track *track, int64_t now_us, size_t i)
-{
-    return track->receivers[i] != NULL &&
-           ((stream_layers_live(track->receivers, now_us) >> i & 1) != 0 ||
-            now_us - track->layers[i].last_us < DRY_US);
-}
-
-/* Puts in what a layer takes: a simulcast one, of which all spatial layers that it has inside are
- * sent, or a spatial one of a track in one stream. Only some are offered at lower rates. */
-static void describe_layer(struct subscription *subscription, size_t spatial, bool slower)
-{
-    const struct track *track = subscription->track;
-    struct allocator_track *share = &subscription->share;
-    bool alone = one_stream(track);
-    for (size_t t = slower ? 0 : share->temporal; t <= share->temporal; t++) {
-        share->bps[spatial][t] =
-            layer_bps(track, alone ? 0 : spatial, alone ? spatial : STREAM_SPATIAL_MAX - 1, t);
-    }
-}
-
-static bool describe_video(struct subscription *subscription, int64_t now_us)
-{
-    struct track *track = subscription->track;
-    struct allocator_track *share = &subscription->share;
-    bool alone = one_stream(track);
-    bool some = false;
-    for (size_t i = 0; i <= share->spatial; i++) {
-        size_t layer = alone ? 0 : i;
-        if (flows(track, now_us, layer)) {
-            measure(track, now_us, layer);
-            describe_layer(subscription, i, share->screen || !some);
-            some = true;
-        }
-    }
-    return some;
-}
-
-/* What can be sent of the track. False: nothing. */
-static bool describe(struct subscription *subscription, int64_t now_us)
-{
-    struct track *track = subscription->track;
-    struct allocator_track *share = &subscription->share;
-    const struct stream_want *want = &subscription->spec.want;
-    bool some;
-    memset(share->bps, 0, sizeof(share->bps));
-    share->audio = track->spec.kind == STREAM_AUDIO;
-    share->screen = subscription->spec.screen;
-    share->priority = subscription->spec.priority;
-    share->spatial = MIN(one_stream(track) ? want->size_max : want->spatial_max, ALL_LAYERS);
-    share->temporal = MIN(want->temporal_max, STREAM_TEMPORAL_MAX - 1);
-    share->pixels = 1u << (2 * share->spatial);
-    if (share->audio) {
-        some = flows(track, now_us, 0);
-        measure(track, now_us, 0);
-        share->bps[0][0] = some ? layer_bps(track, 0, 0, 0) : 0;
-    } else {
-        some = describe_video(subscription, now_us);
-    }
-    return some && !want->paused && !track->spec.muted;
-}
-
 /* The subscriptions of which something can be sent: in fwd's scratch. */
 static size_t collect(struct fwd_member *member, int64_t now_us, size_t *videos)
 {
@@ -364,7 +241,7 @@ static size_t collect(struct fwd_member *member, int64_t now_us, size_t *videos)
         mem_grow(fwd->shares, member->subscription_count, sizeof(struct allocator_track *));
     for (size_t i = 0; i < member->subscription_count; i++) {
         struct subscription *subscription = member->subscriptions[i];
-        if (describe(subscription, now_us)) {
+        if (shares_describe(subscription, now_us)) {
             fwd->shares[count++] = &subscription->share;
             *videos += !subscription->share.audio;
         } else {
@@ -510,7 +387,8 @@ void bandwidth_limit(const struct subscription *subscription, struct stream_want
 {
     if (subscription->member->bandwidth != NULL && subscription->track->spec.kind == STREAM_VIDEO) {
         want->paused = want->paused || subscription->limit.paused;
-        uint8_t *size = one_stream(subscription->track) ? &want->size_max : &want->spatial_max;
+        uint8_t *size =
+            shares_one_stream(subscription->track) ? &want->size_max : &want->spatial_max;
         *size = MIN(*size, subscription->limit.spatial_max);
         want->temporal_max = MIN(want->temporal_max, subscription->limit.temporal_max);
     }
@@ -520,7 +398,7 @@ void bandwidth_keep(struct subscription *subscription, const struct stream_state
 {
     uint8_t layer = 0;
     if (state != NULL && state->flows) {
-        layer = one_stream(subscription->track) ? state->size : state->layer;
+        layer = shares_one_stream(subscription->track) ? state->size : state->layer;
     }
     subscription->limit =
         (struct stream_limit){.spatial_max = layer, .temporal_max = STREAM_RATE_ALL};

@@ -301,6 +301,14 @@ void burst_add(struct track *track, int64_t now_us, const struct stream_packet *
 /* Forwards now what waits of the track: one of its receivers is to go. */
 void burst_finish(struct track *track, int64_t now_us);
 
+/* ---- shares.c -------------------------------------------------------------------------------- */
+
+/* A track without simulcast: if it has several sizes, they are inside its stream. */
+bool shares_one_stream(const struct track *track);
+
+/* Puts what can be sent of the track into the subscription's share. False: nothing. */
+bool shares_describe(struct subscription *subscription, int64_t now_us);
+
 /* ---- bandwidth.c ----------------------------------------------------------------------------- */
 
 /* The member is sent to with transport-wide numbers. */
