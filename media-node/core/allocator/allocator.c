@@ -113,26 +113,33 @@ static void begin(struct allocator_track **tracks, size_t count)
     sort(tracks, count);
 }
 
-static uint64_t most(const struct allocator_track *track)
+/* The estimate at which that much fits with the margin. */
+static uint32_t estimate_for(uint64_t bps)
 {
-    struct ladder ladder;
-    ladder_of(track, &ladder);
-    return ladder.count > 0 ? ladder.steps[ladder.count - 1].bps : 0;
+    const unsigned spare_percent = 100 - ALLOCATOR_MARGIN_PERCENT;
+    bps = (bps * 100 + spare_percent - 1) / spare_percent;
+    return (uint32_t)MIN(bps, (uint64_t)UINT32_MAX);
 }
 
 static struct allocator_sum sum_up(struct allocator_track **tracks, size_t count)
 {
     struct allocator_sum sum = {0};
     uint64_t wanted = 0;
+    uint64_t cheapest = UINT64_MAX; /* of the steps that were not taken */
     for (size_t i = 0; i < count; i++) {
-        uint64_t bps = most(tracks[i]);
-        sum.bps += tracks[i]->choice.bps;
-        sum.paused += bps > 0 && !tracks[i]->choice.sent;
-        wanted += bps;
+        const struct allocator_track *track = tracks[i];
+        struct ladder ladder;
+        ladder_of(track, &ladder);
+        sum.bps += track->choice.bps;
+        sum.paused += ladder.count > 0 && !track->choice.sent;
+        wanted += ladder.count > 0 ? ladder.steps[ladder.count - 1].bps : 0;
+        if (track->work.step < ladder.count) {
+            uint64_t cost = ladder.steps[track->work.step].bps - track->choice.bps;
+            cheapest = MIN(cheapest, cost);
+        }
     }
-    const unsigned spare_percent = 100 - ALLOCATOR_MARGIN_PERCENT;
-    wanted = (wanted * 100 + spare_percent - 1) / spare_percent;
-    sum.wanted_bps = (uint32_t)MIN(wanted, (uint64_t)UINT32_MAX);
+    sum.wanted_bps = estimate_for(wanted);
+    sum.next_bps = cheapest == UINT64_MAX ? 0 : estimate_for(sum.bps + cheapest);
     return sum;
 }
 

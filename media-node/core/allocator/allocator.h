@@ -63,6 +63,7 @@ struct allocator_track {
 struct allocator_sum {
     uint64_t bps; /* of all choices; above the estimate only by audio and what may not pause */
     uint32_t wanted_bps; /* estimate at which nothing would be left to wish for: for bwe_wanted() */
+    uint32_t next_bps;   /* estimate at which one more step fits beside these; 0: all are taken */
     size_t paused;       /* tracks that would be sent if there were more */
 };
 

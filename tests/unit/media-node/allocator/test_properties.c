@@ -158,6 +158,31 @@ static size_t first_difference(const struct scene *a, const struct scene *b, boo
     return i;
 }
 
+/* The tracks climb at the estimate that is told to let them. */
+static void the_next_estimate_lets_them_climb(void **state)
+{
+    (void)state;
+    struct prng prng;
+    prng_seed(&prng, 8);
+    size_t steps = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct scene scene;
+        make(&scene, &prng);
+        uint32_t bps = below(&prng, 3000000);
+        struct allocator_sum sum = run(&scene, bps);
+        struct scene before = scene;
+        if (sum.next_bps == 0) {
+            run(&scene, UINT32_MAX);
+            assert_int_equal(first_difference(&before, &scene, false), scene.count);
+        } else {
+            run(&scene, sum.next_bps);
+            assert_true(first_difference(&before, &scene, false) < scene.count);
+            steps++;
+        }
+    }
+    assert_in_range(steps, ROUNDS / 4, ROUNDS - 10); /* both were put to the test */
+}
+
 /* With a rank of its own for each track: first all first steps, then track by track. */
 static void larger_estimate_never_hurts_the_first(void **state)
 {
@@ -271,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sum_within_estimate),
+        cmocka_unit_test(the_next_estimate_lets_them_climb),
         cmocka_unit_test(pause_is_the_last_resort),
         cmocka_unit_test(larger_estimate_never_hurts_the_first),
         cmocka_unit_test(one_track_is_monotone),
