@@ -25,12 +25,20 @@ const STEADY_MS = 6_000;
 /** What the node's region sends to the viewer's. */
 const link = (settings) => writeFile(process.env.SPILLWAY_LINK_CONTROL, `eu ${settings}\n`);
 
-test('a viewer gets what fits through 500 kbit/s, then through 5 Mbit/s', async (t) => {
+async function getsWhatFits(t, { withoutTransportCc, bestWithinMs }) {
   await enterNoisy(stage, 'anna', { browser: stage.browsers[0], front: near });
   const bert = await stage.visitor('bert', { browser: stage.browsers[1], front: far });
   await link('rate 500kbit');
   const token = await stage.cluster.token(stage.room, 'bert');
-  await bert.run((url, jwt) => me.join(url, jwt, {}, {}), far.ws, token);
+  await bert.run(
+    (url, jwt, without) => {
+      me.withoutTransportCc = without;
+      return me.join(url, jwt, {}, {});
+    },
+    far.ws,
+    token,
+    withoutTransportCc,
+  );
   await bert.sees('anna', 'camera', 10);
   await bert.hears('anna');
   await sleep(3_000);
@@ -49,6 +57,13 @@ test('a viewer gets what fits through 500 kbit/s, then through 5 Mbit/s', async 
 
   await link('rate 5mbit');
   const opened = Date.now();
-  await poll('the best layer', 15_000, async () => (await received(bert, 'anna')).frameWidth === WIDTH);
+  await poll('the best layer', bestWithinMs, async () => (await received(bert, 'anna')).frameWidth === WIDTH);
   t.diagnostic(`5 Mbit/s: ${WIDTH} wide after ${Date.now() - opened} ms`);
-});
+}
+
+test('a viewer gets what fits through 500 kbit/s, then through 5 Mbit/s', (t) =>
+  getsWhatFits(t, { withoutTransportCc: false, bestWithinMs: 15_000 }));
+
+// Its estimate rises by 8 % a second at most.
+test('so does one that gives REMB alone, in its time', (t) =>
+  getsWhatFits(t, { withoutTransportCc: true, bestWithinMs: 120_000 }));

@@ -28,6 +28,9 @@
 #define SILENCE_FACTOR 0.7
 #define SILENCE_LOST   10 /* one in so many: gcc §6 calls more than that congestion */
 #define REMB_US        TIME_S(5)
+#define REMB_CEILING   1.5   /* of what came: libwebrtc's and aiortc's receivers tell no more, */
+#define REMB_OVER_BPS  10000 /* but for this (gcc §5.5) */
+#define SENDING_US     TIME_S(1)
 #define IDLE_US        TIME_S(10)
 #define RTT_US         TIME_MS(200)                 /* while unknown */
 #define WRAP_US        ((int64_t)(1 << 24) * 64000) /* of transport-cc's reference time */
@@ -40,11 +43,14 @@ struct bwe {
     struct meter acked;
     struct groups groups;
     struct trend trend;
-    struct aimd aimd; /* without transport-cc: raised by time, bounded by REMB and loss */
+    struct aimd aimd; /* without transport-cc: what REMB says, or raised by time; loss bounds it */
     struct drain drain;
     struct loss loss;
     struct prober prober;
-    uint64_t reported; /* behind the highest number that feedback told of */
+    struct trial trial;    /* without transport-cc */
+    uint32_t reported_bps; /* likewise: sent at the last report. The next one tells of what left
+                              then and since, and what is lost is lost at the higher rate */
+    uint64_t reported;     /* behind the highest number that feedback told of */
     struct {
         uint64_t first; /* what no feedback told of before the one being read, */
         uint64_t end;   /* until it is known when something arrived; else 0 */
@@ -104,11 +110,17 @@ static void advance(struct bwe *bwe, int64_t now_us)
     bwe->now_us = now_us;
 }
 
-static uint32_t target(const struct bwe *bwe)
+/* What is known. */
+static uint32_t known(const struct bwe *bwe)
 {
     uint32_t bps = MIN(bwe->aimd.bps, MIN(bwe->loss.bps, bwe->remb_bps));
     bps = bwe->drain.bps != 0 ? MIN(bps, bwe->drain.bps) : bps;
     return MAX(bps, bwe->config.min_bps);
+}
+
+static uint32_t target(const struct bwe *bwe)
+{
+    return MIN(MAX(known(bwe), trial_granted_bps(&bwe->trial)), bwe->config.max_bps);
 }
 
 static struct probe_state probe_state(const struct bwe *bwe)
@@ -129,6 +141,24 @@ static void update_probes(struct bwe *bwe)
     if (bwe->config.transport_cc) {
         struct probe_state state = probe_state(bwe);
         prober_update(&bwe->prober, bwe->now_us, &state);
+    }
+}
+
+static struct trial_state trial_state(const struct bwe *bwe)
+{
+    return (struct trial_state){
+        .bps = known(bwe),
+        .told = bwe->remb_bps != NO_LIMIT,
+        .losing = bwe->loss.bps != NO_LIMIT,
+        .sending = bwe->sent.started && bwe->now_us - bwe->sent_us < SENDING_US,
+    };
+}
+
+static void update_trial(struct bwe *bwe)
+{
+    if (!bwe->config.transport_cc) {
+        struct trial_state state = trial_state(bwe);
+        trial_update(&bwe->trial, bwe->now_us, &state);
     }
 }
 
@@ -318,6 +348,11 @@ static enum usage usage(const struct bwe *bwe, uint32_t sent_bps)
     return bwe->trend.usage == USAGE_OVER && harmless ? USAGE_UNDER : bwe->trend.usage;
 }
 
+static void judge_use(struct bwe *bwe, uint32_t sent_bps)
+{
+    bwe->limited = sent_bps < (bwe->limited ? LIMITED_END : LIMITED) * target(bwe);
+}
+
 static void judge_all(struct bwe *bwe)
 {
     uint32_t sent_bps = meter_bps(&bwe->sent, bwe->now_us, METER_LONG);
@@ -338,7 +373,7 @@ static void judge_all(struct bwe *bwe)
     take_probes(bwe);
     judge_loss(bwe, sent_bps, acked_bps);
     bwe->squeezed = bwe->drain.contended && sent_bps < SQUEEZED * target(bwe);
-    bwe->limited = sent_bps < (bwe->limited ? LIMITED_END : LIMITED) * target(bwe);
+    judge_use(bwe, sent_bps);
     update_probes(bwe);
 }
 
@@ -384,7 +419,9 @@ void bwe_report(struct bwe *bwe, int64_t now_us, struct bwe_loss loss)
         return;
     }
     uint32_t lost = MIN(loss.lost, loss.expected);
-    uint32_t sent_bps = meter_bps(&bwe->sent, now_us, METER_LONG);
+    uint32_t rate_bps = meter_bps(&bwe->sent, now_us, METER_LONG);
+    uint32_t sent_bps = MAX(rate_bps, bwe->reported_bps);
+    bwe->reported_bps = rate_bps;
     uint32_t acked_bps = 0;
     if (loss.expected > 0) {
         acked_bps = bps_clamp((double)sent_bps * (loss.expected - lost) / loss.expected);
@@ -400,6 +437,20 @@ void bwe_report(struct bwe *bwe, int64_t now_us, struct bwe_loss loss)
     };
     aimd_update(&bwe->aimd, now_us, &in);
     judge_loss(bwe, sent_bps, acked_bps);
+    judge_use(bwe, sent_bps);
+    update_trial(bwe);
+}
+
+/* A receiver that is sent layers keeps what it knew of the path while it is sent less, so a high
+ * REMB is no lie where it was believed before. */
+static void follow_remb(struct bwe *bwe)
+{
+    uint32_t sent_bps = meter_bps(&bwe->sent, bwe->now_us, METER_LONG);
+    uint32_t seen_bps = bps_clamp(REMB_CEILING * sent_bps + REMB_OVER_BPS);
+    aimd_raise(&bwe->aimd, bwe->now_us, MIN(bwe->remb_bps, seen_bps));
+    bwe->aimd.bps = MAX(MIN(bwe->aimd.bps, bwe->remb_bps), bwe->config.min_bps);
+    judge_use(bwe, sent_bps);
+    update_trial(bwe);
 }
 
 void bwe_remb(struct bwe *bwe, int64_t now_us, uint64_t bps)
@@ -408,7 +459,7 @@ void bwe_remb(struct bwe *bwe, int64_t now_us, uint64_t bps)
     bwe->remb_bps = (uint32_t)MIN(bps, (uint64_t)NO_LIMIT);
     bwe->remb_us = now_us;
     if (!bwe->config.transport_cc) {
-        aimd_raise(&bwe->aimd, now_us, bwe->remb_bps);
+        follow_remb(bwe);
     }
 }
 
@@ -425,6 +476,13 @@ void bwe_wanted(struct bwe *bwe, int64_t now_us, uint32_t bps)
     advance(bwe, now_us);
     prober_want(&bwe->prober, bps);
     update_probes(bwe);
+}
+
+void bwe_next(struct bwe *bwe, int64_t now_us, const struct bwe_step *step)
+{
+    advance(bwe, now_us);
+    bwe->trial.step = *step;
+    update_trial(bwe);
 }
 
 /* ---- Time ----------------------------------------------------------------------------------- */
@@ -470,6 +528,7 @@ void bwe_expire(struct bwe *bwe, int64_t now_us)
     }
     take_probes(bwe);
     update_probes(bwe);
+    update_trial(bwe);
 }
 
 int64_t bwe_deadline(const struct bwe *bwe)
@@ -477,6 +536,10 @@ int64_t bwe_deadline(const struct bwe *bwe)
     struct probe_state state = probe_state(bwe);
     int64_t deadline_us = prober_deadline(&bwe->prober, &state);
     deadline_us = MIN(deadline_us, silence_deadline(bwe));
+    if (!bwe->config.transport_cc) {
+        struct trial_state tried = trial_state(bwe);
+        deadline_us = MIN(deadline_us, trial_deadline(&bwe->trial, &tried));
+    }
     if (bwe->remb_bps != NO_LIMIT) {
         deadline_us = MIN(deadline_us, bwe->remb_us + REMB_US);
     }
@@ -488,7 +551,8 @@ int64_t bwe_deadline(const struct bwe *bwe)
 
 bool bwe_poll(struct bwe *bwe, struct bwe_probe *out)
 {
-    return prober_poll(&bwe->prober, bwe->now_us, out);
+    return bwe->config.transport_cc ? prober_poll(&bwe->prober, bwe->now_us, out)
+                                    : trial_poll(&bwe->trial, bwe->now_us, out);
 }
 
 struct bwe_estimate bwe_estimate(const struct bwe *bwe)

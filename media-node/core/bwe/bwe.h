@@ -19,13 +19,17 @@
  *   closed form.
  * - probe.c: packet trains as libwebrtc's, but two at a time: a round trip gains a factor of 6, the
  *   next ones 4; libwebrtc's gain 2 from the second on.
+ * - trial.c: without transport-cc, where the receiver's own estimate (REMB,
+ *   draft-alvestrand-rmcat-remb-03) is followed instead: rounds of sending more than there is to
+ *   send, for REMB follows what is sent.
  * - meter.c: what was sent and what arrived over half a second. Application-limited is a transport
  *   that sends under 65 % of its estimate (libwebrtc's threshold, on a plain window).
  *
  * Left out: SCReAM (RFC 8298) and NADA (RFC 8698), for they want their own feedback or one-way
  * delay and no browser steers by them; a congestion window (libwebrtc's is off by default); RFC
- * 8888 feedback and ECN, which no client offers; coupling of several transports (RFC 8699); probing
- * where a client has no transport-cc, for its REMB follows what is sent, not what is probed.
+ * 8888 feedback and ECN, which no client offers; coupling of several transports (RFC 8699); trains
+ * above the estimate where a client has no transport-cc, for its REMB follows what is sent; and
+ * without it, silence: reports of sound come once in 5 s.
  * After an idle time the old estimate stands: probes correct it within seconds.
  *
  * The order of things: bwe_sent() for every packet that carries a transport-wide number, all inputs
@@ -81,7 +85,9 @@ struct bwe_loss {
 };
 void bwe_report(struct bwe *bwe, int64_t now_us, struct bwe_loss loss);
 
-/* The receiver's own estimate (REMB): an upper bound for the next 5 s. */
+/* The receiver's own estimate (REMB): an upper bound for the next 5 s. Without transport-cc the
+ * estimate follows it both ways, up to what an honest receiver can know: 1.5 times what was sent.
+ */
 void bwe_remb(struct bwe *bwe, int64_t now_us, uint64_t bps);
 
 /* Round-trip time by a receiver report. Until told: taken from the feedback. */
@@ -90,6 +96,13 @@ void bwe_rtt(struct bwe *bwe, int64_t now_us, int64_t rtt_us);
 /* What the subscriber would get if there were no limit (struct allocator_sum), probing goes up to
  * it. 0, and so at the start: nothing is to be sent, so nothing is probed. */
 void bwe_wanted(struct bwe *bwe, int64_t now_us, uint32_t bps);
+
+/* Without transport-cc: what is tried for. */
+struct bwe_step {
+    uint32_t bps; /* an estimate at which more would be sent (struct allocator_sum); 0: none */
+    bool padding; /* clusters can be filled; else the step is tried itself */
+};
+void bwe_next(struct bwe *bwe, int64_t now_us, const struct bwe_step *step);
 
 void bwe_expire(struct bwe *bwe, int64_t now_us);
 int64_t bwe_deadline(const struct bwe *bwe); /* or TIME_NEVER: an idle transport needs no timer */
@@ -109,7 +122,7 @@ struct bwe_probe {
 bool bwe_poll(struct bwe *bwe, struct bwe_probe *out);
 
 struct bwe_estimate {
-    uint32_t target_bps;      /* for all of media, audio, repair */
+    uint32_t target_bps;      /* for all of media, audio, repair; by REMB, for what that tells of */
     uint32_t pacing_bps;      /* 2.5 times that: key frames spread, but not for long (gcc §4) */
     bool application_limited; /* so little is sent that the path shows nothing of its limit */
     bool overused;            /* a queue is growing somewhere: keep probes and repeats back */

@@ -313,4 +313,39 @@ void prober_update(struct prober *prober, int64_t now_us, const struct probe_sta
 bool prober_poll(struct prober *prober, int64_t now_us, struct bwe_probe *out);
 int64_t prober_deadline(const struct prober *prober, const struct probe_state *state);
 
+/* ---- trial.c: more than REMB tells of, tried ------------------------------------------------ */
+
+struct trial {
+    struct bwe_step step; /* wished for */
+    bool running;         /* a round is; what follows is of it, or of the last one */
+    bool padding;
+    uint32_t goal_bps;
+    uint32_t best_bps;   /* highest estimate; 0: the receiver has told none yet */
+    uint32_t failed_bps; /* what the last round that failed came to; valid while there is a pause */
+    int64_t begun_us;
+    int64_t risen_us;
+    int64_t next_us;        /* no round before */
+    int64_t pause_us;       /* after the last one; 0: it did not fail */
+    int64_t train_us;       /* next train */
+    struct bwe_probe train; /* to be polled; id 0: none */
+    uint8_t last_id;
+};
+
+struct trial_state {
+    uint32_t bps; /* estimate without the trial */
+    bool told;    /* by the receiver, lately */
+    bool losing;  /* loss limits it */
+    bool sending; /* anything */
+};
+
+/* Whenever the state or the wish has changed, and at the deadline. */
+void trial_update(struct trial *trial, int64_t now_us, const struct trial_state *state);
+
+/* To be sent for the sake of the trial whatever is estimated; 0: nothing. */
+uint32_t trial_granted_bps(const struct trial *trial);
+
+/* As bwe_poll. */
+bool trial_poll(struct trial *trial, int64_t now_us, struct bwe_probe *out);
+int64_t trial_deadline(const struct trial *trial, const struct trial_state *state);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * No more to a member than its network takes: an estimate (core/bwe) of what transport-cc feedback
- * tells, video that waits for its turn (core/pacer), and layers that fit (core/allocator).
+ * tells, or REMB and receiver reports of a client that agreed on no transport-cc; video that waits
+ * for its turn (core/pacer), and layers that fit (core/allocator).
  *
  * What a member is sent goes through these times:
  *
@@ -9,6 +10,7 @@
  *   begun     until the first feedback the estimate is what it starts with: 300 kbit/s, or what the
  *             node before this one estimated. No video is paused, each gets a layer. A client that
  *             sends no feedback for UNHEARD_US is not limited: nothing is known of its network.
+ *             libwebrtc gives no REMB in its first 5 s: it has UNHEARD_REMB_US.
  *   heard     layers follow the estimate; after SETTLE_US of that, video may be paused, if even the
  *             lowest layers have been too much for PAUSE_US, or twice too much for PAUSE_SOON_US:
  *             an estimate that falls for a moment is no reason to take a picture away. Never if so
@@ -17,23 +19,24 @@
  * A member that is handed over keeps the layers it has for SETTLE_US: what was measured of tracks
  * begins anew here.
  *
- * Left out: clients without transport-cc are not limited, for REMB follows what is sent; the size
- * of a picture, of which the layer that is asked for tells enough.
+ * Left out: clients that agreed on neither are not limited, whatever their receiver reports say;
+ * the size of a picture, of which the layer that is asked for tells enough.
  */
 #include "media-node/core/forward/room.h"
 
-#include "media-node/core/allocator/allocator.h"
 #include "media-node/core/pacer/pacer.h"
 
 #include <stdlib.h>
 
-#define UNHEARD_US     TIME_S(1)
-#define SETTLE_US      TIME_S(1)
-#define PAUSE_US       TIME_S(2)
-#define PAUSE_SOON_US  TIME_S(1) /* longer than aimd.c needs to see that what arrives is there */
-#define ALLOCATE_US    TIME_S(1) /* at the latest, for bitrates change too */
-#define CHANGE_PERCENT 3         /* of the estimate: allocate anew at once */
-#define WANTED_BPS_MIN 1000000   /* while any video is watched */
+#define UNHEARD_US      TIME_S(1)
+#define UNHEARD_REMB_US TIME_S(8)
+#define SETTLE_US       TIME_S(1)
+#define PAUSE_US        TIME_S(2)
+#define PAUSE_SOON_US   TIME_S(1) /* longer than aimd.c needs to see that what arrives is there */
+#define REMB_WAITS      2 /* times as long: it rises by 8 % a second, and tells once in one */
+#define ALLOCATE_US     TIME_S(1) /* at the latest, for bitrates change too */
+#define CHANGE_PERCENT  3         /* of the estimate: allocate anew at once */
+#define WANTED_BPS_MIN  1000000   /* while any video is watched */
 
 struct bandwidth {
     struct bwe *bwe;
@@ -47,22 +50,33 @@ struct bandwidth {
     uint64_t chosen_bps; /* what was allocated takes */
     uint32_t *paused;    /* subscriptions, as told last */
     size_t paused_count;
-    bool told; /* anything ever */
+    bool told;         /* anything ever */
+    bool transport_cc; /* of any subscription so far; else all agreed on REMB alone */
 };
 
-static struct bwe *new_bwe(const struct fwd_member *member, int64_t now_us)
+static struct bwe *new_bwe(const struct fwd_member *member, int64_t now_us, bool transport_cc)
 {
-    const struct bwe_config config = {.transport_cc = true, .start_bps = member->start_bps};
+    const struct bwe_config config = {.transport_cc = transport_cc, .start_bps = member->start_bps};
     return bwe_new(&config, now_us);
 }
 
-void bandwidth_begin(struct fwd_member *member, int64_t now_us)
+void bandwidth_begin(struct fwd_member *member, int64_t now_us, bool transport_cc)
 {
-    if (member->bandwidth != NULL || !member->fwd->config.congestion_control) {
+    struct bandwidth *bandwidth = member->bandwidth;
+    if (bandwidth != NULL) {
+        if (transport_cc && !bandwidth->transport_cc) {
+            bandwidth_flush(member, now_us);
+            bandwidth->transport_cc = true;
+            bandwidth_restart(member, now_us);
+        }
         return;
     }
-    struct bandwidth *bandwidth = mem_alloc(sizeof(*bandwidth));
-    bandwidth->bwe = new_bwe(member, now_us);
+    if (!member->fwd->config.congestion_control) {
+        return;
+    }
+    bandwidth = mem_alloc(sizeof(*bandwidth));
+    bandwidth->transport_cc = transport_cc;
+    bandwidth->bwe = new_bwe(member, now_us, transport_cc);
     bandwidth->begun_us = TIME_NEVER;
     bandwidth->heard_us = TIME_NEVER;
     bandwidth->keep_us = now_us;
@@ -93,7 +107,7 @@ void bandwidth_restart(struct fwd_member *member, int64_t now_us)
     bwe_free(bandwidth->bwe);
     pacer_fini(&bandwidth->pacer);
     bandwidth->pacer = (struct pacer){0};
-    bandwidth->bwe = new_bwe(member, now_us);
+    bandwidth->bwe = new_bwe(member, now_us, bandwidth->transport_cc);
     bandwidth->begun_us = TIME_NEVER;
     bandwidth->heard_us = TIME_NEVER;
     bandwidth->keep_us = now_us + SETTLE_US;
@@ -112,6 +126,9 @@ uint32_t bandwidth_bps(const struct fwd_member *member)
 
 void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent)
 {
+    if (bandwidth->transport_cc && !sent->numbered) {
+        return; /* nothing will be told of it */
+    }
     const struct bwe_packet packet = {.seq = sent->seq,
                                       .size = sent->size,
                                       .probe = pacer_sent(&bandwidth->pacer, now_us, sent->size)};
@@ -176,18 +193,26 @@ void bandwidth_drop(struct fwd_member *member)
     }
 }
 
-/* On a stream that has begun, if there is one: its receiver knows what to make of its RTX. */
-static bool send_padding(struct fwd_member *member, int64_t now_us)
+/* On a stream that has begun, if there is one: its receiver knows what to make of its RTX. NULL:
+ * there is no RTX. */
+static struct subscription *to_be_padded(const struct fwd_member *member)
 {
     struct subscription *found = NULL;
     for (size_t i = 0; i < member->subscription_count; i++) {
         struct subscription *subscription = member->subscriptions[i];
         bool fits = subscription->track->spec.kind == STREAM_VIDEO &&
-                    subscription->spec.rtx_ssrc != 0 && subscription->spec.transport_cc;
+                    subscription->spec.rtx_ssrc != 0 &&
+                    subscription->spec.transport_cc == member->bandwidth->transport_cc;
         if (fits && (found == NULL || (!found->media.started && subscription->media.started))) {
             found = subscription;
         }
     }
+    return found;
+}
+
+static bool send_padding(struct fwd_member *member, int64_t now_us)
+{
+    struct subscription *found = to_be_padded(member);
     struct stream_out out;
     return found != NULL && stream_sender_pad(found->sender, &out) == 0 &&
            media_send(found, now_us, &out);
@@ -231,25 +256,32 @@ static void send_due(struct fwd_member *member, int64_t now_us)
 
 /* ---- What fits ------------------------------------------------------------------------------- */
 
-/* The subscriptions of which something can be sent: in fwd's scratch. */
-static size_t collect(struct fwd_member *member, int64_t now_us, size_t *videos)
+/* What can be sent: its shares are in fwd's scratch. */
+struct offers {
+    size_t count;
+    size_t videos;
+    uint64_t sound_bps;
+};
+
+static struct offers collect(struct fwd_member *member, int64_t now_us)
 {
     struct fwd *fwd = member->fwd;
-    size_t count = 0;
-    *videos = 0;
+    struct offers offers = {0};
     fwd->shares =
         mem_grow(fwd->shares, member->subscription_count, sizeof(struct allocator_track *));
     for (size_t i = 0; i < member->subscription_count; i++) {
         struct subscription *subscription = member->subscriptions[i];
+        struct allocator_track *share = &subscription->share;
         if (shares_describe(subscription, now_us)) {
-            fwd->shares[count++] = &subscription->share;
-            *videos += !subscription->share.audio;
+            fwd->shares[offers.count++] = share;
+            offers.videos += !share->audio;
+            offers.sound_bps += share->audio ? share->bps[0][0] : 0;
         } else {
-            subscription->share.choice = (struct allocator_choice){0};
+            share->choice = (struct allocator_choice){0};
             subscription->limit.paused = false;
         }
     }
-    return count;
+    return offers;
 }
 
 static void apply(struct allocator_track *share, int64_t now_us)
@@ -273,7 +305,8 @@ static void apply(struct allocator_track *share, int64_t now_us)
 static struct allocator_limit limit_of(const struct bandwidth *bandwidth, int64_t now_us)
 {
     bool heard = bandwidth->heard_us != TIME_NEVER;
-    if (!heard && bandwidth->begun_us != TIME_NEVER && now_us - bandwidth->begun_us >= UNHEARD_US) {
+    int64_t unheard_us = bandwidth->transport_cc ? UNHEARD_US : UNHEARD_REMB_US;
+    if (!heard && bandwidth->begun_us != TIME_NEVER && now_us - bandwidth->begun_us >= unheard_us) {
         return (struct allocator_limit){.bps = UINT32_MAX};
     }
     struct bwe_estimate estimate = bwe_estimate(bandwidth->bwe);
@@ -293,6 +326,7 @@ static bool is_short(struct bandwidth *bandwidth, int64_t now_us, uint64_t limit
     }
     bandwidth->short_us = MIN(bandwidth->short_us, now_us);
     int64_t wait_us = least_bps >= 2 * limit_bps ? PAUSE_SOON_US : PAUSE_US;
+    wait_us *= bandwidth->transport_cc ? 1 : REMB_WAITS;
     bandwidth->allocate_us = MIN(bandwidth->allocate_us, bandwidth->short_us + wait_us);
     return now_us - bandwidth->short_us >= wait_us;
 }
@@ -365,20 +399,30 @@ static uint32_t wanted_of(const struct allocator_sum *sum, size_t videos)
     return (uint32_t)MIN(MAX(sum->wanted_bps, ahead_bps), UINT32_MAX);
 }
 
+/* REMB is agreed on for video, and tells of the streams of video alone: sound is sent beside it. */
+static uint32_t beside(const struct bandwidth *bandwidth, const struct offers *offers)
+{
+    return bandwidth->transport_cc ? 0 : (uint32_t)MIN(offers->sound_bps, UINT32_MAX);
+}
+
 static void allocate(struct fwd_member *member, int64_t now_us)
 {
     struct bandwidth *bandwidth = member->bandwidth;
     struct allocator_limit limit = limit_of(bandwidth, now_us);
-    size_t videos;
-    size_t count = collect(member, now_us, &videos);
+    struct offers offers = collect(member, now_us);
+    uint32_t beside_bps = beside(bandwidth, &offers);
     bandwidth->allocate_us = now_us + ALLOCATE_US;
-    struct allocator_sum sum = choose(member, now_us, limit, count);
-    for (size_t i = 0; i < count; i++) {
+    bandwidth->allocated_bps = limit.bps;
+    limit.bps += MIN(beside_bps, UINT32_MAX - limit.bps);
+    struct allocator_sum sum = choose(member, now_us, limit, offers.count);
+    for (size_t i = 0; i < offers.count; i++) {
         apply(member->fwd->shares[i], now_us);
     }
-    bandwidth->allocated_bps = limit.bps;
     bandwidth->chosen_bps = sum.bps;
-    bwe_wanted(bandwidth->bwe, now_us, wanted_of(&sum, videos));
+    const struct bwe_step next = {.bps = sum.next_bps - MIN(sum.next_bps, beside_bps),
+                                  .padding = to_be_padded(member) != NULL};
+    bwe_wanted(bandwidth->bwe, now_us, wanted_of(&sum, offers.videos));
+    bwe_next(bandwidth->bwe, now_us, &next);
     set_pace(bandwidth);
     tell_paused(member);
 }
@@ -427,16 +471,16 @@ static bool moved(const struct bandwidth *bandwidth)
     return (change < 0 ? -change : change) * 100 > bps * CHANGE_PERCENT;
 }
 
-void bandwidth_feedback(struct fwd_member *member, int64_t now_us, const struct rtcp_packet *packet)
+/* Its member's client tells of it that way, and something was sent that may be told of. */
+static bool fed_by(const struct bandwidth *bandwidth, bool transport_cc)
+{
+    return bandwidth != NULL && bandwidth->begun_us != TIME_NEVER &&
+           bandwidth->transport_cc == transport_cc;
+}
+
+static void heed(struct fwd_member *member, int64_t now_us)
 {
     struct bandwidth *bandwidth = member->bandwidth;
-    struct rtcp_twcc twcc;
-    if (bandwidth == NULL || bandwidth->begun_us == TIME_NEVER ||
-        rtcp_read_twcc(packet, &twcc) != 0) {
-        return;
-    }
-    bwe_feedback(bandwidth->bwe, now_us, &twcc);
-    bandwidth->heard_us = MIN(bandwidth->heard_us, now_us);
     set_pace(bandwidth);
     if (moved(bandwidth)) {
         bandwidth->allocate_us = MIN(bandwidth->allocate_us, MAX(now_us, bandwidth->keep_us));
@@ -444,6 +488,40 @@ void bandwidth_feedback(struct fwd_member *member, int64_t now_us, const struct 
     if (member->sending) {
         send_due(member, now_us);
     }
+}
+
+void bandwidth_feedback(struct fwd_member *member, int64_t now_us, const struct rtcp_packet *packet)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    struct rtcp_twcc twcc;
+    if (fed_by(bandwidth, true) && rtcp_read_twcc(packet, &twcc) == 0) {
+        bwe_feedback(bandwidth->bwe, now_us, &twcc);
+        bandwidth->heard_us = MIN(bandwidth->heard_us, now_us);
+        heed(member, now_us);
+    }
+}
+
+void bandwidth_remb(struct fwd_member *member, int64_t now_us, uint64_t bps)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    if (fed_by(bandwidth, false)) {
+        bwe_remb(bandwidth->bwe, now_us, bps);
+        bandwidth->heard_us = MIN(bandwidth->heard_us, now_us);
+        heed(member, now_us);
+    }
+}
+
+void bandwidth_loss(struct fwd_member *member, int64_t now_us, struct bwe_loss loss)
+{
+    struct bandwidth *bandwidth = member->bandwidth;
+    if (!fed_by(bandwidth, false) || loss.expected == 0) {
+        return;
+    }
+    if (member->rtt_us != 0) {
+        bwe_rtt(bandwidth->bwe, now_us, member->rtt_us);
+    }
+    bwe_report(bandwidth->bwe, now_us, loss);
+    heed(member, now_us);
 }
 
 void bandwidth_expire(struct fwd_member *member, int64_t now_us)

@@ -300,6 +300,7 @@ struct fwd_subscription {
     struct stream_payload payloads[STREAM_PAYLOADS_MAX];
     size_t payload_count; /* 1 .. STREAM_PAYLOADS_MAX */
     bool transport_cc;    /* negotiated for these payload types */
+    bool remb; /* likewise; heeded while its member has no subscription with transport_cc */
     struct stream_want want;
     bool held;        /* paused for want of place: counted apart */
     bool screen;      /* a screen share */

@@ -146,7 +146,7 @@ static bool send_with(struct subscription *subscription, int64_t now_us,
     if (!peer_send_rtp(member->peer, now_us, &packet, &sent)) {
         return false;
     }
-    if (sent.numbered && member->bandwidth != NULL) {
+    if (member->bandwidth != NULL) {
         bandwidth_sent(member->bandwidth, now_us, &sent);
     }
     return true;

@@ -36,8 +36,25 @@ static void on_sender_report(struct fwd_member *member, int64_t now_us,
     }
 }
 
+/* What was expected and lost since the subscription's last report. Left out: RTX streams, for what
+ * they lose is lost beside media. */
+static void add_loss(struct bwe_loss *sum, struct subscription *subscription,
+                     const struct rtcp_report *report)
+{
+    uint32_t expected = report->seq_high - subscription->reported_seq;
+    int64_t lost = (int64_t)report->lost - subscription->reported_lost;
+    if (subscription->reported && expected <= UINT16_MAX) { /* else another stream, or a lie */
+        sum->expected += expected;
+        sum->lost += (uint32_t)MAX(0, MIN(lost, expected));
+    }
+    subscription->reported = true;
+    subscription->reported_seq = report->seq_high;
+    subscription->reported_lost = report->lost;
+}
+
 static void on_reports(struct fwd_member *member, int64_t now_us, const struct rtcp_packet *packet)
 {
+    struct bwe_loss loss = {0};
     for (unsigned i = 0; i < packet->count; i++) {
         struct rtcp_report report;
         if (rtcp_read_report(packet, i, &report) != 0) {
@@ -48,12 +65,14 @@ static void on_reports(struct fwd_member *member, int64_t now_us, const struct r
             continue;
         }
         stream_sender_on_report(subscription->sender, now_us, &report);
+        add_loss(&loss, subscription, &report);
         struct stream_sender_stats stats;
         stream_sender_stats(subscription->sender, &stats);
         if (stats.rtt_us != 0) {
             member->rtt_us = stats.rtt_us;
         }
     }
+    bandwidth_loss(member, now_us, loss);
 }
 
 static void on_nack(struct fwd_member *member, int64_t now_us, const struct rtcp_packet *packet)
@@ -115,6 +134,7 @@ static void on_payload_feedback(struct fwd_member *member, int64_t now_us,
     case RTCP_AFB:
         if (rtcp_read_remb(packet, &bps) == 0) {
             member->remb_bps = bps;
+            bandwidth_remb(member, now_us, bps);
         }
         break;
     default:

@@ -7,6 +7,7 @@
 
 #include "common/agenda/agenda.h"
 #include "media-node/core/allocator/allocator.h"
+#include "media-node/core/bwe/bwe.h"
 #include "media-node/core/forward/forward.h"
 
 #define uthash_malloc(size)   mem_alloc(size)
@@ -139,6 +140,9 @@ struct subscription {
     struct stream_limit limit; /* heeded where the member's bandwidth is known */
     struct told told;
     uint64_t pictures_lost; /* said its client since then */
+    bool reported;          /* by its client: the next two are valid */
+    uint32_t reported_seq;  /* highest, extended */
+    int32_t reported_lost;
 };
 
 /* All edges of the room over one trunk: where voices compete. */
@@ -311,8 +315,8 @@ bool shares_describe(struct subscription *subscription, int64_t now_us);
 
 /* ---- bandwidth.c ----------------------------------------------------------------------------- */
 
-/* The member is sent to with transport-wide numbers. */
-void bandwidth_begin(struct fwd_member *member, int64_t now_us);
+/* The member is sent to with transport-wide numbers, or agreed on REMB. */
+void bandwidth_begin(struct fwd_member *member, int64_t now_us, bool transport_cc);
 void bandwidth_free(struct fwd_member *member);
 
 /* Another node has numbered packets to the member meanwhile. */
@@ -321,7 +325,7 @@ void bandwidth_restart(struct fwd_member *member, int64_t now_us);
 /* The estimate; 0 unknown. */
 uint32_t bandwidth_bps(const struct fwd_member *member);
 
-/* A numbered packet left. */
+/* A packet left. */
 void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent);
 
 /* Whether the packet waits for its turn, and is not to be sent now; the member has a bandwidth. */
@@ -347,6 +351,8 @@ void bandwidth_tell(struct fwd_member *member);
 
 void bandwidth_feedback(struct fwd_member *member, int64_t now_us,
                         const struct rtcp_packet *packet);
+void bandwidth_remb(struct fwd_member *member, int64_t now_us, uint64_t bps);
+void bandwidth_loss(struct fwd_member *member, int64_t now_us, struct bwe_loss loss);
 void bandwidth_expire(struct fwd_member *member, int64_t now_us);
 int64_t bandwidth_deadline(const struct fwd_member *member);
 

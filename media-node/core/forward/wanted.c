@@ -339,8 +339,8 @@ void fwd_set_subscription(struct fwd *fwd, int64_t now_us, struct fwd_member *me
         subscription->ids.id[RTP_EXT_TRANSPORT_CC] = 0;
     }
     subscription->spec.resume = NULL;
-    if (spec->transport_cc) {
-        bandwidth_begin(member, now_us);
+    if (spec->transport_cc || spec->remb) {
+        bandwidth_begin(member, now_us, spec->transport_cc);
     }
     if (anew) {
         start_sender(subscription, now_us);

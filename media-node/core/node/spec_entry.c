@@ -322,8 +322,9 @@ const char *spec_read_subscription(struct spec_subscription *out, struct arena *
         return "ssrc is 0, or the RTX one as well";
     }
     for (size_t i = 0; i < message->n_payload_types; i++) {
-        subscription->transport_cc =
-            subscription->transport_cc || message->payload_types[i]->transport_cc;
+        const Spillway__Control__PayloadType *type = message->payload_types[i];
+        subscription->transport_cc = subscription->transport_cc || type->transport_cc;
+        subscription->remb = subscription->remb || type->remb;
     }
     const char *ails = read_payloads(subscription->payloads, &subscription->payload_count,
                                      message->payload_types, message->n_payload_types);

@@ -95,6 +95,7 @@ static size_t payload_types(const struct session_line *line, struct arena *arena
         type->nack = (codec->feedback & SDP_FB_NACK) != 0;
         type->pli = (codec->feedback & SDP_FB_PLI) != 0;
         type->transport_cc = (codec->feedback & SDP_FB_TRANSPORT_CC) != 0;
+        type->remb = (codec->feedback & SDP_FB_REMB) != 0;
         list[i] = type;
     }
     *out = list;

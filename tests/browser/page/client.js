@@ -12,6 +12,13 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
     super(...args);
     connections.push(this);
   }
+
+  /** As of a client that knows of REMB alone, if `me.withoutTransportCc` is set. */
+  async createOffer(...args) {
+    const { type, sdp } = await super.createOffer(...args);
+    const kept = sdp.split('\r\n').filter((line) => !/transport-cc|transport-wide-cc/.test(line));
+    return { type, sdp: me.withoutTransportCc ? kept.join('\r\n') : sdp };
+  }
 };
 
 /** Pictures and sound are played, since what nobody plays is not decoded by every browser. */
@@ -78,6 +85,7 @@ const me = {
   messages: [], // {from, topic, text, kind}
   errors: [],
   player: new Player(),
+  withoutTransportCc: false,
 
   /** Connects, and resolves when the SDK says so; `enter` for one that fails. */
   async join(url, token, options = {}, connectOptions = {}) {

@@ -87,6 +87,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     };
     transport.seq = (uint16_t)(next(&input) << 8);
     bwe_wanted(transport.bwe, 0, 1000000u * next(&input));
+    uint8_t step = next(&input);
+    bwe_next(transport.bwe, 0,
+             &(struct bwe_step){.bps = 100000u * (step >> 1), .padding = (step & 1) != 0});
     while (input.len > 0) {
         uint8_t count = next(&input);
         send(&transport, count, next(&input));

@@ -124,21 +124,109 @@ static int64_t run(struct bwe *bwe, int64_t now_us, int seconds, unsigned lost_p
     return now_us;
 }
 
-static void remb_bounds_for_5_s(void **state)
+/* At that rate, for so many seconds. */
+static int64_t send_at(struct bwe *bwe, int64_t now_us, int seconds, uint32_t bps)
+{
+    uint32_t packets = bps / (1200 * 8) * (uint32_t)seconds;
+    for (uint32_t i = 0; i < packets; i++) {
+        send(bwe, now_us + (int64_t)i * TIME_S(seconds) / packets, 0, 0);
+    }
+    return now_us + TIME_S(seconds);
+}
+
+static void remb_is_followed_as_far_as_it_can_know(void **state)
 {
     (void)state;
     struct bwe *bwe = without_transport_cc();
-    bwe_remb(bwe, 0, 1500000);
-    assert_int_equal(bwe_estimate(bwe).target_bps, 1500000);
-    bwe_remb(bwe, TIME_S(1), 400000);
+    bwe_remb(bwe, 0, 1500000); /* of nothing */
+    assert_int_equal(bwe_estimate(bwe).target_bps, BWE_START_BPS);
+    int64_t now_us = send_at(bwe, 0, 1, 480000);
+    bwe_remb(bwe, now_us, 10000000000);
+    uint32_t most = bwe_estimate(bwe).target_bps;
+    assert_in_range(most, 700000, 760000);
+    bwe_remb(bwe, now_us, 400000);
     assert_int_equal(bwe_estimate(bwe).target_bps, 400000);
-    assert_true(bwe_deadline(bwe) == TIME_S(6));
-    bwe_expire(bwe, TIME_S(6));
+    assert_true(bwe_deadline(bwe) == now_us + TIME_S(5));
+    bwe_expire(bwe, now_us + TIME_S(5)); /* no bound any more, and no reason for more */
+    assert_int_equal(bwe_estimate(bwe).target_bps, 400000);
+    now_us = send_at(bwe, now_us + TIME_S(5), 1, 1200000);
+    bwe_remb(bwe, now_us, 1500000);
     assert_int_equal(bwe_estimate(bwe).target_bps, 1500000);
-    bwe_remb(bwe, TIME_S(6), UINT64_MAX);
-    assert_int_equal(bwe_estimate(bwe).target_bps, BWE_MAX_BPS);
-    bwe_remb(bwe, TIME_S(6), 0);
+    now_us = send_at(bwe, now_us, 1, 120000); /* less is sent: what was known stands */
+    bwe_remb(bwe, now_us, 1500000);
+    assert_int_equal(bwe_estimate(bwe).target_bps, 1500000);
+    bwe_remb(bwe, now_us, 0);
     assert_int_equal(bwe_estimate(bwe).target_bps, BWE_MIN_BPS);
+    bwe_free(bwe);
+}
+
+/* A second of 240 kbit/s that ends with that REMB: trains that were asked for in it. */
+static unsigned trains_in_a_second(struct bwe *bwe, int64_t *now_us, uint32_t remb_bps)
+{
+    unsigned trains = 0;
+    for (unsigned i = 0; i < 25; i++) {
+        struct bwe_probe probe;
+        send(bwe, *now_us, 0, 0);
+        if (bwe_deadline(bwe) <= *now_us) {
+            bwe_expire(bwe, *now_us);
+        }
+        while (bwe_poll(bwe, &probe)) {
+            struct bwe_stats stats;
+            bwe_stats(bwe, &stats);
+            uint32_t bps = bwe_estimate(bwe).target_bps; /* and somewhat more, once it is told */
+            uint32_t over_bps = stats.remb_bps != UINT32_MAX ? bps / 5 + 40000 : 0;
+            assert_int_equal(probe.rate_bps, bps + over_bps);
+            trains++;
+        }
+        *now_us += TIME_MS(40);
+    }
+    bwe_remb(bwe, *now_us, remb_bps);
+    return trains;
+}
+
+static void the_next_layer_is_tried_with_padding(void **state)
+{
+    (void)state;
+    struct bwe *bwe = without_transport_cc();
+    struct bwe_step next = {.bps = 340000, .padding = true};
+    int64_t now_us = TIME_S(1);
+    bwe_next(bwe, now_us, &next);
+    for (uint32_t bps = 300000; bps < next.bps; bps += 20000) {
+        assert_in_range(trains_in_a_second(bwe, &now_us, bps), 3, 4);
+    }
+    (void)trains_in_a_second(bwe, &now_us, next.bps);
+    assert_int_equal(trains_in_a_second(bwe, &now_us, next.bps), 0); /* it is there */
+    next.bps = 500000;
+    bwe_next(bwe, now_us, &next);
+    assert_in_range(trains_in_a_second(bwe, &now_us, 300000), 3, 4); /* a queue grows */
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(trains_in_a_second(bwe, &now_us, 300000), 0);
+    }
+    for (unsigned i = 0; i < 2; i++) { /* once more, and it does not rise */
+        assert_in_range(trains_in_a_second(bwe, &now_us, 300000), 3, 4);
+    }
+    assert_in_range(trains_in_a_second(bwe, &now_us, 300000), 1, 3);
+    for (unsigned i = 0; i < 9; i++) {
+        assert_int_equal(trains_in_a_second(bwe, &now_us, 300000), 0);
+    }
+    bwe_free(bwe);
+}
+
+static void the_next_layer_is_tried_itself(void **state)
+{
+    (void)state;
+    struct bwe *bwe = without_transport_cc();
+    const struct bwe_step next = {.bps = 700000};
+    int64_t now_us = TIME_S(1);
+    bwe_next(bwe, now_us, &next);
+    (void)trains_in_a_second(bwe, &now_us, 240000);
+    unsigned tried = 0;
+    for (unsigned s = 0; s < 30; s++) { /* REMB stands still */
+        tried += bwe_estimate(bwe).target_bps == next.bps;
+        assert_int_equal(trains_in_a_second(bwe, &now_us, 240000), 0);
+    }
+    print_message("%u s of 30 were trials\n", tried);
+    assert_in_range(tried, 6, 10);
     bwe_free(bwe);
 }
 
@@ -193,7 +281,9 @@ int main(void)
         cmocka_unit_test(history_comes_and_goes),
         cmocka_unit_test(first_probes),
         cmocka_unit_test(no_probes_where_all_is_there),
-        cmocka_unit_test(remb_bounds_for_5_s),
+        cmocka_unit_test(remb_is_followed_as_far_as_it_can_know),
+        cmocka_unit_test(the_next_layer_is_tried_with_padding),
+        cmocka_unit_test(the_next_layer_is_tried_itself),
         cmocka_unit_test(reports_without_loss_let_it_rise),
         cmocka_unit_test(reports_of_overload_hold_it_near_the_link),
         cmocka_unit_test(reports_are_ignored_with_transport_cc),

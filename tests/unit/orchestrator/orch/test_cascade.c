@@ -150,6 +150,10 @@ static void what_matters_is_told(void **state)
     const Spillway__Control__RoomSpec *spec = world.last_spec;
     assert_int_equal(spec->n_subscriptions, 2);
     assert_int_equal(spec->subscriptions[0]->screen + spec->subscriptions[1]->screen, 1);
+    for (size_t i = 0; i < spec->n_subscriptions; i++) { /* browsers offer REMB for video alone */
+        assert_int_equal(spec->subscriptions[i]->payload_types[0]->remb,
+                         spec->subscriptions[i]->screen);
+    }
 
     char *sids[] = {world.last_sid};
     Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
