@@ -248,6 +248,19 @@ static struct media_incoming *incoming_of(struct media_client *client, uint32_t 
     return NULL;
 }
 
+size_t media_client_read_exts(struct rtp_exts *out, uint8_t header[MEDIA_CLIENT_PACKET],
+                              const uint8_t *data, size_t len)
+{
+    struct rtp_view view;
+    assert(len <= MEDIA_CLIENT_PACKET);
+    memcpy(header, data, len);
+    header[0] &= (uint8_t)~0x20; /* the length of padding may be encrypted */
+    int err = rtp_parse(&view, header, len);
+    assert(err == 0);
+    rtp_exts_read(out, &view, &media_client_exts);
+    return view.payload.len;
+}
+
 struct media_incoming *media_client_incoming(struct media_client *client, const char *mid)
 {
     for (size_t i = client->incoming_count; i-- > 0;) {

@@ -158,6 +158,11 @@ size_t media_client_rtcp(struct media_client *client, const struct media_feedbac
 size_t media_client_receive(struct media_client *client, uint8_t *data, size_t len, uint8_t *out,
                             struct media_incoming **changed);
 
+/* The header extensions of an RTP packet as it came, encrypted or not; values stand in header.
+ * Returns how much follows the header. */
+size_t media_client_read_exts(struct rtp_exts *out, uint8_t header[MEDIA_CLIENT_PACKET],
+                              const uint8_t *data, size_t len);
+
 /* The incoming SSRC of a mid with the newest packets, or NULL. */
 struct media_incoming *media_client_incoming(struct media_client *client, const char *mid);
 

@@ -120,6 +120,17 @@ void media_carry(struct rtp_exts *out, const struct stream_packet *packet)
     out->value[RTP_EXT_REPAIRED_RID] = (struct bytes){0};
 }
 
+/* One that grows too long goes as it came. */
+static void put_active(struct bytes *value, const struct stream_out *out,
+                       uint8_t descriptor[RTP_DEPENDENCY_LEN_MAX])
+{
+    const struct rtp_dependency_place *place = &out->source->dependency.place;
+    int len = rtp_dependency_write_active(descriptor, *value, place, out->active);
+    if (len >= 0) {
+        *value = (struct bytes){descriptor, (size_t)len};
+    }
+}
+
 static bool send_with(struct subscription *subscription, int64_t now_us,
                       const struct stream_out *out, const struct rtp_exts *exts)
 {
@@ -141,6 +152,10 @@ static bool send_with(struct subscription *subscription, int64_t now_us,
         .body = {out->payload, out->payload_len},
     };
     packet.header.exts.value[RTP_EXT_MID] = subscription->mid;
+    uint8_t descriptor[RTP_DEPENDENCY_LEN_MAX];
+    if (out->active != 0) {
+        put_active(&packet.header.exts.value[RTP_EXT_DEPENDENCY_DESCRIPTOR], out, descriptor);
+    }
     struct fwd_member *member = subscription->member;
     struct peer_sent sent;
     if (!peer_send_rtp(member->peer, now_us, &packet, &sent)) {

@@ -11,7 +11,9 @@
  */
 #include "media-node/core/rtp/dependency.h"
 
-#define HEAD_LEN 3
+#define HEAD_LEN    3
+#define FLAGS       5    /* bits behind the head, */
+#define ACTIVE_TOLD 0x08 /* one of them */
 
 /* What a frame is to a target (A.8.3, decode target indication). */
 enum { NOT_PRESENT, DISCARDABLE, SWITCH, REQUIRED };
@@ -210,7 +212,7 @@ int rtp_dependency_parse(struct rtp_dependency *out, struct rtp_dependency_struc
         return err;
     }
     struct bits bits = {.bytes = value, .at = (size_t)8 * HEAD_LEN};
-    uint32_t flags = value.len > HEAD_LEN ? take(&bits, 5) : 0;
+    uint32_t flags = value.len > HEAD_LEN ? take(&bits, FLAGS) : 0;
     if (head.attached) {
         err = take_structure(&bits, &brought);
         if (err != 0) {
@@ -222,9 +224,11 @@ int rtp_dependency_parse(struct rtp_dependency *out, struct rtp_dependency_struc
     if (place >= s->template_count) {
         return bits.over ? ERR_TRUNCATED : ERR_NOT_FOUND;
     }
-    if ((flags & 0x08) != 0) {
+    result.place = (struct rtp_dependency_place){.at = (uint16_t)bits.at, .width = s->target_count};
+    if ((flags & ACTIVE_TOLD) != 0) {
         result.active_told = true;
         result.active = take(&bits, s->target_count);
+        result.place.len = s->target_count;
     }
     result.frame = s->templates[place];
     if ((flags & 0x04) != 0) {
@@ -244,4 +248,51 @@ int rtp_dependency_parse(struct rtp_dependency *out, struct rtp_dependency_struc
     }
     *out = result;
     return 0;
+}
+
+/* ---- Active targets -------------------------------------------------------------------------- */
+
+/* Appends bits to a descriptor under way; false: it is full. */
+static bool put(uint8_t *out, size_t *at, uint32_t value, unsigned count)
+{
+    if (*at + count > (size_t)8 * RTP_DEPENDENCY_LEN_MAX) {
+        return false;
+    }
+    while (count-- > 0) {
+        uint8_t bit = (uint8_t)(0x80 >> *at % 8);
+        out[*at / 8] = (uint8_t)((out[*at / 8] & ~bit) | ((value >> count & 1) != 0 ? bit : 0));
+        ++*at;
+    }
+    return true;
+}
+
+static bool copy(uint8_t *out, size_t *at, struct bits *from, size_t end)
+{
+    bool room = true;
+    while (room && from->at < end) {
+        unsigned count = (unsigned)MIN(end - from->at, 32);
+        room = put(out, at, take(from, count), count);
+    }
+    return room;
+}
+
+int rtp_dependency_write_active(uint8_t out[RTP_DEPENDENCY_LEN_MAX], struct bytes value,
+                                const struct rtp_dependency_place *place, uint32_t active)
+{
+    struct bits from = {.bytes = value};
+    size_t at = 0;
+    if (value.len < HEAD_LEN) {
+        return ERR_TRUNCATED;
+    }
+    bool room = copy(out, &at, &from, (size_t)8 * HEAD_LEN);
+    uint32_t flags = value.len > HEAD_LEN ? take(&from, FLAGS) : 0;
+    room = room && put(out, &at, flags | ACTIVE_TOLD, FLAGS) &&
+           copy(out, &at, &from, value.len > HEAD_LEN ? place->at : 0) &&
+           put(out, &at, active, place->width);
+    from.at += place->len;
+    room = room && copy(out, &at, &from, value.len * 8);
+    if (room && at % 8 != 0) {
+        room = put(out, &at, 0, 8 - at % 8);
+    }
+    return room ? (int)(at / 8) : ERR_TOO_BIG;
 }

@@ -50,10 +50,18 @@ struct rtp_dependency_head {
     bool attached;       /* a structure comes with it: the frame is a key frame */
 };
 
+/* Where in a descriptor active targets are told, or would be. */
+struct rtp_dependency_place {
+    uint16_t at;   /* bits from its start */
+    uint8_t len;   /* bits that are there: 0 or width */
+    uint8_t width; /* the stream's targets */
+};
+
 struct rtp_dependency {
     struct rtp_dependency_frame frame;
     bool active_told; /* active is set; else it is what it was, and all with a new structure */
     uint32_t active;  /* targets that are being sent */
+    struct rtp_dependency_place place;
 };
 
 /* ERR_TRUNCATED. */
@@ -67,5 +75,13 @@ MUST_CHECK int rtp_dependency_head(struct rtp_dependency_head *out, struct bytes
  *   ERR_NOT_FOUND    names a template of a structure that did not come */
 MUST_CHECK int rtp_dependency_parse(struct rtp_dependency *out,
                                     struct rtp_dependency_structure *structure, struct bytes value);
+
+/* Writes the descriptor so that it tells of these active targets, whatever it told before; place as
+ * it was parsed. Returns its length; ERR_TOO_BIG: longer than an extension can be; ERR_TRUNCATED:
+ * there is none. */
+#define RTP_DEPENDENCY_LEN_MAX 255
+MUST_CHECK int rtp_dependency_write_active(uint8_t out[RTP_DEPENDENCY_LEN_MAX], struct bytes value,
+                                           const struct rtp_dependency_place *place,
+                                           uint32_t active);
 
 #endif

@@ -83,6 +83,7 @@ void stream_compose(const struct stream_sender *sender, uint64_t index,
     out->prefix_len = 0;
     out->payload = rtp->payload.data;
     out->payload_len = rtp->payload.len;
+    out->active = slot->told ? stream_layers_active(sender, packet) : 0;
     out->source = packet;
     if (slot->state == SLOT_FILLER) {
         out->payload_type = sender->codecs[sender->sent.codec].number;

@@ -67,7 +67,7 @@ static int refuse(struct stream_sender *sender, const struct stream_slot *slot,
                   const struct stream_packet *packet)
 {
     if (rtx_type(sender, packet) == 0) {
-        if (slot->state == SLOT_FILLER) {
+        if (slot->state == SLOT_FILLER || slot->told) {
             return ERR_NOT_FOUND; /* not kept well enough to repeat it to the byte */
         }
         if (slot->state == SLOT_SENT && !sender->repeat_allowed) {

@@ -14,21 +14,36 @@
 
 #define FRAMES_SEEN 64 /* bits of stream_frames.sent */
 
-static void set_limit(struct stream_temporal *temporal, uint64_t since, uint8_t limit)
+static void set_limit(struct stream_temporal *temporal, uint64_t since, uint8_t limit,
+                      uint32_t active)
 {
     memmove(temporal->steps + 1, temporal->steps,
             sizeof(temporal->steps) - sizeof(temporal->steps[0]));
     temporal->steps[0].since = since;
     temporal->steps[0].limit = limit;
+    temporal->steps[0].active = active;
 }
 
-static uint8_t limit_at(const struct stream_temporal *temporal, uint64_t seq)
+static size_t step_at(const struct stream_temporal *temporal, uint64_t seq)
 {
     size_t step = 0;
     while (step < TEMPORAL_STEPS - 1 && seq < temporal->steps[step].since) {
         step++;
     }
-    return temporal->steps[step].limit;
+    return step;
+}
+
+static uint8_t limit_at(const struct stream_temporal *temporal, uint64_t seq)
+{
+    return temporal->steps[step_at(temporal, seq)].limit;
+}
+
+uint32_t stream_layers_active(const struct stream_sender *sender,
+                              const struct stream_packet *packet)
+{
+    const struct stream_dependency *frame = &packet->dependency;
+    bool told = frame->known && frame->frame_start;
+    return told ? sender->temporal.steps[step_at(&sender->temporal, packet->seq)].active : 0;
 }
 
 void stream_layers_begin(struct stream_sender *sender, enum rtp_codec codec)
@@ -80,7 +95,7 @@ static void adjust_vp8(struct stream_sender *sender, const struct stream_packet 
         limit = layer;
     }
     if (limit != temporal->steps[0].limit) {
-        set_limit(temporal, packet->seq, limit);
+        set_limit(temporal, packet->seq, limit, 0);
     }
 }
 
@@ -165,6 +180,19 @@ static uint8_t wanted_target(const struct stream_sender *sender,
     return frame->targets[MIN(size_max, STREAM_SPATIAL_MAX - 1)][temporal];
 }
 
+/* What the subscriber is to be told of active targets with this frame. Who was told of few believes
+ * in them until told of others, at the latest by the next structure (A.8.3.3). */
+static uint32_t active_of(const struct stream_sender *sender, const struct stream_dependency *frame,
+                          uint8_t limit)
+{
+    if (limit == LIMIT_NONE) {
+        return 0;
+    }
+    uint32_t sent = frame->active & frame->within[limit & STREAM_TARGET_NUMBER];
+    bool believes = sender->temporal.steps[0].active != 0 && !frame->attached;
+    return sent != frame->active || believes ? sent : 0;
+}
+
 /* At the first packet of a frame. */
 static void adjust_target(struct stream_sender *sender, const struct stream_packet *packet)
 {
@@ -173,8 +201,11 @@ static void adjust_target(struct stream_sender *sender, const struct stream_pack
     uint8_t limit = sender->temporal.steps[0].limit;
     uint8_t wanted = wanted_target(sender, frame, sender->want.size_max);
     if (wanted != limit && may_begin(sender, frame, wanted)) {
-        set_limit(&sender->temporal, packet->seq, wanted);
         limit = wanted;
+    }
+    uint32_t active = active_of(sender, frame, limit);
+    if (limit != sender->temporal.steps[0].limit || active != sender->temporal.steps[0].active) {
+        set_limit(&sender->temporal, packet->seq, limit, active);
     }
     if (wanted == limit) {
         frames->awaits_key = false;
@@ -218,7 +249,7 @@ static bool frame_left_out(struct stream_sender *sender, const struct stream_pac
     if (frame->known && frame->serial != frames->serial) { /* targets have other numbers now */
         frames->serial = frame->serial;
         if (sender->temporal.steps[0].limit != LIMIT_NONE) {
-            set_limit(&sender->temporal, packet->seq, LIMIT_NONE);
+            set_limit(&sender->temporal, packet->seq, LIMIT_NONE, 0);
         }
     }
     if (frame->known && frame->frame_start) {
@@ -277,6 +308,7 @@ void stream_sender_fill_slot(struct stream_sender *sender, struct stream_slot *s
         return;
     }
     slot->state = SLOT_SENT;
+    slot->told = stream_layers_active(sender, packet) != 0;
     if (sender->video && ends_picture(frame, limit)) {
         slot->marker = 1;
     }

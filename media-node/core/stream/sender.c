@@ -327,6 +327,7 @@ static bool forward_next(struct stream_sender *sender, const struct stream_packe
     bool marker = sender->video ? packet->dependency.known && stream_layers_end(sender, packet)
                                 : packet->seq == run->first; /* talkspurt, RFC 3551 §4.1 */
     slot.marker = marker;
+    slot.told = stream_layers_active(sender, packet) != 0;
     uint64_t index = sender->ring.next;
     stream_compose(sender, index, stream_ring_append(&sender->ring, slot), packet, out);
     count_sent(sender, out);

@@ -35,6 +35,7 @@ struct stream_slot {
     uint8_t state : 2; /* enum stream_slot_state */
     uint8_t layer : 2;
     uint8_t marker : 1; /* set the marker, whatever the source says */
+    uint8_t told : 1;   /* active targets are (stream_out), which steps that are gone may tell of */
 };
 static_assert(sizeof(struct stream_slot) == 16, "four to a cache line");
 
@@ -105,9 +106,10 @@ struct stream_sent {
 #define LIMIT_NONE     UINT8_MAX
 struct stream_temporal {
     struct {
-        uint64_t since; /* source number */
-        uint8_t limit;  /* VP8: highest temporal layer; else the target (struct stream_dependency),
-                           or LIMIT_NONE: all are sent */
+        uint64_t since;  /* source number */
+        uint8_t limit;   /* VP8: highest temporal layer; else the target (struct stream_dependency),
+                            or LIMIT_NONE: all are sent */
+        uint32_t active; /* as in stream_out */
     } steps[TEMPORAL_STEPS];
     bool left_out;    /* picture is set */
     uint16_t picture; /* id of the last frame left out */
@@ -186,6 +188,10 @@ bool stream_sender_left_out(struct stream_sender *sender, const struct stream_pa
 
 /* The newest packet, which is sent, is the last one of its picture to be. */
 bool stream_layers_end(const struct stream_sender *sender, const struct stream_packet *packet);
+
+/* stream_out.active of a packet. */
+uint32_t stream_layers_active(const struct stream_sender *sender,
+                              const struct stream_packet *packet);
 
 /* A packet came late, and takes the number that was kept for it: as it is or as a filler. */
 void stream_sender_fill_slot(struct stream_sender *sender, struct stream_slot *slot,

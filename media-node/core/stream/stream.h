@@ -71,6 +71,11 @@ struct stream_dependency {
     uint32_t present; /* as in struct rtp_dependency_frame */
     uint32_t switches;
     uint64_t refs;
+    bool attached;   /* its structure comes with it */
+    uint32_t active; /* targets that the publisher sends, as far as told until this packet, */
+    struct rtp_dependency_place place; /* and where its descriptor tells of them */
+    const uint32_t *within; /* by number of a target: those whose frames it all has. The receiver's,
+                               and of its newest structure */
     /* The target to be sent to whom wants so much and no more, of those that are sent now. */
     uint8_t targets[STREAM_SPATIAL_MAX][STREAM_TEMPORAL_MAX];
 };
@@ -243,9 +248,10 @@ uint8_t stream_layers_live(struct stream_receiver *const layers[STREAM_LAYERS_MA
  * the frames of one decode target go out, the others take no number. Another target is begun with a
  * frame from which on all of it can be decoded with what was sent, which is a key frame where it
  * has more spatial layers; until then the sender goes on with the target it has. The last packet
- * sent of a picture gets the marker. Descriptors stay as they are: receivers bear gaps in frame
- * numbers, and of the active decode targets none is claimed that is not sent by the publisher. A
- * stream without known layers goes whole.
+ * sent of a picture gets the marker. Descriptors stay as they are, for receivers bear gaps in frame
+ * numbers; but where targets are left out that the publisher sends, the first packet of each frame
+ * tells which ones are active for this subscriber, so that nobody waits for the others. A stream
+ * without known layers goes whole.
  *
  * Generations. Each switch, resumption or restart of the source begins one: sequence numbers and
  * VP8 picture ids go on at the next number, timestamps by the publisher's wall clock where sender
@@ -314,6 +320,8 @@ struct stream_out {
     uint8_t prefix[STREAM_PREFIX_MAX];
     const uint8_t *payload; /* borrowed from source */
     size_t payload_len;
+    uint32_t active; /* targets to be told as active by the source's dependency descriptor
+                        (rtp_dependency_write_active), 0: as it came */
     const struct stream_packet *source; /* whose header extensions may be passed on */
 };
 

@@ -53,6 +53,19 @@ static void make_table(struct stream_targets *targets)
     }
 }
 
+/* A target is within another one if no frame of it is outside. Ones without a frame are in none. */
+static void find_within(struct stream_targets *targets)
+{
+    const struct rtp_dependency_structure *s = &targets->structure;
+    for (unsigned i = 0; i < s->target_count; i++) {
+        targets->within[i] = s->inhabited;
+        for (unsigned t = 0; t < s->template_count; t++) {
+            bool part = (s->templates[t].present >> i & 1) != 0;
+            targets->within[i] &= part ? UINT32_MAX : ~s->templates[t].present;
+        }
+    }
+}
+
 /* Key frames repeat the structure. Another one has other numbers (A.8.3.4). */
 static bool same_numbers(const struct rtp_dependency_structure *a,
                          const struct rtp_dependency_structure *b)
@@ -86,6 +99,7 @@ static int read_attached(struct stream_targets **targets, uint64_t seq, struct b
             known->serial = (uint8_t)(known->serial == UINT8_MAX ? 1 : known->serial + 1);
         }
         known->structure = fresh;
+        find_within(known);
         set_active(known, seq, told->active_told ? told->active : UINT32_MAX);
     }
     return 0;
@@ -128,6 +142,10 @@ void stream_targets_describe(struct stream_targets **targets, struct stream_pack
     out->present = told.frame.present;
     out->switches = told.frame.switches;
     out->refs = told.frame.refs;
+    out->attached = head.attached;
+    out->active = known->active & known->structure.inhabited;
+    out->place = told.place;
+    out->within = known->within;
     memcpy(out->targets, known->table, sizeof(out->targets));
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Any dependency descriptors, one after another, on one stream: each is refused and changes
- * nothing, or speaks of layers and targets that there are. The input is a list of them, each behind
+ * nothing, or speaks of layers and targets that there are, and can be told other active ones. The
+ * input is a list of them, each behind
  * its length.
  */
 #include "media-node/core/rtp/dependency.h"
@@ -24,6 +25,24 @@ static void check_structure(const struct rtp_dependency_structure *s, uint32_t t
     }
 }
 
+static void check_rewritten(const struct rtp_dependency *dependency,
+                            const struct rtp_dependency_structure *structure, struct bytes value,
+                            uint32_t active)
+{
+    uint8_t out[RTP_DEPENDENCY_LEN_MAX];
+    struct rtp_dependency_structure again = *structure;
+    struct rtp_dependency read;
+    int len = rtp_dependency_write_active(out, value, &dependency->place, active);
+    if (len < 0) {
+        assert(len == ERR_TOO_BIG && value.len > RTP_DEPENDENCY_LEN_MAX - 5);
+        return;
+    }
+    int err = rtp_dependency_parse(&read, &again, (struct bytes){out, (size_t)len});
+    assert(err == 0 && read.active_told && read.active == active);
+    assert(memcmp(&read.frame, &dependency->frame, sizeof(read.frame)) == 0);
+    assert(memcmp(&again, structure, sizeof(again)) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -42,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         check_structure(&structure, targets);
         check_frame(&dependency.frame, targets);
         assert((dependency.active & ~targets) == 0);
+        check_rewritten(&dependency, &structure, value, 0x55555555 & targets);
     }
     return 0;
 }

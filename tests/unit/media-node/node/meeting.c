@@ -293,6 +293,19 @@ static void count(struct meeting *m, const struct media_incoming *in, size_t len
     m->video.bytes += (unsigned)len;
 }
 
+static void read_descriptor(struct meeting *m, struct bytes packet)
+{
+    uint8_t header[MEDIA_CLIENT_PACKET];
+    struct rtp_exts exts;
+    struct rtp_dependency told;
+    (void)media_client_read_exts(&exts, header, packet.data, packet.len);
+    struct bytes value = exts.value[RTP_EXT_DEPENDENCY_DESCRIPTOR];
+    if (value.len > 0 && rtp_dependency_parse(&told, &m->svc_structure, value) == 0 &&
+        told.active_told) {
+        m->svc_active = told.active;
+    }
+}
+
 static void receive(struct meeting *m)
 {
     struct bytes frame;
@@ -303,6 +316,9 @@ static void receive(struct meeting *m)
         frame = (struct bytes){frame.data + HEADERS, frame.len - HEADERS};
         memcpy(data, frame.data, frame.len);
         bool rtp = stun_classify(data, frame.len) == PACKET_RTP;
+        if (rtp && m->svc) {
+            read_descriptor(m, frame);
+        }
         size_t len = media_client_receive(m->viewer, data, frame.len, answer, &in);
         if (len > 0) {
             input(m, m->viewer, answer, len);

@@ -74,6 +74,8 @@ struct meeting {
     bool svc;                 /* the other video is VP9 of three sizes and rates in one stream */
     unsigned svc_picture;     /* of it, since the last key frame */
     uint16_t svc_frame;       /* next number */
+    struct rtp_dependency_structure svc_structure; /* as the viewer knows it, */
+    uint32_t svc_active;                           /* and these of its targets */
 };
 
 /* At 1 s. bps: of the viewer's link, 0: no limit. */

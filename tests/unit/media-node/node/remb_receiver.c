@@ -11,18 +11,8 @@
 #define HOLD_US   TIME_MS(300)
 #define STEP      1.0077 /* 8 % a second */
 
-static int64_t delay_us(int64_t now_us, const uint8_t *data, size_t len)
+static int64_t delay_us(int64_t now_us, struct bytes sent)
 {
-    uint8_t packet[MEDIA_CLIENT_PACKET];
-    struct rtp_view view;
-    struct rtp_exts exts;
-    assert(len <= sizeof(packet));
-    memcpy(packet, data, len);
-    packet[0] &= (uint8_t)~0x20; /* its length of padding is encrypted */
-    int err = rtp_parse(&view, packet, len);
-    assert(err == 0);
-    rtp_exts_read(&exts, &view, &media_client_exts);
-    struct bytes sent = exts.value[RTP_EXT_ABS_SEND_TIME];
     assert(sent.len == 3);
     return (int64_t)((rtp_abs_send_time(now_us) - be24_get(sent.data)) & 0xffffff) * 1000000 >> 18;
 }
@@ -62,7 +52,13 @@ static void advance(struct remb_receiver *receiver, int64_t now_us)
 void remb_receiver_add(struct remb_receiver *receiver, int64_t now_us, const uint8_t *data,
                        size_t len)
 {
-    int64_t delay = delay_us(now_us, data, len);
+    uint8_t header[MEDIA_CLIENT_PACKET];
+    struct rtp_exts exts;
+    size_t payload = media_client_read_exts(&exts, header, data, len) - RTPSEC_RTP_OVERHEAD;
+    if ((data[1] & 0x7f) == MEDIA_OPUS) {
+        return;
+    }
+    int64_t delay = delay_us(now_us, exts.value[RTP_EXT_ABS_SEND_TIME]);
     if (receiver->first_us == 0) {
         receiver->first_us = now_us;
         receiver->step_us = now_us / BUCKET_US * BUCKET_US;
@@ -73,7 +69,7 @@ void remb_receiver_add(struct remb_receiver *receiver, int64_t now_us, const uin
     if (delay > receiver->least_us + LONG_US) {
         receiver->over_us = now_us;
     }
-    receiver->bytes[now_us / BUCKET_US % REMB_RECEIVER_BUCKETS] += (uint32_t)len;
+    receiver->bytes[now_us / BUCKET_US % REMB_RECEIVER_BUCKETS] += (uint32_t)payload;
 }
 
 bool remb_receiver_due(struct remb_receiver *receiver, int64_t now_us, uint64_t *bps)

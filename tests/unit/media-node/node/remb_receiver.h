@@ -2,8 +2,8 @@
  *
  * The receiver's side of draft-ietf-rmcat-gcc-02 §5 as libwebrtc and aiortc have it, with its
  * over-use simplified: a packet that waited for 60 ms, by its absolute send time. Its rate rises by
- * 8 % a second, up to 1.5 times what comes, and falls to 0.85 of that; it is told (REMB) once a
- * second and when it falls, at first after 5 s.
+ * 8 % a second, up to 1.5 times what comes (of video, and without headers: libwebrtc's), and falls
+ * to 0.85 of that; it is told (REMB) once a second and when it falls, at first after 5 s.
  */
 #ifndef TESTS_UNIT_MEDIA_NODE_NODE_REMB_RECEIVER_H
 #define TESTS_UNIT_MEDIA_NODE_NODE_REMB_RECEIVER_H

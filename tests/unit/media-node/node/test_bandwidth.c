@@ -171,7 +171,8 @@ static void sizes_inside_a_stream_follow_the_link(void **state)
     meeting_set_rate(&m, 600000);
     meeting_run(&m, 5);
     assert_int_equal(m.layer_bits_was, 3);
-    meeting_set_rate(&m, 80000); /* the smallest size and sound would take 125 kbit/s */
+    assert_int_equal(m.svc_active, 0x3f); /* the targets of two sizes, three rates each */
+    meeting_set_rate(&m, 80000);          /* the smallest size and sound would take 125 kbit/s */
     meeting_run(&m, 8);
     for (unsigned i = 0; i < 3; i++) {
         meeting_run(&m, 1);

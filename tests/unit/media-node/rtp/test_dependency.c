@@ -92,6 +92,71 @@ static void custom_fields_replace_the_templates(void **state)
     }
 }
 
+static void active_targets_are_written_in(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t in[10], out[10];
+        size_t in_len, out_len;
+    } rows[] = {
+        /* 01000, and 01 for the first of two; six bits of padding more */
+        {{0x81, 0x12, 0x34}, {0x81, 0x12, 0x34, 0x42}, 3, 4},
+        {{0xc2, 0x00, 0x06, 0x46}, {0xc2, 0x00, 0x06, 0x42}, 4, 4}, /* 11 becomes 01 */
+        /* custom references: 00010, 00 no more, becomes 01010, 01, 00 */
+        {{0xc2, 0x00, 0x05, 0x10}, {0xc2, 0x00, 0x05, 0x52, 0x00}, 4, 5},
+    };
+    struct rtp_dependency_structure structure = {0};
+    struct rtp_dependency d;
+    assert_int_equal(parse(&d, &structure, l1t2, sizeof(l1t2)), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint8_t out[RTP_DEPENDENCY_LEN_MAX];
+        struct bytes in = {rows[i].in, rows[i].in_len};
+        assert_int_equal(rtp_dependency_parse(&d, &structure, in), 0);
+        assert_int_equal(rtp_dependency_write_active(out, in, &d.place, 1), rows[i].out_len);
+        assert_memory_equal(out, rows[i].out, rows[i].out_len);
+    }
+    uint8_t out[RTP_DEPENDENCY_LEN_MAX], longest[RTP_DEPENDENCY_LEN_MAX] = {0x81};
+    const struct rtp_dependency_place place = {.at = 29, .width = 9};
+    assert_int_equal(
+        rtp_dependency_write_active(out, (struct bytes){longest, sizeof(longest)}, &place, 1),
+        ERR_TOO_BIG);
+    assert_int_equal(rtp_dependency_write_active(out, (struct bytes){longest, 2}, &place, 1),
+                     ERR_TRUNCATED);
+}
+
+/* All else of a frame is as it was, with its structure and without. */
+static void what_is_written_reads_back(void **state)
+{
+    (void)state;
+    static const struct descriptor_mode modes[] = {
+        {1, 2, false, 0}, {3, 3, false, 60}, {3, 3, true, 5}, {2, 1, true, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        struct rtp_dependency_structure plain = {0}, rewritten = {0};
+        for (unsigned n = 0; n < 24; n++) {
+            uint8_t data[DESCRIPTOR_MAX], out[RTP_DEPENDENCY_LEN_MAX];
+            const struct descriptor_frame frame = {.number = (uint16_t)n,
+                                                   .picture = n / modes[i].spatial,
+                                                   .spatial = n % modes[i].spatial,
+                                                   .start = true,
+                                                   .end = n % 2 != 0,
+                                                   .active_told = n % 5 == 0,
+                                                   .active = 1};
+            struct rtp_dependency before, after;
+            struct bytes value = {data, descriptor_write(data, &modes[i], &frame)};
+            assert_int_equal(rtp_dependency_parse(&before, &plain, value), 0);
+            uint32_t active = n % ((1u << plain.target_count) - 1) + 1;
+            int len = rtp_dependency_write_active(out, value, &before.place, active);
+            assert_true(len > 0);
+            assert_int_equal(parse(&after, &rewritten, out, (size_t)len), 0);
+            assert_true(after.active_told);
+            assert_int_equal(after.active, active);
+            assert_memory_equal(&after.frame, &before.frame, sizeof(after.frame));
+            assert_memory_equal(&rewritten, &plain, sizeof(plain));
+            assert_memory_equal(out, data, 3);
+        }
+    }
+}
+
 /* ---- libwebrtc's modes ----------------------------------------------------------------------- */
 
 /* A frame after a key frame, and what it is to each target: '-' not present, D, S, R. */
@@ -222,9 +287,14 @@ static void absurd_structures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(by_hand),           cmocka_unit_test(custom_fields_replace_the_templates),
-        cmocka_unit_test(modes_of_one_size), cmocka_unit_test(full_svc),
-        cmocka_unit_test(key_svc),           cmocka_unit_test(every_end_that_comes_early),
+        cmocka_unit_test(by_hand),
+        cmocka_unit_test(custom_fields_replace_the_templates),
+        cmocka_unit_test(active_targets_are_written_in),
+        cmocka_unit_test(what_is_written_reads_back),
+        cmocka_unit_test(modes_of_one_size),
+        cmocka_unit_test(full_svc),
+        cmocka_unit_test(key_svc),
+        cmocka_unit_test(every_end_that_comes_early),
         cmocka_unit_test(absurd_structures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,9 @@ struct world {
     struct stream_receiver *layers[STREAM_LAYERS_MAX];
     struct stream_sender *sender;
     struct descriptor_mode mode;
-    struct rtp_dependency_structure structure; /* as the subscriber knows it */
+    struct rtp_dependency_structure structure; /* as the subscriber knows it, */
+    uint32_t active;                           /* and these; 0: nothing yet */
+    bool rewritten;                            /* some descriptor was */
     int64_t now_us;
     uint16_t seq;     /* next of the publisher */
     uint16_t number;  /* next frame */
@@ -117,6 +119,13 @@ static void take(struct world *world, const struct stream_out *out)
     struct bytes value = exts.value[RTP_EXT_DEPENDENCY_DESCRIPTOR];
     assert_int_equal(rtp_dependency_head(&head, value), 0);
     assert_int_equal(rtp_dependency_parse(&d, &world->structure, value), 0);
+    world->active = head.attached ? world->structure.inhabited : world->active;
+    world->active = d.active_told ? d.active : world->active;
+    if (out->active != 0) { /* as if it had been written in */
+        assert_true(head.frame_start);
+        world->rewritten = true;
+        world->active = out->active;
+    }
     assert_int_equal(out->index, world->index++);
     assert_false(out->padding);
     assert_int_equal(world->ended, out->timestamp != world->out_ts);
@@ -183,6 +192,8 @@ static void forward(struct world *world, const struct kit_packet *packet)
     assert_true((bits & STREAM_ASK) == 0 || stream_sender_needs_key_frame(world->sender) == 0);
     if ((bits & STREAM_SEND) != 0) {
         take(world, &out);
+    } else { /* nobody waits for what is left out */
+        assert_int_equal(given->dependency.present & world->active, 0);
     }
 }
 
@@ -255,6 +266,55 @@ static void one_target_from_the_start(void **state)
         assert_int_equal(world.asked, 0);
         end(&world);
     }
+}
+
+/* Targets go from size to size, in each from rate to rate. */
+static void who_gets_few_targets_is_told_so(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct descriptor_mode *mode;
+        uint8_t spatial, temporal;
+        uint32_t active;
+    } cases[] = {
+        {&l1t3, 0, 0, 1},         {&l1t3, 0, 1, 3},      {&l1t3, 0, 7, 7},     {&l3t3, 0, 7, 7},
+        {&l3t3, 1, 1, 0x1b},      {&l3t3, 1, 7, 0x3f},   {&l3t3, 2, 0, 0x49},  {&l3t3, 2, 7, 0x1ff},
+        {&l3t3_key, 2, 7, 0x1c0}, {&l3t3_key, 1, 1, 24}, {&l2t1_key, 0, 7, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct world world;
+        begin(&world, cases[i].mode, cases[i].spatial, cases[i].temporal);
+        for (unsigned n = 0; n < 8; n++) {
+            picture(&world);
+        }
+        assert_int_equal(world.active, cases[i].active);
+        end(&world);
+    }
+}
+
+static void targets_that_come_back_are_told(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, &l1t3, 0, 7);
+    EXPECT(&world, "0!", "0!");
+    assert_int_equal(world.active, 7);
+    want(&world, 0, 0);
+    for (unsigned n = 0; n < 6; n++) {
+        picture(&world);
+    }
+    assert_int_equal(world.active, 1);
+    want(&world, 0, 7);
+    for (unsigned n = 0; n < 8; n++) {
+        picture(&world);
+    }
+    assert_int_equal(world.active, 7);
+    world.key_wanted = true; /* brings the structure: all are active again by themselves */
+    picture(&world);
+    world.rewritten = false;
+    picture(&world);
+    assert_false(world.rewritten);
+    end(&world);
 }
 
 static void more_sizes_come_with_a_key_frame(void **state)
@@ -435,6 +495,11 @@ static void sent_again_as_it_was(void **state)
                      0);
     assert_true(out.repeat);
     assert_true(out.marker);
+    assert_int_equal(out.active, 0);
+    /* What it told of active targets may be forgotten by then. */
+    assert_int_equal(stream_sender_resend(world.sender, world.now_us, SEQ_OUT + PARTS * 2 - 2,
+                                          world.layers, &out),
+                     ERR_NOT_FOUND);
     end(&world);
 }
 
@@ -590,6 +655,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_target_from_the_start),
+        cmocka_unit_test(who_gets_few_targets_is_told_so),
+        cmocka_unit_test(targets_that_come_back_are_told),
         cmocka_unit_test(more_sizes_come_with_a_key_frame),
         cmocka_unit_test(fewer_sizes),
         cmocka_unit_test(rates_change_without_key_frames),
