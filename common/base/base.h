@@ -77,6 +77,16 @@ struct log_sink {
 void log_write(const struct log_sink *sink, enum log_level level, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+/* Length of the event name that a text begins with, 0: it begins with none. */
+size_t log_event_len(const char *text);
+/* A word of a text, borrowed from it: key=value, a value with spaces in double quotes. */
+struct log_word {
+    const char *key, *value;
+    size_t key_len, value_len; /* key_len 0: a word without a key */
+};
+/* The first word at *rest, which moves behind it. False: there is none. */
+bool log_word_next(const char **rest, struct log_word *out);
+
 /* ---- Memory --------------------------------------------------------------------------------
  * These never return NULL: an allocation that fails stops the program, for a node or orchestrator
  * that dies is replaced in a second (docs/decisions/0002). Free with free(). */

@@ -5,8 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EVENT_MAX 64 /* longer first words are no event name */
-#define TAIL      2  /* bytes kept for the closing brace and the newline */
+#define TAIL 2 /* bytes kept for the closing brace and the newline */
 
 /* Appends to a line of bounded length; what does not fit is left out. */
 struct line {
@@ -87,21 +86,6 @@ static void put_time(struct line *line, int64_t unix_ms)
     put_text(line, text);
 }
 
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '.' || c == '-';
-}
-
-static size_t name_len(const char *text)
-{
-    size_t len = 0;
-    while (len < EVENT_MAX && is_name_char(text[len])) {
-        len++;
-    }
-    return len;
-}
-
 /* Text inside a JSON string, which has to be UTF-8: other bytes become question marks. */
 static void put_word(struct line *line, const char *word, size_t len)
 {
@@ -117,52 +101,31 @@ static void put_word(struct line *line, const char *word, size_t len)
     }
 }
 
-/* Writes ,"key":"value" for the key=value word at text, and returns what follows it. A value in
- * double quotes ends at the next one, or with the text. */
-static const char *put_pair(struct line *line, const char *text, size_t key_len)
-{
-    put_text(line, ",\"");
-    put_word(line, text, key_len);
-    put_text(line, "\":\"");
-    text += key_len + 1;
-    char end = ' ';
-    if (*text == '"') {
-        end = '"';
-        text++;
-    }
-    size_t len = strcspn(text, end == '"' ? "\"" : " ");
-    put_word(line, text, len);
-    put_char(line, '"');
-    text += len;
-    return *text == '\0' ? text : text + 1;
-}
-
 /* The first word if it is a name, then the pairs; other words are gathered in rest, each after a
  * space. */
 static void put_fields(struct line *line, const char *text, struct line *rest)
 {
-    size_t event_len = name_len(text);
-    if (event_len > 0 && (text[event_len] == ' ' || text[event_len] == '\0')) {
+    struct log_word word;
+    size_t event_len = log_event_len(text);
+    if (event_len > 0) {
         put_text(line, ",\"event\":\"");
         put_word(line, text, event_len);
         put_char(line, '"');
         text += event_len;
     }
-    while (*text != '\0') {
-        text += strspn(text, " ");
-        size_t key_len = name_len(text);
-        if (key_len > 0 && text[key_len] == '=') {
-            text = put_pair(line, text, key_len);
+    while (log_word_next(&text, &word)) {
+        if (word.key_len > 0) {
+            put_text(line, ",\"");
+            put_word(line, word.key, word.key_len);
+            put_text(line, "\":\"");
+            put_word(line, word.value, word.value_len);
+            put_char(line, '"');
             continue;
         }
-        size_t len = strcspn(text, " ");
-        if (len > 0 && rest != NULL) {
-            put_char(rest, ' ');
-            for (size_t i = 0; i < len; i++) {
-                put_char(rest, text[i]);
-            }
+        for (size_t i = 0; i < word.value_len && rest != NULL; i++) {
+            put_text(rest, i == 0 ? " " : "");
+            put_char(rest, word.value[i]);
         }
-        text += len;
     }
 }
 
