@@ -11,9 +11,17 @@
 #define FINGERPRINT   "a=fingerprint:sha-256 "
 #define WALL_START_US (1600000000LL * 1000000)
 
+static void on_log(void *arg, enum log_level level, const char *text)
+{
+    struct world *world = arg;
+    journal_log(world->journal, WALL_START_US + world->now_us, level, text);
+}
+
 static struct orch *new_orch(struct world *world, const char *id, const char *region)
 {
     static const uint8_t secret[32] = {7};
+    world->journal = journal_new(id, id);
+    world->log = (struct log_sink){.write = on_log, .arg = world, .level_min = LOG_INFO};
     return orch_new(
         &(struct orch_config){
             .id = id,
@@ -22,6 +30,8 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .keys = {&world->key, 1},
             .demo_api_key = "",
             .random = prng_source(&world->prng),
+            .log = &world->log,
+            .journal = world->journal,
             .empty_timeout_s = 300,
             .departure_timeout_s = 20,
             .fill_permille = 800,
@@ -49,7 +59,9 @@ void world_init_site(struct world *world, const struct world_site *site)
                                                                     .number = site->number},
                                                           .keys = {&world->key, 1},
                                                           .peer_count = site->peer_count,
-                                                          .random = prng_source(&world->prng)},
+                                                          .random = prng_source(&world->prng),
+                                                          .log = &world->log,
+                                                          .journal = world->journal},
                                  world->orch, world->now_us, WALL_START_US);
 }
 
@@ -73,6 +85,7 @@ void world_fini(struct world *world)
     } else {
         orch_free(world->orch);
     }
+    journal_free(world->journal);
     orch_nodes_free(world->nodes);
     free(world->transports);
     free(world->story);
@@ -546,19 +559,30 @@ static void admin(struct world *world, const struct orch_admin_request *request)
     drain(world, started_us);
 }
 
-void world_admin(struct world *world, const char *verb, const char *path, const char *json)
+/* With a token that grants this verb. */
+static void admin_granted(struct world *world, const char *verb, struct orch_admin_request *request)
 {
     char authorization[2048];
     struct token_video video = {.room_create = strcmp(verb, "POST") == 0,
                                 .room_list = strcmp(verb, "POST") != 0};
     char *token = world_token(world, "", &video);
     snprintf(authorization, sizeof(authorization), "Bearer %s", token);
-    const struct orch_admin_request request = {
-        .verb = strcmp(verb, "ASK") == 0 ? "POST" : verb,
-        .path = path,
-        .authorization = authorization,
-        .body = {(const uint8_t *)json, strlen(json)},
-    };
-    admin(world, &request);
+    request->verb = strcmp(verb, "ASK") == 0 ? "POST" : verb;
+    request->authorization = authorization;
+    admin(world, request);
     free(token);
+}
+
+void world_admin(struct world *world, const char *verb, const char *path, const char *json)
+{
+    admin_granted(
+        world, verb,
+        &(struct orch_admin_request){.path = path, .body = {(const uint8_t *)json, strlen(json)}});
+}
+
+void world_events(struct world *world, const char *after, const char *wait_s)
+{
+    admin_granted(
+        world, "GET",
+        &(struct orch_admin_request){.path = "/admin/v1/events", .after = after, .wait_s = wait_s});
 }

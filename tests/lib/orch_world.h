@@ -26,6 +26,8 @@ struct world {
     void *arg;
     uint64_t request; /* number of what its APIs are asked */
     struct prng prng;
+    struct journal *journal; /* of what it logs */
+    struct log_sink log;
     struct token_key key;
     struct turn_config turn; /* no servers until a test says some */
     int64_t now_us;
@@ -136,6 +138,9 @@ void world_connected(struct world *world, size_t transport);
 void world_twirp(struct world *world, const char *method, const char *json);
 /* With a token that grants this verb and no other; ASK: a POST that changes nothing. */
 void world_admin(struct world *world, const char *verb, const char *path, const char *json);
+
+/* GET events; wait_s NULL: at once. */
+void world_events(struct world *world, const char *after, const char *wait_s);
 
 /* A token for these grants, to be freed. */
 char *world_token(struct world *world, const char *identity, const struct token_video *video);

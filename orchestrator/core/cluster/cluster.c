@@ -308,6 +308,7 @@ bool cluster_poll(struct cluster *c, struct effect *out)
             if (adopt_next(c) || ask_for_placed(c) || leave_said(c)) {
                 continue;
             }
+            events_flush(c);
             peer_flush(c);
             return effects_poll(&c->fx, out);
         }

@@ -159,4 +159,5 @@ void hold_end(struct cluster *c, size_t member)
     orch_region_cut_off(c->orch, c->now_us, peer->region, c->now_us + CLUSTER_RETURN_US);
     orch_front_away(c->orch, c->now_us, peer->number, false);
     send_again(c, member);
+    events_tell_all(c, member);
 }

@@ -31,6 +31,7 @@ bool cluster_leave(struct cluster *c, int64_t now_us)
     c->leaves = true;
     ownership_member_leaves(c->ownership, OWNERSHIP_SELF);
     orch_front_leaves(c->orch, now_us, c->config.front.number);
+    orch_events_end(c->orch, now_us);
     peers_beat(c);
     return true;
 }

@@ -332,6 +332,7 @@ static void rise(struct cluster *c, size_t member)
               peer->region);
     tell_all_rooms(c, member);
     beat(c, member);
+    events_tell_all(c, member);
 }
 
 static void forget(struct peer *peer)
@@ -669,6 +670,9 @@ static void dispatch(struct cluster *c, size_t member, const peer_message *m)
         break;
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_REDIRECT:
         ask_redirected(c, member, m->redirect);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_EVENTS:
+        events_heard(c, m->events);
         break;
     default: /* newer than this program */
         c->stats.malformed++;

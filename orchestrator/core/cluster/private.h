@@ -166,6 +166,7 @@ struct cluster {
     char lost[ADOPT_LOST_MAX][ID_MAX]; /* peers that died, the last one first */
     size_t waiting_bytes;
     struct gather *gathers;
+    uint64_t events_told; /* of the journal */
     struct cluster_stats stats;
 };
 
@@ -278,6 +279,12 @@ void peer_free_all(struct cluster *c);
 
 /* Our Hello, in the session that is; asks: for theirs. */
 void peer_say_hello(struct cluster *c, size_t member, bool asks);
+
+/* ---- events.c: what happened */
+/* Before effects are drained: what was written since. */
+void events_flush(struct cluster *c);
+void events_tell_all(struct cluster *c, size_t member);
+void events_heard(struct cluster *c, const Spillway__Bus__Events *events);
 
 /* ---- leave.c: told to stop */
 /* It has left just now, and the others are told. */

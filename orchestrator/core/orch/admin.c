@@ -34,17 +34,30 @@ struct admin_call {
     size_t count;
 };
 
+void orch_admin_reply(struct orch *orch, uint64_t request, int status, json_t *take_json)
+{
+    char *text =
+        json_dumps(take_json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
+    json_decref(take_json);
+    effect_reply(&orch->fx, request, status, "application/json", text == NULL ? "{}" : text);
+    free(text);
+}
+
+void orch_admin_fail(struct orch *orch, uint64_t request, int status, const char *code,
+                     const char *message)
+{
+    orch_admin_reply(orch, request, status,
+                     json_pack("{s:s, s:s}", "error", code, "message", message));
+}
+
 static void reply(const struct admin_call *c, int status, json_t *json)
 {
-    char *text = json_dumps(json, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
-    json_decref(json);
-    effect_reply(&c->orch->fx, c->request, status, "application/json", text == NULL ? "{}" : text);
-    free(text);
+    orch_admin_reply(c->orch, c->request, status, json);
 }
 
 static void fail(const struct admin_call *c, int status, const char *code, const char *message)
 {
-    reply(c, status, json_pack("{s:s, s:s}", "error", code, "message", message));
+    orch_admin_fail(c->orch, c->request, status, code, message);
 }
 
 /* RFC 3339, UTC, whole seconds. */
@@ -178,12 +191,6 @@ static void change_node(const struct admin_call *c, struct bytes body)
 
 /* ---- Rooms --------------------------------------------------------------------------------- */
 
-static const char *node_name(const struct orch *orch, const char *id)
-{
-    const struct registry_node *node = registry_get(orch->registry, id);
-    return node == NULL ? "" : node->name;
-}
-
 static json_t *room_json(const struct orch *orch, const struct room_entry *entry)
 {
     struct arena arena = {0};
@@ -192,14 +199,14 @@ static json_t *room_json(const struct orch *orch, const struct room_entry *entry
     for (size_t i = 0; i < room_node_count(entry->room); i++) {
         const char *node = room_node_at(entry->room, i);
         json_array_append_new(nodes, json_pack("{s:s, s:s, s:I}", "id", node, "name",
-                                               node_name(orch, node), "participants",
+                                               orch_node_name(orch, node), "participants",
                                                (json_int_t)room_node_people(entry->room, node)));
     }
     const char *first = orch_place_node(entry);
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "name", entry->name, "sid",
-        entry->sid, "node", first, "node_name", node_name(orch, first), "nodes", nodes, "epoch",
-        (json_int_t)room_epoch(entry->room), "participants",
+        entry->sid, "node", first, "node_name", orch_node_name(orch, first), "nodes", nodes,
+        "epoch", (json_int_t)room_epoch(entry->room), "participants",
         (json_int_t)room_participant_count(entry->room), "publishers",
         (json_int_t)info->num_publishers, "weight", (json_int_t)room_weight(entry->room, NULL),
         "max_participants", (json_int_t)info->max_participants, "metadata", info->metadata,
@@ -329,8 +336,9 @@ static json_t *participant_json(const struct orch *orch, const struct room_entry
     }
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "identity",
                      info->identity, "sid", info->sid, "node", node, "node_name",
-                     node_name(orch, node), "name", info->name, "state", state_text(info->state),
-                     "hidden", info->permission != NULL && info->permission->hidden, "metadata",
+                     orch_node_name(orch, node), "name", info->name, "state",
+                     state_text(info->state), "hidden",
+                     info->permission != NULL && info->permission->hidden, "metadata",
                      info->metadata, "joined_at", time_json(info->joined_at), "tracks", tracks);
 }
 
@@ -527,6 +535,8 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
         get_node(c);
     } else if (strcmp(kind, "rooms") == 0) {
         get_rooms(c);
+    } else if (strcmp(kind, "events") == 0 && c->count == 1 && c->orch->config.journal != NULL) {
+        orch_events(c->orch, c->request, admin);
     } else {
         fail(c, NOT_FOUND, "not_found", "no such path");
     }

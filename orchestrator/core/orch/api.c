@@ -325,6 +325,7 @@ void orch_request_gone(struct orch *orch, uint64_t request)
     if (rpc != NULL) {
         rpc_free(orch, rpc);
     }
+    orch_events_gone(orch, request);
 }
 
 void orch_rpcs_free(struct orch *orch)

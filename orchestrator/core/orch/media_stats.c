@@ -115,7 +115,6 @@ static json_t *participant_json(const struct orch *orch, const struct room_entry
                                 const char *identity, const struct room_stats *stats)
 {
     const char *node = room_node_of(entry->room, identity);
-    const struct registry_node *known = registry_get(orch->registry, node);
     json_t *tracks = json_array(), *subscriptions = json_array();
     for (size_t i = 0; i < stats->track_count; i++) {
         json_array_append_new(tracks, track_json(&stats->tracks[i], stats->interval_ms));
@@ -126,7 +125,7 @@ static json_t *participant_json(const struct orch *orch, const struct room_entry
     }
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:s, s:s}", "room", entry->name, "identity", identity, "sid",
-                  stats->sid, "node", node, "node_name", known == NULL ? "" : known->name);
+                  stats->sid, "node", node, "node_name", orch_node_name(orch, node));
     bool reported = stats->age_us >= 0;
     json_object_set_new(json, "age_ms",
                         reported ? json_integer(stats->age_us / 1000) : json_null());

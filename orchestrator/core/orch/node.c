@@ -68,6 +68,12 @@ static void keep_info(struct orch *orch, const char *id,
     assert(entry->info != NULL);
 }
 
+const char *orch_node_name(const struct orch *orch, const char *id)
+{
+    const struct registry_node *node = registry_get(orch->registry, id);
+    return node == NULL ? "" : node->name;
+}
+
 /* ---- What operators want of it ------------------------------------------------------------- */
 
 static struct node_entry *entry_of(const struct orch *orch, const char *id)

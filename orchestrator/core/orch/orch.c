@@ -82,6 +82,7 @@ void orch_free(struct orch *orch)
     orch_orphans_fini(orch);
     orch_gray_fini(orch);
     orch_silence_fini(orch);
+    orch_events_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);
@@ -365,7 +366,7 @@ int64_t orch_deadline(const struct orch *orch)
     at = MIN(at, MIN(orch_drain_deadline(orch), orch_front_drain_deadline(orch)));
     at = MIN(at, orch_orphans_deadline(orch));
     at = MIN(at, MIN(orch_gray_deadline(orch), orch_silence_deadline(orch)));
-    at = MIN(at, orch->short_us);
+    at = MIN(at, MIN(orch->short_us, orch_events_deadline(orch)));
     return MIN(at, agenda_deadline(&orch->agenda));
 }
 
@@ -424,6 +425,7 @@ void orch_expire(struct orch *orch, int64_t now_us)
     }
     orch_gray_expire(orch);
     orch_silence_expire(orch);
+    orch_events_expire(orch);
 }
 
 void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node)

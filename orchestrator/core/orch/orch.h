@@ -19,6 +19,7 @@
 #include "orchestrator/core/effect/effect.h"
 #include "orchestrator/core/entry/entry.h"
 #include "orchestrator/core/gray/gray.h"
+#include "orchestrator/core/journal/journal.h"
 #include "orchestrator/core/room/room.h"
 #include "proto/gen/control.pb-c.h"
 
@@ -53,6 +54,7 @@ struct orch_config {
     bool seals;                  /* nodes keep the sessions of rooms for their next owner */
     uint32_t loudest;            /* audio tracks that flow between two nodes of a room, 0: all */
     const struct turn_config *turn; /* whose credentials clients get; NULL: there are no servers */
+    const struct journal *journal;  /* what GET events shows; NULL: there is none */
 };
 
 /* wall_us: microseconds since 1970 at now_us. */
@@ -212,6 +214,7 @@ struct orch_admin_request {
     const char *verb; /* "GET", "POST" */
     const char *path; /* from "/admin/v1/" on, percent-decoded */
     const char *authorization;
+    const char *after, *wait_s; /* parameters of GET events; NULL or "": absent */
     struct bytes body;
 };
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
@@ -230,6 +233,12 @@ void orch_page_token(struct orch *orch, int64_t now_us, uint64_t request,
 
 /* Whether it is a drain that the other nodes could not carry: then nobody is to begin with it. */
 bool orch_admin_refuses(const struct orch *orch, const struct orch_admin_request *admin);
+
+#define ORCH_EVENTS_AT_ONCE   500 /* in an answer; it says that there are more */
+#define ORCH_EVENT_WAITS_MAX  64  /* who waits for events at once; more are refused */
+#define ORCH_EVENT_WAIT_MAX_S 60
+/* This is to stop: who waits for events is told, and nobody waits from now on. */
+void orch_events_end(struct orch *orch, int64_t now_us);
 
 /* The client of an API call is gone: no REPLY for it. */
 void orch_request_gone(struct orch *orch, uint64_t request);

@@ -129,9 +129,10 @@ struct share {
     struct place_entry *places, *asked;
 };
 
-struct orphan; /* adopt.c */
-struct cure;   /* gray.c */
-struct silent; /* silence.c */
+struct orphan;     /* adopt.c */
+struct cure;       /* gray.c */
+struct silent;     /* silence.c */
+struct event_wait; /* events.c */
 
 /* Nodes that died of silence, the last ones: watch.c. */
 struct silenced {
@@ -172,7 +173,11 @@ struct orch {
     struct cure *cures;
     int64_t gray_at_us; /* nodes are judged next; TIME_NEVER: nobody failed of late */
     struct silent *silent;
-    int64_t silent_at_us;  /* next look at these */
+    int64_t silent_at_us; /* next look at these */
+    struct event_wait *event_waits;
+    size_t event_wait_count;
+    uint64_t events_seen; /* of the journal, when these were looked at last */
+    bool events_end;
     int64_t settled_us;    /* nodes have said what they hold by then */
     int64_t rebalanced_us; /* up to when the moves so far use up what is allowed */
     struct orch_stats stats;
@@ -199,6 +204,8 @@ void orch_judge(struct orch *orch); /* after every word to the detector: acts on
 int64_t orch_wall_s(const struct orch *orch);
 
 /* ---- node.c */
+/* The operator's; "": no such node is known. */
+const char *orch_node_name(const struct orch *orch, const char *id);
 /* An operator wants the node ready, cordoned or drained: it keeps that for orchestrators to come.
  */
 void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state);
@@ -366,6 +373,18 @@ struct json_t *orch_track_json(const Livekit__TrackInfo *track);
 /* How somebody's media fare. NULL: nobody in the room has this identity. */
 struct json_t *orch_media_stats(const struct orch *orch, const struct room_entry *entry,
                                 const char *identity);
+
+/* ---- events.c: what happened */
+void orch_events(struct orch *orch, uint64_t request, const struct orch_admin_request *admin);
+void orch_events_gone(struct orch *orch, uint64_t request);
+void orch_events_expire(struct orch *orch);
+int64_t orch_events_deadline(const struct orch *orch);
+void orch_events_fini(struct orch *orch);
+
+/* ---- admin.c */
+void orch_admin_reply(struct orch *orch, uint64_t request, int status, struct json_t *take_json);
+void orch_admin_fail(struct orch *orch, uint64_t request, int status, const char *code,
+                     const char *message);
 
 /* ---- explain.c */
 /* The answer to POST place; asked is its body. */

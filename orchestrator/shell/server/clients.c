@@ -207,6 +207,8 @@ static void on_admin(void *arg, const struct http_request *request, struct http_
     struct orch_admin_request admin = {.verb = clients_verb(request->method),
                                        .path = request->path,
                                        .authorization = request->authorization,
+                                       .after = parameter(request, "after"),
+                                       .wait_s = parameter(request, "wait_s"),
                                        .body = request->body};
     cluster_admin(server->cluster, server_now(), clients_request(server, call), &admin);
     server_drain(server);

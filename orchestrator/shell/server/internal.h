@@ -7,6 +7,7 @@
 
 #include "common/bus/bus.h"
 #include "orchestrator/core/cluster/cluster.h"
+#include "orchestrator/core/journal/journal.h"
 #include "orchestrator/core/turn/turn.h"
 #include "orchestrator/core/whip/whip.h"
 #include "orchestrator/shell/front/front.h"
@@ -53,6 +54,9 @@ struct server_peer {
 struct server {
     const struct settings *settings;
     const struct log_sink *log;
+    struct log_sink sink; /* log: into the journal, and where main wants it */
+    const struct log_sink *out;
+    struct journal *journal;
     uv_loop_t loop;
     uv_timer_t timer;
     uv_signal_t sigterm, sigint;

@@ -55,6 +55,13 @@ static uint64_t new_number(void)
     return random % ((1u << (64 - EFFECT_FRONT_SHIFT)) - 1) + 1;
 }
 
+static void on_log(void *arg, enum log_level level, const char *text)
+{
+    struct server *server = arg;
+    journal_log(server->journal, wall_us(), level, text);
+    log_write(server->out, level, "%s", text);
+}
+
 /* ---- Effects ------------------------------------------------------------------------------- */
 
 static void on_claimed(void *arg, const char *room, int err, const char *owner, uint64_t epoch)
@@ -474,6 +481,7 @@ static void open_core(struct server *server)
             .cluster_secret = secret,
             .loudest = (uint32_t)settings->rooms.loudest,
             .turn = &server->turn,
+            .journal = server->journal,
             .seals = true,
         },
         server_now(), wall_us());
@@ -487,7 +495,8 @@ static void open_core(struct server *server)
                                              .keys = {server->keys, settings->keys.count},
                                              .peer_count = server->peer_count,
                                              .random = server->random,
-                                             .log = server->log},
+                                             .log = server->log,
+                                             .journal = server->journal},
                     server->orch, server_now(), wall_us());
 }
 
@@ -508,12 +517,16 @@ int server_new(struct server **out, const struct settings *settings, const struc
 {
     struct server *server = mem_alloc(sizeof(*server));
     server->settings = settings;
-    server->log = log;
+    server->out = log;
+    server->sink = (struct log_sink){
+        .write = on_log, .arg = server, .level_min = MIN(log->level_min, LOG_INFO)};
+    server->log = &server->sink;
     server->stop_us = TIME_NEVER;
     server->random = (struct random_source){random_fill, NULL};
     id_new(server->id, "OR_", &server->random);
     server->number = new_number();
     server->last_id = server->number << EFFECT_FRONT_SHIFT;
+    server->journal = journal_new(server->id, settings->name);
     open_loop(server);
     int err = open_front(server);
     err = err == 0 ? peers_read(server) : err;
@@ -530,7 +543,7 @@ int server_new(struct server **out, const struct settings *settings, const struc
         server_free(server);
         return err;
     }
-    log_write(log, LOG_INFO, "serving id=%s port=%d control=%s tunnel=%s", server->id,
+    log_write(server->log, LOG_INFO, "serving id=%s port=%d control=%s tunnel=%s", server->id,
               http_port(orch_http_server(server->http)), bus_endpoint(server->control),
               bus_endpoint(server->tunnel));
     arm_timer(server);
@@ -597,5 +610,6 @@ void server_free(struct server *server)
     }
     free(server->keys);
     uv_loop_close(&server->loop);
+    journal_free(server->journal);
     free(server);
 }

@@ -51,7 +51,7 @@ static void say(struct cluster *cluster, int64_t now_us, Spillway__Bus__PeerMess
     drain(cluster, now_us);
 }
 
-static struct cluster *make(struct prng *prng, const struct token_key *key)
+static struct cluster *make(struct prng *prng, const struct token_key *key, struct journal *journal)
 {
     static const uint8_t secret[32] = {7};
     struct random_source random = prng_source(prng);
@@ -76,6 +76,7 @@ static struct cluster *make(struct prng *prng, const struct token_key *key)
                                                        .number = 1},
                                              .keys = {key, 1},
                                              .peer_count = 1,
+                                             .journal = journal,
                                              .random = random},
                     orch, 1, 1);
     Spillway__Bus__Hello hello = SPILLWAY__BUS__HELLO__INIT;
@@ -100,7 +101,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct prng prng;
     int64_t now_us = 1;
     prng_seed(&prng, 1);
-    struct cluster *cluster = make(&prng, &key);
+    struct journal *journal = journal_new("OR_1", "us");
+    struct cluster *cluster = make(&prng, &key, journal);
     while (len >= 2) {
         size_t next = MIN(be16_get(data), len - 2);
         ProtobufCMessage *message;
@@ -118,5 +120,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     cluster_expire(cluster, now_us + TIME_S(10));
     drain(cluster, now_us + TIME_S(10));
     cluster_free(cluster);
+    journal_free(journal);
     return 0;
 }
