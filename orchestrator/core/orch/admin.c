@@ -285,6 +285,9 @@ static void move_people(const struct admin_call *c, struct room_entry *entry, st
         } else if (moved == 0) {
             fail(c, CONFLICT, "conflict", "nobody is anywhere else");
         } else {
+            log_write(c->orch->config.log, LOG_INFO,
+                      "%s_moves room=%s from=%s to=%s participants=%zu",
+                      identity == NULL ? "room" : "participant", entry->sid, from, node->id, moved);
             reply(c, OK,
                   json_pack("{s:s, s:s, s:s, s:I}", "room", entry->name, "from", from, "to",
                             node->id, "participants", (json_int_t)moved));

@@ -65,9 +65,10 @@ static size_t move(struct orch *orch, struct room_entry *entry, const char *from
     if (orch_place_evacuate(orch, entry, from, NULL) != 0) {
         moved = scatter(orch, entry, from);
     }
-    if (moved == 0) {
+    if (moved == 0 && !entry->stays) { /* it is tried again and again */
         log_write(orch->config.log, LOG_WARN, "room_stays room=%s node=%s", entry->sid, from);
     }
+    entry->stays = moved == 0;
     orch_settle(orch, entry);
     return moved;
 }
@@ -82,6 +83,16 @@ static struct room_entry *next_room(const struct orch *orch, const char *node)
     return NULL;
 }
 
+/* None of our rooms is on it. */
+static bool is_clear(const struct orch *orch, const char *node)
+{
+    bool clear = true;
+    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        clear = clear && !room_on_node(entry->room, node);
+    }
+    return clear;
+}
+
 static void run(struct orch *orch, struct drain *drain)
 {
     struct room_entry *entry = NULL;
@@ -91,6 +102,12 @@ static void run(struct orch *orch, struct drain *drain)
         drain->moves_us = MAX(drain->moves_us, orch->now_us) + (int64_t)moved * MOVE_US;
     }
     bool paced = drain->moves_us >= ahead_us;
+    bool drained = is_clear(orch, drain->node);
+    if (drained && !drain->drained) {
+        log_write(orch->config.log, LOG_INFO, "node_drained node=%s name=%s", drain->node,
+                  orch_node_name(orch, drain->node));
+    }
+    drain->drained = drained;
     drain->wake_us =
         paced ? drain->moves_us - (MOVES_AT_ONCE - 1) * MOVE_US : orch->now_us + AGAIN_US;
 }
@@ -102,7 +119,8 @@ void orch_drain_begin(struct orch *orch, const char *node, enum registry_state s
     if (registry_set_state(orch->registry, node, state) != 0 || find(orch, node) != NULL) {
         return;
     }
-    log_write(orch->config.log, LOG_INFO, "node_draining node=%s", node);
+    log_write(orch->config.log, LOG_INFO, "node_draining node=%s name=%s", node,
+              orch_node_name(orch, node));
     struct drain *drain = mem_alloc(sizeof(*drain));
     snprintf(drain->node, sizeof(drain->node), "%s", node);
     drain->moves_us = orch->now_us;
@@ -114,8 +132,12 @@ void orch_drain_begin(struct orch *orch, const char *node, enum registry_state s
 void orch_drain_end(struct orch *orch, const char *node)
 {
     struct drain *drain = find(orch, node);
-    if (drain != NULL) {
-        forget(orch, drain);
+    if (drain == NULL) {
+        return;
+    }
+    forget(orch, drain);
+    for (struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        entry->stays = false; /* the next drain tells it again */
     }
 }
 

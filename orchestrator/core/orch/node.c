@@ -93,10 +93,14 @@ static void set_service(struct orch *orch, const char *id, Spillway__Control__Se
         orch_drain_begin(orch, id, REGISTRY_DRAINING);
         return;
     }
+    bool cordoned = state == SPILLWAY__CONTROL__SERVICE__STATE__CORDONED;
+    enum registry_state wanted = cordoned ? REGISTRY_CORDONED : REGISTRY_READY;
+    if (registry_get(orch->registry, id)->state != wanted) {
+        log_write(orch->config.log, LOG_INFO, "node_%s node=%s name=%s",
+                  registry_state_text(wanted), id, orch_node_name(orch, id));
+    }
     orch_drain_end(orch, id);
-    (void)!registry_set_state(
-        orch->registry, id, /* it is there */
-        state == SPILLWAY__CONTROL__SERVICE__STATE__CORDONED ? REGISTRY_CORDONED : REGISTRY_READY);
+    (void)!registry_set_state(orch->registry, id, wanted); /* it is there */
 }
 
 static void tell_service(struct orch *orch, const struct node_entry *entry)

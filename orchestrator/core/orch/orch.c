@@ -392,9 +392,9 @@ void orch_judge(struct orch *orch)
 {
     struct detector_out out;
     while (detector_poll(orch->detector, &out)) {
-        log_write(orch->config.log, LOG_WARN, "node_%s node=%s cause=%s silent_ms=%lld",
-                  detector_verdict_text(out.verdict), out.id, detector_cause_text(out.cause),
-                  (long long)(out.silent_us / 1000));
+        log_write(orch->config.log, LOG_WARN, "node_%s node=%s name=%s cause=%s silent_ms=%lld",
+                  detector_verdict_text(out.verdict), out.id, orch_node_name(orch, out.id),
+                  detector_cause_text(out.cause), (long long)(out.silent_us / 1000));
         if (out.verdict == DETECTOR_DEAD) {
             orch->stats.nodes_lost++;
             node_gone(orch, out.id);
@@ -433,7 +433,7 @@ void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node)
     orch_tick(orch, now_us);
     const struct registry_node *known = registry_get(orch->registry, node);
     if (known != NULL && known->state == REGISTRY_DRAINING && known->room_count == 0) {
-        log_write(orch->config.log, LOG_INFO, "node_left node=%s", node);
+        log_write(orch->config.log, LOG_INFO, "node_left node=%s name=%s", node, known->name);
         detector_node_left(orch->detector, node);
         node_gone(orch, node);
         return;

@@ -437,11 +437,20 @@ static void leave(struct orch *orch, struct room_entry *entry, const char *node)
 void orch_place_leave(struct orch *orch, const char *node)
 {
     const char *sid = registry_room_after(orch->registry, node, NULL);
+    uint64_t moves = orch->stats.moves;
+    size_t rooms = 0;
     while (sid != NULL) {
+        rooms++;
         struct room_entry *entry = orch_room_by_sid(orch, sid);
         sid = registry_room_after(orch->registry, node, sid); /* this one may go now */
         assert(entry != NULL);                                /* rows go with their rooms */
         leave(orch, entry, node);
+    }
+    if (rooms > 0) {
+        log_write(orch->config.log, LOG_INFO,
+                  "node_evacuated node=%s name=%s rooms=%zu participants=%llu", node,
+                  orch_node_name(orch, node), rooms,
+                  (unsigned long long)(orch->stats.moves - moves));
     }
 }
 

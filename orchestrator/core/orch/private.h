@@ -36,6 +36,7 @@ struct room_entry {
     enum expected_from expected_from;
     uint32_t peak;          /* people that were in it at once */
     int64_t drained_us;     /* when a drain may move it again */
+    bool stays;             /* it found no place for it the last time */
     bool is_short;          /* somebody's video is held, see shortage.c */
     int64_t rests_until_us; /* when rebalancing may */
     int64_t probed_us;      /* when one of it tried a gray node last; 0: never */
@@ -112,6 +113,7 @@ struct drain {
     char node[REGISTRY_NAME_MAX];
     int64_t moves_us; /* up to when the moves so far use up what is allowed */
     int64_t wake_us;
+    bool drained; /* none of our rooms is on it, which was logged */
     struct drain *prev, *next;
 };
 

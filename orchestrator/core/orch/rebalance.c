@@ -171,9 +171,9 @@ void orch_rebalance_heard(struct orch *orch, const char *id)
     }
     struct balance *balance = &s.node->balance;
     if (balance_heard(balance, orch->now_us, config, s.facts)) {
-        log_write(orch->config.log, LOG_INFO, "node_%s node=%s heat_permille=%u cause=%s",
-                  balance->cause == BALANCE_COOL ? "cool" : "hot", id, balance_heat(balance),
-                  balance_cause_name(balance->cause));
+        log_write(orch->config.log, LOG_INFO, "node_%s node=%s name=%s heat_permille=%u cause=%s",
+                  balance->cause == BALANCE_COOL ? "cool" : "hot", id, s.facts->name,
+                  balance_heat(balance), balance_cause_name(balance->cause));
     }
     bool serves = s.facts->state == REGISTRY_READY || s.facts->state == REGISTRY_CORDONED;
     if (serves && !s.facts->suspect && balance_due(balance, orch->now_us)) {

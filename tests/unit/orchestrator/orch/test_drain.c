@@ -244,12 +244,85 @@ static void remembered(void **state)
     world_fini(&world);
 }
 
+/* The journal from that index on, which moves to its end. */
+static const char *events(const struct world *world, uint64_t *index)
+{
+    static char texts[2048];
+    struct journal_event event;
+    size_t len = 0;
+    texts[0] = '\0';
+    for (; *index < journal_count(world->journal); (*index)++) {
+        assert_true(journal_at(world->journal, *index, &event));
+        len += (size_t)snprintf(texts + len, sizeof(texts) - len, "%s\n", event.text);
+    }
+    return texts;
+}
+
+/* Goal: operators who watch read once what was done to a node, with its name, and how it ended. */
+static void watched(void **state)
+{
+    (void)state;
+    struct world world;
+    uint64_t index = 0;
+    rooms(&world, 1);
+    assert_string_equal(events(&world, &index),
+                        "node_registered node=ND_a name=ND_a region=r1 capacity=1000\n"
+                        "node_registered node=ND_b name=ND_b region=r1 capacity=1000\n");
+    for (int i = 0; i < 2; i++) { /* said twice, done once */
+        post(&world, "/admin/v1/nodes/ND_b/cordon", "{}");
+    }
+    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    assert_string_equal(events(&world, &index), "node_cordoned node=ND_b name=ND_b\n"
+                                                "node_ready node=ND_b name=ND_b\n");
+    post(&world, "/admin/v1/rooms/room-0/move", "{\"to\": \"ND_b\"}");
+    char wanted[128];
+    snprintf(wanted, sizeof(wanted), "room_moves room=%s from=ND_a to=ND_b participants=2\n",
+             world.last_room);
+    assert_string_equal(events(&world, &index), wanted);
+    post(&world, "/admin/v1/nodes/ND_b/drain", "{}");
+    pass(&world, TIME_S(9));
+    assert_string_equal(events(&world, &index), "node_draining node=ND_b name=ND_b\n"
+                                                "node_drained node=ND_b name=ND_b\n");
+    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    assert_string_equal(events(&world, &index),
+                        "node_ready node=ND_b name=ND_b\n"
+                        "node_dead node=ND_a name=ND_a cause=link_lost silent_ms=0\n"
+                        "node_evacuated node=ND_a name=ND_a rooms=1 participants=2\n");
+    world_drain(&world);
+    world_fini(&world);
+}
+
+/* Goal: a room that finds no place is told of once in a drain, however often it is tried. */
+static void told_once(void **state)
+{
+    (void)state;
+    struct world world;
+    uint64_t index = 0;
+    rooms(&world, 1);
+    beat(&world, "ND_b", 1000);
+    (void)events(&world, &index);
+    for (int drain = 0; drain < 2; drain++) {
+        post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}");
+        for (int i = 0; i < 40; i++) {
+            world_advance(&world, TIME_MS(250));
+            beat(&world, "ND_a", 0);
+            beat(&world, "ND_b", 1000);
+        }
+        const char *told = strstr(events(&world, &index), "room_stays");
+        assert_non_null(told);
+        assert_null(strstr(told + 1, "room_stays"));
+        post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}");
+    }
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cordon),     cmocka_unit_test(paced),     cmocka_unit_test(reversed),
         cmocka_unit_test(refused),    cmocka_unit_test(scattered), cmocka_unit_test(stopping),
-        cmocka_unit_test(remembered),
+        cmocka_unit_test(remembered), cmocka_unit_test(watched),   cmocka_unit_test(told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
