@@ -74,6 +74,7 @@ class Node(Case):
         self.cluster.wait_ready(*self.cluster.nodes)
         seen = self.run_page("node-crash.md", self.orchestrator)
         self.assertIn("nodes_lost_total 1", seen[0])
+        self.assertIn("node_dead", seen[0])
         self.assertIn("lobby", seen[1])
         self.assertEqual(self.cluster.node("node-1")["state"], "ready")
 
@@ -121,6 +122,7 @@ class Several(Case):
         seen = self.run_page("orchestrator-lost.md", dead, *living)
         self.assertIn("lobby", seen[0])
         self.assertIn("anna", seen[0])
+        self.assertIn("peer_lost", seen[0])
         dead.start()
         self.cluster.wait_whole()
 
