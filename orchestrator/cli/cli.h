@@ -245,6 +245,7 @@ enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);    /* drain
 enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);    /* place.c */
 enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);    /* stats.c */
 enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);   /* events.c */
+enum cli_exit cli_cmd_top(struct cli *cli, int argc, char **argv);      /* top.c */
 enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv);    /* token.c */
 enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv);     /* keys.c */
 

@@ -44,6 +44,7 @@ static const struct cli_command commands[] = {
     {"describe", cli_cmd_describe, "everything about one of them"},
     {"stats", cli_cmd_stats, "how a participant's media fare"},
     {"events", cli_cmd_events, "what happened, and what happens"},
+    {"top", cli_cmd_top, "nodes by load, once a second"},
     {"move", cli_cmd_move, "move a room, or one of its people, to another node"},
     {"cordon", cli_cmd_cordon, "no new rooms on nodes"},
     {"uncordon", cli_cmd_uncordon, "take that back, and a drain"},

@@ -130,5 +130,16 @@ class Events(Case):
         self.run_it("events", "-w", at=self.all[:1], exit_code=UNREACHABLE)
 
 
+    def test_top_goes_on_when_its_orchestrator_dies(self):
+        top = self.watch("top", "-o", "jsonl", at=self.all)
+        wait("nodes", lambda: {row["name"] for row in top.rows()} == {"node-1", "node-2"})
+        self.all[0].kill()
+        wait("it says so", lambda: f"this is {self.all[1].url}" in top.err())
+        self.cluster.nodes[0].kill()
+        wait("one node is left", lambda: [row["name"] for row in top.rows()[-2:]] ==
+             2 * ["node-2"])
+        self.end(top)
+
+
 if __name__ == "__main__":
     unittest.main()
