@@ -33,7 +33,12 @@ static void answer_ready(const struct probes *probes, struct http_call *call)
 static void answer_metrics(const struct probes *probes, struct http_call *call)
 {
     struct probes_metric *metrics = mem_array(PROBES_METRICS_MAX, sizeof(*metrics));
-    size_t count = probes->metrics(probes->arg, metrics, PROBES_METRICS_MAX);
+    metrics[0] = (struct probes_metric){.name = "build_info",
+                                        .help = "1; which version of the program this is.",
+                                        .kind = PROBES_GAUGE,
+                                        .labels = "version=\"" SPILLWAY_VERSION "\"",
+                                        .value = 1};
+    size_t count = 1 + probes->metrics(probes->arg, metrics + 1, PROBES_METRICS_MAX - 1);
     assert(count <= PROBES_METRICS_MAX);
     size_t len = probes_format(NULL, 0, probes->prefix, metrics, count);
     char *text = mem_alloc(len + 1);

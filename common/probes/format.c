@@ -75,24 +75,63 @@ int probes_label(char *out, size_t cap, const char *name, const char *value)
     return (int)t.len;
 }
 
+static void add_head(struct text *t, const char *prefix, const struct probes_metric *m)
+{
+    static const char *const types[] = {
+        [PROBES_COUNTER] = "counter", [PROBES_GAUGE] = "gauge", [PROBES_HISTOGRAM] = "histogram"};
+    add(t, "# HELP %s_%s ", prefix, m->name);
+    add_escaped(t, m->help, false);
+    add(t, "\n# TYPE %s_%s %s\n", prefix, m->name, types[m->kind]);
+}
+
+static void add_bucket(struct text *t, const char *prefix, const struct probes_metric *m,
+                       size_t bound)
+{
+    bool labelled = m->labels != NULL && m->labels[0] != '\0';
+    add(t, "%s_%s_bucket{%s%sle=\"", prefix, m->name, labelled ? m->labels : "",
+        labelled ? "," : "");
+    if (bound == TIMINGS_BOUNDS) {
+        add(t, "+Inf");
+    } else {
+        add(t, "%.15g", (double)timings_bound_us(bound) / 1e6);
+    }
+    add(t, "\"}");
+    add_value(t, (double)timings_count(m->histogram, bound));
+}
+
+static void add_sample(struct text *t, const char *prefix, const struct probes_metric *m,
+                       const char *suffix, double value)
+{
+    add(t, "%s_%s%s", prefix, m->name, suffix);
+    if (m->labels != NULL && m->labels[0] != '\0') {
+        add(t, "{%s}", m->labels);
+    }
+    add_value(t, value);
+}
+
+static void add_histogram(struct text *t, const char *prefix, const struct probes_metric *m)
+{
+    for (size_t bound = 0; bound <= TIMINGS_BOUNDS; bound++) {
+        add_bucket(t, prefix, m, bound);
+    }
+    add_sample(t, prefix, m, "_sum", (double)m->histogram->sum_us / 1e6);
+    add_sample(t, prefix, m, "_count", (double)timings_count(m->histogram, TIMINGS_BOUNDS));
+}
+
 size_t probes_format(char *out, size_t cap, const char *prefix, const struct probes_metric *metrics,
                      size_t count)
 {
     struct text t = {out, cap, 0};
     for (size_t i = 0; i < count; i++) {
         const struct probes_metric *m = &metrics[i];
-        bool first = i == 0 || strcmp(metrics[i - 1].name, m->name) != 0;
-        if (first) {
-            add(&t, "# HELP %s_%s ", prefix, m->name);
-            add_escaped(&t, m->help, false);
-            add(&t, "\n# TYPE %s_%s %s\n", prefix, m->name,
-                m->kind == PROBES_COUNTER ? "counter" : "gauge");
+        if (i == 0 || strcmp(metrics[i - 1].name, m->name) != 0) {
+            add_head(&t, prefix, m);
         }
-        add(&t, "%s_%s", prefix, m->name);
-        if (m->labels != NULL && m->labels[0] != '\0') {
-            add(&t, "{%s}", m->labels);
+        if (m->kind == PROBES_HISTOGRAM) {
+            add_histogram(&t, prefix, m);
+        } else {
+            add_sample(&t, prefix, m, "", m->value);
         }
-        add_value(&t, m->value);
     }
     if (cap > 0 && t.len == 0) {
         out[0] = '\0';

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every program of Spillway answers to its operators: /livez, /readyz and /metrics. The texts
- * are made without IO (probes_format); probes_listen puts them on a port of their own for a program
- * that has no HTTP server.
+ * What every program of Spillway answers to its operators: /livez, /readyz and /metrics, which
+ * begins with <prefix>_build_info{version=} of its own accord. The texts are made without IO
+ * (probes_format); probes_listen puts them on a port of their own for a program that has no HTTP
+ * server.
  */
 #ifndef COMMON_PROBES_PROBES_H
 #define COMMON_PROBES_PROBES_H
@@ -11,12 +12,13 @@
 
 #include "common/base/base.h"
 #include "common/http/http.h"
+#include "common/timings/timings.h"
 
 /* ---- Text exposition (Prometheus text format 0.0.4) -----------------------------------------
  * A program describes its metrics in one plain array, filled anew for each scrape. Names follow
  * Prometheus' practices: base units, counters end in _total; never a room or a participant as a
  * label. Samples of one name stand together. */
-enum probes_kind { PROBES_COUNTER, PROBES_GAUGE };
+enum probes_kind { PROBES_COUNTER, PROBES_GAUGE, PROBES_HISTOGRAM };
 
 struct probes_metric {
     const char *name; /* without the prefix: "rtp_packets_received_total" */
@@ -24,6 +26,7 @@ struct probes_metric {
     enum probes_kind kind;
     const char *labels; /* NULL, or e.g. "reason=\"bad_token\"" (probes_label makes one) */
     double value;
+    const struct timings *histogram; /* in place of a value; told in seconds */
 };
 
 /* Writes name="value" with the value escaped, to be joined with commas. Returns what it wrote, or
@@ -36,7 +39,7 @@ size_t probes_format(char *out, size_t cap, const char *prefix, const struct pro
                      size_t count);
 
 /* ---- Answers -------------------------------------------------------------------------------- */
-#define PROBES_METRICS_MAX 512 /* samples of one scrape */
+#define PROBES_METRICS_MAX 4096 /* of one scrape, a histogram being one */
 #define PROBES_REASON_MAX  128
 
 struct probes {

@@ -57,7 +57,8 @@ IO = {
 }
 
 CORES = ("media-node/core", "orchestrator/core")
-PURE = CORES + ("common/agenda", "common/base", "common/net", "proto")  # sans-IO as a whole
+PURE = CORES + ("common/agenda", "common/base", "common/timings", "common/net",
+                "proto")  # sans-IO as a whole
 IO_HEADERS = re.compile(
     r"^(uv|zmq|libwebsockets|usrsctp|pthread|threads|unistd|fcntl|sys/socket|sys/stat|netdb|"
     r"signal|hiredis/.*|curl/.*)\.h$")

@@ -364,6 +364,9 @@ class Http(Case):
         self.assertEqual((answer.status, answer.body), (503, b"cordoned\n"))
         answer = request(self.server, "GET /metrics")
         self.assertTrue(answer.headers["content-type"].startswith("text/plain; version=0.0.4"))
+        self.assertRegex(answer.body, rb'^# HELP test_build_info [^\n]+\n'
+                                      rb'# TYPE test_build_info gauge\n'
+                                      rb'test_build_info{version="[\d.]+"} 1\n')
         self.assertRegex(answer.body, rb"# TYPE test_http_connections gauge\n"
                                       rb"test_http_connections \d\n")
 

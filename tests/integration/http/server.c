@@ -149,8 +149,8 @@ static size_t on_metrics(void *arg, struct probes_metric *out, size_t max)
     const struct test *test = arg;
     const struct http_counters *c = http_counters(orch_http_server(test->http));
     const struct probes_metric metrics[] = {
-        {"http_connections", "Open connections.", PROBES_GAUGE, NULL, (double)c->connections},
-        {"http_requests_total", "Requests.", PROBES_COUNTER, NULL, (double)c->requests_total},
+        {"http_connections", "Open connections.", PROBES_GAUGE, NULL, (double)c->connections, NULL},
+        {"http_requests_total", "Requests.", PROBES_COUNTER, NULL, (double)c->requests_total, NULL},
     };
     assert(ARRAY_LEN(metrics) <= max);
     memcpy(out, metrics, sizeof(metrics));
