@@ -66,6 +66,10 @@ static size_t add_gauges(const struct shell *shell, struct probes_metric *out)
         const char *help;
         double value;
     } gauges[] = {
+        {"capacity_weight", "weight that this node is willing to carry",
+         (double)shell->config->capacity},
+        {"weight", "what it carries: tracks, subscriptions and edges",
+         (double)node_weight(shell->node)},
         {"rooms", "rooms held", (double)node_room_count(shell->node)},
         {"transports", "clients' transports held", (double)node_transport_count(shell->node)},
         {"tcp_connections", "TCP connections open",
@@ -86,7 +90,27 @@ static size_t add_gauges(const struct shell *shell, struct probes_metric *out)
     return ARRAY_LEN(gauges);
 }
 
-#define GAUGES_MAX 16
+/* One of them is 1: what orchestrators said of it last; draining, too, if it said so itself. */
+static size_t add_states(const struct shell *shell, struct probes_metric *out)
+{
+    static const char *const states[] = {
+        [NODE_READY] = "state=\"ready\"",
+        [NODE_CORDONED] = "state=\"cordoned\"",
+        [NODE_DRAINING] = "state=\"draining\"",
+        [NODE_GRAY] = "state=\"gray\"",
+    };
+    enum node_service now = shell->draining ? NODE_DRAINING : node_service(shell->node);
+    for (size_t i = 0; i < ARRAY_LEN(states); i++) {
+        out[i] = (struct probes_metric){.name = "state",
+                                        .help = "1 for the state that orchestrators gave it",
+                                        .kind = PROBES_GAUGE,
+                                        .labels = states[i],
+                                        .value = i == now};
+    }
+    return ARRAY_LEN(states);
+}
+
+#define GAUGES_MAX 32
 
 static size_t fill_metrics(void *arg, struct probes_metric *out, size_t max)
 {
@@ -94,7 +118,8 @@ static size_t fill_metrics(void *arg, struct probes_metric *out, size_t max)
     assert(max >= ARRAY_LEN(core_rows) + ARRAY_LEN(shell_rows) + GAUGES_MAX);
     size_t count = add_rows(core_rows, ARRAY_LEN(core_rows), node_counters(shell->node), out);
     count += add_rows(shell_rows, ARRAY_LEN(shell_rows), &shell->counters, out + count);
-    return count + add_gauges(shell, out + count);
+    count += add_gauges(shell, out + count);
+    return count + add_states(shell, out + count);
 }
 
 static bool is_ready(void *arg, char reason[PROBES_REASON_MAX])

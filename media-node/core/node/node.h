@@ -157,6 +157,12 @@ bool node_path_known(const struct node *node, uint16_t endpoint, const struct ne
 size_t node_room_count(const struct node *node);      /* rooms held, dropped ones not counted */
 size_t node_transport_count(const struct node *node); /* of all rooms */
 
+/* What it carries as its heartbeats say, see Load.weight in control.proto. */
+uint32_t node_weight(const struct node *node);
+/* What it was told to be last, by whatever orchestrator: Service.State of control.proto. */
+enum node_service { NODE_READY, NODE_CORDONED, NODE_DRAINING, NODE_GRAY };
+enum node_service node_service(const struct node *node);
+
 /* What a room's specs add up to here. False: it is not held. */
 struct node_room_view {
     uint64_t epoch, version;

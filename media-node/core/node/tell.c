@@ -94,6 +94,11 @@ static endpoint_message *trunk_endpoint(const struct node *node, struct arena *a
     return NULL;
 }
 
+enum node_service node_service(const struct node *node)
+{
+    return (enum node_service)node->service.state;
+}
+
 static Spillway__Control__Service *service_of(struct node *node)
 {
     return node->service.changed_us == 0 ? NULL : &node->service;
@@ -164,6 +169,13 @@ static void fill_load(const struct node *node, Spillway__Control__Load *load)
     load->bps_out = per_second(node->rates.bytes_out * 8, node->rates_us);
     load->pps_in = (uint32_t)per_second(node->rates.packets_in, node->rates_us);
     load->pps_out = (uint32_t)per_second(node->rates.packets_out, node->rates_us);
+}
+
+uint32_t node_weight(const struct node *node)
+{
+    Spillway__Control__Load load = SPILLWAY__CONTROL__LOAD__INIT;
+    fill_load(node, &load);
+    return load.weight;
 }
 
 /* Closes the window the rates are counted over once it is a second long. */

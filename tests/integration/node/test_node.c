@@ -457,6 +457,9 @@ static void test_meeting(void **state)
     assert_int_equal(ask_probe(t, "/metrics", page, sizeof(page)), 200);
     assert_non_null(strstr(page, "\nspillway_node_rtp_forwarded_total 100\n"));
     assert_non_null(strstr(page, "\nspillway_node_transports 2\n"));
+    assert_non_null(strstr(page, "\nspillway_node_state{state=\"ready\"} 1\n"));
+    assert_non_null(strstr(page, "\nspillway_node_state{state=\"draining\"} 0\n"));
+    assert_null(strstr(page, "\nspillway_node_weight 0\n"));
 
     /* The orchestrator's connection breaks: media goes on, and the node registers again. */
     bus_socket_close(t->control);
@@ -471,6 +474,8 @@ static void test_meeting(void **state)
     kill(t->pid, SIGTERM);
     WAIT(t, t->drainings > 0);
     assert_int_equal(ask_probe(t, "/readyz", page, sizeof(page)), 503);
+    assert_int_equal(ask_probe(t, "/metrics", page, sizeof(page)), 200);
+    assert_non_null(strstr(page, "\nspillway_node_state{state=\"draining\"} 1\n"));
     talk(t, 50);
     WAIT(t, heard(t) == 200);
     struct room_spec spec;
