@@ -160,6 +160,13 @@ static bool perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *
     return done;
 }
 
+static void count_placement(struct cluster *c, const Spillway__Bus__Ask *message, int64_t began_us)
+{
+    if (is_connect(message) && message->creates) {
+        timings_add(&c->stats.placement, c->now_us - began_us);
+    }
+}
+
 /* Unless it waits for the room's place, which EFFECT_PLACED ends. */
 static void do_it(struct cluster *c, struct ask *ask)
 {
@@ -169,6 +176,7 @@ static void do_it(struct cluster *c, struct ask *ask)
         return;
     }
     char *room = mem_str(ask->message->room);
+    count_placement(c, ask->message, ask->until_us - CLUSTER_ASK_US);
     ask_forget(c, ask);
     cluster_disown(c, room);
     free(room);
@@ -325,6 +333,7 @@ void ask_new(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message
 {
     bool ours = ask_owner(c, message->room) == OWNERSHIP_SELF;
     if (ours && perform(c, origin, message)) { /* the usual way, without a copy */
+        count_placement(c, message, c->now_us);
         cluster_disown(c, message->room);
         return;
     }

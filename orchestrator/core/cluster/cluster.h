@@ -172,8 +172,10 @@ struct cluster_stats {
     uint64_t cut_offs;  /* times a peer's region was cut off */
     uint64_t malformed; /* messages of peers: no PeerMessage, or about what is not theirs */
     uint64_t stale; /* of a session that is over, or about a transport that does not end there */
-    uint64_t undeliverable; /* effects for a front that is gone */
-    uint64_t unanswered;    /* parts of lists */
+    uint64_t undeliverable;   /* effects for a front that is gone */
+    uint64_t unanswered;      /* parts of lists */
+    struct timings placement; /* joins of rooms that are decided about here, from their coming to
+                                   their answer: the claim and the place in the store included */
 };
 void cluster_stats(const struct cluster *cluster, struct cluster_stats *out);
 

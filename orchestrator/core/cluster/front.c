@@ -284,6 +284,9 @@ void cluster_connect(struct cluster *c, int64_t now_us, uint64_t conn,
         done = orch_enter(c->orch, now_us, conn, &client, &entry);
         orch_claimed(c->orch, 0);
     }
+    if (done && !entry.request->reconnect) {
+        timings_add(&c->stats.placement, 0);
+    }
     if (done) {
         cluster_disown(c, entry.room);
     } else {

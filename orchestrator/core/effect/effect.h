@@ -47,6 +47,9 @@ enum effect_type {
     EFFECT_MEDIA, /* name: node, text: identity, data: the client's address, status: enum
                      effect_media. How it fared there; for orch/ alone */
 
+    EFFECT_RECOVERED, /* id: in microseconds, when the node died that he was on, and whose media
+                         another one has now; for orch/ alone */
+
     EFFECT_RPC, /* id: the request that performed an RPC; status 0 and data: its answer, otherwise
                    an RPC error code (1400..1505) and text */
 

@@ -138,11 +138,24 @@ static int status_of(int err)
     }
 }
 
+static size_t unplaced(enum placement_reason reason)
+{
+    switch (reason) {
+    case PLACEMENT_RATE:
+        return ORCH_UNPLACED_RATE;
+    case PLACEMENT_NO_NODES:
+        return ORCH_UNPLACED_NO_NODES;
+    default: /* or the room is on ROOM_NODES_MAX nodes already */
+        return ORCH_UNPLACED_FULL;
+    }
+}
+
 static void refuse_for_now(struct orch *orch, uint64_t conn)
 {
     char text[ENTRY_REASON_MAX];
     uint32_t retry_after_s = orch_refusal_text(orch, text, sizeof(text));
     orch->stats.refused[ORCH_REFUSED_NO_NODE]++;
+    orch->stats.unplaced[unplaced(orch->refusal.reason)]++;
     effects_take(&orch->fx, (struct effect){.type = EFFECT_REFUSE,
                                             .id = conn,
                                             .status = HTTP_UNAVAILABLE,
@@ -170,6 +183,7 @@ static bool join(struct orch *orch, struct room_join *join, const char *name)
         refuse_for_now(orch, join->conn);
         return true;
     }
+    orch->stats.placed[!is_new && orch->refusal.reason == PLACEMENT_KEPT]++;
     if (is_new) {
         configure(orch, entry, join->token);
         room_begin(entry->room, orch->now_us, &orch->fx);

@@ -142,19 +142,6 @@ static struct node_entry *entry_of(const struct orch *orch, const char *id)
     return entry;
 }
 
-static uint32_t people_on(const struct orch *orch, const char *node)
-{
-    const char *sid = NULL;
-    size_t people = 0;
-    while ((sid = registry_room_after(orch->registry, node, sid)) != NULL) {
-        const struct room_entry *entry = orch_room_by_sid(orch, sid);
-        people += entry != NULL && room_on_node(entry->room, node)
-                      ? room_node_people(entry->room, node)
-                      : 0;
-    }
-    return (uint32_t)people;
-}
-
 /* Whether one more of its region may be gray, and another node takes rooms. */
 static bool may_spare(const struct orch *orch, const struct registry_node *node)
 {
@@ -192,7 +179,7 @@ static void judge(struct orch *orch, const struct registry_node *node)
     struct node_entry *entry = entry_of(orch, node->id);
     enum gray_verdict verdict = GRAY_FINE;
     if (gray_suspects(orch->gray, orch->now_us, node->id)) {
-        uint32_t here = people_on(orch, node->id);
+        uint32_t here = orch_people_on(orch, node->id);
         uint32_t all = HASH_COUNT(orch->transports);
         const struct gray_facts facts = {.nodes = (uint32_t)HASH_COUNT(orch->nodes),
                                          .here = here,

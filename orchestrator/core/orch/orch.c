@@ -143,6 +143,9 @@ static void follow(struct orch *orch, struct room_entry *room, const struct effe
     case EFFECT_MEDIA:
         orch_gray_heard(orch, room, effect);
         break;
+    case EFFECT_RECOVERED:
+        timings_add(&orch->stats.recovery, orch->now_us - (int64_t)effect->id);
+        break;
     default:
         break;
     }
@@ -184,10 +187,16 @@ void orch_settle(struct orch *orch, struct room_entry *entry)
     agenda_set(&orch->agenda, &entry->due, room_deadline(entry->room));
 }
 
+static bool is_ours(const struct effect *effect)
+{
+    return effect->type == EFFECT_RPC || effect->type == EFFECT_MEDIA ||
+           effect->type == EFFECT_RECOVERED;
+}
+
 bool orch_poll(struct orch *orch, struct effect *out)
 {
     while (effects_poll(&orch->fx, out)) {
-        if (out->type != EFFECT_RPC && out->type != EFFECT_MEDIA) {
+        if (!is_ours(out)) {
             return true;
         }
         if (out->type == EFFECT_RPC) {
@@ -396,7 +405,9 @@ void orch_judge(struct orch *orch)
                   detector_verdict_text(out.verdict), out.id, orch_node_name(orch, out.id),
                   detector_cause_text(out.cause), (long long)(out.silent_us / 1000));
         if (out.verdict == DETECTOR_DEAD) {
+            assert((size_t)out.cause < ARRAY_LEN(orch->stats.detection));
             orch->stats.nodes_lost++;
+            timings_add(&orch->stats.detection[out.cause], out.silent_us);
             node_gone(orch, out.id);
         } else {
             registry_set_suspect(orch->registry, out.id, out.verdict == DETECTOR_SUSPECT);
@@ -440,38 +451,4 @@ void orch_node_link_lost(struct orch *orch, int64_t now_us, const char *node)
     }
     detector_link_lost(orch->detector, now_us, node);
     orch_judge(orch);
-}
-
-/* ---- Watching ------------------------------------------------------------------------------ */
-
-void orch_stats(const struct orch *orch, struct orch_stats *out)
-{
-    *out = orch->stats;
-    out->rooms = HASH_COUNT(orch->rooms);
-    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
-        out->participants += room_participant_count(entry->room);
-        out->without_video += entry->is_short ? room_held(entry->room, NULL).people : 0;
-    }
-    for (size_t i = 0; i < registry_count(orch->registry); i++) {
-        const struct registry_node *node = registry_at(orch->registry, i);
-        out->nodes_ready += node->state == REGISTRY_READY;
-        out->rooms_on_nodes += node->state == REGISTRY_GONE ? 0 : node->room_count;
-        out->reserved += node->reserved;
-        out->nodes_gray += node->state == REGISTRY_GRAY;
-    }
-    for (const struct node_entry *node = orch->nodes; node != NULL; node = node->hh.next) {
-        out->nodes_hot += node->balance.cause != BALANCE_COOL;
-    }
-}
-
-bool orch_ready(const struct orch *orch, char *reason, size_t len)
-{
-    for (size_t i = 0; i < registry_count(orch->registry); i++) {
-        const struct registry_node *node = registry_at(orch->registry, i);
-        if (node->state == REGISTRY_READY && !node->suspect) {
-            return true;
-        }
-    }
-    snprintf(reason, len, "no media node is ready");
-    return false;
 }

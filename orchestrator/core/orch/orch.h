@@ -14,12 +14,14 @@
 #define ORCHESTRATOR_CORE_ORCH_ORCH_H
 
 #include "common/base/base.h"
+#include "common/timings/timings.h"
 #include "orchestrator/core/api/twirp.h"
 #include "orchestrator/core/balance/balance.h"
 #include "orchestrator/core/effect/effect.h"
 #include "orchestrator/core/entry/entry.h"
 #include "orchestrator/core/gray/gray.h"
 #include "orchestrator/core/journal/journal.h"
+#include "orchestrator/core/registry/registry.h"
 #include "orchestrator/core/room/room.h"
 #include "proto/gen/control.pb-c.h"
 
@@ -245,6 +247,14 @@ void orch_request_gone(struct orch *orch, uint64_t request);
 
 /* ---- Watching ------------------------------------------------------------------------------ */
 
+enum {
+    ORCH_UNPLACED_FULL,
+    ORCH_UNPLACED_RATE, /* of joins */
+    ORCH_UNPLACED_NO_NODES,
+    ORCH_UNPLACED_COUNT
+};
+#define ORCH_DETECTED_COUNT 3 /* LINK_LOST, SILENT, WITNESSED */
+
 struct orch_stats {
     uint64_t rooms, participants, nodes_ready, nodes_hot, nodes_gray; /* gauges */
     uint64_t rooms_on_nodes, reserved; /* as its registry has it: rooms, once for each node that has
@@ -263,9 +273,18 @@ struct orch_stats {
     uint64_t nodes_refused[5]; /* registrations, by ORCH_NODE_REFUSED_* */
     uint64_t stale_events;     /* from a node that no longer holds the room */
     uint64_t rooms_adopted, people_adopted; /* of owners that died */
-    uint64_t places_agreed;                 /* the store said where */
-    uint64_t places_full;                   /* it had no node for a room that we had one for */
-    uint64_t places_late;                   /* it did not say in time, or could not */
+    uint64_t drains, draining_people; /* gauges: nodes to be empty, and who of ours is on them */
+    uint64_t displaced;               /* participants given another node since theirs is dead */
+    uint64_t placed[2];               /* joins: to a node new to the room, and to one that it has */
+    uint64_t unplaced[ORCH_UNPLACED_COUNT]; /* joins without a node, by ORCH_UNPLACED_* */
+    /* From a dead node's last word to the verdict, by enum detector_cause; and from there until
+     * another node has the media of each participant whose media it had. */
+    struct timings detection[ORCH_DETECTED_COUNT], recovery;
+    uint64_t loop_late;     /* times nobody was judged, for we were late ourselves */
+    uint64_t all_silent;    /* the same, for no node was heard at all */
+    uint64_t places_agreed; /* the store said where */
+    uint64_t places_full;   /* it had no node for a room that we had one for */
+    uint64_t places_late;   /* it did not say in time, or could not */
 };
 enum {
     ORCH_REFUSED_REQUEST,
@@ -290,6 +309,18 @@ enum {
     ORCH_NODE_REFUSED_COUNT
 };
 void orch_stats(const struct orch *orch, struct orch_stats *out);
+
+/* Nodes of a region as placement sees them. Weights are of those that take rooms. */
+struct orch_region_stats {
+    const char *region; /* valid until the next call that takes an orch which is not const */
+    uint64_t nodes[REGISTRY_GONE + 1]; /* by enum registry_state, READY without suspects */
+    uint64_t suspect;
+    uint64_t capacity, weight, reserved;
+    uint64_t headroom; /* what new rooms may still take, up to fill_permille of each */
+};
+/* At most REGISTRY_REGIONS_MAX; how many. */
+size_t orch_region_stats(const struct orch *orch, struct orch_region_stats *out, size_t max);
+
 /* False while no node could take a room. */
 bool orch_ready(const struct orch *orch, char *reason, size_t len);
 

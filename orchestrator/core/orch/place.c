@@ -345,12 +345,18 @@ static int evacuate(struct orch *orch, struct room_entry *entry, const char *fro
     if (err != 0) {
         return err;
     }
-    orch->stats.moves += identity == NULL ? room_node_people(entry->room, from) : 1;
-    room_evacuate(
-        entry->room, orch->now_us,
-        &(struct room_evacuation){
-            .from = from, .identity = identity, .to = info->info, .dead = is_gone(orch, from)},
-        &orch->fx);
+    const struct registry_node *old = registry_get(orch->registry, from);
+    uint64_t people = identity == NULL ? room_node_people(entry->room, from) : 1;
+    struct room_evacuation evacuation = {
+        .from = from,
+        .identity = identity,
+        .to = info->info,
+        .dead = is_gone(orch, from),
+        .died_us = old == NULL ? orch->now_us : old->gone_at_us,
+    };
+    orch->stats.moves += people;
+    orch->stats.displaced += evacuation.dead ? people : 0;
+    room_evacuate(entry->room, orch->now_us, &evacuation, &orch->fx);
     return 0;
 }
 

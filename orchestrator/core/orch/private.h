@@ -223,6 +223,9 @@ void orch_watch_tell(struct orch *orch, struct node_entry *entry);
 void orch_watch_silent(struct orch *orch, const char *id, const char *silent);
 void orch_watch_verdict(struct orch *orch, const struct detector_out *out);
 
+/* ---- stats.c */
+uint32_t orch_people_on(const struct orch *orch, const char *node); /* of our rooms */
+
 /* ---- gray.c: nodes that clients do not reach */
 void orch_gray_init(struct orch *orch);
 void orch_gray_fini(struct orch *orch);

@@ -597,6 +597,7 @@ int registry_gone(struct registry *registry, int64_t now_us, const char *id)
     release_all(registry, entry);
     HASH_DELETE(by_name, registry->by_name, entry);
     entry->node.state = REGISTRY_GONE;
+    entry->node.gone_at_us = now_us;
     classify(registry, entry);
     entry->forget_at_us = now_us + registry->config.forget_us;
     DL_APPEND(registry->gone, entry);

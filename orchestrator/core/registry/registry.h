@@ -99,6 +99,7 @@ struct registry_node {
     int64_t registered_at_us;
     int64_t heard_at_us; /* last registration or heartbeat */
     int64_t joins_at_us; /* of its join rate, see registry_join_wait_us() */
+    int64_t gone_at_us;  /* if it is */
     size_t room_count;
 };
 

@@ -379,9 +379,13 @@ int room_move(struct room *room, int64_t now_us, const char *identity,
 }
 
 /* Where to from a host that is dead. One who was on the way goes on; who was going there stays. */
-static void flee(struct participant *p, int64_t now_us, const struct host *dead, struct host *to,
-                 struct effects *fx)
+static void flee(struct participant *p, int64_t now_us, const struct host *dead, int64_t died_us,
+                 struct host *to, struct effects *fx)
 {
+    bool serves = p->phase == MOVE_HANDING ? p->next == dead : p->host == dead;
+    if (serves && p->connected && p->node_died_us == TIME_NEVER) { /* else he waits since then */
+        p->node_died_us = died_us;
+    }
     if (p->host == dead) {
         move_at_once(p, now_us, is_going(p) ? p->next : to, fx);
     } else if (p->next == dead && p->phase == MOVE_HANDING) { /* HERE has stopped by now */
@@ -402,7 +406,7 @@ void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuati
             continue;
         }
         if (evacuation->dead) {
-            flee(p, now_us, old, host, fx);
+            flee(p, now_us, old, evacuation->died_us, host, fx);
         } else if (p->host == old && !is_going(p)) {
             move_to(p, now_us, host, fx);
         }

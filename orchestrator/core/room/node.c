@@ -85,9 +85,14 @@ static void path_selected(struct participant *p, int64_t now_us,
     if (p->phase != MOVE_STARTED) {
         p->check_priority = 0; /* it has arrived */
     }
+    if (p->node_died_us != TIME_NEVER) {
+        effects_take(fx,
+                     (struct effect){.type = EFFECT_RECOVERED, .id = (uint64_t)p->node_died_us});
+    }
     p->media_lost = false;
     p->lost_at_us = TIME_NEVER;
     p->arrive_by_us = TIME_NEVER;
+    p->node_died_us = TIME_NEVER;
     p->restarting = false;
 }
 

@@ -154,6 +154,7 @@ struct participant *participant_blank(struct room *room, int64_t now_us)
     p->lost_at_us = TIME_NEVER;
     p->reach_by_us = TIME_NEVER;
     p->arrive_by_us = TIME_NEVER;
+    p->node_died_us = TIME_NEVER;
     p->keys_by_us = TIME_NEVER;
     p->move_at_us = TIME_NEVER;
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);

@@ -167,7 +167,8 @@ struct room_evacuation {
     const char *from;
     const char *identity; /* that one alone; NULL: everybody */
     const Spillway__Control__Register *to;
-    bool dead; /* the node: what it sent last is not to be had */
+    bool dead;       /* the node: what it sent last is not to be had */
+    int64_t died_us; /* if so, when */
 };
 void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuation *evacuation,
                    struct effects *fx);

@@ -85,7 +85,8 @@ struct server {
     struct store *store;
     struct webhooks *webhooks;
     struct probes probes;
-    uint64_t last_id; /* of connections and requests */
+    struct arena scrape; /* what the metrics of the last one point to */
+    uint64_t last_id;    /* of connections and requests */
     struct server_conn *conns;
     struct server_request *requests;
     struct server_route *routes;

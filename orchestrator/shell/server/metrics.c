@@ -2,11 +2,15 @@
  *
  * What /metrics says of an orchestrator.
  */
+#include "orchestrator/core/detector/detector.h"
 #include "orchestrator/shell/server/internal.h"
+
+#include <stdlib.h>
 
 struct list {
     struct probes_metric *out;
     size_t max, count;
+    struct arena *arena; /* lives as long as what is listed */
 };
 
 static void add(struct list *list, enum probes_kind kind, const char *name, const char *labels,
@@ -18,7 +22,83 @@ static void add(struct list *list, enum probes_kind kind, const char *name, cons
     }
 }
 
-static void add_core(struct list *list, const struct orch *orch)
+static void add_times(struct list *list, const char *name, const char *labels,
+                      const struct timings *histogram, const char *help)
+{
+    struct timings *copy = arena_alloc(list->arena, sizeof(*copy));
+    *copy = *histogram;
+    if (list->count < list->max) {
+        list->out[list->count++] = (struct probes_metric){.name = name,
+                                                          .help = help,
+                                                          .kind = PROBES_HISTOGRAM,
+                                                          .labels = labels,
+                                                          .histogram = copy};
+    }
+}
+
+/* ---- Nodes by region -----------------------------------------------------------------------
+ * Not by node: of 10,000 that would be 60,000 series, the same at each orchestrator. A node tells
+ * its own capacity, weight and state. */
+
+static const char *region_label(struct arena *arena, const char *region, const char *state)
+{
+    char label[6 * REGISTRY_NAME_MAX];
+    if (probes_label(label, sizeof(label), "region", region) < 0) {
+        unreachable(); /* each byte takes two at most */
+    }
+    return state == NULL ? arena_str(arena, label)
+                         : arena_printf(arena, "%s,state=\"%s\"", label, state);
+}
+
+static void add_states(struct list *list, const struct orch_region_stats *region)
+{
+    static const char help[] = "Media nodes by state, as this orchestrator sees them: not to be "
+                               "added up over orchestrators, max by (region, state) is meant.";
+    for (int state = REGISTRY_READY; state <= REGISTRY_GONE; state++) {
+        add(list, PROBES_GAUGE, "nodes",
+            region_label(list->arena, region->region,
+                         registry_state_text((enum registry_state)state)),
+            (double)region->nodes[state], help);
+    }
+    add(list, PROBES_GAUGE, "nodes", region_label(list->arena, region->region, "suspect"),
+        (double)region->suspect, help);
+}
+
+static void add_regions(struct list *list, const struct orch *orch)
+{
+    static const struct {
+        const char *name;
+        const char *help;
+        size_t offset;
+    } weights[] = {
+        {"region_capacity_weight", "Capacity of the region's nodes that take rooms.",
+         offsetof(struct orch_region_stats, capacity)},
+        {"region_weight", "What these carry, as they reported it.",
+         offsetof(struct orch_region_stats, weight)},
+        {"region_reserved_weight", "What this orchestrator promised them beside that.",
+         offsetof(struct orch_region_stats, reserved)},
+        {"region_headroom_weight", "What new rooms may still take there, up to fill_percent.",
+         offsetof(struct orch_region_stats, headroom)},
+    };
+    struct orch_region_stats *regions = mem_array(REGISTRY_REGIONS_MAX, sizeof(*regions));
+    size_t count = orch_region_stats(orch, regions, REGISTRY_REGIONS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        add_states(list, &regions[i]);
+    }
+    for (size_t w = 0; w < ARRAY_LEN(weights); w++) {
+        for (size_t i = 0; i < count; i++) {
+            uint64_t value;
+            memcpy(&value, (const char *)&regions[i] + weights[w].offset, sizeof(value));
+            add(list, PROBES_GAUGE, weights[w].name,
+                region_label(list->arena, regions[i].region, NULL), (double)value, weights[w].help);
+        }
+    }
+    free(regions);
+}
+
+/* ---- What is counted ----------------------------------------------------------------------- */
+
+static void add_core(struct list *list, const struct orch_stats *stats)
 {
     static const char *const reasons[ORCH_REFUSED_COUNT] = {
         "reason=\"bad_request\"", "reason=\"bad_token\"", "reason=\"room_full\"",
@@ -32,54 +112,77 @@ static void add_core(struct list *list, const struct orch *orch)
                                                        "cause=\"loop_lag\""};
     static const char *const verdicts[] = {"verdict=\"spared\"", "verdict=\"unreached\"",
                                            "verdict=\"losing\""};
-    struct orch_stats stats;
-    orch_stats(orch, &stats);
-    add(list, PROBES_GAUGE, "rooms", NULL, (double)stats.rooms, "Rooms owned.");
-    add(list, PROBES_GAUGE, "participants", NULL, (double)stats.participants,
+    add(list, PROBES_GAUGE, "rooms", NULL, (double)stats->rooms, "Rooms owned.");
+    add(list, PROBES_GAUGE, "participants", NULL, (double)stats->participants,
         "Participants in them.");
-    add(list, PROBES_GAUGE, "nodes_ready", NULL, (double)stats.nodes_ready,
+    add(list, PROBES_GAUGE, "nodes_ready", NULL, (double)stats->nodes_ready,
         "Media nodes that take rooms.");
-    add(list, PROBES_COUNTER, "joins_total", NULL, (double)stats.joins, "Participants joined.");
-    add(list, PROBES_COUNTER, "resumes_total", NULL, (double)stats.resumes,
+    add(list, PROBES_COUNTER, "joins_total", NULL, (double)stats->joins, "Participants joined.");
+    add(list, PROBES_COUNTER, "resumes_total", NULL, (double)stats->resumes,
         "Participants that resumed after losing signalling.");
     for (size_t i = 0; i < ORCH_REFUSED_COUNT; i++) {
-        add(list, PROBES_COUNTER, "refused_total", reasons[i], (double)stats.refused[i],
+        add(list, PROBES_COUNTER, "refused_total", reasons[i], (double)stats->refused[i],
             "Joins and resumes refused.");
     }
     for (size_t i = 0; i < ORCH_EXPELLED_COUNT; i++) {
-        add(list, PROBES_COUNTER, "expelled_total", faults[i], (double)stats.expelled[i],
+        add(list, PROBES_COUNTER, "expelled_total", faults[i], (double)stats->expelled[i],
             "Clients expelled for signalling that breaks the protocol.");
     }
-    add(list, PROBES_COUNTER, "participant_moves_total", NULL, (double)stats.moves,
+    add(list, PROBES_COUNTER, "participant_moves_total", NULL, (double)stats->moves,
         "Participants moved to another node.");
-    add(list, PROBES_GAUGE, "participants_without_video", NULL, (double)stats.without_video,
+    add(list, PROBES_GAUGE, "participants_without_video", NULL, (double)stats->without_video,
         "Participants that get no video until there is place for it.");
-    add(list, PROBES_GAUGE, "nodes_hot", NULL, (double)stats.nodes_hot,
+    add(list, PROBES_GAUGE, "nodes_hot", NULL, (double)stats->nodes_hot,
         "Media nodes above rebalance.hot_percent, and not below cool_percent since.");
     for (size_t i = BALANCE_WEIGHT; i < BALANCE_CAUSES; i++) {
-        add(list, PROBES_COUNTER, "rebalance_moves_total", causes[i], (double)stats.rebalanced[i],
+        add(list, PROBES_COUNTER, "rebalance_moves_total", causes[i], (double)stats->rebalanced[i],
             "Participants moved off a node that was too hot, by what made it so.");
     }
-    add(list, PROBES_COUNTER, "rebalance_stuck_total", NULL, (double)stats.rebalance_stuck,
+    add(list, PROBES_COUNTER, "rebalance_stuck_total", NULL, (double)stats->rebalance_stuck,
         "Times no other node of the region would have stayed cool with them.");
-    add(list, PROBES_COUNTER, "nodes_lost_total", NULL, (double)stats.nodes_lost,
+    add(list, PROBES_COUNTER, "nodes_lost_total", NULL, (double)stats->nodes_lost,
         "Media nodes judged dead.");
-    add(list, PROBES_GAUGE, "nodes_gray", NULL, (double)stats.nodes_gray,
+    add(list, PROBES_GAUGE, "nodes_gray", NULL, (double)stats->nodes_gray,
         "Media nodes out of service since clients do not reach them.");
-    for (size_t i = 0; i < ARRAY_LEN(stats.gray); i++) {
-        add(list, PROBES_COUNTER, "gray_verdicts_total", verdicts[i], (double)stats.gray[i],
+    for (size_t i = 0; i < ARRAY_LEN(stats->gray); i++) {
+        add(list, PROBES_COUNTER, "gray_verdicts_total", verdicts[i], (double)stats->gray[i],
             "Media nodes found not to be reached; spared: left in service, since too many are.");
     }
-    add(list, PROBES_COUNTER, "gray_probes_total", NULL, (double)stats.gray_probes,
+    add(list, PROBES_COUNTER, "gray_probes_total", NULL, (double)stats->gray_probes,
         "Participants moved to a gray node to see whether it is well.");
-    add(list, PROBES_COUNTER, "silent_moves_total", NULL, (double)stats.silent_moves,
+    add(list, PROBES_COUNTER, "silent_moves_total", NULL, (double)stats->silent_moves,
         "Participants given another node since nothing of theirs reached their own.");
     for (size_t i = 0; i < ORCH_NODE_REFUSED_COUNT; i++) {
         add(list, PROBES_COUNTER, "nodes_refused_total", refusals[i],
-            (double)stats.nodes_refused[i], "Registrations of media nodes refused.");
+            (double)stats->nodes_refused[i], "Registrations of media nodes refused.");
     }
-    add(list, PROBES_COUNTER, "stale_events_total", NULL, (double)stats.stale_events,
+    add(list, PROBES_COUNTER, "stale_events_total", NULL, (double)stats->stale_events,
         "Events of nodes about rooms they no longer hold.");
+}
+
+static void add_faults(struct list *list, const struct orch_stats *stats)
+{
+    static const char *const causes[ORCH_DETECTED_COUNT] = {
+        [DETECTOR_LINK_LOST] = "cause=\"link_lost\"",
+        [DETECTOR_SILENT] = "cause=\"silent\"",
+        [DETECTOR_WITNESSED] = "cause=\"witnessed\""};
+    for (size_t i = 0; i < ORCH_DETECTED_COUNT; i++) {
+        add_times(list, "node_detection_seconds", causes[i], &stats->detection[i],
+                  "From the last word of a media node that is dead to that verdict.");
+    }
+    add_times(
+        list, "recovery_seconds", NULL, &stats->recovery,
+        "From the verdict that a node is dead to media of each of its participants at another.");
+    add(list, PROBES_COUNTER, "participants_displaced_total", NULL, (double)stats->displaced,
+        "Participants given another node since theirs is dead.");
+    add(list, PROBES_GAUGE, "drains", NULL, (double)stats->drains,
+        "Media nodes that are to be empty: drained, stopping, or gray.");
+    add(list, PROBES_GAUGE, "drain_remaining_participants", NULL, (double)stats->draining_people,
+        "Participants of rooms of this orchestrator that are on these still.");
+    add(list, PROBES_COUNTER, "loop_late_total", NULL, (double)stats->loop_late,
+        "Times that this program stood still for so long that it judged no node for a while.");
+    add(list, PROBES_COUNTER, "nodes_all_silent_total", NULL, (double)stats->all_silent,
+        "Times that no media node was heard at all.");
 }
 
 static void add_front(struct list *list, const struct front *front)
@@ -142,17 +245,29 @@ static void add_http(struct list *list, const struct http_counters *http)
         (double)http->ws_too_big, "");
 }
 
-static void add_places(struct list *list, const struct orch *orch)
+static void add_places(struct list *list, const struct orch_stats *stats)
 {
-    struct orch_stats stats;
-    orch_stats(orch, &stats);
-    add(list, PROBES_COUNTER, "placements_total", "result=\"agreed\"", (double)stats.places_agreed,
+    static const char *const refusals[ORCH_UNPLACED_COUNT] = {
+        "result=\"refused\",reason=\"full\"", "result=\"refused\",reason=\"join_rate\"",
+        "result=\"refused\",reason=\"no_nodes\""};
+    add(list, PROBES_COUNTER, "placements_total", "result=\"placed\",reason=\"chosen\"",
+        (double)stats->placed[0],
+        "Joins that were given a node, new to the room (chosen) or not (kept), or none.");
+    add(list, PROBES_COUNTER, "placements_total", "result=\"placed\",reason=\"kept\"",
+        (double)stats->placed[1], "");
+    for (size_t i = 0; i < ORCH_UNPLACED_COUNT; i++) {
+        add(list, PROBES_COUNTER, "placements_total", refusals[i], (double)stats->unplaced[i], "");
+    }
+    add(list, PROBES_COUNTER, "store_placements_total", "result=\"agreed\"",
+        (double)stats->places_agreed,
         "Nodes that were asked for in the store for a room that is new to them.");
-    add(list, PROBES_COUNTER, "placements_total", "result=\"full\"", (double)stats.places_full, "");
-    add(list, PROBES_COUNTER, "placements_total", "result=\"late\"", (double)stats.places_late, "");
-    add(list, PROBES_COUNTER, "rooms_adopted_total", NULL, (double)stats.rooms_adopted,
+    add(list, PROBES_COUNTER, "store_placements_total", "result=\"full\"",
+        (double)stats->places_full, "");
+    add(list, PROBES_COUNTER, "store_placements_total", "result=\"late\"",
+        (double)stats->places_late, "");
+    add(list, PROBES_COUNTER, "rooms_adopted_total", NULL, (double)stats->rooms_adopted,
         "Rooms gone on with after their owner died.");
-    add(list, PROBES_COUNTER, "participants_adopted_total", NULL, (double)stats.people_adopted,
+    add(list, PROBES_COUNTER, "participants_adopted_total", NULL, (double)stats->people_adopted,
         "People in those rooms.");
 }
 
@@ -162,6 +277,11 @@ static void add_cluster(struct list *list, const struct server *server)
     cluster_stats(server->cluster, &stats);
     add(list, PROBES_COUNTER, "leaving_refused_total", NULL, (double)stats.leaving_refused,
         "WebSockets refused since this orchestrator is about to stop.");
+    add_times(
+        list, "placement_seconds", NULL, &stats.placement,
+        "From a join that came to the orchestrator that decides about its room to its answer.");
+    add(list, PROBES_GAUGE, "peers", NULL, (double)server->peer_count,
+        "Other orchestrators that the settings name.");
     add(list, PROBES_GAUGE, "peers_up", NULL, (double)stats.peers_up,
         "Other orchestrators that are there.");
     add(list, PROBES_GAUGE, "peers_cut_off", NULL, (double)stats.peers_cut_off,
@@ -235,9 +355,14 @@ static void add_shells(struct list *list, const struct server *server)
 size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
 {
     struct server *server = arg;
-    struct list list = {.out = out, .max = max};
-    add_core(&list, server->orch);
-    add_places(&list, server->orch);
+    struct list list = {.out = out, .max = max, .arena = &server->scrape};
+    struct orch_stats stats;
+    arena_fini(&server->scrape);
+    orch_stats(server->orch, &stats);
+    add_core(&list, &stats);
+    add_regions(&list, server->orch);
+    add_faults(&list, &stats);
+    add_places(&list, &stats);
     add_cluster(&list, server);
     add_front(&list, server->front);
     add_whip(&list, server->whip);

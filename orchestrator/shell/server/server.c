@@ -188,6 +188,7 @@ static void carry_out(struct server *server, const struct effect *effect)
         break;
     case EFFECT_RPC: /* the core turns these into REPLY */
     case EFFECT_MEDIA:
+    case EFFECT_RECOVERED:
     case EFFECT_PLACED:
     case EFFECT_ORPHAN:
     case EFFECT_CONN_ADOPT:
@@ -609,6 +610,7 @@ void server_free(struct server *server)
         front_free(server->front);
     }
     free(server->keys);
+    arena_fini(&server->scrape);
     uv_loop_close(&server->loop);
     journal_free(server->journal);
     free(server);

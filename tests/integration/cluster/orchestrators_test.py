@@ -151,7 +151,7 @@ class Places(Case):
         sums = {}
         for each in self.all:
             for name, value in metrics(each).items():
-                if name.startswith("placements_total"):
+                if name.startswith("store_placements_total"):
                     sums[name.split('"')[1]] = sums.get(name.split('"')[1], 0) + value
         return sums
 

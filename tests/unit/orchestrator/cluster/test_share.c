@@ -46,6 +46,13 @@ static struct orch_stats stats_of(struct cluster_world *w)
     return stats;
 }
 
+static struct timings placement(struct cluster_world *w)
+{
+    struct cluster_stats stats;
+    cluster_stats(w->sites[0].cluster, &stats);
+    return stats.placement;
+}
+
 static const char *show(struct cluster_world *w, const char *path)
 {
     world_admin(&w->sites[0], "GET", path, "");
@@ -91,6 +98,9 @@ static void agreed(void **state)
     join(&w, 3, "lobby", "carol"); /* where the room is already: nobody is asked */
     assert_true(told(&w, "conn 3 < join carol"));
     assert_null(w.places[0]);
+    struct timings waited = placement(&w);
+    assert_int_equal(timings_count(&waited, TIMINGS_BOUNDS), 3);
+    assert_int_equal(waited.sum_us, 0);
     assert_int_equal(stats_of(&w).places_agreed, 1);
     cluster_world_fini(&w);
 }
@@ -133,6 +143,9 @@ static void late(void **state)
     join(&w, 2, "attic", "bob");
     assert_true(told(&w, "conn 2 < join bob"));
     assert_int_equal(stats_of(&w).places_late, 1);
+    struct timings waited = placement(&w);
+    assert_int_equal(timings_count(&waited, TIMINGS_BOUNDS), 2);
+    assert_int_equal(waited.sum_us, ORCH_PLACE_US); /* alice's alone */
 
     char before[4096];
     snprintf(before, sizeof(before), "%s", show(&w, "/admin/v1/rooms"));
