@@ -8,7 +8,7 @@
 
 #include "common/base/base.h"
 
-/* X(name, text): the metric spillway_node_<name>_total. */
+/* X(name, text): the metric spillway_node_<name>_total, also of docs/reference/metrics.md. */
 #define COUNTERS_MAP(X)                                                                            \
     X(packets_in, "datagrams received")                                                            \
     X(bytes_in, "bytes received")                                                                  \

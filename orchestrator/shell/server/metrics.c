@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What /metrics says of an orchestrator.
+ * What /metrics says of an orchestrator: docs/reference/metrics.md, made anew when it changes.
  */
 #include "orchestrator/core/detector/detector.h"
 #include "orchestrator/shell/server/internal.h"
@@ -52,8 +52,7 @@ static const char *region_label(struct arena *arena, const char *region, const c
 
 static void add_states(struct list *list, const struct orch_region_stats *region)
 {
-    static const char help[] = "Media nodes by state, as this orchestrator sees them: not to be "
-                               "added up over orchestrators, max by (region, state) is meant.";
+    static const char help[] = "Media nodes by state, as this orchestrator sees them.";
     for (int state = REGISTRY_READY; state <= REGISTRY_GONE; state++) {
         add(list, PROBES_GAUGE, "nodes",
             region_label(list->arena, region->region,
