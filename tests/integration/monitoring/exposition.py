@@ -39,9 +39,21 @@ def read(text):
 
 
 def listed():
-    """{name: type} of the page, a histogram by each of its series."""
-    known = {}
-    for name, kind in re.findall(r"^\| `(\w+)` \| (\w+) \|", REFERENCE.read_text(), re.MULTILINE):
-        known.update({name + suffix: kind for suffix in ("_bucket", "_sum", "_count")}
-                     if kind == "histogram" else {name: kind})
-    return known
+    """(name, type, {label: [values]}) of each metric of the page."""
+    for line in REFERENCE.read_text().splitlines():
+        if line.startswith("| `"):
+            name, kind, labels = line.strip("| ").split(" | ", 3)[:3]
+            yield name.strip("`"), kind, {
+                label: values.split(", ") if values else []
+                for label, values in re.findall(r"`(\w+)`(?:=([^;]*))?", labels)}
+
+
+def names():
+    """Of all series, a histogram's each by its own."""
+    return {name + suffix for name, kind, _ in listed()
+            for suffix in (("_bucket", "_sum", "_count") if kind == "histogram" else ("",))}
+
+
+def named_in(expression):
+    """What a PromQL expression of ours names: metrics, and what rules record."""
+    return set(re.findall(r"\b(?:\w+:)?spillway_\w+(?::\w+)?|\bup\b|\bALERTS\b", expression))
