@@ -10,7 +10,7 @@ import unittest
 
 from exposition import ROOT, named_in, names
 from recorded import CASES, HEALTHY, STEP_S, STEPS
-from rules import ALERTS, FILES, RECORDS, RULES, play, promtool
+from rules import ALERTS, FILES, FOLDER, RECORDS, RULES, play, promtool
 
 DOCS = "https://docs.example.com/spillway/"
 
@@ -39,9 +39,10 @@ def story(name, changes, alert_checks, step_s=STEP_S):
 
 
 class Alerts(unittest.TestCase):
-    def test_promtool_takes_the_rules(self):
-        result = promtool("check", "rules", *FILES)
-        self.assertEqual(result.returncode, 0, result.stdout)
+    def test_promtool_takes_the_files(self):
+        for words in (("rules", *FILES), ("config", FOLDER / "prometheus.yml")):
+            result = promtool("check", *words)
+            self.assertEqual(result.returncode, 0, result.stdout)
 
     def test_metrics_exist(self):
         for rule in RULES:

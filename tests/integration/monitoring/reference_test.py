@@ -17,7 +17,8 @@ HEAD = """\
 # Metrics
 
 What `/metrics` of the two programs says; written from running ones by
-`cmake --build build --target metrics_reference`, and compared with them by every test run.
+`cmake --build build --target metrics_reference`, and compared with them by every test run. How
+to collect and watch them: [operations/monitoring.md](../operations/monitoring.md).
 
 * Counters count since the program's start. Names end in their unit: `_seconds`, `_ratio`, `_weight`
   (1 for each track, subscription and edge to another node).
