@@ -263,6 +263,8 @@ static const char *or_null(const char *text)
 int clients_open(struct server *server)
 {
     const struct settings_listen *listen = &server->settings->listen;
+    server->certificate_ends_s =
+        listen->tls_cert_file[0] == '\0' ? 0 : certificate_ends_s(listen->tls_cert_file);
     server->probes = (struct probes){.prefix = "spillway_orchestrator",
                                      .arg = server,
                                      .ready = is_ready,

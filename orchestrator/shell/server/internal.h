@@ -85,8 +85,9 @@ struct server {
     struct store *store;
     struct webhooks *webhooks;
     struct probes probes;
-    struct arena scrape; /* what the metrics of the last one point to */
-    uint64_t last_id;    /* of connections and requests */
+    int64_t certificate_ends_s; /* since 1970, of what clients are shown; 0: no TLS */
+    struct arena scrape;        /* what the metrics of the last one point to */
+    uint64_t last_id;           /* of connections and requests */
     struct server_conn *conns;
     struct server_request *requests;
     struct server_route *routes;
@@ -139,6 +140,10 @@ void transports_route(struct server *server, const struct effect *effect);
 void transports_send(struct server *server, const struct effect *effect);
 void transports_frame(struct server *server, struct bytes frame); /* from a node */
 bool transports_poll(struct server *server); /* one output of the front; false when drained */
+
+/* ---- certificate.c */
+/* When the first certificate in this PEM file ends, in seconds since 1970; 0: there is none. */
+int64_t certificate_ends_s(const char *path);
 
 /* ---- metrics.c */
 size_t metrics_collect(void *arg, struct probes_metric *out, size_t max);

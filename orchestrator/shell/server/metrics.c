@@ -366,6 +366,9 @@ size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
     add_front(&list, server->front);
     add_whip(&list, server->whip);
     add_http(&list, http_counters(orch_http_server(server->http)));
+    add(&list, PROBES_GAUGE, "tls_certificate_not_after_timestamp_seconds", NULL,
+        (double)server->certificate_ends_s,
+        "When the certificate that clients are shown ends, since 1970; 0: without TLS.");
     add_shells(&list, server);
     return list.count;
 }

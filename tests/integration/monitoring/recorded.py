@@ -9,6 +9,8 @@ STEPS = 480  # two hours
 EVENT = 40   # steps: 10 minutes
 ORCHESTRATORS = ("o1", "o2", "o3")
 NODES = {"n1": "eu", "n2": "eu", "n3": "us"}
+DAY_S = 86400
+CERTIFICATE = "tls_certificate_not_after_timestamp_seconds"  # promtool's clock begins with 1970
 LE = ("0.5", "0.75", "1", "2.5", "3.5", "5", "+Inf")  # of the buckets, some
 
 
@@ -57,7 +59,7 @@ def of_orchestrator(which):
         ("peers", 2), ("peers_up", 2), ("peers_cut_off", 0), ("store_up", 1), ("rooms", 10),
         ("participants", 40), ("participants_without_video", 0),
         ("drain_remaining_participants", 0), ("nodes_lost_total", 0), ("loop_late_total", 1),
-        ("rebalance_stuck_total", 0))}
+        ("rebalance_stuck_total", 0), (CERTIFICATE, 90 * DAY_S))}
     series[orch("joins_total", which)] = grows(3)
     series |= {orch(name, which, **labels): grows(per_step) for name, labels, per_step in (
         ("refused_total", {"reason": "bad_token"}, 5), ("refused_total", {"reason": "no_node"}, 0),
@@ -178,6 +180,9 @@ CASES = [
     Case("SpillwayKeysRefused", "a node with a wrong key tries again and again",
          {orch("bus_refused_total", reason="key"): then_grows(1)}, 20.5, [{"reason": "key"}],
          quiet_at=19.5),
+    Case("SpillwayCertificateEnds", "a certificate that nobody renewed",
+         {orch(CERTIFICATE, "o2"): steady(14 * DAY_S + 600), orch(CERTIFICATE, "o1"): steady(0)},
+         10.5, [{"job": "spillway-orchestrator", "instance": "o2:7880"}]),
     Case("SpillwayVersionsMixed", "an upgrade that nobody ended",
          {orch("build_info", "o2", version="1.0"): None,
           orch("build_info", "o2", version="1.1"): steady(1)}, 24 * 60 + 8, [{}],
