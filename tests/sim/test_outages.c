@@ -473,6 +473,45 @@ static void nodes_come_late(void **state)
     }
 }
 
+/* Goal: who joins in the last moment of the room's owner, so that others heard of him and neither a
+ * node nor his front did, and leaves before there is another owner, is listed by nobody. (all,
+ * seed 10193) */
+static void joined_unheard(void **state)
+{
+    (void)state;
+    struct orch_stats stats;
+    struct sim *sim = sim_new(&(struct sim_config){.seed = 1,
+                                                   .regions = 2,
+                                                   .orchestrators = 3,
+                                                   .nodes = 2,
+                                                   .clients = 3,
+                                                   .rooms = 1,
+                                                   .capacity = 1000,
+                                                   .aloud = getenv("SPILLWAY_STORY") != NULL});
+    struct client *late = &sim->clients[2];
+    happens(sim, FAULT_NODE_CRASH, 0, TIME_S(60)); /* the other one is in r2, as his front is */
+    for (size_t i = 0; i < 2; i++) {
+        sim->clients[i].front = 2 * i + 2; /* it tries the next one: those in r1 */
+        client_join(&sim->clients[i], "room0");
+        sim_run(sim, TIME_S(2));
+    }
+    well_within(sim, TIME_S(5));
+    late->front = 0;
+    client_join(late, "room0");
+    size_t owner = owner_of(sim);
+    do {
+        sim_run(sim, TIME_MS(1));
+        orch_stats(sim->orchestrators[owner].orch, &stats);
+    } while (stats.participants != 3);
+    sim_run(sim, TIME_MS(3)); /* to the other front in r1, and to nobody in r2 */
+    happens(sim, FAULT_ORCHESTRATOR_CRASH, owner, TIME_S(60));
+    client_leave(late);
+    sim_run(sim, TIME_MS(100));
+    assert_true((sim->clients[0].roster | sim->clients[1].roster) >> late->index & 1);
+    well_within(sim, TIME_S(10));
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -494,6 +533,7 @@ int main(void)
         cmocka_unit_test(stranded),
         cmocka_unit_test(left_behind),
         cmocka_unit_test(nodes_come_late),
+        cmocka_unit_test(joined_unheard),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

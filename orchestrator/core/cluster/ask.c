@@ -124,13 +124,16 @@ static struct room_front front_at(const struct cluster *c, size_t origin,
 static bool perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message)
 {
     struct entry_request entry;
+    const char *sid;
     bool done = true;
     orch_claimed(c->orch, cluster_own_epoch(c, message->room));
     switch (message->ask_case) {
     case SPILLWAY__BUS__ASK__ASK_CONNECT:
+        sid = message->connect->sid;
         done = orch_connect(c->orch, c->now_us, message->id,
                             &(struct orch_client){.request = entry_of(message->connect->entry),
                                                   .address = message->connect->address,
+                                                  .sid = sid[0] == '\0' ? NULL : sid,
                                                   .front = front_at(c, origin, message->connect)});
         break;
     case SPILLWAY__BUS__ASK__ASK_VALIDATE:
@@ -211,8 +214,15 @@ static void send_on(struct cluster *c, struct ask *ask, size_t member)
     }
     ask->at = member;
     ask->message->hops++;
+    Spillway__Bus__Ask out = *ask->message;
+    Spillway__Bus__Connect connect;
+    if (is_connect(ask->message) && ask->origin == OWNERSHIP_SELF) {
+        connect = *ask->message->connect;
+        connect.sid = (char *)(uintptr_t)joiner_asks(c, member, ask->message);
+        out.connect = &connect;
+    }
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_ASK;
-    message.ask = ask->message;
+    message.ask = &out;
     c->stats.sent_on++;
     peer_send(c, member, &message, false);
     ask->number = c->peers[member].sent;

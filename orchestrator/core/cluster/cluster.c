@@ -41,6 +41,7 @@ void cluster_free(struct cluster *c)
         placed_free(c, c->placed);
     }
     adopt_free_all(c);
+    joiners_free_all(c);
     ownership_free(c->ownership);
     effects_fini(&c->fx);
     orch_free(c->orch);
@@ -329,6 +330,7 @@ void cluster_expire(struct cluster *c, int64_t now_us)
     ask_expire(c);
     gather_expire(c);
     front_orphans_expire(c);
+    joiners_expire(c);
     if (c->renew_us <= now_us) {
         renew(c, !c->renewing);
     }
@@ -345,7 +347,7 @@ int64_t cluster_deadline(const struct cluster *c)
 {
     int64_t at = MIN(peers_deadline(c), ask_deadline(c));
     at = MIN(at, MIN(gather_deadline(c), front_orphans_deadline(c)));
-    at = MIN(at, c->renew_us);
+    at = MIN(at, MIN(joiners_deadline(c), c->renew_us));
     return MIN(at, orch_deadline(c->orch));
 }
 

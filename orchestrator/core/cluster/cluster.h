@@ -55,6 +55,9 @@
 #define CLUSTER_ORPHAN_US     TIME_S(4)  /* for a new owner of a client's room to go on with it */
 #define CLUSTER_UNSEALED_US   TIME_S(1)  /* for a room's nodes to have what its owner answered */
 #define CLUSTER_UNCLAIMED_US  TIME_S(1)  /* for the preferred owner to claim an orphan */
+#define CLUSTER_JOINERS_MAX   4096       /* who asked an owner elsewhere to let them in, within: */
+#define CLUSTER_JOINER_US     TIME_S(3)  /* for it to be lost, and nodes to have heard of them */
+#define CLUSTER_MISSED_US     TIME_S(6)  /* until a dead owner's rooms are with their next one */
 #define CLUSTER_FACTS_MAX     8          /* events that say how a transport is */
 #define CLUSTER_SAVED_MAX     256 /* events of a transport whose room is nobody's, and bytes: */
 #define CLUSTER_SAVED_BYTES   (256u << 10)

@@ -22,13 +22,14 @@ struct conn *front_conn(const struct cluster *c, uint64_t id)
     return conn;
 }
 
-void front_conn_add(struct cluster *c, uint64_t id)
+struct conn *front_conn_add(struct cluster *c, uint64_t id)
 {
     struct conn *conn = mem_alloc(sizeof(*conn));
     conn->id = id;
     conn->owner = OWNERSHIP_NOBODY;
     conn->until_us = TIME_NEVER;
     HASH_ADD(hh, c->conns, id, sizeof(conn->id), conn);
+    return conn;
 }
 
 void front_conn_forget(struct cluster *c, struct conn *conn)
@@ -37,6 +38,7 @@ void front_conn_forget(struct cluster *c, struct conn *conn)
         early_free(c, &conn->early[i]);
     }
     asked_forget(c, conn);
+    free(conn->identity);
     HASH_DEL(c->conns, conn);
     free(conn);
 }
@@ -248,7 +250,10 @@ static void connect_later(struct cluster *c, uint64_t id, const struct orch_clie
     connect.fingerprint = (char *)(uintptr_t)client->front.fingerprint;
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_CONNECT;
     ask.connect = &connect;
-    front_conn_add(c, id);
+    struct conn *conn = front_conn_add(c, id);
+    if (!entry->request->reconnect && !entry->token.video.hidden) {
+        conn->identity = mem_str(entry->token.identity);
+    }
     effect_accept(&c->fx, id);
     ask_new(c, OWNERSHIP_SELF, &ask);
 }

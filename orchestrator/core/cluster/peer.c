@@ -366,6 +366,7 @@ static void fall(struct cluster *c, size_t member, const char *why)
         cluster_share(c);
         orch_front_lost(c->orch, c->now_us, number);
         front_peer_gone(c, member);
+        joiners_owner_lost(c, member);
         adopt_unreceived(c, member);
         ask_peer_gone(c, member);
         gather_peer_gone(c, member);
@@ -516,7 +517,8 @@ static bool is_complete(const Spillway__Bus__Ask *ask)
     }
     switch (ask->ask_case) {
     case SPILLWAY__BUS__ASK__ASK_CONNECT:
-        return ask->connect->entry != NULL && strchr(ask->connect->fingerprint, ' ') != NULL;
+        return ask->connect->entry != NULL && strchr(ask->connect->fingerprint, ' ') != NULL &&
+               strlen(ask->connect->sid) < ID_MAX;
     case SPILLWAY__BUS__ASK__ASK_VALIDATE:
     case SPILLWAY__BUS__ASK__ASK_TWIRP:
     case SPILLWAY__BUS__ASK__ASK_ADMIN:
@@ -620,6 +622,15 @@ static void transport_event(struct cluster *c, size_t member,
     peer_transport_event(c, event);
 }
 
+static void missed(struct cluster *c, const Spillway__Bus__Joiner *joiner)
+{
+    if (joiner->sid[0] == '\0' || strlen(joiner->sid) >= ID_MAX) {
+        c->stats.malformed++;
+        return;
+    }
+    orch_miss(c->orch, c->now_us, joiner->room, joiner->identity, joiner->sid);
+}
+
 static void heard_beat(struct cluster *c, size_t member, const Spillway__Bus__Beat *beat)
 {
     struct peer *peer = &c->peers[member];
@@ -661,6 +672,9 @@ static void dispatch(struct cluster *c, size_t member, const peer_message *m)
         break;
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT:
         transport_event(c, member, m->transport_event);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_JOINER:
+        missed(c, m->joiner);
         break;
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_EFFECT:
         front_effect(c, member, m->effect);

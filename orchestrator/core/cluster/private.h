@@ -83,6 +83,7 @@ struct conn {
     struct early early[CLUSTER_EARLY_MAX];
     size_t early_count;
     struct asked asked;
+    char *identity; /* owned; whom others hear of once it is in; NULL: it resumes, or is hidden */
     UT_hash_handle hh;
 };
 
@@ -103,6 +104,15 @@ struct transport {
     struct saved *saved; /* what came since it died, the oldest first */
     size_t saved_count, saved_bytes;
     UT_hash_handle hh;
+};
+
+/* Who asked a room's owner elsewhere to let them in (joiners.c). */
+struct joiner {
+    char *room, *identity; /* owned */
+    char sid[ID_MAX];
+    size_t owner; /* that was asked; OWNERSHIP_NOBODY: it was lost since */
+    int64_t until_us;
+    struct joiner *prev, *next;
 };
 
 /* What waits for an owner to be found, or for that owner's first word. */
@@ -164,6 +174,8 @@ struct cluster {
     struct placed *placed;
     struct adoption *adoptions;
     char lost[ADOPT_LOST_MAX][ID_MAX]; /* peers that died, the last one first */
+    struct joiner *joiners;            /* the oldest first */
+    size_t joiner_count;
     size_t waiting_bytes;
     struct gather *gathers;
     uint64_t events_told; /* of the journal */
@@ -233,6 +245,15 @@ void asked_again(struct cluster *c, struct conn *conn);
 void asked_forget(struct cluster *c, struct conn *conn);
 void early_free(struct cluster *c, struct early *early);
 
+/* ---- joiners.c: who comes in an owner's last moment */
+/* This ask for a connection is about to be sent to that owner: the sid of whom it lets in; "": it
+ * chooses. */
+const char *joiner_asks(struct cluster *c, size_t member, const Spillway__Bus__Ask *ask);
+void joiners_owner_lost(struct cluster *c, size_t member);
+void joiners_expire(struct cluster *c);
+int64_t joiners_deadline(const struct cluster *c);
+void joiners_free_all(struct cluster *c);
+
 /* ---- transport.c: their DTLS and data channels */
 struct transport *front_transport(const struct cluster *c, uint64_t id);
 /* Says everything that is kept of it to the new owner. One of ours is forgotten here. */
@@ -244,7 +265,7 @@ void front_transport_again(struct cluster *c, size_t was,
 
 /* ---- front.c: clients whose room is elsewhere */
 struct conn *front_conn(const struct cluster *c, uint64_t id);
-void front_conn_add(struct cluster *c, uint64_t id);
+struct conn *front_conn_add(struct cluster *c, uint64_t id);
 void front_conn_forget(struct cluster *c, struct conn *conn);
 /* The owner said its first word about it, or is this process: early messages go there. */
 void front_conn_owned(struct cluster *c, struct conn *conn, size_t owner);

@@ -282,6 +282,17 @@ void orch_orphan_node_gone(struct orch *orch, const char *id)
     }
 }
 
+void orch_miss(struct orch *orch, int64_t now_us, const char *name, const char *identity,
+               const char *sid)
+{
+    orch_tick(orch, now_us);
+    struct room_entry *entry = orch_room(orch, name);
+    if (entry != NULL) {
+        room_miss(entry->room, identity, sid);
+        orch_settle(orch, entry);
+    }
+}
+
 /* ---- Who waits for it ---------------------------------------------------------------------- */
 
 bool orch_orphaned(const struct orch *orch, const char *name)

@@ -232,6 +232,7 @@ bool orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct o
 {
     orch_tick(orch, now_us);
     struct room_join args = {.conn = conn,
+                             .sid = client->sid,
                              .front = client->front,
                              .region = region_of(&entry->token, client->front.region),
                              .token = &entry->token,

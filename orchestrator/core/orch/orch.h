@@ -74,6 +74,7 @@ struct orch_client {
     struct entry_request request;
     const char *address;     /* its own, for ClientInfo */
     struct room_front front; /* that its WebSocket reached */
+    const char *sid;         /* as in room_join */
 };
 
 /* A WebSocket is asked for. Among the effects is an ACCEPT or a REFUSE of conn, at once. False:
@@ -118,6 +119,9 @@ bool orch_orphaned(const struct orch *orch, const char *name);
 /* Goes on with it, as its owner since that epoch; 0: of the clock. Who wants into it waits for the
  * EFFECT_PLACED of its name. False: it is no orphan, nothing was done. */
 bool orch_adopt(struct orch *orch, int64_t now_us, const char *name, uint64_t epoch);
+/* room_miss() of that room, if we have it. */
+void orch_miss(struct orch *orch, int64_t now_us, const char *name, const char *identity,
+               const char *sid);
 /* The room is somebody else's now: its clients start over, and find it there. */
 void orch_yield(struct orch *orch, int64_t now_us, const char *name);
 /* The front with this number is gone, with all connections and transports that ended there. */

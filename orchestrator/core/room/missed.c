@@ -39,6 +39,16 @@ void missed_departed(struct room *room, int64_t now_us, const Livekit__Participa
         (struct departure){.info = info_clone(&info->base), .at_us = now_us};
 }
 
+bool missed_was_told(const struct room *room, const char *sid)
+{
+    for (size_t i = 0; i < room->lately_count; i++) {
+        if (strcmp(room->lately[i].info->sid, sid) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void missed_room_fini(struct room *room)
 {
     while (room->lately_count > 0) {

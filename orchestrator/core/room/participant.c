@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/core/room/private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -169,7 +170,11 @@ struct participant *participant_blank(struct room *room, int64_t now_us)
 struct participant *participant_new(struct room *room, int64_t now_us, const struct room_join *join)
 {
     struct participant *p = participant_blank(room, now_us);
-    id_new(p->sid, "PA_", &room->config->random);
+    if (join->sid != NULL) {
+        snprintf(p->sid, sizeof(p->sid), "%s", join->sid);
+    } else {
+        id_new(p->sid, "PA_", &room->config->random);
+    }
     p->auto_subscribe = true;
     keep_token(p, join->token);
     keep_request(p, join);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define NUMBER_GAP  10000 /* tracks, subscriptions, edges that a seal may not know */
-#define VERSION_GAP 1000  /* updates of a participant */
+#define VERSION_GAP 1000  /* updates of a participant, ditto */
 
 typedef Spillway__Session__Participant participant_record;
 typedef Spillway__Session__Subscription subscription_record;
@@ -545,18 +545,31 @@ static void restore_people(struct restoring *r)
     }
 }
 
+/* Others may have been told of it. */
+static void miss(struct room *room, const char *identity, const char *sid, uint32_t version)
+{
+    if (room_find(room, identity) == NULL) {
+        Livekit__ParticipantInfo info = LIVEKIT__PARTICIPANT_INFO__INIT;
+        info.sid = (char *)(uintptr_t)sid;
+        info.identity = (char *)(uintptr_t)identity;
+        info.version = version + VERSION_GAP;
+        leave_tell(room, &info);
+    }
+}
+
 /* Whose session no node gave back: the only one that had it died with the owner. */
 static void miss_people(struct restoring *r, const Spillway__Session__Room *record)
 {
     for (size_t i = 0; i < record->n_present; i++) {
         const Spillway__Session__Person *person = record->present[i];
-        if (room_find(r->room, person->identity) == NULL) {
-            Livekit__ParticipantInfo info = LIVEKIT__PARTICIPANT_INFO__INIT;
-            info.sid = person->sid;
-            info.identity = person->identity;
-            info.version = person->version + VERSION_GAP;
-            leave_tell(r->room, &info);
-        }
+        miss(r->room, person->identity, person->sid, person->version);
+    }
+}
+
+void room_miss(struct room *room, const char *identity, const char *sid)
+{
+    if (!missed_was_told(room, sid)) {
+        miss(room, identity, sid, 0);
     }
 }
 

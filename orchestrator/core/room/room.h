@@ -92,6 +92,9 @@ struct room_heir {
 };
 struct room *room_restore(const struct room_config *config, const struct room_heir *heir,
                           int64_t now_us, struct effects *fx);
+/* Somebody who may have joined at the room's last owner, and others been told of it: if it is not
+ * here, they are told that it has left. */
+void room_miss(struct room *room, const char *identity, const char *sid);
 /* The nodes that a room is on, as one of them knows: ids, each of which and the list are to be
  * freed with free(). */
 char **room_remains_nodes(const struct room_config *config, const char *sid,
@@ -209,6 +212,7 @@ struct room_front {
 
 struct room_join {
     uint64_t conn;
+    const char *sid;           /* of the participant, never used before; NULL: the room chooses */
     struct room_front front;   /* that this WebSocket reached */
     const char *region;        /* the client's */
     const struct token *token; /* verified, with roomJoin for this room */
