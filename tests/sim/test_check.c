@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "media-node/core/forward/forward.h"
 #include "proto/wire/wire.h"
 #include "tests/sim/faults/faults.h"
 #include "tests/sim/world/world.h"
@@ -82,6 +83,24 @@ static void begins_elsewhere(struct sim *sim)
 {
     send_rtp(sim, 0, &somebody, 1);
     send_rtp_at(sim, 1, &somebody, 0, 0x4000, 1);
+}
+
+/* Node 1 goes on behind all that node 0 may send, which has sent nothing yet. */
+static void begins_late(struct sim *sim, uint16_t behind)
+{
+    send_rtp_at(sim, 1, &somebody, 0, 0x7000, 1);
+    send_rtp_at(sim, 0, &somebody, 0, (uint16_t)(0x7000 - behind), 1);
+}
+
+static void begins_late_awake(struct sim *sim)
+{
+    begins_late(sim, FWD_LEASE + FWD_LEASE_STEP);
+}
+
+static void begins_late_elsewhere(struct sim *sim)
+{
+    sim->nodes[0].back_us = sim_now(sim);
+    begins_late(sim, FWD_LEASE / 2 - 1);
 }
 
 /* A handshake's last flight. */
@@ -293,6 +312,20 @@ static void breaches(void **state)
     fails(starts_over);
 }
 
+/* Goal: a node that hung from before its first packet of a stream until another one had gone on
+ * behind all that it may send is no breach where it begins; any other one, or elsewhere, is.
+ * (stops_any, seed 1453) */
+static void wakes_late(void **state)
+{
+    (void)state;
+    struct sim *sim = small();
+    sim->nodes[0].back_us = sim_now(sim);
+    begins_late(sim, FWD_LEASE + FWD_LEASE_STEP);
+    sim_free(sim);
+    fails(begins_late_awake);
+    fails(begins_late_elsewhere);
+}
+
 static void finds(const struct sim *sim, const char *text)
 {
     char why[CHECK_TEXT_MAX];
@@ -348,8 +381,9 @@ static void reservations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(breaches), cmocka_unit_test(no_node_left),
-                                       cmocka_unit_test(told_to_stop), cmocka_unit_test(meetings),
-                                       cmocka_unit_test(reservations)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(breaches),     cmocka_unit_test(wakes_late),
+        cmocka_unit_test(no_node_left), cmocka_unit_test(told_to_stop),
+        cmocka_unit_test(meetings),     cmocka_unit_test(reservations)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

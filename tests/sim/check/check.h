@@ -28,6 +28,7 @@
 
 #define CHECK_HEARD_US   TIME_S(1) /* everybody talks five times in it */
 #define CHECK_AHEAD      64        /* numbers, when one node goes on with another one's stream */
+#define CHECK_LATE_US    TIME_S(1) /* for a node that was away to hear what it has to do now */
 #define CHECK_KEPT_US    TIME_S(5)
 #define CHECK_SETTLES_US TIME_S(5) /* one that was away gives rooms up that others took */
 

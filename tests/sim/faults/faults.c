@@ -159,6 +159,7 @@ static void node_fault(struct sim *sim, const struct fault *fault)
 static void node_mends(struct sim *sim, const struct fault *fault)
 {
     struct node_process *n = &sim->nodes[fault->target];
+    n->back_us = sim_now(sim);
     if (fault->kind == FAULT_NODE_HANG) {
         host_hangs(sim, n->name, n->host, false);
     } else if (fault->kind == FAULT_NODE_CUT) {

@@ -34,6 +34,7 @@ struct node_process {
     struct net_addr addr; /* of all its sockets, port 0 */
     uint32_t weight;      /* as it said last */
     uint64_t said;        /* a hash of its last control message */
+    int64_t back_us;      /* when it hung last, or was cut off, until then; 0 never */
 };
 
 void node_process_init(struct node_process *n, struct sim *sim, size_t index);
