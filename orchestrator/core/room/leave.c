@@ -104,6 +104,13 @@ static bool is_out_of_reach(const struct participant *p)
     return p->media_lost || (p->check_priority != 0 && p->phase == MOVE_NONE);
 }
 
+void leave_unless_back(struct participant *p, int64_t now_us)
+{
+    if (p->conn == 0 && p->lost_at_us == TIME_NEVER) {
+        p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
+    }
+}
+
 void room_disconnected(struct room *room, int64_t now_us, const char *identity, uint64_t conn,
                        struct effects *fx)
 {

@@ -200,6 +200,7 @@ void move_at_once(struct participant *p, int64_t now_us, struct host *host, stru
         node_expect(p, now_us);
     } else if (!p->connected) {
         node_expect_first(p, now_us);
+        leave_unless_back(p, now_us);
     }
 }
 

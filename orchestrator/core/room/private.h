@@ -376,6 +376,8 @@ void room_reveal(struct participant *p, struct effects *fx);
 void leave_forget(struct participant *p, int64_t now_us, struct effects *fx);
 /* With the next flush, everybody hears that this one is gone. info is copied. */
 void leave_tell(struct room *room, Livekit__ParticipantInfo *info);
+/* Its node knows of no path to it, and so will miss none: if it does not come back, it is gone. */
+void leave_unless_back(struct participant *p, int64_t now_us);
 
 /* ---- participant.c */
 struct participant *participant_new(struct room *room, int64_t now_us,

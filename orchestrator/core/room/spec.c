@@ -479,22 +479,14 @@ bool room_resend(struct room *room, const char *node)
     return lost;
 }
 
-/* The node knows of no path, so it will miss none: whoever does not come back is gone. */
-static void media_forgotten(struct participant *p, int64_t now_us)
-{
-    p->media_lost = true;
-    if (p->conn == 0 && p->lost_at_us == TIME_NEVER) {
-        p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
-    }
-}
-
 void room_forgotten(struct room *room, int64_t now_us, const char *node)
 {
     const struct host *host = host_find(room, node);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         struct subscription *subscription;
         if (p->host == host && p->connected) {
-            media_forgotten(p, now_us);
+            p->media_lost = true;
+            leave_unless_back(p, now_us);
         }
         DL_FOREACH(p->subscriptions, subscription)
         {

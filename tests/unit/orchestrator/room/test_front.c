@@ -159,6 +159,29 @@ static void twice(void **state)
     world_fini(&world);
 }
 
+/* Goal: who is moved between two fronts, and does not come, is gone: his new node has never seen
+ * him, so it does not miss him. (stops_any, seed 1438) */
+static void gone(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world, "chrome");
+    front_dies(&world);
+    struct world_join join = again;
+    join.front = "OR_other";
+    world_join(&world, 3, &join);
+    restart_ice(&world, 3);
+    front_dies(&world);
+    world_node(&world, "ND_b");
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    world_advance(&world, 0);
+    world_heartbeat(&world, "ND_b", 1);
+    assert_non_null(strstr(world_story(&world), "front T2 route ND_b\n"));
+    world_advance(&world, ROOM_LOST_TIMEOUT_US);
+    assert_non_null(strstr(world_story(&world), "webhook participant_left\nfront T2 close\n"));
+    world_fini(&world);
+}
+
 /* Goal: a front that is to be empty serves him until he resumes at another one, which then takes
  * its place as if it had died. */
 static void leaves(void **state)
@@ -349,9 +372,10 @@ static void data_from_him(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goes_on),       cmocka_unit_test(leaves), cmocka_unit_test(leave_in_turn),
-        cmocka_unit_test(starts_over),   cmocka_unit_test(twice),  cmocka_unit_test(data_to_him),
-        cmocka_unit_test(data_from_him),
+        cmocka_unit_test(goes_on),       cmocka_unit_test(leaves),
+        cmocka_unit_test(leave_in_turn), cmocka_unit_test(starts_over),
+        cmocka_unit_test(twice),         cmocka_unit_test(gone),
+        cmocka_unit_test(data_to_him),   cmocka_unit_test(data_from_him),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
