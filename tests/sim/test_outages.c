@@ -512,6 +512,33 @@ static void joined_unheard(void **state)
     sim_free(sim);
 }
 
+/* Goal: the owner dies when the store is away and the third one hangs: the one that is left waits
+ * for that one, which may live, before it goes on with the room, and whose front it is notices
+ * nothing. (stops_any, seed 1547) */
+static void owner_killed_before_one(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"c1", "c2", "c3", "c4"};
+    const char *spared[PEOPLE];
+    size_t spared_count = 0;
+    struct sim *sim = meeting();
+    size_t owner = owner_of(sim), left = (owner + 1) % sim->config.orchestrators;
+    for (size_t i = 0; i < PEOPLE; i++) {
+        if (sim->clients[i].front % sim->config.orchestrators == left) {
+            spared[spared_count++] = names[i];
+        }
+    }
+    assert_true(spared_count > 0);
+    happens(sim, FAULT_STORE_CRASH, 0, TIME_S(20));
+    happens(sim, FAULT_ORCHESTRATOR_HANG, (owner + 2) % sim->config.orchestrators, TIME_S(20));
+    sim_run(sim, TIME_S(3));
+    happens(sim, FAULT_ORCHESTRATOR_CRASH, owner, TIME_S(60));
+    sim_run(sim, TIME_S(10));
+    assert_int_equal(owner_of(sim), left);
+    clients_tell_of(sim, spared, spared_count, "");
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +561,7 @@ int main(void)
         cmocka_unit_test(left_behind),
         cmocka_unit_test(nodes_come_late),
         cmocka_unit_test(joined_unheard),
+        cmocka_unit_test(owner_killed_before_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,7 @@
 #define CLUSTER_RENEW_STEP_US TIME_MS(100) /* between two parts of such a writing: 4 s at most */
 #define CLUSTER_EARLY_MAX     8          /* messages of a client whose room's owner is not found */
 #define CLUSTER_MESSAGE_MAX   (16 << 20) /* bytes, to and from a peer */
-#define CLUSTER_ORPHAN_US     TIME_S(4)  /* for a new owner of a client's room to go on with it */
+#define CLUSTER_ORPHAN_US     TIME_S(5)  /* for a new owner of a client's room: one alone waits */
 #define CLUSTER_UNSEALED_US   TIME_S(1)  /* for a room's nodes to have what its owner answered */
 #define CLUSTER_UNCLAIMED_US  TIME_S(1)  /* for the preferred owner to claim an orphan */
 #define CLUSTER_JOINERS_MAX   4096       /* who asked an owner elsewhere to let them in, within: */
