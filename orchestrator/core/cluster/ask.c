@@ -154,7 +154,8 @@ static bool perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *
                        .verb = message->admin->verb,
                        .path = message->admin->path,
                        .authorization = message->admin->authorization,
-                       .body = {message->admin->body.data, message->admin->body.len}});
+                       .body = {message->admin->body.data, message->admin->body.len},
+                       .changed_us = message->admin->changed_us});
         break;
     default:
         unreachable(); /* was looked at when it came */

@@ -236,12 +236,16 @@ bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_r
     if (!get && strcmp(verb, "drain") == 0) { /* was looked at here: all, or nobody */
         whole.body = (struct bytes){(const uint8_t *)force, sizeof(force) - 1};
     }
+    if (!get) {
+        whole.changed_us = orch_admin_now(c->orch, asked);
+    }
     Spillway__Bus__Admin message = SPILLWAY__BUS__ADMIN__INIT;
     Spillway__Bus__Ask ask = SPILLWAY__BUS__ASK__INIT;
     message.verb = (char *)(uintptr_t)admin->verb;
     message.path = (char *)(uintptr_t)admin->path;
     message.authorization = (char *)(uintptr_t)admin->authorization;
     message.body = (ProtobufCBinaryData){admin->body.len, (uint8_t *)(uintptr_t)admin->body.data};
+    message.changed_us = admin->changed_us;
     ask.id = request;
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_ADMIN;
     ask.admin = &message;

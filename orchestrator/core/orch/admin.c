@@ -28,6 +28,7 @@ enum {
 struct admin_call {
     struct orch *orch;
     uint64_t request;
+    uint64_t changed_us; /* as in the request */
     struct token token;
     char path[PATH_MAX_BYTES];
     char *segments[SEGMENTS_MAX]; /* "rooms", NAME, "participants", IDENTITY, "stats" */
@@ -162,7 +163,7 @@ static void uncordon(const struct admin_call *c, const char *id)
         fail(c, CONFLICT, "conflict", "the node is being stopped where it runs");
         return;
     }
-    orch_node_serve(c->orch, id, SPILLWAY__CONTROL__SERVICE__STATE__READY);
+    orch_node_serve(c->orch, id, SPILLWAY__CONTROL__SERVICE__STATE__READY, c->changed_us);
     get_node(c);
 }
 
@@ -176,7 +177,8 @@ static void change_node(const struct admin_call *c, struct bytes body)
         uncordon(c, node->id);
     } else if (strcmp(verb, "cordon") == 0) {
         if (node->state == REGISTRY_READY) { /* one that drains is more than cordoned */
-            orch_node_serve(c->orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__CORDONED);
+            orch_node_serve(c->orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__CORDONED,
+                            c->changed_us);
         }
         get_node(c);
     } else if (strcmp(verb, "drain") != 0) {
@@ -184,7 +186,8 @@ static void change_node(const struct admin_call *c, struct bytes body)
     } else if (!is_forced(body) && !orch_drain_possible(c->orch, node)) {
         fail(c, CONFLICT, "conflict", "the other nodes have no place for what this one carries");
     } else {
-        orch_node_serve(c->orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING);
+        orch_node_serve(c->orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING,
+                        c->changed_us);
         get_node(c);
     }
 }
@@ -447,6 +450,14 @@ bool orch_admin_refuses(const struct orch *orch, const struct orch_admin_request
     return node != NULL && !is_forced(admin->body) && !orch_drain_possible(orch, node);
 }
 
+uint64_t orch_admin_now(const struct orch *orch, const struct orch_admin_request *admin)
+{
+    struct admin_call c = {0};
+    const struct registry_node *node =
+        split(&c, admin->path) && c.count == 3 ? find_node(orch, c.segments[1]) : NULL;
+    return orch_node_serve_now(orch, node == NULL ? "" : node->id); /* others may know it */
+}
+
 bool orch_admin_room(const struct orch_admin_request *admin, char *out, size_t len)
 {
     struct admin_call c = {0};
@@ -548,7 +559,7 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin)
 {
-    struct admin_call c = {.orch = orch, .request = request};
+    struct admin_call c = {.orch = orch, .request = request, .changed_us = admin->changed_us};
     orch_tick(orch, now_us);
     if (!split(&c, admin->path)) {
         fail(&c, NOT_FOUND, "not_found", "no such path");

@@ -169,7 +169,7 @@ static void condemn(struct orch *orch, const struct registry_node *node, enum gr
     entry->gray_spared = !spare;
     orch->stats.gray[spare ? verdict : 0]++;
     if (spare) {
-        orch_node_serve(orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__GRAY);
+        orch_node_serve(orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__GRAY, 0);
         entry->gray = verdict;
     }
 }
@@ -257,7 +257,7 @@ static void try_again(struct orch *orch, const struct registry_node *node)
     } else if (gray_trusted(orch->gray, orch->now_us, node->id)) {
         log_write(orch->config.log, LOG_INFO, "node_gray_over node=%s name=%s", node->id,
                   node->name);
-        orch_node_serve(orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__READY);
+        orch_node_serve(orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__READY, 0);
     } else if (gray_probe_due(orch->gray, orch->now_us, node->id)) {
         probe(orch, node);
     }

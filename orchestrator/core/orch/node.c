@@ -114,19 +114,32 @@ static void tell_service(struct orch *orch, const struct node_entry *entry)
     orch_send_to_node(orch, entry->id, &message);
 }
 
+uint64_t orch_node_serve_now(const struct orch *orch, const char *id)
+{
+    const struct node_entry *entry = entry_of(orch, id);
+    uint64_t wall_us = (uint64_t)(orch->now_us + orch->wall_offset_us);
+    return entry == NULL ? wall_us : MAX(entry->service_us + 1, wall_us);
+}
+
 void orch_node_repeat(struct orch *orch, const char *id)
 {
     struct node_entry *entry = entry_of(orch, id);
     assert(entry != NULL);
-    uint64_t wall_us = (uint64_t)(orch->now_us + orch->wall_offset_us);
-    entry->service_us = MAX(entry->service_us + 1, wall_us);
+    entry->service_us = orch_node_serve_now(orch, id);
     tell_service(orch, entry);
 }
 
-void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state)
+void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state,
+                     uint64_t changed_us)
 {
-    entry_of(orch, id)->service = state;
-    orch_node_repeat(orch, id);
+    struct node_entry *entry = entry_of(orch, id);
+    changed_us = changed_us == 0 ? orch_node_serve_now(orch, id) : changed_us;
+    if (changed_us <= entry->service_us) {
+        return;
+    }
+    entry->service_us = changed_us;
+    entry->service = state;
+    tell_service(orch, entry);
     set_service(orch, id, state);
 }
 

@@ -222,6 +222,7 @@ struct orch_admin_request {
     const char *authorization;
     const char *after, *wait_s; /* parameters of GET events; NULL or "": absent */
     struct bytes body;
+    uint64_t changed_us; /* if it changes a node: when it was asked for, orch_admin_now(); 0: now */
 };
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin);
@@ -245,6 +246,10 @@ bool orch_admin_refuses(const struct orch *orch, const struct orch_admin_request
 #define ORCH_EVENT_WAIT_MAX_S 60
 /* This is to stop: who waits for events is told, and nobody waits from now on. */
 void orch_events_end(struct orch *orch, int64_t now_us);
+
+/* For the changed_us of what changes a node, here and elsewhere: later than all that we heard to be
+ * wanted of it. Where a later change is known, the request does nothing. */
+uint64_t orch_admin_now(const struct orch *orch, const struct orch_admin_request *admin);
 
 /* The client of an API call is gone: no REPLY for it. */
 void orch_request_gone(struct orch *orch, uint64_t request);

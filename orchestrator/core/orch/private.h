@@ -209,8 +209,10 @@ int64_t orch_wall_s(const struct orch *orch);
 /* The operator's; "": no such node is known. */
 const char *orch_node_name(const struct orch *orch, const char *id);
 /* An operator wants the node ready, cordoned or drained: it keeps that for orchestrators to come.
- */
-void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state);
+ * changed_us: since then, 0 now; if something else is wanted of it since later, that holds. */
+void orch_node_serve(struct orch *orch, const char *id, Spillway__Control__Service__State state,
+                     uint64_t changed_us);
+uint64_t orch_node_serve_now(const struct orch *orch, const char *id); /* known or not */
 
 /* Says again, to all orchestrators, what was wanted of it last. */
 void orch_node_repeat(struct orch *orch, const char *id);

@@ -326,6 +326,35 @@ static void asked_in_vain(void **state)
     }
 }
 
+static bool serves(struct cluster_world *w, size_t site)
+{
+    world_admin(&w->sites[site], "GET", "/admin/v1/nodes/ND_b", "");
+    cluster_world_settle(w);
+    return has(w->sites[site].last_reply, "\"state\":\"ready\"");
+}
+
+/* Goal: a drain that was asked for as the cut began, and is heard of after it, does not undo the
+ * uncordon that was asked for on the other side since. */
+static void drain_of_before(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    meet(&w);
+    cluster_world_cut_off(&w, 1);
+    world_admin(&w.sites[0], "POST", "/admin/v1/nodes/ND_b/drain", "{\"force\":true}");
+    cluster_world_advance(&w, TIME_S(3));
+    assert_false(serves(&w, 0));
+    world_admin(&w.sites[1], "POST", "/admin/v1/nodes/ND_b/uncordon", "");
+    break_connections(&w);
+    cluster_world_cut_off(&w, SITES);
+    make_connections(&w);
+    cluster_world_settle(&w);
+    assert_int_equal(stats_of(&w, 1).peers_up, 2);
+    assert_int_equal(stats_of(&w, 1).asks_late, 0);
+    assert_true(serves(&w, 1));
+    cluster_world_fini(&w);
+}
+
 /* Goal: what waits is bounded: with too much of it, the other side is given up before its time. */
 static void too_much(void **state)
 {
@@ -388,8 +417,8 @@ int main(void)
         cmocka_unit_test(comes_back),      cmocka_unit_test(short_cuts),
         cmocka_unit_test(pings),           cmocka_unit_test(too_long),
         cmocka_unit_test(asked_meanwhile), cmocka_unit_test(asked_in_vain),
-        cmocka_unit_test(too_much),        cmocka_unit_test(node_is_heard),
-        cmocka_unit_test(kernel_closes),
+        cmocka_unit_test(drain_of_before), cmocka_unit_test(too_much),
+        cmocka_unit_test(node_is_heard),   cmocka_unit_test(kernel_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
