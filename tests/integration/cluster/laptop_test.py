@@ -145,7 +145,7 @@ class Probes(unittest.TestCase):
         self.cluster.start()
         for program, prefix in ((self.orchestrator, "spillway_orchestrator_"),
                                 (self.node, "spillway_node_")):
-            helps, kinds, series = {}, {}, set()
+            helps, kinds, series, sampled = {}, {}, set(), set()
             for line in self.probe(program, "metrics")[1].splitlines():
                 if line.startswith("# HELP "):
                     name, text = line.split(" ", 3)[2:]
@@ -155,18 +155,21 @@ class Probes(unittest.TestCase):
                 elif line.startswith("# TYPE "):
                     name, kind = line.split(" ", 3)[2:]
                     self.assertIn(name, helps)
-                    self.assertIn(kind, ("counter", "gauge"))
+                    self.assertIn(kind, ("counter", "gauge", "histogram"))
                     self.assertEqual(kind == "counter", name.endswith("_total"), name)
                     kinds[name] = kind
                 else:
-                    name, labels, value = SAMPLE.fullmatch(line).groups()
-                    self.assertEqual(name, list(kinds)[-1])
+                    sample, labels, value = SAMPLE.fullmatch(line).groups()
+                    name, kind = list(kinds.items())[-1]
+                    self.assertIn(sample, [f"{name}_{part}" for part in ("bucket", "sum", "count")]
+                                  if kind == "histogram" else [name])
                     self.assertTrue(name.startswith(prefix), name)
-                    self.assertNotIn((name, labels), series)
-                    series.add((name, labels))
+                    self.assertNotIn((sample, labels), series)
+                    series.add((sample, labels))
+                    sampled.add(name)
                     float(value)
             self.assertEqual(set(helps), set(kinds))
-            self.assertEqual(set(kinds), {name for name, _ in series})
+            self.assertEqual(set(kinds), sampled)
             self.assertGreater(len(series), 20)
 
 
