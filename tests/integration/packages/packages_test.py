@@ -32,7 +32,7 @@ UNITS = sorted((ROOT / "deploy/systemd").glob("*.service"))
 PAGE = ROOT / "docs/operations/install.md"
 DEBS = sorted((BUILD / "packages").glob("*.deb"))
 EXPOSURE_MAX = 3.0
-PING_S = 5
+STAYS_S = 2
 NEXT = "0.1.0+next"
 NEXT_DEBS = []
 
@@ -278,8 +278,8 @@ class Moves(threading.Thread):
         person.ws.s.settimeout(None)
 
     def run(self):
-        pings = threading.Thread(target=self.ping)
-        pings.start()
+        stays = threading.Thread(target=self.stay)
+        stays.start()
         try:
             while True:
                 self.person.take_candidates()
@@ -288,15 +288,14 @@ class Moves(threading.Thread):
         except (Closed, OSError):
             pass
         self.over.set()
-        pings.join()
+        stays.join()
 
-    def ping(self):
-        """Who says nothing for 15 s is taken for gone."""
-        while not self.over.wait(PING_S):
-            try:
+    def stay(self):
+        """Who says nothing for 15 s, to the room or to the node, is taken for gone."""
+        while not self.over.wait(STAYS_S):
+            with contextlib.suppress(OSError, AssertionError):  # of a node that it is moved from
                 self.person.send_ping()
-            except OSError:
-                break
+                self.person.check(self.person.connections[-1], STAYS_S)
 
 
 class ThreeHosts(unittest.TestCase):
@@ -374,10 +373,16 @@ class ThreeHosts(unittest.TestCase):
         moves = Moves(person)
         moves.start()
 
-        self.upgrade()
+        for host in self.hosts:
+            host.run("rm spillway-*.deb && mv next/* .")
+        self.follow("on one host after the other")
+        wait("the person was moved", lambda: moves.count > 0)
         person.close()
         moves.join()
-        self.assertGreater(moves.count, 0)
+        self.follow("on one host after the other, when all nodes are new")
+        for host in self.hosts:
+            versions = host.run("dpkg-query -W -f '${Version} ' 'spillway-*'").split()
+            self.assertEqual(versions, [NEXT] * 3)
 
         leaving = self.hosts[2]
         pids = [leaving.main_pid(f"spillway-{program}") for program in ("node", "orchestrator")]
@@ -385,15 +390,6 @@ class ThreeHosts(unittest.TestCase):
         self.assertEqual([leaving.how_ended(pid) for pid in pids], [0, 0])
         self.assertEqual(self.ready_nodes(), ["host-1", "host-2"])
         self.assertEqual(self.blocks, [])
-
-    def upgrade(self):
-        for host in self.hosts:
-            host.run("rm spillway-*.deb && mv next/* .")
-        self.follow("on one host after the other")
-        self.follow("on one host after the other, when all nodes are new")
-        for host in self.hosts:
-            versions = host.run("dpkg-query -W -f '${Version} ' 'spillway-*'").split()
-            self.assertEqual(versions, [NEXT] * 3)
 
 
 if __name__ == "__main__":
