@@ -103,9 +103,14 @@ async function publishByWhip(identity) {
         pc.onconnectionstatechange = () => pc.connectionState === 'connected' && resolve();
         setTimeout(() => reject(new Error(`not connected: ${link}`)), 15_000);
       });
-      const stats = [...(await pc.getStats()).values()];
-      const pair = stats.find(({ type, nominated }) => type === 'candidate-pair' && nominated);
-      return stats.find(({ id }) => id === pair.localCandidateId).candidateType;
+      for (;;) {
+        const stats = await pc.getStats();
+        const { selectedCandidatePairId: id } = [...stats.values()].find(({ type }) => type === 'transport');
+        if (stats.has(id)) {
+          return stats.get(stats.get(id).localCandidateId).candidateType;
+        }
+        await new Promise((resolve) => setTimeout(resolve, 50)); // for it to be nominated
+      }
     },
     `${stage.cluster.http}/whip/v1`,
     token,
