@@ -177,6 +177,7 @@ static void pair_gzip(struct pages *pages)
 int pages_load(struct pages **out, const char *dir, const struct log_sink *log)
 {
     struct pages *pages = mem_alloc(sizeof(*pages));
+    pages->list = mem_grow(NULL, 1, sizeof(*pages->list)); /* qsort and bsearch want one */
     char *root = mem_str(dir);
     size_t len = strlen(root);
     while (len > 1 && root[len - 1] == '/') {

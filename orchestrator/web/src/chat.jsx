@@ -9,28 +9,36 @@ import { language, say } from './words/words.js';
 
 const FILES = 'spillway.files'; // the topic of their streams
 const FILE_BYTES_MAX = 20 << 20;
+const FILES_MAX = 20; // kept, the oldest go first
 
 /** Files of everybody, as entries of the chat; and a function to send one. */
 function useFiles() {
   const room = useRoomContext();
   const [files, setFiles] = useState([]);
+  const urls = useRef([]); // each of which keeps its file in memory
   const add = useCallback((from, name, blob) => {
     const file = { name, url: URL.createObjectURL(blob) };
-    setFiles((before) => [...before, { id: file.url, at: Date.now(), from, file }]);
+    setFiles((before) => [...before, { id: file.url, at: Date.now(), from, file }].slice(-FILES_MAX));
+    if (urls.current.push(file.url) > FILES_MAX) {
+      URL.revokeObjectURL(urls.current.shift());
+    }
   }, []);
 
   useEffect(() => {
     room.registerByteStreamHandler(FILES, async (reader, { identity }) => {
       const { name, mimeType, size } = reader.info;
-      if (size > FILE_BYTES_MAX) {
-        return;
+      if (!(size <= FILE_BYTES_MAX)) {
+        return; // nor one that does not say how large it is
       }
-      const parts = await reader.readAll();
-      // Saved, never shown: a page of somebody else's must not run as one of ours.
-      add(nameOf(room.remoteParticipants.get(identity)), name, new Blob(parts, { type: mimeType }));
+      const parts = await reader.readAll().catch(() => null); // its sender left, or sent something else
+      if (parts) {
+        // Saved, never shown: a page of somebody else's must not run as one of ours.
+        add(nameOf(room.remoteParticipants.get(identity)), name, new Blob(parts, { type: mimeType }));
+      }
     });
     return () => room.unregisterByteStreamHandler(FILES);
   }, [room, add]);
+  useEffect(() => () => urls.current.splice(0).forEach((url) => URL.revokeObjectURL(url)), []);
 
   const sendFile = async (file) => {
     if (file.size > FILE_BYTES_MAX) {

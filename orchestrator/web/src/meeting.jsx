@@ -163,7 +163,7 @@ function Conference({ room, token, choices, trouble, onError }) {
           <People host={host} onError={onError} />
         </aside>
       </div>
-      <Controls unread={count - seen} panel={panel} onPanel={setPanel} onError={onError} />
+      <Controls unread={Math.max(count - seen, 0)} panel={panel} onPanel={setPanel} onError={onError} />
       <p className="note" role="alert">
         {trouble}
       </p>

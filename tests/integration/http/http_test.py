@@ -505,6 +505,13 @@ class Pages(Case):
             self.assertNotIn(answer.body, (b"outside", b"hidden"), path)
             self.assertIn(answer.status, (0, 403, 404), path)
 
+    def test_no_pages(self):
+        self.stop()
+        empty = os.path.join(self.dir.name, "empty")
+        os.mkdir(empty)
+        self.server = Server(pages=empty)
+        self.assertEqual(request(self.server, "GET /").status, 404)
+
     def test_slow_download(self):
         s = self.server.connect()
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
