@@ -18,6 +18,7 @@ struct cluster *cluster_new(const struct cluster_config *config, struct orch *ta
     c->now_us = now_us;
     c->wall_offset_us = wall_us - now_us;
     c->renew_us = now_us + CLUSTER_RENEW_US;
+    c->joiners_due_us = TIME_NEVER;
     c->member_count = config->peer_count + 1;
     c->ownership = ownership_new(config->front.orchestrator, config->front.region);
     return c;

@@ -51,7 +51,18 @@ const char *joiner_asks(struct cluster *c, size_t member, const Spillway__Bus__A
     joiner->until_us = c->now_us + CLUSTER_JOINER_US;
     DL_APPEND(c->joiners, joiner);
     c->joiner_count++;
+    c->joiners_due_us = MIN(c->joiners_due_us, joiner->until_us);
     return joiner->sid;
+}
+
+static void set_due(struct cluster *c)
+{
+    const struct joiner *joiner;
+    c->joiners_due_us = TIME_NEVER;
+    DL_FOREACH(c->joiners, joiner)
+    {
+        c->joiners_due_us = MIN(c->joiners_due_us, joiner->until_us);
+    }
 }
 
 void joiners_owner_lost(struct cluster *c, size_t member)
@@ -64,6 +75,7 @@ void joiners_owner_lost(struct cluster *c, size_t member)
             joiner->until_us = c->now_us + CLUSTER_MISSED_US;
         }
     }
+    set_due(c);
 }
 
 static void tell(struct cluster *c, const struct joiner *joiner)
@@ -86,6 +98,9 @@ static void tell(struct cluster *c, const struct joiner *joiner)
 void joiners_expire(struct cluster *c)
 {
     struct joiner *joiner, *next;
+    if (c->now_us < c->joiners_due_us) {
+        return;
+    }
     DL_FOREACH_SAFE(c->joiners, joiner, next)
     {
         if (joiner->until_us > c->now_us) {
@@ -100,15 +115,10 @@ void joiners_expire(struct cluster *c)
         }
         forget(c, joiner);
     }
+    set_due(c);
 }
 
 int64_t joiners_deadline(const struct cluster *c)
 {
-    int64_t at = TIME_NEVER;
-    const struct joiner *joiner;
-    DL_FOREACH(c->joiners, joiner)
-    {
-        at = MIN(at, joiner->until_us);
-    }
-    return at;
+    return c->joiners_due_us;
 }

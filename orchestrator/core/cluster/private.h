@@ -176,6 +176,7 @@ struct cluster {
     char lost[ADOPT_LOST_MAX][ID_MAX]; /* peers that died, the last one first */
     struct joiner *joiners;            /* the oldest first */
     size_t joiner_count;
+    int64_t joiners_due_us; /* of the first of them; each message asks for it */
     size_t waiting_bytes;
     struct gather *gathers;
     uint64_t events_told; /* of the journal */
