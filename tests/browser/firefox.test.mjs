@@ -13,6 +13,7 @@ import {
   chatter,
   killNode,
   longestGap,
+  portsForMoves,
   undisturbed,
   unnoticedMoves,
 } from './lib/moving.mjs';
@@ -20,7 +21,7 @@ import { Stage } from './lib/stage.mjs';
 
 const stage = await Stage.open({
   media: outerAddress(),
-  ports: Math.ceil(MOVES / 2) + 1, // a client is never given the same address twice
+  ports: portsForMoves(MOVES),
   browsers: [openFirefox, openChromium],
 });
 const [firefox, chromium] = stage.browsers;

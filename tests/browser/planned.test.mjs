@@ -5,12 +5,11 @@
 // and data under way.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allArrived, chatter, unnoticedMoves } from './lib/moving.mjs';
+import { allArrived, chatter, portsForMoves, unnoticedMoves } from './lib/moving.mjs';
 import { Stage } from './lib/stage.mjs';
 
 const MOVES = 10;
-// A client is never given the same address twice.
-const stage = await Stage.open({ ports: MOVES / 2 + 1 });
+const stage = await Stage.open({ ports: portsForMoves(MOVES) });
 
 const packetsSent = (person) =>
   person.run(async () => {

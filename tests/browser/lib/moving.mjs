@@ -60,6 +60,9 @@ export function counts(person) {
   });
 }
 
+/** How many ports each of two nodes needs for unnoticedMoves: no client is given the same address twice. */
+export const portsForMoves = (times) => times + 1;
+
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 const nothing = () => ({ videoLost: 0, audioLost: 0, concealed: 0, keyFramesAsked: 0 });
@@ -84,7 +87,8 @@ async function measure(people, act, into) {
  * Planned moves of a room that nobody notices: not a packet is lost, no key frame asked for, and
  * pictures and sound go on as they do when nothing happens. What depends on how busy the machine is,
  * is judged by the median of seconds with a move beside that of seconds without one, in turns, so
- * that both see the same machine; and by twice as many where so few do not tell.
+ * that both see the same machine; and by twice as many where so few do not tell. Nodes need
+ * portsForMoves(times).
  */
 export async function unnoticedMoves(t, stage, people, times) {
   const quiet = { gaps: [], concealed: [], total: nothing() };
