@@ -177,11 +177,21 @@ int answer_writeable(struct conn *conn)
     return lws_http_transaction_completed(conn->wsi) ? -1 : 0;
 }
 
-/* The connection's timer: progress of an answer, or a body that took too long. One that is no
- * longer of use is left to fire, since lws 4.1 fires a cancelled one at once. */
+void answer_watch(struct conn *conn)
+{
+    lws_set_timer_usecs(conn->wsi, TICK_US);
+}
+
+/* The connection's timer: whether a client still waits, progress of an answer, or a body that took
+ * too long. One that is no longer of use is left to fire, since lws 4.1 fires a cancelled one at
+ * once. */
 int answer_tick(struct conn *conn)
 {
     int pending = 0;
+    if (conn->call != NULL && conn->call->gone != NULL) {
+        answer_watch(conn);
+        return request_given_up(conn) ? -1 : 0;
+    }
     if (!conn->answered) {
         return conn->body_awaited ? -1 : 0;
     }

@@ -110,6 +110,10 @@ void http_stop_listening(struct http_server *server);
 
 int http_port(const struct http_server *server);
 
+/* Calls gone(arg) once if the client goes before the answer: when its connection ends, or within a
+ * quarter of a second of its having ended what it sends. The call is still to be answered. */
+void http_call_watch(struct http_call *call, void (*gone)(void *arg), void *arg);
+
 /* Answers and frees the call. If the client has gone meanwhile the answer goes nowhere. */
 void http_call_answer(struct http_call *call, const struct http_answer *answer);
 

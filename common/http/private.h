@@ -84,7 +84,9 @@ struct conn {
 
 struct http_call {
     uint32_t magic;
-    struct conn *conn; /* NULL: the client is gone */
+    struct conn *conn;       /* NULL: the client is gone */
+    void (*gone)(void *arg); /* NULL: nobody asks */
+    void *gone_arg;
 };
 
 struct http_ws {
@@ -122,6 +124,7 @@ int request_head(struct conn *conn);
 int request_body(struct conn *conn, const void *bytes, size_t len);
 int request_complete(struct conn *conn);
 void request_gone(struct conn *conn); /* the connection is lost: let go of call and body */
+bool request_given_up(const struct conn *conn); /* the client waits for its call no more */
 /* Reads the head at hand into the server's scratch. False if it is not one to be served. */
 bool request_parse(struct conn *conn, struct http_request *out);
 const struct http_route *request_route(const struct http_server *server, const char *path);
@@ -131,6 +134,7 @@ void answer_format(struct conn *conn, const struct http_answer *answer);
 void answer_status(struct conn *conn, int status, const char *text); /* a short plain answer */
 int answer_writeable(struct conn *conn);
 int answer_tick(struct conn *conn);
+void answer_watch(struct conn *conn); /* has answer_tick ask whether the client still waits */
 /* One write of what waits. Negative: the connection is lost. */
 int conn_flush(struct conn *conn);
 size_t conn_unsent(const struct conn *conn);

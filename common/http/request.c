@@ -15,6 +15,7 @@
  */
 #include "common/http/private.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -244,6 +245,16 @@ static void dispatch(struct conn *conn, const struct http_route *route,
     }
 }
 
+void http_call_watch(struct http_call *call, void (*gone)(void *arg), void *arg)
+{
+    assert(call->magic == MAGIC_CALL);
+    call->gone = gone;
+    call->gone_arg = arg;
+    if (call->conn != NULL) {
+        answer_watch(call->conn);
+    }
+}
+
 void http_call_answer(struct http_call *call, const struct http_answer *answer)
 {
     assert(call->magic == MAGIC_CALL);
@@ -380,9 +391,20 @@ int request_complete(struct conn *conn)
 
 void request_gone(struct conn *conn)
 {
-    if (conn->call != NULL) {
-        conn->call->conn = NULL;
-        conn->call = NULL;
-    }
+    struct http_call *call = conn->call;
+    conn->call = NULL;
     body_release(conn);
+    if (call != NULL) {
+        call->conn = NULL;
+        if (call->gone != NULL) {
+            call->gone(call->gone_arg); /* may answer, which frees it */
+        }
+    }
+}
+
+/* While a call waits nothing is read (dispatch), so the end of the stream is not seen otherwise. */
+bool request_given_up(const struct conn *conn)
+{
+    struct pollfd poll_fd = {.fd = lws_get_socket_fd(conn->wsi), .events = POLLRDHUP};
+    return poll(&poll_fd, 1, 0) == 1;
 }

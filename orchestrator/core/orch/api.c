@@ -303,7 +303,7 @@ void orch_rpc_finished(struct orch *orch, const struct effect *effect)
 {
     struct rpc_entry *rpc = find_rpc(orch, effect->id);
     if (rpc == NULL) {
-        return; /* its caller went away */
+        return; /* nobody asks */
     }
     struct api_call c = {.orch = orch, .request = effect->id, .call = &rpc->call};
     if (effect->status == 0) {
@@ -317,15 +317,6 @@ void orch_rpc_finished(struct orch *orch, const struct effect *effect)
         reply(orch, effect->id, twirp_fail(&error));
     }
     rpc_free(orch, rpc);
-}
-
-void orch_request_gone(struct orch *orch, uint64_t request)
-{
-    struct rpc_entry *rpc = find_rpc(orch, request);
-    if (rpc != NULL) {
-        rpc_free(orch, rpc);
-    }
-    orch_events_gone(orch, request);
 }
 
 void orch_rpcs_free(struct orch *orch)

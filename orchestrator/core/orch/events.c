@@ -159,12 +159,13 @@ void orch_events_expire(struct orch *orch)
     }
 }
 
-void orch_events_gone(struct orch *orch, uint64_t request)
+void orch_request_gone(struct orch *orch, uint64_t request)
 {
     struct event_wait *wait, *next;
     DL_FOREACH_SAFE(orch->event_waits, wait, next)
     {
         if (wait->request == request) {
+            orch_admin_fail(orch, request, UNAVAILABLE, "unavailable", "its client is gone");
             forget(orch, wait);
         }
     }

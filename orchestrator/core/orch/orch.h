@@ -251,7 +251,8 @@ void orch_events_end(struct orch *orch, int64_t now_us);
  * wanted of it. Where a later change is known, the request does nothing. */
 uint64_t orch_admin_now(const struct orch *orch, const struct orch_admin_request *admin);
 
-/* The client of an API call is gone: no REPLY for it. */
+/* The client of an API call is gone: if it waits for events, it does no more. A REPLY follows as
+ * for any other, to nobody. */
 void orch_request_gone(struct orch *orch, uint64_t request);
 
 /* ---- Watching ------------------------------------------------------------------------------ */

@@ -383,7 +383,6 @@ struct json_t *orch_media_stats(const struct orch *orch, const struct room_entry
 
 /* ---- events.c: what happened */
 void orch_events(struct orch *orch, uint64_t request, const struct orch_admin_request *admin);
-void orch_events_gone(struct orch *orch, uint64_t request);
 void orch_events_expire(struct orch *orch);
 int64_t orch_events_deadline(const struct orch *orch);
 void orch_events_fini(struct orch *orch);

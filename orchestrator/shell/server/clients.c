@@ -156,12 +156,20 @@ void clients_close(struct server *server, const struct effect *effect)
 
 /* ---- Calls --------------------------------------------------------------------------------- */
 
+static void on_call_gone(void *arg)
+{
+    struct server_request *request = arg;
+    struct server *server = request->server;
+    orch_request_gone(server->orch, request->id);
+    server_drain(server);
+}
+
 uint64_t clients_request(struct server *server, struct http_call *call)
 {
     struct server_request *request = mem_alloc(sizeof(*request));
-    request->id = ++server->last_id;
-    request->call = call;
+    *request = (struct server_request){.server = server, .id = ++server->last_id, .call = call};
     HASH_ADD(hh, server->requests, id, sizeof(request->id), request);
+    http_call_watch(call, on_call_gone, request);
     return request->id;
 }
 

@@ -29,6 +29,7 @@ struct server_conn {
 };
 
 struct server_request {
+    struct server *server;
     uint64_t id;
     struct http_call *call;
     UT_hash_handle hh;

@@ -343,6 +343,17 @@ class Http(Case):
         time.sleep(0.3)
         self.assertEqual(request(self.server, "GET /livez").status, 200)
 
+    def test_client_that_ends_before_the_answer(self):
+        s = self.server.connect()
+        s.sendall(b"GET /rtc/validate?ms=5000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.shutdown(socket.SHUT_WR)
+        self.assertEqual(self.server.process.stdout.readline(), "gone\n")
+        self.assertTrue(ended(s, 2))
+
+    def test_client_that_waits_for_its_answer(self):
+        self.assertEqual(request(self.server, "GET /rtc/validate?ms=800").body, b"late")
+        self.assertNotIn("gone", self.stop())
+
     def test_garbage(self):
         for line in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
                      b"BREW /pot HTTP/1.1\r\n\r\n",

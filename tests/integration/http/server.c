@@ -111,7 +111,14 @@ static void late_fires(uv_timer_t *timer)
     uv_close((uv_handle_t *)timer, late_closed);
 }
 
-/* Answers later; "?v=" is given back at once. */
+static void on_gone(void *arg)
+{
+    (void)arg;
+    printf("gone\n");
+    fflush(stdout);
+}
+
+/* Answers later, or after "?ms="; "?v=" is given back at once. */
 static void on_validate(void *arg, const struct http_request *request, struct http_call *call)
 {
     struct test *test = arg;
@@ -122,9 +129,11 @@ static void on_validate(void *arg, const struct http_request *request, struct ht
     }
     struct late *late = mem_alloc(sizeof(*late));
     late->call = call;
+    http_call_watch(call, on_gone, NULL);
     uv_timer_init(&test->loop, &late->timer);
     late->timer.data = late;
-    uv_timer_start(&late->timer, late_fires, LATE_MS, 0);
+    const char *ms = http_query_get(request, "ms");
+    uv_timer_start(&late->timer, late_fires, ms == NULL ? LATE_MS : strtoul(ms, NULL, 10), 0);
 }
 
 static void on_echo(void *arg, const struct http_request *request, struct http_call *call)

@@ -240,6 +240,8 @@ static void who_waits_is_bounded(void **state)
     ask(0, "0");
     assert_int_equal(w.sites[0].last_status, 200);
     orch_request_gone(w.sites[0].orch, w.sites[0].request - 1);
+    world_drain(&w.sites[0]);
+    assert_int_equal(w.sites[0].last_status, 503); /* nobody reads it */
     ask(0, "30");
     assert_int_equal(w.sites[0].last_status, 0);
 }
