@@ -160,9 +160,10 @@ static void add_stats(struct judge *judge, const struct receiver_stats *stats, i
         histogram_add(&result->first, stats->first_us - began_us);
     }
     if (stats->strange + stats->misrouted + stats->undecodable > 0) {
-        complain(judge, "packets: %llu strange, %llu misrouted, %llu layers without a key frame",
-                 (unsigned long long)stats->strange, (unsigned long long)stats->misrouted,
-                 (unsigned long long)stats->undecodable);
+        complain(judge,
+                 "packets: %llu strange (%s), %llu misrouted, %llu layers without a key frame",
+                 (unsigned long long)stats->strange, stats->strange_first,
+                 (unsigned long long)stats->misrouted, (unsigned long long)stats->undecodable);
     }
 }
 

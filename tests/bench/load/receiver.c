@@ -5,6 +5,7 @@
 #include "tests/bench/load/source.h"
 #include "tests/bench/load/stamp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define REPORT_US    TIME_S(1)
@@ -278,15 +279,25 @@ static bool is_plausible(const struct inlet *inlet, const struct stamp *stamp)
     return kind == inlet->kind && (inlet->publisher < 0 || inlet->publisher == stamp->publisher);
 }
 
-static void take_payload(struct receiver *receiver, struct inlet *inlet, struct bytes payload,
-                         enum place place, int64_t arrival_us)
+static void note_strange(struct receiver *receiver, const struct rtp_view *packet, const char *why)
+{
+    if (receiver->stats.strange++ == 0) {
+        snprintf(receiver->stats.strange_first, RECEIVER_STRANGE_MAX,
+                 "%s, ssrc %08x, payload type %u, %zu bytes", why, (unsigned)packet->ssrc,
+                 (unsigned)packet->pt, packet->payload.len);
+    }
+}
+
+static void take_payload(struct receiver *receiver, struct inlet *inlet,
+                         const struct rtp_view *packet, struct bytes payload, enum place place,
+                         int64_t arrival_us)
 {
     struct stamp stamp;
     struct rtp_vp8 vp8 = {0};
     if (stamp_read(&stamp, payload) != 0 || stamp.publisher >= SCENE_PUBLISHERS_MAX ||
         stamp.stream >= SOURCE_STREAMS_MAX ||
         (inlet->kind == SCENE_VIDEO && rtp_vp8_parse(&vp8, payload) != 0)) {
-        receiver->stats.strange++;
+        note_strange(receiver, packet, "no media of ours");
         return;
     }
     if (!is_plausible(inlet, &stamp)) {
@@ -310,8 +321,9 @@ static void take_repair(struct receiver *receiver, struct inlet *inlet,
     }
     receiver->stats.repaired++;
     forget_missing(inlet, be16_get(packet->payload.data));
-    take_payload(receiver, inlet, (struct bytes){packet->payload.data + 2, packet->payload.len - 2},
-                 REPAIR, arrival_us);
+    take_payload(receiver, inlet, packet,
+                 (struct bytes){packet->payload.data + 2, packet->payload.len - 2}, REPAIR,
+                 arrival_us);
 }
 
 void receiver_take_rtp(struct receiver *receiver, const struct rtp_view *packet, int64_t arrival_us)
@@ -325,7 +337,10 @@ void receiver_take_rtp(struct receiver *receiver, const struct rtp_view *packet,
         receiver->stats.first_us = arrival_us;
     }
     if (inlet == NULL) {
-        receiver->stats.strange++;
+        struct bytes mid = exts.value[RTP_EXT_MID];
+        char why[32];
+        snprintf(why, sizeof(why), "mid \"%.*s\"", (int)mid.len, (const char *)mid.data);
+        note_strange(receiver, packet, why);
         return;
     }
     if (exts.value[RTP_EXT_TRANSPORT_CC].data != NULL) {
@@ -337,12 +352,12 @@ void receiver_take_rtp(struct receiver *receiver, const struct rtp_view *packet,
         return;
     }
     if (packet->pt != (inlet->kind == SCENE_VIDEO ? OFFER_VP8 : OFFER_OPUS)) {
-        receiver->stats.strange++;
+        note_strange(receiver, packet, "another codec");
         return;
     }
     enum place place = take_number(inlet, packet, receiver->scene->lossy);
     if (packet->payload.len > 0) { /* else a probe */
-        take_payload(receiver, inlet, packet->payload, place, arrival_us);
+        take_payload(receiver, inlet, packet, packet->payload, place, arrival_us);
     }
 }
 

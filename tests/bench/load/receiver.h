@@ -44,11 +44,14 @@ void receiver_begin(struct receiver *receiver, struct scene_node *node);
 void receiver_end(struct receiver *receiver);
 struct scene_node *receiver_node(const struct receiver *receiver);
 
+#define RECEIVER_STRANGE_MAX 80
+
 struct receiver_stats {
-    int64_t first_us;     /* when the first packet arrived; 0: none has */
-    uint64_t packets;     /* all of RTP */
-    uint64_t bytes;       /* of their payloads */
-    uint64_t strange;     /* no mid of ours, not a payload of ours, not VP8 */
+    int64_t first_us;                         /* when the first packet arrived; 0: none has */
+    uint64_t packets;                         /* all of RTP */
+    uint64_t bytes;                           /* of their payloads */
+    uint64_t strange;                         /* no mid of ours, not a payload of ours, not VP8 */
+    char strange_first[RECEIVER_STRANGE_MAX]; /* what that one was; "" none */
     uint64_t misrouted;   /* of another publisher or kind than the answer said */
     uint64_t undecodable; /* another layer began, and not with a key frame */
     uint64_t repaired;    /* came by RTX */
