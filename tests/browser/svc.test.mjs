@@ -90,21 +90,37 @@ for (const [codec, mode] of [['vp9', 'L3T3_KEY'], ['vp9', 'L3T3'], ['av1', 'L3T3
   });
 }
 
-/** A trunk carries the stream whole; who moves goes on with what was sent. */
+/** What the nodes send to each other in two seconds, in bytes. */
+async function relayed() {
+  const bytes = async () => {
+    const all = await Promise.all(['node-1', 'node-2'].map((name) => stage.cluster.metrics(name)));
+    return all.reduce((sum, metrics) => sum + metrics.spillway_node_relay_bytes_out_total, 0);
+  };
+  const before = await bytes();
+  await sleep(2_000);
+  return (await bytes()) - before;
+}
+
+/** A trunk carries the sizes that are wanted behind it; who moves goes on with what was sent. */
 test('beyond another node, and on the way there and back', async (t) => {
-  const anna = await stage.enter('anna');
-  const bert = await stage.enter('bert');
+  const anna = await bringTo(stage, await stage.enter('anna'), 'node-1');
+  const bert = await bringTo(stage, await stage.enter('bert'), 'node-1');
   const carla = await bringTo(stage, await stage.enter('carla'), 'node-2');
   await publish(anna, 'vp9', 'L3T3_KEY');
   await carla.sees('anna');
   await asks(carla, 'LOW');
   await getsWidth(bert, WIDTH);
   await getsWidth(carla, WIDTH / 4);
+  const crossed = {};
   for (const [quality, width] of [['HIGH', WIDTH], ['LOW', WIDTH / 4]]) {
     const gap = await changeTo(carla, quality, width);
     t.diagnostic(`to ${quality}: ${gap.toFixed(0)} ms without a picture at most`);
     assert.ok(gap < FREEZE_MAX_MS, `${gap} ms without a picture, to ${quality}`);
+    await sleep(1_000); // less crosses 1.5 s after it is wanted
+    crossed[quality] = await relayed();
   }
+  t.diagnostic(`${crossed.LOW} bytes crossed in two seconds for the lowest size, ${crossed.HIGH} for all`);
+  assert.ok(crossed.LOW < crossed.HIGH / 2, 'sizes that nobody wants cross');
   for (const [person, width] of [[bert, WIDTH], [carla, WIDTH / 4]]) {
     for (const node of ['node-1', 'node-2', 'node-1']) {
       const from = await person.run(() => performance.now());

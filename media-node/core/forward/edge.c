@@ -132,6 +132,18 @@ static struct edge *add_edge(struct fwd *fwd, int64_t now_us, struct track *trac
     return edge;
 }
 
+/* Of simulcast each stream is one size. */
+static void want_size(struct edge *edge)
+{
+    bool inside = edge->track->spec.kind == STREAM_VIDEO && edge->spec.ssrc_count == 1;
+    if (edge->filter == NULL && inside && edge->spec.size_max != STREAM_SIZE_ALL) {
+        edge->filter = stream_filter_new();
+    }
+    if (edge->filter != NULL) {
+        stream_filter_want(edge->filter, edge->spec.size_max);
+    }
+}
+
 static bool same_edge(const struct fwd_edge *a, const struct fwd_edge *b)
 {
     return a->track == b->track && a->relay == b->relay && a->ssrc_count == b->ssrc_count &&
@@ -152,6 +164,7 @@ void fwd_set_edge(struct fwd *fwd, int64_t now_us, const struct fwd_edge *spec)
         edge = add_edge(fwd, now_us, track, spec);
     }
     edge->spec = *spec;
+    want_size(edge);
     edge_update(edge, now_us);
     room_settle_track(track, now_us);
 }
@@ -175,6 +188,7 @@ void fwd_remove_edge(struct fwd *fwd, uint32_t id)
     }
     leave_bundle(fwd, edge->bundle);
     HASH_DEL(fwd->edges, edge);
+    stream_filter_free(edge->filter);
     free(edge);
 }
 
@@ -229,6 +243,27 @@ static struct relay_packet packet_of(const struct edge *edge, const struct strea
                                  .payload = packet->rtp.payload};
 }
 
+/* What goes out instead of the packet as it came: its number alone, or another descriptor. */
+struct reduced {
+    struct rtp_exts exts;
+    uint8_t descriptor[RTP_DEPENDENCY_LEN_MAX];
+};
+
+static void reduce(struct relay_packet *out, struct reduced *reduced,
+                   const struct stream_packet *packet, const struct stream_passage *passage)
+{
+    if (passage->empty) {
+        reduced->exts = (struct rtp_exts){0};
+        out->marker = false;
+        out->payload.len = 0;
+        out->exts = &reduced->exts;
+    } else if (passage->active != 0) {
+        reduced->exts = *out->exts;
+        media_put_active(&reduced->exts, packet, passage->active, reduced->descriptor);
+        out->exts = &reduced->exts;
+    }
+}
+
 /* False: late, of before an interruption. Otherwise the next packet of the layer, or one kept up
  * behind; numbers that were left out on purpose begin a run. */
 static bool note_sent(struct edge *edge, const struct stream_packet *packet)
@@ -244,20 +279,45 @@ static bool note_sent(struct edge *edge, const struct stream_packet *packet)
     if (anew || (resumed && packet->seq != head + 1) || packet->seq - head > LEAP) {
         relay_cut(edge->streams[layer]);
     }
+    if (anew && edge->filter != NULL) {
+        stream_filter_restart(edge->filter);
+    }
     edge->sent[layer].serial = serial;
     edge->sent[layer].head = packet->seq;
     edge->sent[layer].resumed = false;
     return true;
 }
 
-void edge_send(struct edge *edge, const struct stream_packet *packet, const struct rtp_exts *exts)
+/* False: nobody knows any more what went of a number so old. */
+static bool pass(struct edge *edge, int64_t now_us, const struct stream_packet *packet,
+                 struct stream_passage *passage)
 {
-    if (!note_sent(edge, packet)) {
+    if (edge->filter == NULL) {
+        return true;
+    }
+    if (packet->seq < edge->sent[packet->layer].head) {
+        return stream_filter_again(edge->filter, packet, passage);
+    }
+    if (stream_filter_next(edge->filter, packet, passage)) {
+        media_want_key_frame(edge->track, now_us, packet->layer);
+    }
+    return true;
+}
+
+void edge_send(struct edge *edge, int64_t now_us, const struct stream_packet *packet,
+               const struct rtp_exts *exts)
+{
+    struct counters *counters = edge->track->fwd->config.counters;
+    struct relay_packet out = packet_of(edge, packet, exts);
+    struct stream_passage passage = {0};
+    struct reduced reduced;
+    if (!note_sent(edge, packet) || !pass(edge, now_us, packet, &passage)) {
         return;
     }
-    const struct relay_packet out = packet_of(edge, packet, exts);
+    reduce(&out, &reduced, packet, &passage);
     if (relay_send(edge->streams[packet->layer], &out, false)) {
-        edge->track->fwd->config.counters->relay_out++;
+        counters->relay_out++;
+        counters->relay_emptied += passage.empty;
         edge->credit = MIN(edge->credit + (int64_t)out.payload.len / 2, CREDIT_MAX);
     }
 }
@@ -272,7 +332,7 @@ void edge_forward(struct edge *edge, int64_t now_us, const struct stream_packet 
         return;
     }
     if (edge->track->spec.kind == STREAM_VIDEO || voices_admit(edge, now_us, packet)) {
-        edge_send(edge, packet, exts);
+        edge_send(edge, now_us, packet, exts);
     }
 }
 
@@ -291,22 +351,26 @@ void edge_resend(struct edge *edge, int64_t now_us, size_t layer, uint16_t numbe
     struct counters *counters = track->fwd->config.counters;
     const struct stream_receiver *receiver = track->receivers[layer];
     const struct stream_packet *packet = NULL;
+    struct stream_passage passage = {0};
     uint64_t seq;
     bool same = receiver != NULL && edge->sent[layer].serial == track->layers[layer].serial;
     if (same && relay_seq(edge->streams[layer], number, &seq)) {
         packet = stream_receiver_find(receiver, seq);
     }
     if (packet == NULL || on_its_way(edge, now_us, packet) ||
-        edge->credit < (int64_t)packet->rtp.payload.len) {
+        edge->credit < (int64_t)packet->rtp.payload.len ||
+        (edge->filter != NULL && !stream_filter_again(edge->filter, packet, &passage))) {
         counters->drop_relay_resend++;
         return;
     }
     struct rtp_exts exts;
+    struct reduced reduced;
     rtp_exts_read(&exts, &packet->rtp, &relay_ext_ids);
-    const struct relay_packet out = packet_of(edge, packet, &exts);
+    struct relay_packet out = packet_of(edge, packet, &exts);
+    reduce(&out, &reduced, packet, &passage);
     if (relay_send(edge->streams[layer], &out, true)) {
         counters->relay_resent++;
-        edge->credit -= (int64_t)packet->rtp.payload.len;
+        edge->credit -= (int64_t)out.payload.len;
     }
 }
 

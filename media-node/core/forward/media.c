@@ -120,12 +120,13 @@ void media_carry(struct rtp_exts *out, const struct stream_packet *packet)
     out->value[RTP_EXT_REPAIRED_RID] = (struct bytes){0};
 }
 
-/* One that grows too long goes as it came. */
-static void put_active(struct bytes *value, const struct stream_out *out,
-                       uint8_t descriptor[RTP_DEPENDENCY_LEN_MAX])
+void media_put_active(struct rtp_exts *exts, const struct stream_packet *packet, uint32_t active,
+                      uint8_t descriptor[RTP_DEPENDENCY_LEN_MAX])
 {
-    const struct rtp_dependency_place *place = &out->source->dependency.place;
-    int len = rtp_dependency_write_active(descriptor, *value, place, out->active);
+    struct bytes *value = &exts->value[RTP_EXT_DEPENDENCY_DESCRIPTOR];
+    int len = active == 0 ? ERR_NOT_FOUND
+                          : rtp_dependency_write_active(descriptor, *value,
+                                                        &packet->dependency.place, active);
     if (len >= 0) {
         *value = (struct bytes){descriptor, (size_t)len};
     }
@@ -153,9 +154,7 @@ static bool send_with(struct subscription *subscription, int64_t now_us,
     };
     packet.header.exts.value[RTP_EXT_MID] = subscription->mid;
     uint8_t descriptor[RTP_DEPENDENCY_LEN_MAX];
-    if (out->active != 0) {
-        put_active(&packet.header.exts.value[RTP_EXT_DEPENDENCY_DESCRIPTOR], out, descriptor);
-    }
+    media_put_active(&packet.header.exts, out->source, out->active, descriptor);
     struct fwd_member *member = subscription->member;
     struct peer_sent sent;
     if (!peer_send_rtp(member->peer, now_us, &packet, &sent)) {

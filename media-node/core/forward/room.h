@@ -164,6 +164,7 @@ struct edge {
     struct bundle *bundle;
     size_t track_place; /* in track->edges */
     struct relay_stream *streams[STREAM_LAYERS_MAX];
+    struct stream_filter *filter; /* of a track in one stream; NULL: all of it was always wanted */
     struct {
         uint32_t serial; /* of the receiver whose packets were sent last; 0: none yet */
         uint64_t head;   /* highest number sent of it */
@@ -291,6 +292,10 @@ void media_heed(struct subscription *subscription, int64_t now_us, unsigned flag
 
 /* What of the source's header extensions goes on to others, each under its own ids there. */
 void media_carry(struct rtp_exts *out, const struct stream_packet *packet);
+/* Has the packet's descriptor tell of these active targets; 0: as it came, and so does one that
+ * would grow too long. What it says then is in descriptor. */
+void media_put_active(struct rtp_exts *exts, const struct stream_packet *packet, uint32_t active,
+                      uint8_t descriptor[RTP_DEPENDENCY_LEN_MAX]);
 
 /* A packet to one subscription. Whether it was sent, or will be. */
 bool media_forward(struct subscription *subscription, int64_t now_us,
@@ -436,7 +441,8 @@ void edge_want_key_frame(struct edge *edge, int64_t now_us, size_t layer);
 void edge_clock(struct edge *edge, uint8_t layers);
 
 /* Sends a packet, whatever the voices say. */
-void edge_send(struct edge *edge, const struct stream_packet *packet, const struct rtp_exts *exts);
+void edge_send(struct edge *edge, int64_t now_us, const struct stream_packet *packet,
+               const struct rtp_exts *exts);
 
 /* ---- voices.c -------------------------------------------------------------------------------- */
 

@@ -85,7 +85,7 @@ static void send_before(struct edge *edge, int64_t now_us, const struct stream_p
         struct rtp_exts exts;
         const struct stream_packet *next = before[--count];
         rtp_exts_read(&exts, &next->rtp, &relay_ext_ids);
-        edge_send(edge, next, &exts);
+        edge_send(edge, now_us, next, &exts);
     }
 }
 

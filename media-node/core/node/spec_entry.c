@@ -292,6 +292,12 @@ const char *spec_read_track(struct spec_track *out, const track_message *message
     return ails != NULL ? ails : read_upstreams(out, message);
 }
 
+/* sizes: so many, from the lowest up; 0: all. */
+static uint8_t size_max(uint32_t sizes)
+{
+    return sizes == 0 ? STREAM_SIZE_ALL : (uint8_t)MIN(sizes - 1, STREAM_SIZE_ALL);
+}
+
 const char *spec_read_subscription(struct spec_subscription *out, struct arena *arena,
                                    const subscription_message *message)
 {
@@ -309,9 +315,7 @@ const char *spec_read_subscription(struct spec_subscription *out, struct arena *
                     .rtx_index_end = message->rtx_index_end,
                     .want = {.paused = message->paused || message->held,
                              .spatial_max = (uint8_t)MIN(message->spatial_max, 7),
-                             .size_max = message->sizes == 0
-                                             ? STREAM_SIZE_ALL
-                                             : (uint8_t)MIN(message->sizes - 1, STREAM_SIZE_ALL),
+                             .size_max = size_max(message->sizes),
                              .temporal_max = (uint8_t)MIN(message->temporal_max, 7)}},
     };
     if (!fits(message->mid, 1, PEER_MID_MAX - 1)) {
@@ -367,6 +371,7 @@ const char *spec_read_edge(struct spec_edge *out, const Spillway__Control__Edge 
                               .forward = {.id = message->id,
                                           .track = message->track,
                                           .layers = (uint8_t)(message->layers & 0xf),
+                                          .size_max = size_max(message->sizes),
                                           .backup = message->backup,
                                           .seamless = message->seamless}};
     return read_ssrcs(out->forward.ssrcs, &out->forward.ssrc_count, message->ssrcs,

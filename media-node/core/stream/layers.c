@@ -188,7 +188,7 @@ static uint32_t active_of(const struct stream_sender *sender, const struct strea
     if (limit == LIMIT_NONE) {
         return 0;
     }
-    uint32_t sent = frame->active & frame->within[limit & STREAM_TARGET_NUMBER];
+    uint32_t sent = frame->active & frame->sets->within[limit & STREAM_TARGET_NUMBER];
     bool believes = sender->temporal.steps[0].active != 0 && !frame->attached;
     return sent != frame->active || believes ? sent : 0;
 }
@@ -285,10 +285,13 @@ bool stream_sender_left_out(struct stream_sender *sender, const struct stream_pa
                                           : frame_left_out(sender, packet);
 }
 
+/* Of a target that is not sent any more, what is below it is all that comes until another is begun.
+ */
 static bool ends_picture(const struct stream_dependency *frame, uint8_t limit)
 {
+    unsigned top = spatial_of(frame->targets[STREAM_SPATIAL_MAX - 1][STREAM_TEMPORAL_MAX - 1]);
     return frame->known && limit != LIMIT_NONE && frame->frame_end &&
-           frame->spatial == spatial_of(limit);
+           frame->spatial == MIN(spatial_of(limit), top);
 }
 
 bool stream_layers_end(const struct stream_sender *sender, const struct stream_packet *packet)

@@ -153,7 +153,7 @@ struct stream_targets {
     uint32_t active;
     struct rtp_dependency_structure structure;
     uint8_t table[STREAM_SPATIAL_MAX][STREAM_TEMPORAL_MAX]; /* as stream_dependency.targets */
-    uint32_t within[RTP_DEPENDENCY_TARGETS_MAX];            /* as there */
+    struct stream_target_sets sets;
 };
 
 /* *targets is made when a first structure comes. Fills in packet->dependency but for

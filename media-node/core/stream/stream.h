@@ -53,6 +53,12 @@ struct stream_payload {
 #define STREAM_SPATIAL_MAX  RTP_DEPENDENCY_SPATIAL_MAX /* layers inside one stream */
 #define STREAM_TEMPORAL_MAX RTP_DEPENDENCY_TEMPORAL_MAX
 
+/* Of the decode targets of a stream. */
+struct stream_target_sets {
+    uint32_t within[RTP_DEPENDENCY_TARGETS_MAX]; /* by target: those whose frames it all has */
+    uint32_t upto[STREAM_SPATIAL_MAX];           /* by spatial layer: those of none above it */
+};
+
 /* What a packet is among the layers of its stream, by its dependency descriptor; read once, so that
  * a sender need not. A decode target (dependency.h) goes with its spatial layer, in the bits of
  * STREAM_TARGET_SPATIAL. */
@@ -73,9 +79,8 @@ struct stream_dependency {
     uint64_t refs;
     bool attached;   /* its structure comes with it */
     uint32_t active; /* targets that the publisher sends, as far as told until this packet, */
-    struct rtp_dependency_place place; /* and where its descriptor tells of them */
-    const uint32_t *within; /* by number of a target: those whose frames it all has. The receiver's,
-                               and of its newest structure */
+    struct rtp_dependency_place place;     /* and where its descriptor tells of them */
+    const struct stream_target_sets *sets; /* the receiver's, of its newest structure */
     /* The target to be sent to whom wants so much and no more, of those that are sent now. */
     uint8_t targets[STREAM_SPATIAL_MAX][STREAM_TEMPORAL_MAX];
 };
@@ -231,6 +236,41 @@ struct stream_level stream_receiver_level(struct stream_receiver *receiver, int6
  * may be slow on all layers, but never on one of several. Entries may be NULL. Cheap: ask on a tick
  * of about 100 ms, and when the first packet of a layer arrives. */
 uint8_t stream_layers_live(struct stream_receiver *const layers[STREAM_LAYERS_MAX], int64_t now_us);
+
+/* ---- Filter --------------------------------------------------------------------------------
+ *
+ * Layers inside a stream on its way to another node, where senders choose from what comes: all
+ * frames of the lowest spatial layers. Packets keep the publisher's numbers, so where frames are
+ * left out their numbers go alone, as empty packets, which senders there take no number for; and
+ * the others tell which decode targets are active. Less is sent from the next picture on, more from
+ * a key frame on. Where no dependency descriptor tells of layers, all is sent.
+ *
+ * A packet that is sent again under its index must be to the byte what it was, so of each number
+ * the same is told every time. */
+
+struct stream_filter; /* opaque outside core/stream */
+
+struct stream_filter *stream_filter_new(void);
+void stream_filter_free(struct stream_filter *filter);
+
+/* The highest spatial layer that is wanted; STREAM_SIZE_ALL, as at first: all. */
+void stream_filter_want(struct stream_filter *filter, uint8_t size_max);
+
+/* The source is another one, or its numbers begin elsewhere. */
+void stream_filter_restart(struct stream_filter *filter);
+
+struct stream_passage {
+    bool empty;      /* its number alone */
+    uint32_t active; /* as in stream_out */
+};
+
+/* The newest packet of the source. True: what is wanted needs a key frame. */
+bool stream_filter_next(struct stream_filter *filter, const struct stream_packet *packet,
+                        struct stream_passage *out);
+
+/* An earlier one, that went before or comes late. False: it is too long ago. */
+bool stream_filter_again(const struct stream_filter *filter, const struct stream_packet *packet,
+                         struct stream_passage *out);
 
 /* ---- Sender --------------------------------------------------------------------------------
  *

@@ -58,10 +58,21 @@ static void find_within(struct stream_targets *targets)
 {
     const struct rtp_dependency_structure *s = &targets->structure;
     for (unsigned i = 0; i < s->target_count; i++) {
-        targets->within[i] = s->inhabited;
+        targets->sets.within[i] = s->inhabited;
         for (unsigned t = 0; t < s->template_count; t++) {
             bool part = (s->templates[t].present >> i & 1) != 0;
-            targets->within[i] &= part ? UINT32_MAX : ~s->templates[t].present;
+            targets->sets.within[i] &= part ? UINT32_MAX : ~s->templates[t].present;
+        }
+    }
+}
+
+static void find_upto(struct stream_targets *targets)
+{
+    const struct rtp_dependency_structure *s = &targets->structure;
+    for (unsigned spatial = 0; spatial < STREAM_SPATIAL_MAX; spatial++) {
+        targets->sets.upto[spatial] = 0;
+        for (unsigned i = 0; i < s->target_count; i++) {
+            targets->sets.upto[spatial] |= s->targets[i].spatial <= spatial ? UINT32_C(1) << i : 0;
         }
     }
 }
@@ -100,6 +111,7 @@ static int read_attached(struct stream_targets **targets, uint64_t seq, struct b
         }
         known->structure = fresh;
         find_within(known);
+        find_upto(known);
         set_active(known, seq, told->active_told ? told->active : UINT32_MAX);
     }
     return 0;
@@ -145,7 +157,7 @@ void stream_targets_describe(struct stream_targets **targets, struct stream_pack
     out->attached = head.attached;
     out->active = known->active & known->structure.inhabited;
     out->place = told.place;
-    out->within = known->within;
+    out->sets = &known->sets;
     memcpy(out->targets, known->table, sizeof(out->targets));
 }
 

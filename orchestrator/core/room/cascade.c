@@ -50,29 +50,41 @@ struct copy *cascade_copy(const struct track *track, const struct host *host)
 struct routes {
     const struct topology *topology;
     struct host **hosts;
-    size_t roots[PLACES];                        /* where its publisher is; while it moves, both */
-    size_t root_count;                           /* 0: nowhere */
-    bool needed[TOPOLOGY_NODES_MAX];             /* a copy belongs there */
-    uint32_t layers[PLACES][TOPOLOGY_NODES_MAX]; /* by root: wanted there and behind it */
+    size_t roots[PLACES];            /* where its publisher is; while it moves, both */
+    size_t root_count;               /* 0: nowhere */
+    bool needed[TOPOLOGY_NODES_MAX]; /* a copy belongs there */
+    struct wants wants[PLACES][TOPOLOGY_NODES_MAX]; /* by root: there and behind it */
     bool begins[TOPOLOGY_NODES_MAX]; /* somebody there or behind it is served there now */
 };
 
-static uint32_t layers_wanted(const struct subscription *subscription)
+static struct wants wants_of(const struct subscription *subscription)
 {
     if (subscribe_is_off(subscription)) {
-        return 0;
+        return (struct wants){0};
     }
-    return 1u << subscribe_spatial_max(subscription);
+    uint32_t sizes = subscribe_sizes(subscription);
+    return (struct wants){.layers = 1u << subscribe_spatial_max(subscription),
+                          .sizes = sizes == 0 ? SIZES_ALL : sizes};
+}
+
+static struct wants both(struct wants a, struct wants b)
+{
+    return (struct wants){a.layers | b.layers, MAX(a.sizes, b.sizes)};
+}
+
+static bool same(struct wants a, struct wants b)
+{
+    return a.layers == b.layers && a.sizes == b.sizes;
 }
 
 /* That host and all on its way to each of the roots. */
-static void need_at(struct routes *routes, const struct host *host, uint32_t layers, bool served)
+static void need_at(struct routes *routes, const struct host *host, struct wants wants, bool served)
 {
     for (size_t i = 0; i < routes->root_count; i++) {
         for (size_t at = host->place; at != TOPOLOGY_NONE;
              at = topology_parent(routes->topology, routes->roots[i], at)) {
             routes->needed[at] = true;
-            routes->layers[i][at] |= layers;
+            routes->wants[i][at] = both(routes->wants[i][at], wants);
             routes->begins[at] = routes->begins[at] || (served && i == HERE);
         }
     }
@@ -84,9 +96,9 @@ static void need(struct routes *routes, const struct subscription *subscription)
     if (!subscription->allowed || subscription->refused) {
         return;
     }
-    need_at(routes, p->host, layers_wanted(subscription), true);
+    need_at(routes, p->host, wants_of(subscription), true);
     if (p->next != NULL) {
-        need_at(routes, p->next, layers_wanted(subscription), false);
+        need_at(routes, p->next, wants_of(subscription), false);
     }
 }
 
@@ -104,7 +116,7 @@ static void find_routes(struct routes *routes, const struct track *track)
     const struct participant *publisher = track->publisher;
     routes->root_count = 0;
     memset(routes->needed, 0, sizeof(routes->needed));
-    memset(routes->layers, 0, sizeof(routes->layers));
+    memset(routes->wants, 0, sizeof(routes->wants));
     memset(routes->begins, 0, sizeof(routes->begins));
     if (!track->published) {
         return;
@@ -113,9 +125,9 @@ static void find_routes(struct routes *routes, const struct track *track)
     if (publisher->next != NULL) {
         routes->roots[routes->root_count++] = publisher->next->place;
     }
-    need_at(routes, publisher->host, 0, false);
+    need_at(routes, publisher->host, (struct wants){0}, false);
     if (publisher->next != NULL) { /* each of the two gets what the other one hears */
-        need_at(routes, publisher->next, 0, false);
+        need_at(routes, publisher->next, (struct wants){0}, false);
     }
     const struct subscription *subscription;
     if (routes->topology->count > 1) { /* else all of them are at the root */
@@ -173,18 +185,19 @@ static void add_edge(struct track *track, struct host *from, struct host *to, bo
 
 /* Up at once, down later: a want that comes back in time costs no key frame. seamless: all behind
  * it have it already, from elsewhere. */
-static void want(struct edge *edge, uint32_t layers, bool seamless, int64_t now_us)
+static void want(struct edge *edge, struct wants wants, bool seamless, int64_t now_us)
 {
-    edge->wanted = layers;
+    struct wants kept = both(edge->told, wants);
+    edge->wanted = wants;
     if (edge->seamless != seamless) {
         edge->seamless = seamless;
         spec_edge_changed(edge);
     }
-    if ((edge->layers | layers) != edge->layers) {
-        edge->layers |= layers;
+    if (!same(edge->told, kept)) {
+        edge->told = kept;
         spec_edge_changed(edge);
     }
-    if (edge->layers == layers) {
+    if (same(kept, wants)) {
         edge->lower_at_us = TIME_NEVER;
     } else if (edge->lower_at_us == TIME_NEVER) {
         edge->lower_at_us = now_us + LOWER_US;
@@ -235,15 +248,15 @@ static void ensure_edge(struct track *track, const struct routes *routes, size_t
 }
 
 /* One edge may be on the way from both roots. */
-static uint32_t layers_behind(const struct routes *routes, const struct edge *edge)
+static struct wants wants_behind(const struct routes *routes, const struct edge *edge)
 {
-    uint32_t layers = 0;
+    struct wants wants = {0};
     for (size_t r = 0; r < routes->root_count; r++) {
         if (leads_from(routes, r, edge)) {
-            layers |= routes->layers[r][edge->to->place];
+            wants = both(wants, routes->wants[r][edge->to->place]);
         }
     }
-    return layers;
+    return wants;
 }
 
 static void ensure_edges(struct track *track, const struct routes *routes, int64_t now_us)
@@ -265,7 +278,7 @@ static void ensure_edges(struct track *track, const struct routes *routes, int64
     {
         if (edge->gone_at_us == TIME_NEVER) {
             bool seamless = !leads_from(routes, HERE, edge) || !routes->begins[edge->to->place];
-            want(edge, layers_behind(routes, edge), seamless, now_us);
+            want(edge, wants_behind(routes, edge), seamless, now_us);
         }
     }
 }
@@ -331,7 +344,7 @@ static int64_t expire_edges(struct track *track, int64_t now_us)
         }
         if (edge->lower_at_us <= now_us) {
             edge->lower_at_us = TIME_NEVER;
-            edge->layers = edge->wanted;
+            edge->told = edge->wanted;
             spec_edge_changed(edge);
         }
         at = MIN(at, MIN(edge->gone_at_us, edge->lower_at_us));

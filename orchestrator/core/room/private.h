@@ -68,14 +68,21 @@ struct copy {
     struct copy *prev, *next; /* of the track */
 };
 
+/* What of a track is wanted somewhere. */
+#define SIZES_ALL UINT32_MAX
+struct wants {
+    uint32_t layers; /* bit n: layer n; of audio, 0 */
+    uint32_t sizes;  /* of the spatial layers inside its stream so many, from the lowest up */
+};
+
 /* A track's way from one host to another (cascade.c). */
 struct edge {
     uint32_t id; /* in the room; never used again */
     struct track *track;
     struct host *from, *to;
     uint32_t ssrcs[LAYERS_MAX]; /* on the trunk, fresh with every edge */
-    uint32_t wanted;            /* bit n: somebody behind it wants layer n */
-    uint32_t layers;            /* as told: wanted, and what was until a moment ago */
+    struct wants wanted;        /* by anybody behind it */
+    struct wants told;          /* that, and what was until a moment ago */
     bool backup;
     bool seamless; /* whoever is behind it has the track already, from elsewhere */
     bool dirty, in_spec;
@@ -552,6 +559,7 @@ void spec_transport_changed(struct participant *p);
 void spec_track_changed(struct track *track);
 void spec_copy_changed(struct copy *copy);
 void spec_edge_changed(struct edge *edge);
+uint32_t spec_sizes(struct wants wants); /* Edge.sizes */
 void spec_subscription_changed(struct subscription *subscription);
 void spec_remove_transport(struct participant *p); /* everywhere, with its subscriptions */
 void spec_leave_next(struct participant *p);       /* the same from NEXT alone */

@@ -404,13 +404,14 @@ static void restore_edge(struct restoring *r, struct track *track, const char *f
     if (from == NULL || to == NULL || record->n_ssrcs > LAYERS_MAX || !in_use(r, from_id, record)) {
         return;
     }
+    struct wants wants = {record->layers, record->sizes == 0 ? SIZES_ALL : record->sizes};
     struct edge *edge = mem_alloc(sizeof(*edge));
     *edge = (struct edge){.id = record->id,
                           .track = track,
                           .from = from,
                           .to = to,
-                          .wanted = record->layers,
-                          .layers = record->layers,
+                          .wanted = wants,
+                          .told = wants,
                           .backup = record->backup,
                           .lower_at_us = TIME_NEVER,
                           .gone_at_us = TIME_NEVER};

@@ -164,6 +164,11 @@ Spillway__Control__Track *spec_track_entry(struct building *b, struct track *tra
     return entry;
 }
 
+uint32_t spec_sizes(struct wants wants)
+{
+    return wants.sizes == SIZES_ALL ? 0 : wants.sizes;
+}
+
 Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
                                          const struct track *track)
 {
@@ -174,7 +179,8 @@ Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
     entry->node = edge->to->node;
     entry->ssrcs = edge->ssrcs;
     entry->n_ssrcs = MAX(track->layer_count, 1);
-    entry->layers = edge->layers;
+    entry->layers = edge->told.layers;
+    entry->sizes = spec_sizes(edge->told);
     entry->backup = edge->backup;
     entry->seamless = edge->seamless;
     put_trunk(b, edge->to);

@@ -153,17 +153,45 @@ static void to_client(struct cascade *c, unsigned node, const struct outbox_pack
     }
 }
 
-static struct cascade_wire *wire_of(struct cascade *c, unsigned from, unsigned to, uint32_t ssrc)
+const struct cascade_wire *cascade_wire(const struct cascade *c, unsigned from, unsigned to,
+                                        uint32_t ssrc)
 {
     for (size_t i = 0; i < c->wire_count; i++) {
-        struct cascade_wire *wire = &c->wires[i];
+        const struct cascade_wire *wire = &c->wires[i];
         if (wire->from == from && wire->to == to && wire->ssrc == ssrc) {
             return wire;
         }
     }
+    return NULL;
+}
+
+static struct cascade_wire *wire_of(struct cascade *c, unsigned from, unsigned to, uint32_t ssrc)
+{
+    const struct cascade_wire *known = cascade_wire(c, from, to, ssrc);
+    if (known != NULL) {
+        return &c->wires[known - c->wires];
+    }
     assert_true(c->wire_count < CASCADE_WIRES);
     c->wires[c->wire_count] = (struct cascade_wire){.from = from, .to = to, .ssrc = ssrc};
     return &c->wires[c->wire_count++];
+}
+
+/* RFC 5116 §3.1: two plaintexts under one nonce give the key away. */
+static void note_sealed(struct cascade_wire *wire, const uint8_t *data, size_t len)
+{
+    uint32_t word = be32_get(data + 16); /* relay.h */
+    uint64_t nonce = (uint64_t)(word >> 26) << 40 | (uint64_t)(word & 0xfffff) << 16 |
+                     be16_get(data + 2) | UINT64_C(1) << 63;
+    uint64_t digest = 0xcbf29ce484222325; /* FNV-1a */
+    for (size_t i = 0; i < len; i++) {
+        digest = (digest ^ data[i]) * 0x100000001b3;
+    }
+    size_t place = nonce % CASCADE_SEALED;
+    if (wire->sealed[place].nonce == nonce) {
+        assert_true(wire->sealed[place].digest == digest);
+    }
+    wire->sealed[place].nonce = nonce;
+    wire->sealed[place].digest = digest;
 }
 
 static void launch(struct cascade *c, unsigned from, unsigned to, const uint8_t *data, size_t len)
@@ -175,6 +203,8 @@ static void launch(struct cascade *c, unsigned from, unsigned to, const uint8_t 
     if (wire != NULL) {
         wire->packets++;
         wire->lost += lost;
+        wire->bytes += len;
+        note_sealed(wire, data, len);
     }
     if (lost) {
         return;
@@ -376,6 +406,19 @@ static void give(struct cascade *c, struct cascade_client *client, uint8_t *data
     drain(c);
 }
 
+/* Each size takes three times as much as the one below. */
+static void send_svc(struct cascade *c, struct cascade_client *client)
+{
+    uint8_t data[MEDIA_CLIENT_PACKET];
+    size_t size = 100;
+    svc_source_begin(&client->svc);
+    for (unsigned spatial = 0; spatial < client->svc.mode.spatial; spatial++, size *= 3) {
+        size_t len = svc_source_send(client->client, &client->svc, spatial, size, true, true, data);
+        give(c, client, data, len);
+    }
+    svc_source_end(&client->svc);
+}
+
 static void send_media(struct cascade *c, struct cascade_client *client)
 {
     uint8_t data[MEDIA_CLIENT_PACKET];
@@ -383,6 +426,10 @@ static void send_media(struct cascade *c, struct cascade_client *client)
         struct media_source *source = &client->client->sources[i];
         if (source->on && source->due_us <= c->now_us) {
             source->due_us += TIME_MS(source->audio ? 20 : 33);
+            if (source == client->svc.source) {
+                send_svc(c, client);
+                continue;
+            }
             give(c, client, data, media_client_send(client->client, source, data));
         }
     }
@@ -453,24 +500,14 @@ const struct counters *cascade_counters(const struct cascade *c, unsigned node)
 
 unsigned cascade_crossed(const struct cascade *c, unsigned from, unsigned to, uint32_t ssrc)
 {
-    for (size_t i = 0; i < c->wire_count; i++) {
-        const struct cascade_wire *wire = &c->wires[i];
-        if (wire->from == from && wire->to == to && wire->ssrc == ssrc) {
-            return wire->packets;
-        }
-    }
-    return 0;
+    const struct cascade_wire *wire = cascade_wire(c, from, to, ssrc);
+    return wire != NULL ? wire->packets : 0;
 }
 
 unsigned cascade_lost(const struct cascade *c, unsigned from, unsigned to, uint32_t ssrc)
 {
-    for (size_t i = 0; i < c->wire_count; i++) {
-        const struct cascade_wire *wire = &c->wires[i];
-        if (wire->from == from && wire->to == to && wire->ssrc == ssrc) {
-            return wire->lost;
-        }
-    }
-    return 0;
+    const struct cascade_wire *wire = cascade_wire(c, from, to, ssrc);
+    return wire != NULL ? wire->lost : 0;
 }
 
 struct cascade_flow *cascade_flow(struct cascade_client *client, uint32_t ssrc)

@@ -17,12 +17,15 @@
 #include "media-node/core/node/node.h"
 #include "tests/lib/media_client.h"
 #include "tests/lib/room_spec.h"
+#include "tests/lib/svc_source.h"
 
 #define CASCADE_NODES   4
 #define CASCADE_CLIENTS 6
 #define CASCADE_AIR     1024
 #define CASCADE_WIRES   64
 #define CASCADE_FLOWS   8
+
+#define CASCADE_SEALED 512
 
 /* RTP of one SSRC from one node to another. */
 struct cascade_wire {
@@ -31,6 +34,11 @@ struct cascade_wire {
     uint32_t ssrc;
     unsigned packets;
     unsigned lost;
+    uint64_t bytes;
+    struct {
+        uint64_t nonce; /* key's generation and index; 0: none */
+        uint64_t digest;
+    } sealed[CASCADE_SEALED]; /* of the last ones: what goes again is what it was (asserted) */
 };
 
 /* What a client got under one SSRC. */
@@ -51,6 +59,7 @@ struct cascade_client {
     unsigned old;  /* what comes from there is received too; 0: nowhere */
     int64_t rtcp_at_us;
     int64_t check_at_us;
+    struct svc_source svc; /* source NULL: none. A picture is a packet of each layer */
     bool sends_clock; /* sender reports of all it sends, each second, the same instant for all */
     int64_t clock_at_us;
     struct cascade_flow flows[CASCADE_FLOWS];
@@ -121,7 +130,11 @@ void cascade_inject(struct cascade *c, unsigned from, unsigned to, const uint8_t
 
 const struct counters *cascade_counters(const struct cascade *c, unsigned node);
 
-/* Packets of an SSRC from a node to another so far. */
+/* What went of an SSRC from a node to another so far; NULL: nothing. */
+const struct cascade_wire *cascade_wire(const struct cascade *c, unsigned from, unsigned to,
+                                        uint32_t ssrc);
+
+/* Packets of it. */
 unsigned cascade_crossed(const struct cascade *c, unsigned from, unsigned to, uint32_t ssrc);
 unsigned cascade_lost(const struct cascade *c, unsigned from, unsigned to, uint32_t ssrc);
 

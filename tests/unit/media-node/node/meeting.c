@@ -2,7 +2,6 @@
 #include "tests/unit/media-node/node/meeting.h"
 
 #include "proto/wire/wire.h"
-#include "tests/lib/descriptor.h"
 #include "tests/lib/room_spec.h"
 
 #include <stdio.h>
@@ -202,57 +201,23 @@ static void send_frame(struct meeting *m, size_t layer)
     source->due_us += FRAME_US;
 }
 
-/* A packet of a frame of the other video, and which size it is of in its last byte. Its descriptor
- * (RFC 9628 §4.2) is P, L, B, E; TID, SID; TL0PICIDX. */
-static void send_svc_packet(struct meeting *m, unsigned spatial, size_t size, unsigned place)
-{
-    struct media_source *source = m->layers[OTHER];
-    bool first = (place & 1) != 0, last = (place & 2) != 0;
-    unsigned temporal = descriptor_temporal(&svc_mode, m->svc_picture);
-    uint8_t out[MEDIA_CLIENT_PACKET], descriptor[DESCRIPTOR_MAX];
-    uint8_t payload[PACKET] = {
-        (uint8_t)((m->svc_picture > 0 ? 0x40 : 0) | 0x20 | (first ? 0x08 : 0) | (last ? 0x04 : 0)),
-        (uint8_t)(temporal << 5 | spatial << 1)};
-    const struct descriptor_frame frame = {.number = m->svc_frame,
-                                           .spatial = spatial,
-                                           .picture = m->svc_picture,
-                                           .start = first,
-                                           .end = last};
-    struct rtp_header header = {.ts = source->ts,
-                                .ssrc = source->ssrc,
-                                .seq = source->seq++,
-                                .pt = MEDIA_VP8,
-                                .marker = last && spatial == svc_mode.spatial - 1};
-    struct rtp_header_out where;
-    payload[size - 1] = (uint8_t)spatial;
-    header.exts.value[RTP_EXT_MID] = (struct bytes){(const uint8_t *)"3", 1};
-    header.exts.value[RTP_EXT_DEPENDENCY_DESCRIPTOR] =
-        (struct bytes){descriptor, descriptor_write(descriptor, &svc_mode, &frame)};
-    assert_int_equal(rtp_header_write(out, &header, &media_client_exts, &where), 0);
-    be16_put(out + where.transport_cc_at, m->publisher->cc_seq++);
-    const struct rtpsec_packet packet = {.header_len = where.len, .body = {payload, size}};
-    int len = rtpsec_protect_rtp(m->publisher->sec, &source->stream, &packet, out);
-    assert_true(len > 0);
-    input(m, m->publisher, out, (size_t)len);
-    pump(m);
-}
-
 static void send_svc_picture(struct meeting *m)
 {
-    struct media_source *source = m->layers[OTHER];
-    m->svc_picture = source->key_wanted ? 0 : m->svc_picture;
-    source->key_wanted = false;
-    for (unsigned spatial = 0; spatial < svc_mode.spatial; spatial++, m->svc_frame++) {
+    uint8_t out[MEDIA_CLIENT_PACKET];
+    svc_source_begin(&m->svc_source);
+    for (unsigned spatial = 0; spatial < svc_mode.spatial; spatial++) {
         size_t left = svc_bps[spatial] / 8 / 30;
-        for (unsigned first = 1; left > 0; first = 0) {
+        for (bool first = true; left > 0; first = false) {
             size_t size = MIN(left, PACKET);
             left -= size;
-            send_svc_packet(m, spatial, MAX(size, 32), first | (left == 0 ? 2u : 0u));
+            size_t len = svc_source_send(m->publisher, &m->svc_source, spatial, MAX(size, 32),
+                                         first, left == 0, out);
+            input(m, m->publisher, out, len);
+            pump(m);
         }
     }
-    m->svc_picture++;
-    source->ts += 3000;
-    source->due_us += FRAME_US;
+    svc_source_end(&m->svc_source);
+    m->layers[OTHER]->due_us += FRAME_US;
 }
 
 static void publish(struct meeting *m)
@@ -484,6 +449,7 @@ void meeting_begin_with(struct meeting *m, uint64_t bps, enum meeting_feedback f
         m->layers[i] = media_client_publish(m->publisher, &source);
         m->layers[i]->due_us = i == OTHER ? TIME_NEVER : m->now_us + TIME_MS(2 * (int64_t)i);
     }
+    m->svc_source = (struct svc_source){.source = m->layers[OTHER], .mode = svc_mode};
     m->voice =
         media_client_publish(m->publisher, &(struct media_source){.mid = "2", .audio = true});
     m->voice->due_us = m->now_us;

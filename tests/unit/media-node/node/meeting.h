@@ -10,6 +10,7 @@
 
 #include "media-node/core/node/node.h"
 #include "tests/lib/media_client.h"
+#include "tests/lib/svc_source.h"
 #include "tests/link/link.h"
 #include "tests/unit/media-node/node/remb_receiver.h"
 
@@ -72,8 +73,7 @@ struct meeting {
     uint32_t priority;        /* or has one */
     bool rates;               /* all video is VP8 of three temporal layers */
     bool svc;                 /* the other video is VP9 of three sizes and rates in one stream */
-    unsigned svc_picture;     /* of it, since the last key frame */
-    uint16_t svc_frame;       /* next number */
+    struct svc_source svc_source;
     struct rtp_dependency_structure svc_structure; /* as the viewer knows it, */
     uint32_t svc_active;                           /* and these of its targets */
 };

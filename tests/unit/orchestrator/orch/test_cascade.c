@@ -176,9 +176,21 @@ static void overwrite(char *text, const char *what, const char *by)
     }
 }
 
+/* Of the edge, this was told since the last look, and nothing of qualities; NULL: nothing. */
+static void told_of_edge(struct world *world, const char *line)
+{
+    const char *story = world_story(world);
+    assert_null(strstr(story, "quality"));
+    if (line == NULL) {
+        assert_null(strstr(story, "layers="));
+    } else {
+        assert_non_null(strstr(story, line));
+    }
+}
+
 /* Goal: of a track with its sizes in one stream (SVC), a subscription asks for a size as it does
- * for a simulcast layer; the stream crosses to another node whole, and its publisher is to send all
- * of it as long as anybody watches. */
+ * for a simulcast layer; to another node crosses what is wanted there, more at once, less a moment
+ * later; and its publisher is to send all of it as long as anybody watches. */
 static void sizes_inside_one_stream(void **state)
 {
     (void)state;
@@ -223,17 +235,21 @@ static void sizes_inside_one_stream(void **state)
     static const struct {
         Livekit__VideoQuality quality;
         uint32_t sizes;
-    } rows[] = {{LIVEKIT__VIDEO_QUALITY__LOW, 1},
-                {LIVEKIT__VIDEO_QUALITY__MEDIUM, 2},
-                {LIVEKIT__VIDEO_QUALITY__HIGH, 3}};
+        const char *edge, *later; /* what is told of it */
+    } rows[] = {{LIVEKIT__VIDEO_QUALITY__LOW, 1, NULL, "to ND_b layers=1 sizes=1\n"},
+                {LIVEKIT__VIDEO_QUALITY__MEDIUM, 2, "to ND_b layers=1 sizes=2\n", NULL},
+                {LIVEKIT__VIDEO_QUALITY__HIGH, 3, "to ND_b layers=1 sizes=3\n", NULL},
+                {LIVEKIT__VIDEO_QUALITY__MEDIUM, 2, NULL, "to ND_b layers=1 sizes=2\n"}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         world_watch(&world, 2, rows[i].quality);
         assert_int_equal(world.last_spec->n_subscriptions, 1);
         assert_int_equal(world.last_spec->subscriptions[0]->spatial_max, 0);
         assert_int_equal(world.last_spec->subscriptions[0]->sizes, rows[i].sizes);
-        const char *story = world_story(&world);
-        assert_null(strstr(story, "layers="));
-        assert_null(strstr(story, "quality"));
+        told_of_edge(&world, rows[i].edge);
+        world_advance(&world, TIME_MS(1499));
+        told_of_edge(&world, NULL);
+        world_advance(&world, TIME_MS(1));
+        told_of_edge(&world, rows[i].later);
     }
     world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
     world_advance(&world, TIME_MS(1999));
