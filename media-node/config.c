@@ -23,6 +23,7 @@ const char settings_help[] =
     "  --set KEY=VALUE  any setting, e.g. --set media.port_base=41000; may be repeated\n"
     "  --check          check the settings and exit\n"
     "  --show           the settings as they are in force, each with where it comes from\n"
+    "  --schema         every setting with its type, default and range, as a JSON Schema\n"
     "  --version        print the version and exit\n"
     "  --help           print this and exit\n"
     "\n"
@@ -70,6 +71,8 @@ static const struct config_key curve_keys[] = {
     CONFIG_STRING_REQUIRED("secret_file", struct settings_curve, secret_file),
 };
 static const struct config_table curve_table = CONFIG_TABLE(curve_keys, struct settings_curve);
+
+static const char env_prefix[] = "SPILLWAY_NODE_";
 
 static const struct config_key keys[] = {
     CONFIG_STRING("name", struct settings, name, ""),
@@ -196,7 +199,7 @@ int settings_load(struct settings *out, const struct config_arguments *arguments
 {
     struct config_source source = {
         .path = arguments->path,
-        .env_prefix = "SPILLWAY_NODE_",
+        .env_prefix = env_prefix,
         .env = environ,
         .overrides = (const char *const *)arguments->overrides,
         .override_count = arguments->override_count,
@@ -212,6 +215,11 @@ int settings_load(struct settings *out, const struct config_arguments *arguments
         config_show(&table, &source, out, stdout);
     }
     return err;
+}
+
+void settings_schema(FILE *out)
+{
+    config_schema(&table, "spillway-node", env_prefix, out);
 }
 
 void settings_free(struct settings *settings)

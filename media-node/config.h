@@ -63,6 +63,8 @@ extern const struct config_option settings_options[];
 MUST_CHECK int settings_load(struct settings *out, const struct config_arguments *arguments,
                              char error[CONFIG_ERROR_MAX]);
 void settings_free(struct settings *settings);
+/* What --schema prints. */
+void settings_schema(FILE *out);
 
 /* What --help prints. */
 extern const char settings_help[];

@@ -223,6 +223,17 @@ static int run_parent(const struct settings *settings)
     return parent.failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static void tell(enum config_command command)
+{
+    if (command == CONFIG_HELP) {
+        puts(settings_help);
+    } else if (command == CONFIG_VERSION) {
+        puts("spillway-node " SPILLWAY_VERSION);
+    } else {
+        settings_schema(stdout);
+    }
+}
+
 int main(int argc, char **argv)
 {
     char error[CONFIG_ERROR_MAX];
@@ -232,9 +243,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "spillway-node: %s\n", error);
         return EXIT_SETTINGS;
     }
-    if (arguments.command == CONFIG_HELP || arguments.command == CONFIG_VERSION) {
-        printf("%s\n", arguments.command == CONFIG_HELP ? settings_help
-                                                        : "spillway-node " SPILLWAY_VERSION);
+    if (!config_command_needs_settings(arguments.command)) {
+        tell(arguments.command);
         config_arguments_free(&arguments);
         return EXIT_SUCCESS;
     }

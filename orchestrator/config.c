@@ -26,6 +26,7 @@ const char settings_help[] =
     "  --set KEY=VALUE  any setting, e.g. --set rooms.empty_timeout=60s; may be repeated\n"
     "  --check          check the settings and exit\n"
     "  --show           the settings as they are in force, each with where it comes from\n"
+    "  --schema         every setting with its type, default and range, as a JSON Schema\n"
     "  --version        print the version and exit\n"
     "  --help           print this and exit\n"
     "\n"
@@ -135,6 +136,8 @@ static const struct config_key log_keys[] = {
     CONFIG_CHOICE("format", struct settings_log, format, "text", formats),
 };
 static const struct config_table log_table = CONFIG_TABLE(log_keys, struct settings_log);
+
+static const char env_prefix[] = "SPILLWAY_ORCHESTRATOR_";
 
 static const struct config_key keys[] = {
     CONFIG_STRING("name", struct settings, name, "orchestrator"),
@@ -347,7 +350,7 @@ static int load(struct settings *out, const struct config_arguments *arguments,
 {
     struct config_source source = {
         .path = arguments->path,
-        .env_prefix = "SPILLWAY_ORCHESTRATOR_",
+        .env_prefix = env_prefix,
         .env = environ,
         .overrides = (const char *const *)arguments->overrides,
         .override_count = arguments->override_count,
@@ -374,11 +377,16 @@ int settings_load(struct settings *out, enum config_command *command, int argc, 
         return err;
     }
     *command = arguments.command;
-    if (arguments.command != CONFIG_HELP && arguments.command != CONFIG_VERSION) {
+    if (config_command_needs_settings(arguments.command)) {
         err = load(out, &arguments, error);
     }
     config_arguments_free(&arguments);
     return err;
+}
+
+void settings_schema(FILE *out)
+{
+    config_schema(&table, "spillway-orchestrator", env_prefix, out);
 }
 
 void settings_free(struct settings *settings)

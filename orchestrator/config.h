@@ -114,6 +114,8 @@ struct settings {
 MUST_CHECK int settings_load(struct settings *out, enum config_command *command, int argc,
                              char *const *argv, char error[CONFIG_ERROR_MAX]);
 void settings_free(struct settings *settings);
+/* What --schema prints. */
+void settings_schema(FILE *out);
 
 /* "host:port" or "[address]:port" in two. ERR_INVALID: it is not, or host is longer than len - 1.
  */

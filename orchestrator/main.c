@@ -37,6 +37,10 @@ int main(int argc, char **argv)
         puts("spillway-orchestrator " SPILLWAY_VERSION);
         return 0;
     }
+    if (command == CONFIG_SCHEMA) {
+        settings_schema(stdout);
+        return 0;
+    }
     int status = command == CONFIG_RUN ? run(&settings) : 0;
     settings_free(&settings);
     return status;

@@ -18,7 +18,8 @@ static bool take_flag(struct config_arguments *arguments, const char *name)
     } flags[] = {{"--help", CONFIG_HELP},
                  {"--version", CONFIG_VERSION},
                  {"--check", CONFIG_CHECK},
-                 {"--show", CONFIG_SHOW}};
+                 {"--show", CONFIG_SHOW},
+                 {"--schema", CONFIG_SCHEMA}};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
         if (strcmp(flags[i].name, name) == 0) {
             arguments->command = flags[i].command;

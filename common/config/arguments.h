@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The command line of a program with settings: --config FILE, --set KEY=VALUE, --check, --show,
- * --version, --help, and whatever names a program gives to single settings (--workers N for
- * workers=N).
+ * --schema, --version, --help, and whatever names a program gives to single settings (--workers N
+ * for workers=N).
  */
 #ifndef COMMON_CONFIG_ARGUMENTS_H
 #define COMMON_CONFIG_ARGUMENTS_H
@@ -15,9 +15,15 @@ enum config_command {
     CONFIG_RUN,
     CONFIG_CHECK,   /* --check: the settings are fine, do no more */
     CONFIG_SHOW,    /* --show: say the settings, do no more */
-    CONFIG_HELP,    /* --help */
+    CONFIG_HELP,    /* --help; this and what follows need no settings */
     CONFIG_VERSION, /* --version */
+    CONFIG_SCHEMA,  /* --schema: say what settings there are */
 };
+
+static inline bool config_command_needs_settings(enum config_command command)
+{
+    return command < CONFIG_HELP;
+}
 
 /* An option of the program's own: "--workers" stands for --set workers=. */
 struct config_option {

@@ -218,6 +218,12 @@ static bool overrides_key(const char *override, const char *key)
     return whole;
 }
 
+void origin_variable(const char *prefix, const char *key, char out[CONFIG_ERROR_MAX])
+{
+    snprintf(out, CONFIG_ERROR_MAX, "%s%s", prefix, key);
+    env_spell(out + strlen(prefix));
+}
+
 enum origin origin_find(const struct config_source *source, const char *key,
                         char where[CONFIG_ERROR_MAX])
 {
@@ -228,8 +234,7 @@ enum origin origin_find(const struct config_source *source, const char *key,
         }
     }
     if (source->env_prefix != NULL && source->env != NULL) {
-        snprintf(where, CONFIG_ERROR_MAX, "%s%s", source->env_prefix, key);
-        env_spell(where + strlen(source->env_prefix));
+        origin_variable(source->env_prefix, key, where);
         if (env_find(source->env, where) != NULL) {
             return ORIGIN_ENVIRONMENT;
         }

@@ -190,6 +190,13 @@ int config_complain(const struct config_source *source, const char *key, const c
 void config_show(const struct config_table *table, const struct config_source *source,
                  const void *settings, FILE *out);
 
+/* The settings as a JSON Schema (draft 7), for editors and whatever writes files of settings: of
+ * each its type, default and range, the variable that sets it (x-variable), whether it is a secret
+ * (writeOnly), and, in a setting's own words, what a schema has none for (x-type, x-minimum,
+ * x-maximum). x-required is not "required": what a file leaves out may come from elsewhere. */
+void config_schema(const struct config_table *table, const char *title, const char *env_prefix,
+                   FILE *out);
+
 /* Frees what out's fields point at, and zeroes it. */
 void config_free(const struct config_table *table, void *out);
 

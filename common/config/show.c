@@ -26,29 +26,11 @@ static void print_text(FILE *out, const char *text, bool secret)
     fputs(text[0] == '\0' ? "\"\"" : text, out);
 }
 
-/* In the largest unit in which it is a whole number. */
-static void print_scaled(FILE *out, int64_t value, const int64_t *units, const char *const *names,
-                         size_t count)
+static void print_number(FILE *out, const struct config_key *key, int64_t value)
 {
-    size_t unit = 0;
-    while (unit + 1 < count && value != 0 && value % units[unit + 1] == 0) {
-        unit++;
-    }
-    fprintf(out, "%lld%s", (long long)(value / units[unit]), names[unit]);
-}
-
-static void print_duration(FILE *out, int64_t value_us)
-{
-    static const int64_t units[] = {1, TIME_MS(1), TIME_S(1), TIME_S(60), TIME_S(3600)};
-    static const char *const names[] = {"us", "ms", "s", "m", "h"};
-    print_scaled(out, value_us, units, names, ARRAY_LEN(units));
-}
-
-static void print_size(FILE *out, int64_t bytes)
-{
-    static const int64_t units[] = {1, 1 << 10, 1 << 20, 1 << 30};
-    static const char *const names[] = {"", "KiB", "MiB", "GiB"};
-    print_scaled(out, bytes, units, names, ARRAY_LEN(units));
+    char text[VALUE_TEXT_MAX];
+    value_text(key, value, text);
+    fputs(text, out);
 }
 
 static void print_strings(FILE *out, const struct config_strings *strings)
@@ -81,13 +63,9 @@ static void print_value(FILE *out, const struct config_key *key, const void *fie
         fputs(*(const bool *)field ? "true" : "false", out);
         break;
     case CONFIG_TYPE_INT:
-        fprintf(out, "%lld", (long long)*(const int64_t *)field);
-        break;
     case CONFIG_TYPE_DURATION:
-        print_duration(out, *(const int64_t *)field);
-        break;
     case CONFIG_TYPE_SIZE:
-        print_size(out, *(const int64_t *)field);
+        print_number(out, key, *(const int64_t *)field);
         break;
     case CONFIG_TYPE_CHOICE:
         fputs(key->choices[*(const int *)field], out);

@@ -37,16 +37,28 @@ static struct units units_of(enum config_type type)
     }
 }
 
-/* The value with the largest unit that divides it. */
-static void number_text(char out[32], const struct units *units, int64_t value)
+void value_text(const struct config_key *key, int64_t value, char out[VALUE_TEXT_MAX])
 {
+    struct units units = units_of(key->type);
     size_t best = 0;
-    for (size_t i = 0; value != 0 && i < units->count; i++) {
-        if (value % units->items[i].factor == 0) {
+    for (size_t i = 0; i < units.count; i++) {
+        if (value % units.items[i].factor == 0) {
             best = i;
         }
     }
-    snprintf(out, 32, "%" PRId64 "%s", value / units->items[best].factor, units->items[best].name);
+    snprintf(out, VALUE_TEXT_MAX, "%" PRId64 "%s", value / units.items[best].factor,
+             value == 0 ? "" : units.items[best].name); /* zero is zero in any unit */
+}
+
+void value_pattern(const struct config_key *key, char out[VALUE_TEXT_MAX])
+{
+    struct units units = units_of(key->type);
+    size_t len = (size_t)snprintf(out, VALUE_TEXT_MAX, "^0$|^[0-9]+(");
+    for (size_t i = 0; i < units.count; i++) {
+        len += (size_t)snprintf(out + len, VALUE_TEXT_MAX - len, "%s%s", i == 0 ? "" : "|",
+                                units.items[i].name);
+    }
+    snprintf(out + len, VALUE_TEXT_MAX - len, ")$");
 }
 
 static bool number_parse(const struct units *units, const char *text, int64_t *out)
@@ -86,10 +98,10 @@ static int parse_number(const struct config_key *key, const char *text, int64_t 
         *field = value;
         return 0;
     }
-    char min[32];
-    char max[32];
-    number_text(min, &units, key->min);
-    number_text(max, &units, key->max);
+    char min[VALUE_TEXT_MAX];
+    char max[VALUE_TEXT_MAX];
+    value_text(key, key->min, min);
+    value_text(key, key->max, max);
     snprintf(expected, VALUE_EXPECTED_MAX, "%s from %s to %s", units.noun, min, max);
     return ERR_INVALID;
 }

@@ -18,6 +18,9 @@ enum origin { ORIGIN_DEFAULT, ORIGIN_FILE, ORIGIN_ENVIRONMENT, ORIGIN_COMMAND_LI
 enum origin origin_find(const struct config_source *source, const char *key,
                         char where[CONFIG_ERROR_MAX]);
 
+/* The name of the variable that sets a dotted path. */
+void origin_variable(const char *prefix, const char *key, char out[CONFIG_ERROR_MAX]);
+
 /* ---- value.c: one scalar -------------------------------------------------------------------- */
 
 /* Parses text by key->type into *field, whatever it held. ERR_INVALID: expected says what would be
@@ -25,6 +28,12 @@ enum origin origin_find(const struct config_source *source, const char *key,
 #define VALUE_EXPECTED_MAX 256
 int value_parse(const struct config_key *key, const char *text, void *field,
                 char expected[VALUE_EXPECTED_MAX]);
+
+/* An INT, DURATION or SIZE as it could be written in a file, with the largest unit that divides it;
+ * and what the latter two look like, as a regular expression. */
+#define VALUE_TEXT_MAX 64
+void value_text(const struct config_key *key, int64_t value, char out[VALUE_TEXT_MAX]);
+void value_pattern(const struct config_key *key, char out[VALUE_TEXT_MAX]);
 
 /* ---- walk.c: a YAML document against a table ------------------------------------------------- */
 struct walk {

@@ -393,7 +393,7 @@ static void test_show(void **state)
                         "listen.port                  2                            T_LISTEN_PORT\n"
                         "enabled                      true                         default\n"
                         "timeout                      1500ms                       T_TIMEOUT\n"
-                        "bytes-max                    1000                         command line\n"
+                        "bytes-max                    1KB                          command line\n"
                         "level                        middle                       default\n"
                         "hosts                        [a, \"\", c]                   f:5\n"
                         "keys                         {devkey: ***, other: \"\"}     command line\n"
@@ -402,6 +402,49 @@ static void test_show(void **state)
                         "peers.0.weight               10                           T_PEERS\n");
     free(text);
     unlink(path);
+}
+
+/* Every type, with what a reader of the schema can know of it. */
+static void test_schema(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_non_null(out);
+    config_schema(&table, "a program", "T_", out);
+    fclose(out);
+    assert_string_equal(
+        text,
+        "{\"$schema\": \"http://json-schema.org/draft-07/schema#\", \"title\": \"a program\", "
+        "\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\n"
+        "  \"name\": {\"type\": \"string\", \"x-required\": true, \"x-variable\": \"T_NAME\"},\n"
+        "  \"listen\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\n"
+        "    \"address\": {\"type\": \"string\", \"default\": \"0.0.0.0\", "
+        "\"x-variable\": \"T_LISTEN_ADDRESS\"},\n"
+        "    \"port\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 65535, "
+        "\"default\": 7880, \"x-variable\": \"T_LISTEN_PORT\"}}},\n"
+        "  \"enabled\": {\"type\": \"boolean\", \"default\": true, "
+        "\"x-variable\": \"T_ENABLED\"},\n"
+        "  \"timeout\": {\"type\": [\"string\", \"integer\"], \"x-type\": \"duration\", "
+        "\"pattern\": \"^0$|^[0-9]+(us|ms|s|m|h)$\", \"x-minimum\": \"200ms\", "
+        "\"x-maximum\": \"1h\", \"default\": \"30s\", \"x-variable\": \"T_TIMEOUT\"},\n"
+        "  \"bytes-max\": {\"type\": [\"string\", \"integer\"], \"x-type\": \"size\", "
+        "\"pattern\": \"^0$|^[0-9]+(|KB|KiB|MB|MiB|GB|GiB)$\", \"x-minimum\": \"1\", "
+        "\"x-maximum\": \"1GiB\", \"default\": \"64KiB\", \"x-variable\": \"T_BYTES_MAX\"},\n"
+        "  \"level\": {\"enum\": [\"low\", \"middle\", \"high\"], \"default\": \"middle\", "
+        "\"x-variable\": \"T_LEVEL\"},\n"
+        "  \"hosts\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, "
+        "\"x-variable\": \"T_HOSTS\"},\n"
+        "  \"keys\": {\"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}, "
+        "\"writeOnly\": true, \"x-variable\": \"T_KEYS\"},\n"
+        "  \"peers\": {\"type\": \"array\", \"items\": {\"type\": \"object\", "
+        "\"additionalProperties\": false, \"properties\": {\n"
+        "    \"url\": {\"type\": \"string\", \"x-required\": true},\n"
+        "    \"key\": {\"type\": \"string\", \"default\": \"\", \"writeOnly\": true},\n"
+        "    \"weight\": {\"type\": \"integer\", \"minimum\": -5, \"maximum\": 100, "
+        "\"default\": 10}}}, \"x-variable\": \"T_PEERS\"}}}\n");
+    free(text);
 }
 
 static void test_complaints_name_the_source(void **state)
@@ -446,11 +489,17 @@ static void test_complaints_name_the_source(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_labels),     cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_type), cmocka_unit_test(test_errors_name_the_line),
-        cmocka_unit_test(test_precedence), cmocka_unit_test(test_bad_overrides),
-        cmocka_unit_test(test_aliases),    cmocka_unit_test(test_files),
-        cmocka_unit_test(test_show),       cmocka_unit_test(test_complaints_name_the_source),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_type),
+        cmocka_unit_test(test_errors_name_the_line),
+        cmocka_unit_test(test_precedence),
+        cmocka_unit_test(test_bad_overrides),
+        cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_show),
+        cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_complaints_name_the_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
