@@ -123,6 +123,18 @@ class Rules(unittest.TestCase):
         tidy.check_tested({"media-node/core": ["ice", "stun", "counters"]}, report)
         self.assertEqual(len(report.breaches), 1)
 
+    def test_links(self):
+        self.file("a.c", "")
+        pages = [self.file("README.md", "[d](docs/a.md) [c](a.c) [w](https://b.c/d) [gone](b.c)\n"
+                                        "```\n[code](x)\n```\n"),
+                 self.file("docs/a.md", "# A `b`, [c](b.md)\n[x](#a-b-c)\n[y](b.md#no)\n[z](#c)"),
+                 self.file("docs/b.md", ""), self.file("docs/lost.md", "")]
+        report = tidy.Report()
+        tidy.check_links(pages, report)
+        self.assertEqual(report.breaches, [
+            "README.md:1: b.c is not there", "docs/a.md:3: b.md has no heading #no",
+            "docs/a.md:4: docs/a.md has no heading #c", "docs/lost.md:1: no page links to it"])
+
 
 class Symbols(unittest.TestCase):
     def archive(self, code):

@@ -293,6 +293,47 @@ def check_tested(orders, report):
                                        f"tests/unit/{area}/{folder}")
 
 
+# ---- Documentation -------------------------------------------------------------------------------
+
+
+def prose(source):
+    """(number, line) of a Markdown page, without blocks of code."""
+    fenced = False
+    for number, line in enumerate(source.lines, 1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif not fenced:
+            yield number, line
+
+
+def anchors(source):
+    """What its headings are linked by, as GitHub makes it of their text."""
+    headings = (re.match(r"#+ (.*)", line) for _, line in prose(source))
+    texts = (re.sub(r"\]\([^)]*\)", "", heading[1]).lower() for heading in headings if heading)
+    return {re.sub(r"[^\w\- ]", "", text).strip().replace(" ", "-") for text in texts}
+
+
+def check_links(pages, report):
+    """Every link within the tree leads somewhere, and every page below docs is linked to, or the
+    folder that it is in."""
+    reached = set()
+    for page in pages:
+        for number, line in prose(page):
+            for target in re.findall(r"\]\(([^)\s]+)\)", line):
+                if re.match(r"\w+:", target):
+                    continue
+                name, _, anchor = target.partition("#")
+                path = (page.path.parent / name).resolve() if name else page.path
+                reached.add(path)
+                if not path.exists():
+                    report.breach(page, number, f"{target} is not there")
+                elif anchor and anchor not in anchors(Source(path)):
+                    report.breach(page, number, f"{name or page.name} has no heading #{anchor}")
+    for page in pages:
+        if page.below("docs") and not reached & {page.path, page.path.parent}:
+            report.breach(page, 1, "no page links to it")
+
+
 # ---- The whole -----------------------------------------------------------------------------------
 
 
@@ -331,6 +372,7 @@ def main():
     lengths = []
     sources = []
     lists = []
+    pages = []
     for path in tree():
         if path.name == "package-lock.json":
             check_lock(Source(path), report)
@@ -343,6 +385,8 @@ def main():
         check_sizes(source, report)
         if has_spdx(path):
             check_head(source, report)
+        if path.suffix == ".md":
+            pages.append(source)
         if source.is_c:
             sources.append(source)
             check_calls(source, report)
@@ -352,6 +396,7 @@ def main():
             check_guard(source, report)
     check_built(sources, lists, report)
     check_tested(orders, report)
+    check_links(pages, report)
     print_numbers(lengths, report)
     for breach in report.breaches:
         print(breach)
