@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-AREAS = ("common", "proto", "media-node", "orchestrator", "tests", "deploy", "cmake", "docs", ".ci")
+AREAS = ("common", "proto", "media-node", "orchestrator", "probe", "tests", "deploy", "cmake",
+         "docs", ".ci")
 SKIPPED_DIRS = {"node_modules", "dist", "corpus", "__pycache__"}
 
 FUNCTION_MAX = 70

@@ -239,9 +239,9 @@ def merge(base, more):
 
 class Cluster:
     """An orchestrator and nodes; a context manager, or close() it. settings: more of the
-    orchestrator's. Nothing is started yet."""
+    orchestrator's; regions: of each node. Nothing is started yet."""
 
-    def __init__(self, nodes=2, redis=False, settings=None, drain_grace="30s"):
+    def __init__(self, nodes=2, redis=False, settings=None, drain_grace="30s", regions=()):
         self.dir = Path(tempfile.mkdtemp(prefix="spillway-cluster-"))
         first = free_ports(4 + nodes * (MEDIA_PORTS + 1))
         self.control, self.tunnel = first + 1, first + 2
@@ -255,7 +255,8 @@ class Cluster:
         for i in range(nodes):
             name = f"node-{i + 1}"
             self.make_keys(self.dir / "keys/nodes", name)
-            self.nodes.append(self.add_node(name, first + 4 + i * (MEDIA_PORTS + 1)))
+            self.nodes.append(self.add_node(name, first + 4 + i * (MEDIA_PORTS + 1),
+                                            region=regions[i] if regions else ""))
 
     def make_keys(self, directory, name):
         subprocess.run([SPILLCTL, "keys", "--out", directory, name], check=True,
@@ -281,10 +282,11 @@ class Cluster:
             settings["redis"] = {"host": HOST, "port": port + 3}
         self.write("orchestrator", merge(settings, more))
 
-    def add_node(self, name, port, key=None):
+    def add_node(self, name, port, key=None, region=""):
         """key: the path of its secret key, if it is not that of its name."""
         self.write(name, {
             "name": name,
+            "region": region,
             "drain_grace": self.drain_grace,
             "curve": {"secret_file": str(key or f"{self.dir}/keys/nodes/{name}.key")},
             "orchestrators": [{
