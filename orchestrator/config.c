@@ -127,6 +127,7 @@ static const struct config_table webhooks_table =
 
 static const struct config_key pages_keys[] = {
     CONFIG_STRING("dir", struct settings_pages, dir, ""),
+    CONFIG_STRING("status_dir", struct settings_pages, status_dir, ""),
     CONFIG_STRING("demo_api_key", struct settings_pages, demo_api_key, ""),
 };
 static const struct config_table pages_table = CONFIG_TABLE(pages_keys, struct settings_pages);

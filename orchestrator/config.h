@@ -78,6 +78,7 @@ struct settings_webhooks {
 
 struct settings_pages {
     char *dir;
+    char *status_dir;
     char *demo_api_key; /* "": the page gives nobody a token */
 };
 

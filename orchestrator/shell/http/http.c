@@ -7,14 +7,16 @@
 
 #include <stdlib.h>
 
+#include "orchestrator/shell/http/folder.h"
 #include "orchestrator/shell/http/pages.h"
 
-#define ROUTES       15
+#define ROUTES       17
 #define EVERY_METHOD (HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE)
 
 struct orch_http {
     struct http_server *server;
     struct pages *pages; /* NULL: none */
+    char *status_dir;    /* NULL: none */
     struct orch_http_handlers handlers;
     struct http_route routes[ROUTES];
 };
@@ -85,6 +87,20 @@ static void on_page(void *arg, const struct http_request *request, struct http_c
     }
 }
 
+static void on_status(void *arg, const struct http_request *request, struct http_call *call)
+{
+    struct orch_http *http = arg;
+    const char *name = request->path + strlen("/status");
+    if (http->status_dir == NULL) {
+        http_call_answer(call, &(struct http_answer){.status = 404});
+    } else if (*name == '\0') { /* what the page names is beside it */
+        http_call_answer(call,
+                         &(struct http_answer){.status = 308, .headers = "Location: /status/\r\n"});
+    } else {
+        folder_answer(http->status_dir, name + 1, request, call);
+    }
+}
+
 static void routes_fill(struct orch_http *http, const struct probes *probes)
 {
 #define SIGNALLING(p)                                                                              \
@@ -116,6 +132,8 @@ static void routes_fill(struct orch_http *http, const struct probes *probes)
         PLAIN("/readyz", HTTP_GET, 0, probes_on_call, (void *)probes),
         PLAIN("/metrics", HTTP_GET, 0, probes_on_call, (void *)probes),
         PLAIN("/api/token", HTTP_GET, 0, on_token, http),
+        PLAIN("/status", HTTP_GET, 0, on_status, http),
+        PLAIN("/status/*", HTTP_GET, 0, on_status, http),
         PLAIN("/*", HTTP_GET, 0, on_page, http),
     };
 #undef SIGNALLING
@@ -128,6 +146,7 @@ int orch_http_open(struct orch_http **out, const struct orch_http_config *config
 {
     struct orch_http *http = mem_alloc(sizeof(*http));
     http->handlers = config->handlers;
+    http->status_dir = config->status_dir == NULL ? NULL : mem_str(config->status_dir);
     routes_fill(http, config->probes);
     int err = 0;
     if (config->pages_dir != NULL) {
@@ -159,6 +178,7 @@ fail:
     if (http->pages != NULL) {
         pages_free(http->pages);
     }
+    free(http->status_dir);
     free(http);
     return err;
 }
@@ -174,5 +194,6 @@ void orch_http_close(struct orch_http *http)
     if (http->pages != NULL) {
         pages_free(http->pages);
     }
+    free(http->status_dir);
     free(http);
 }

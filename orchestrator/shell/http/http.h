@@ -56,6 +56,7 @@ struct orch_http_config {
     /* A bundled page's files, read into memory at the start (64 MiB at most); x.gz beside x is sent
      * to clients that take gzip. NULL: no pages, "/" says OK to health checks. */
     const char *pages_dir;
+    const char *status_dir; /* of spillway-probe's status page, at /status/; NULL: none */
     struct orch_http_handlers handlers;
     const struct probes *probes; /* must outlive */
 };

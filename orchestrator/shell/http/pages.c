@@ -29,19 +29,7 @@ struct pages {
     size_t total; /* bytes */
 };
 
-/* A page of our own origin only: scripts, styles and workers from here, media from the call, and
- * connections to wherever the signalling is. Nothing may frame it. */
-#define SECURITY_HEADERS                                                                           \
-    "Content-Security-Policy: default-src 'self'; connect-src 'self' ws: wss:; "                   \
-    "img-src 'self' data: blob:; media-src 'self' blob: mediastream:; worker-src 'self' blob:; "   \
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n"           \
-    "Permissions-Policy: camera=(self), microphone=(self), display-capture=(self), "               \
-    "geolocation=()\r\n"                                                                           \
-    "Cross-Origin-Opener-Policy: same-origin\r\n"                                                  \
-    "Referrer-Policy: no-referrer\r\n"                                                             \
-    "X-Content-Type-Options: nosniff\r\n"
-
-static const char *content_type_of(const char *path)
+const char *pages_content_type(const char *path)
 {
     static const struct {
         const char *ending;
@@ -123,7 +111,7 @@ static int add_file(struct pages *pages, const FTSENT *entry, size_t dir_len)
         return err;
     }
     page.path = mem_str(entry->fts_path + dir_len);
-    page.content_type = content_type_of(page.path);
+    page.content_type = pages_content_type(page.path);
     snprintf(page.etag, sizeof(page.etag), "\"%016llx", (unsigned long long)hash_of(page.content));
     pages->list = mem_grow(pages->list, pages->count + 1, sizeof(page));
     pages->list[pages->count++] = page;
@@ -243,8 +231,9 @@ void pages_answer(const struct pages *pages, const struct http_request *request,
     char etag[ETAG_MAX];
     char headers[1024];
     snprintf(etag, sizeof(etag), "%.20s%s\"", page->etag, gzip ? "-gz" : "");
-    snprintf(headers, sizeof(headers), "%sETag: %s\r\nCache-Control: %s\r\n%s%s", SECURITY_HEADERS,
-             etag, for_ever ? "public, max-age=31536000, immutable" : "no-cache",
+    snprintf(headers, sizeof(headers), "%sETag: %s\r\nCache-Control: %s\r\n%s%s",
+             PAGES_SECURITY_HEADERS, etag,
+             for_ever ? "public, max-age=31536000, immutable" : "no-cache",
              page->gzip.len > 0 ? "Vary: Accept-Encoding\r\n" : "",
              gzip ? "Content-Encoding: gzip\r\n" : "");
     http_call_answer(call, &(struct http_answer){

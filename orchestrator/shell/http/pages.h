@@ -10,6 +10,18 @@
 
 #define PAGES_TOTAL_MAX ((size_t)64 << 20) /* bytes of all files */
 
+/* A page of our own origin only: scripts, styles and workers from here, media from the call, and
+ * connections to wherever the signalling is. Nothing may frame it. */
+#define PAGES_SECURITY_HEADERS                                                                     \
+    "Content-Security-Policy: default-src 'self'; connect-src 'self' ws: wss:; "                   \
+    "img-src 'self' data: blob:; media-src 'self' blob: mediastream:; worker-src 'self' blob:; "   \
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n"           \
+    "Permissions-Policy: camera=(self), microphone=(self), display-capture=(self), "               \
+    "geolocation=()\r\n"                                                                           \
+    "Cross-Origin-Opener-Policy: same-origin\r\n"                                                  \
+    "Referrer-Policy: no-referrer\r\n"                                                             \
+    "X-Content-Type-Options: nosniff\r\n"
+
 struct pages;
 
 /* Reads a directory; hidden files and symbolic links are left out. ERR_IO, ERR_TOO_BIG: logged. */
@@ -19,5 +31,8 @@ void pages_free(struct pages *pages);
 /* Answers with the file at request->path, the index for "/", "/meet" and "/meet/...", or 404. */
 void pages_answer(const struct pages *pages, const struct http_request *request,
                   struct http_call *call);
+
+/* By the ending of a file's name. */
+const char *pages_content_type(const char *path);
 
 #endif

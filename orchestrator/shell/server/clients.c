@@ -271,6 +271,7 @@ static const char *or_null(const char *text)
 int clients_open(struct server *server)
 {
     const struct settings_listen *listen = &server->settings->listen;
+    const struct settings_pages *pages = &server->settings->pages;
     server->certificate_ends_s =
         listen->tls_cert_file[0] == '\0' ? 0 : certificate_ends_s(listen->tls_cert_file);
     server->probes = (struct probes){.prefix = "spillway_orchestrator",
@@ -285,7 +286,8 @@ int clients_open(struct server *server)
                                              .tls_cert_path = or_null(listen->tls_cert_file),
                                              .tls_key_path = or_null(listen->tls_key_file),
                                              .trust_forwarded_for = listen->trust_forwarded_for,
-                                             .pages_dir = or_null(server->settings->pages.dir),
+                                             .pages_dir = or_null(pages->dir),
+                                             .status_dir = or_null(pages->status_dir),
                                              .handlers = {.connect = on_connect,
                                                           .message = on_message,
                                                           .closed = on_closed,

@@ -531,5 +531,62 @@ class Pages(Case):
         self.assertEqual(Answer(s).body, self.script)
 
 
+class Status(Case):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.status = os.path.join(self.dir.name, "status")
+        os.makedirs(os.path.join(self.status, "below"))
+        self.put("index.html", b"first")
+        self.put(".hidden", b"outside")
+        self.put("../outside.txt", b"outside")
+        self.put("status.css", b"p {}")
+        self.put("large.json", b"x" * ((8 << 20) + 1))
+        os.symlink("/etc/passwd", os.path.join(self.status, "link.txt"))
+        os.mkfifo(os.path.join(self.status, "fifo.txt"))
+        os.environ["STATUS_DIR"] = self.status
+        self.addCleanup(os.environ.pop, "STATUS_DIR", None)
+        self.server = Server()
+
+    def put(self, name, content):
+        path = os.path.join(self.status, name)
+        with open(path + ".new", "wb") as file:
+            file.write(content)
+        os.rename(path + ".new", path)
+
+    def test_it_is_read_when_it_is_asked_for(self):
+        first = request(self.server, "GET /status/")
+        self.assertEqual((first.status, first.body), (200, b"first"))
+        self.assertEqual(first.headers["content-type"], "text/html; charset=utf-8")
+        self.assertEqual(first.headers["cache-control"], "no-cache")
+        self.assertIn("default-src 'self'", first.headers["content-security-policy"])
+        has_it = f"If-None-Match: {first.headers['etag']}\r\n"
+        self.assertEqual(request(self.server, "GET /status/index.html", has_it).status, 304)
+        self.put("index.html", b"second")
+        self.assertEqual(request(self.server, "GET /status/", has_it).body, b"second")
+        os.unlink(os.path.join(self.status, "index.html"))
+        self.assertEqual(request(self.server, "GET /status/").status, 404)
+
+    def test_beside_it(self):
+        answer = request(self.server, "GET /status")
+        self.assertEqual((answer.status, answer.headers["location"]), (308, "/status/"))
+        answer = request(self.server, "GET /status/status.css")
+        self.assertEqual(answer.headers["content-type"], "text/css; charset=utf-8")
+
+    def test_nothing_else_is_there(self):
+        for name in ("../outside.txt", "%2e%2e%2foutside.txt", "below", "below/x", ".hidden",
+                     "link.txt", "fifo.txt", "large.json", "index.html/", "none.html",
+                     "x" * 300, "index.html%00", "INDEX.HTML"):
+            answer = request(self.server, "GET /status/" + name)
+            self.assertIn(answer.status, (0, 403, 404), name)
+            self.assertNotIn(b"outside", answer.body, name)
+
+    def test_without_one(self):
+        self.stop()
+        del os.environ["STATUS_DIR"]
+        self.server = Server()
+        self.assertEqual(request(self.server, "GET /status/").status, 404)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2, warnings="ignore")

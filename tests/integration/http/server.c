@@ -3,7 +3,8 @@
  * The server that http_test.py drives: the orchestrator's routes in front of handlers that echo.
  *   server PAGES_DIR [CONNECTIONS_MAX [PING_S [HEADER_S [QUEUE_BYTES [PROXIED [CERT KEY]]]]]]
  * prints "port N probes M" and serves until SIGTERM, then prints its counters. M is the port of a
- * listener for nothing but probes, as media nodes have it.
+ * listener for nothing but probes, as media nodes have it. The environment's STATUS_DIR is served,
+ * too, if it is there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,7 @@ int main(int argc, char **argv)
         .tls_cert_path = argc > 8 ? argv[7] : NULL,
         .tls_key_path = argc > 8 ? argv[8] : NULL,
         .pages_dir = argc > 1 && argv[1][0] != '\0' ? argv[1] : NULL,
+        .status_dir = getenv("STATUS_DIR"),
         .limits = {.connections = (size_t)argument(argc, argv, 2),
                    .ws_ping_interval_s = (int)argument(argc, argv, 3),
                    .header_timeout_s = (int)argument(argc, argv, 4),
