@@ -75,7 +75,7 @@ class Units(unittest.TestCase):
     """The unit files as they are in the source tree."""
 
     def test_exposure(self):
-        self.assertEqual(len(UNITS), 2)
+        self.assertEqual(len(UNITS), 3)
         for unit in UNITS:
             said = run("systemd-analyze", "security", "--offline=yes", unit)
             level = float(re.search(r"Overall exposure level for \S+: ([\d.]+)", said)[1])
@@ -107,11 +107,13 @@ class Files(unittest.TestCase):
 
     def test_dependencies(self):
         self.assertEqual([deb.name.split("_")[0] for deb in DEBS],
-                         ["spillway-cli", "spillway-node", "spillway-orchestrator"])
+                         [f"spillway-{name}"
+                          for name in ("cli", "node", "orchestrator", "probe")])
         needs = [run("dpkg-deb", "-f", deb, "Depends") for deb in DEBS]
         for words, library in zip(needs, ("libcurl4", "libssl3", "libwebsockets17")):
             self.assertIn(library, words)
         self.assertIn("libwebsockets-evlib-uv", needs[2])  # no linker knows of it
+        self.assertIn("python3-aiortc", needs[3])
 
     def test_contents(self):
         listed = {line.split()[5]: line.split()[:2]
@@ -126,6 +128,9 @@ class Files(unittest.TestCase):
                            ("./usr/share/fish/vendor_completions.d/spillctl.fish", "-rw-r--r--"),
                            ("./etc/spillway/orchestrator.yaml", "-rw-r-----"),
                            ("./etc/spillway/node.yaml", "-rw-r-----"),
+                           ("./etc/spillway/probe.yaml", "-rw-r-----"),
+                           ("./usr/share/spillway/probe/spillway-probe", "-rwxr-xr-x"),
+                           ("./usr/share/spillway/probe/page/status.css", "-rw-r--r--"),
                            ("./etc/spillway/keys/", "drwxr-xr-x"),
                            ("./etc/spillway/keys/nodes/", "drwxr-xr-x"),
                            ("./usr/lib/systemd/system/spillway-node.service", "-rw-r--r--"),
@@ -212,9 +217,10 @@ class OneHost(unittest.TestCase):
     def check_workers(self):
         """A stop is one SIGTERM for all workers: who has somebody and no place for him elsewhere
         takes its drain_grace. A second one would end it at once."""
-        self.host.run("sed -i 's/^workers: 1/workers: 2/; s/^drain_grace: 60s/drain_grace: 3s/' "
-                      "/etc/spillway/node.yaml")
+        self.host.run("sed -i 's/^workers: 1/workers: 2/; s/^drain_grace: 60s/drain_grace: 3s/; "
+                      "s/^region: .*/region: local/' /etc/spillway/node.yaml")
         self.start()
+        self.check_probe()
         wait("the second takes no rooms", lambda: self.host.run(
             "spillctl cordon host-1-2", check=False, SPILLWAY_API_KEY="devkey",
             SPILLWAY_API_SECRET="secret") == 0)
@@ -227,6 +233,13 @@ class OneHost(unittest.TestCase):
         for worker in ("host-1-1", "host-1-2"):
             self.assertRegex(self.host.log("spillway-node"), f"draining .*node={worker}\n")
         person.close()
+
+    def check_probe(self):
+        """A round of it, in its sandbox, with the settings that come with it."""
+        self.host.run("systemctl run spillway-probe /usr/bin/spillway-probe "
+                      "--config /etc/spillway/probe.yaml --once")
+        said = json.loads(self.host.run("cat /var/lib/spillway-probe/status.json"))
+        self.assertNotIn(None, [region["round_trip_ms"] for region in said["regions"]], said)
 
     def check_upgrade(self):
         """What runs is restarted as the new version, and settings that were changed stay."""
@@ -245,10 +258,12 @@ class OneHost(unittest.TestCase):
 
     def check_remove_and_purge(self):
         before = self.host.main_pid("spillway-orchestrator")
-        self.host.run("apt-get remove -y spillway-node spillway-orchestrator spillway-cli")
+        self.host.run("apt-get remove -y spillway-node spillway-orchestrator spillway-probe "
+                      "spillway-cli")
         self.assertEqual(self.host.how_ended(before), 0)
         self.host.run("test -e /etc/spillway/node.yaml && test -e /etc/spillway/keys/node.key")
-        self.host.run("apt-get purge -y spillway-node spillway-orchestrator spillway-cli")
+        self.host.run("apt-get purge -y spillway-node spillway-orchestrator spillway-probe "
+                      "spillway-cli")
         left = self.host.run("find /etc /usr /lib /var/lib /var/cache -name '*spillway*' "
                              "-not -path '/var/lib/apt/*' -newer /srv/systemctl")
         self.assertEqual(left, "")

@@ -59,10 +59,11 @@ def see_files(unit):
     user = pwd.getpwnam(last(unit, "User"))
     writable = [path.lstrip("-") for key in ("ReadWritePaths", "ReadWriteDirectories")
                 for line in unit.get(key, []) for path in line.split()]
-    for name in unit.get("RuntimeDirectory", []):
-        os.makedirs(f"/run/{name}", exist_ok=True)
-        os.chown(f"/run/{name}", user.pw_uid, user.pw_gid)
-        writable.append(f"/run/{name}")
+    for key, base in (("RuntimeDirectory", "/run"), ("StateDirectory", "/var/lib")):
+        for name in unit.get(key, []):
+            os.makedirs(f"{base}/{name}", exist_ok=True)
+            os.chown(f"{base}/{name}", user.pw_uid, user.pw_gid)
+            writable.append(f"{base}/{name}")
     for path in map(os.path.realpath, writable):
         if os.path.exists(path):
             mount(path, path, None, MS_BIND)
