@@ -2,9 +2,12 @@
 #include "tests/bench/bench.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -81,6 +84,11 @@ int64_t bench_now_us(void)
     return clock_us(CLOCK_MONOTONIC);
 }
 
+int64_t bench_wall_us(void)
+{
+    return clock_us(CLOCK_REALTIME);
+}
+
 int64_t bench_thread_cpu_us(void)
 {
     return clock_us(CLOCK_THREAD_CPUTIME_ID);
@@ -141,4 +149,42 @@ uint16_t bench_free_ports(unsigned count)
 void bench_sleep_ms(int ms)
 {
     poll(NULL, 0, ms);
+}
+
+void bench_go_first(void)
+{
+    const struct sched_param first = {.sched_priority = 1};
+    (void)sched_setscheduler(0, SCHED_RR, &first);
+}
+
+bool bench_pin(pid_t pid, unsigned cpu)
+{
+    char path[64];
+    cpu_set_t set;
+    const struct dirent *entry;
+    bool pinned = true;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    DIR *threads = opendir(path);
+    while (threads != NULL && (entry = readdir(threads)) != NULL) {
+        pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10);
+        pinned &= thread == 0 || sched_setaffinity(thread, sizeof(set), &set) == 0;
+    }
+    if (threads == NULL) {
+        return false;
+    }
+    closedir(threads);
+    return pinned;
+}
+
+void bench_allow_files(size_t count)
+{
+    struct rlimit files = {0};
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur < count) {
+        bench_fail("too few files may be open: %lu", (unsigned long)files.rlim_cur);
+    }
 }

@@ -20,6 +20,7 @@ void bench_machine(char *out, size_t cap);
 void bench_print_machine(void);
 
 int64_t bench_now_us(void);        /* monotonic */
+int64_t bench_wall_us(void);       /* of the clock that the kernel stamps packets with */
 int64_t bench_thread_cpu_us(void); /* user and system time of the calling thread */
 
 /* User and system time of all threads of a process. */
@@ -36,5 +37,15 @@ struct bench_memory bench_process_memory(pid_t pid);
 uint16_t bench_free_ports(unsigned count);
 
 void bench_sleep_ms(int ms);
+
+/* Before everything else of the machine, with all that is started from here on, if that is allowed:
+ * else it is measured what others make of caches, and they overflow what is not read in time. */
+void bench_go_first(void);
+
+/* Every thread that a process has now runs on this CPU alone. False: it can't be had. */
+bool bench_pin(pid_t pid, unsigned cpu);
+
+/* Raises the limit of open files as far as it goes, and fails if that is less than count. */
+void bench_allow_files(size_t count);
 
 #endif

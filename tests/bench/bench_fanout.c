@@ -21,10 +21,8 @@
 #include "tests/bench/limit.h"
 
 #include <getopt.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #define RECEIVERS 1000
 #define ALL       100000 /* packets a second, to all receivers */
@@ -94,7 +92,9 @@ static void measure_row(struct fanout_report *report, size_t i, const struct fan
 static void measure_node(struct fanout_report *report, const char *program)
 {
     struct fanout fanout;
-    struct fanout_node *node = fanout_node_start(program, report->receivers, &fanout);
+    const struct fanout_node_config config = {
+        .program = program, .receivers = report->receivers, .rooms = 1};
+    struct fanout_node *node = fanout_node_start(&config, &fanout);
     begin(&fanout, report->rate);
     for (size_t i = 0; i < FANOUT_BURSTS; i++) {
         measure_row(report, i, &fanout);
@@ -138,31 +138,11 @@ static void read_options(struct options *out, int argc, char **argv)
             exit(2);
         }
     }
-    if (optind + 1 != argc || out->receivers == 0 || out->receivers % FANOUT_NODE_STEP != 0 ||
-        out->beside < out->receivers) {
-        bench_fail("usage: bench_fanout [--receivers N (times %d)] [--beside PACKETS_PER_SECOND] "
-                   "[--write DIR] SPILLWAY_NODE",
-                   FANOUT_NODE_STEP);
+    if (optind + 1 != argc || out->receivers == 0 || out->beside < out->receivers) {
+        bench_fail("usage: bench_fanout [--receivers N] [--beside PACKETS_PER_SECOND] "
+                   "[--write DIR] SPILLWAY_NODE");
     }
     out->program = argv[optind];
-}
-
-/* A socket or more for every receiver, here and in what is started. */
-static void allow_files(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
-
-/* Before everything else of the machine, with all that is started, if that is allowed: else it is
- * measured what others make of caches, and they overflow what is not read in time. */
-static void go_first(void)
-{
-    const struct sched_param first = {.sched_priority = 1};
-    (void)sched_setscheduler(0, SCHED_RR, &first);
 }
 
 int main(int argc, char **argv)
@@ -173,8 +153,8 @@ int main(int argc, char **argv)
                                    .rate = (unsigned)(ALL / options.receivers),
                                    .janus_rate = (unsigned)(options.beside / options.receivers),
                                    .janus = janus_run_installed()};
-    allow_files();
-    go_first();
+    bench_allow_files(2 * options.receivers + 64); /* of its own and in what is started */
+    bench_go_first();
     setvbuf(stdout, NULL, _IOLBF, 0);
     bench_machine(report.machine, sizeof(report.machine));
     puts(report.machine);

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #define PARTICIPANTS 1000
 #define ROOM_SIZE    10
@@ -37,19 +36,6 @@ static char *read_offer(const char *root)
     }
     fclose(file);
     return text;
-}
-
-/* Two sockets of our own for each participant. */
-static void raise_limits(size_t participants)
-{
-    struct rlimit files;
-    (void)getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_cur < 2 * participants + 64) {
-        bench_fail("too few files may be open: %lu", (unsigned long)files.rlim_cur);
-    }
-    (void)signal(SIGPIPE, SIG_IGN);
 }
 
 static void look_before(struct process *process)
@@ -106,7 +92,8 @@ int main(int argc, char **argv)
     if (participants == 0) {
         bench_fail("%s: not a number of participants", argv[3]);
     }
-    raise_limits(participants);
+    bench_allow_files(2 * participants + 64); /* two sockets of our own for each */
+    (void)signal(SIGPIPE, SIG_IGN);
     bench_print_machine();
     char *offer = read_offer(argv[1]);
     struct cluster_run *run = cluster_run_start(argv[1], argv[2]);

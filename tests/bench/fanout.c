@@ -21,6 +21,15 @@ void fanout_payload(uint8_t *out, size_t size, bool first, bool key, uint16_t pi
         (uint8_t)picture,
         0,
         first && key ? 0x10 : 0x11, /* the frame tag; bit 0: not a key frame */
+        0,
+        0,
+        0x9d, /* start code and size of a key frame (RFC 6386 §9.1): Janus looks at it */
+        0x01,
+        0x2a,
+        16,
+        0,
+        16,
+        0,
     };
     assert(size > sizeof(head));
     memset(out, 0, size);
@@ -62,7 +71,7 @@ struct fanout_result fanout_measure(const struct fanout *fanout, unsigned rate, 
     uint64_t received = sink_received_all(fanout->sink, fanout->pt);
     int64_t cpu_us = bench_process_cpu_us(fanout->pid);
     int64_t wall_us = bench_now_us();
-    uint64_t sent = fanout_play(fanout, rate, burst, TIME_S(SECONDS)) * fanout->receivers;
+    uint64_t sent = fanout_play(fanout, rate, burst, TIME_S(SECONDS)) * fanout->copies;
     wall_us = bench_now_us() - wall_us;
     settle(fanout); /* what is still queued is forwarded on the account of the same packets */
     cpu_us = bench_process_cpu_us(fanout->pid) - cpu_us;

@@ -21,9 +21,13 @@ struct fanout {
     pid_t pid;
     struct sink *sink; /* of its receivers, running */
     size_t receivers;
-    uint8_t pt; /* of the video they get */
+    size_t copies; /* receivers of each packet */
+    uint8_t pt;    /* of the video they get */
     void (*send_frame)(void *arg, unsigned packets);
     void (*keep)(void *arg); /* reads, keeps people alive; called every millisecond or more often */
+    /* The RTP timestamp of the last frame that was sent for a receiver: bench_wall_us() then. NULL
+     * if there is nothing to be known. */
+    uint32_t (*sent_at)(const void *arg, size_t receiver);
 };
 
 struct fanout_result {
@@ -41,7 +45,7 @@ struct fanout_result fanout_measure(const struct fanout *fanout, unsigned rate, 
 void fanout_check_all_receive(const struct fanout *fanout);
 
 /* The payload of a packet of a VP8 frame; first: of its frame. size bytes, zeros at the end. */
-#define FANOUT_PAYLOAD_HEAD 7
+#define FANOUT_PAYLOAD_HEAD 16
 void fanout_payload(uint8_t *out, size_t size, bool first, bool key, uint16_t picture);
 
 #endif

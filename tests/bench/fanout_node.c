@@ -2,102 +2,52 @@
 #include "tests/bench/fanout_node.h"
 
 #include "tests/bench/bench.h"
-#include "tests/bench/node_run.h"
+#include "tests/bench/node_client.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PUBLISHER     1 /* transport ids; subscribers' follow */
-#define TRACK         1
-#define CLIENT_TEXT   8
-#define TICKS         180 /* of the RTP clock a packet; nobody looks */
-#define KEEP_ALIVE_US TIME_MS(700)
-#define CHECK_TURNS   4 /* a check with every fourth report: libwebrtc's, and Janus's viewers' */
-
-struct client {
-    struct media_client *media;
-    char ufrag[CLIENT_TEXT];
-    char server_ufrag[CLIENT_TEXT];
-    int fd;
-    struct sockaddr_in node; /* the port it speaks to */
-};
+#define TRACK      1
+#define STEP       50 /* receivers of one spec */
+#define ALIVE_US   TIME_MS(2500)
+#define STAMPS_MAX 100000
 
 struct fanout_node {
     struct node_run *run;
     struct sink *sink;
-    struct client publisher;
-    struct client *subscribers;
-    size_t count; /* of them */
-    struct media_source *source;
-    size_t next_alive; /* subscriber that keeps itself alive next */
-    uint64_t turns;    /* of all of them */
-    int64_t alive_due_us;
-    bool relaying; /* to nodes, which need no signs of life */
+    size_t rooms;
+    struct node_client *publishers; /* one of each room */
+    struct media_source **sources;
+    size_t next_room; /* whose publisher sends next */
+    size_t next_read; /* and which is read */
+    struct node_client *subscribers;
+    size_t count;                   /* of them, the same of each room */
+    struct node_client_turns turns; /* theirs */
+    int64_t alive_us;               /* when publishers are to check again */
+    bool relaying;                  /* to nodes, which need no signs of life */
 };
-
-/* ---- Clients --------------------------------------------------------------------------------- */
-
-static void client_init(struct fanout_node *fanout, struct client *client, size_t number, int fd)
-{
-    snprintf(client->ufrag, sizeof(client->ufrag), "cli%04zu", number);
-    snprintf(client->server_ufrag, sizeof(client->server_ufrag), "srv%04zu", number);
-    const struct media_client_config config = {.ufrag = client->ufrag,
-                                               .pwd = "clientpassword12345678",
-                                               .server_ufrag = client->server_ufrag,
-                                               .server_pwd = "serverpassword12345678",
-                                               .seed = number + 1};
-    client->media = media_client_new(&config);
-    client->fd = fd;
-    client->node = node_run_addr(fanout->run, number % NODE_RUN_PORTS);
-}
-
-static void client_send(const struct client *client, const uint8_t *data, size_t len)
-{
-    const struct sockaddr *to = (const struct sockaddr *)&client->node;
-    if (sendto(client->fd, data, len, 0, to, sizeof(client->node)) != (ssize_t)len) {
-        bench_fail("a client can't send: %s", strerror(errno));
-    }
-}
-
-static void client_receive(struct client *client)
-{
-    uint8_t data[2048];
-    uint8_t answer[MEDIA_CLIENT_PACKET];
-    struct media_incoming *changed;
-    ssize_t len;
-    while ((len = recv(client->fd, data, sizeof(data), MSG_DONTWAIT)) > 0) {
-        size_t back = media_client_receive(client->media, data, (size_t)len, answer, &changed);
-        if (back > 0) {
-            client_send(client, answer, back);
-        }
-    }
-}
-
-static void client_check(struct fanout_node *fanout, struct client *client)
-{
-    uint8_t data[MEDIA_CLIENT_PACKET];
-    for (int ms = 0; client->media->answers == 0; ms++) {
-        if (ms % 100 == 0) {
-            client_send(client, data, media_client_check(client->media, true, data));
-        }
-        if (ms == 2000) {
-            bench_fail("a check is not answered");
-        }
-        client_receive(client);
-        node_run_wait(fanout->run, 1);
-    }
-}
 
 /* ---- The room -------------------------------------------------------------------------------- */
 
-static void add_subscribers(struct room_spec *spec, struct fanout_node *fanout, size_t first)
+static size_t room_size(const struct fanout_node *fanout)
 {
-    for (size_t i = first; i < first + FANOUT_NODE_STEP; i++) {
-        uint64_t transport = PUBLISHER + 1 + i;
+    return fanout->count / fanout->rooms;
+}
+
+/* Clients' numbers: subscribers', and behind them publishers'. */
+static uint64_t publisher_id(const struct fanout_node *fanout, size_t room)
+{
+    return node_client_id(fanout->count + room);
+}
+
+static void add_subscribers(struct room_spec *spec, struct fanout_node *fanout, size_t first,
+                            size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        uint64_t transport = node_client_id(i);
         const struct room_spec_want want = {.id = (uint32_t)i + 1,
                                             .track = TRACK,
                                             .transport = transport,
@@ -118,9 +68,9 @@ static Spillway__Control__Endpoint *make_endpoint(struct room_spec *spec,
     return endpoint;
 }
 
-static void add_nodes(struct room_spec *spec, struct fanout_node *fanout, size_t first)
+static void add_nodes(struct room_spec *spec, struct fanout_node *fanout, size_t first, size_t end)
 {
-    for (size_t i = first; i < first + FANOUT_NODE_STEP; i++) {
+    for (size_t i = first; i < end; i++) {
         unsigned node = (unsigned)i + 2;
         struct sockaddr_in remote = sink_addr(fanout->sink, i);
         struct sockaddr_in local = node_run_addr(fanout->run, i % NODE_RUN_PORTS);
@@ -137,149 +87,127 @@ static void add_nodes(struct room_spec *spec, struct fanout_node *fanout, size_t
     }
 }
 
-/* The room whole, from this version on: the published track, and what adds to it a few at a time.
- */
-static void tell_room(struct fanout_node *fanout, uint64_t version,
-                      void (*add)(struct room_spec *spec, struct fanout_node *fanout, size_t first))
+/* A room whole, from this version on: the published track, and what adds to it a few at a time. */
+static void tell_room(struct fanout_node *fanout, size_t room, uint64_t version,
+                      void (*add)(struct room_spec *spec, struct fanout_node *fanout, size_t first,
+                                  size_t end))
 {
     struct room_spec spec;
-    room_spec_init(&spec, "RM_bench", 1, 0, version);
-    room_spec_transport(&spec, PUBLISHER, fanout->publisher.media, true);
-    room_spec_video(&spec, TRACK, PUBLISHER, "1", NULL);
+    char name[32];
+    size_t first = room * room_size(fanout);
+    size_t end = first + room_size(fanout);
+    snprintf(name, sizeof(name), "RM_%zu", room);
+    room_spec_init(&spec, name, 1, 0, version);
+    room_spec_transport(&spec, publisher_id(fanout, room), fanout->publishers[room].media, true);
+    room_spec_video(&spec, TRACK, publisher_id(fanout, room), "1", NULL);
     node_run_spec(fanout->run, &spec);
-    for (size_t i = 0; i < fanout->count; i += FANOUT_NODE_STEP, version++) {
-        room_spec_init(&spec, "RM_bench", 1, version, version + 1);
-        add(&spec, fanout, i);
+    for (; first < end; first += STEP, version++) {
+        room_spec_init(&spec, name, 1, version, version + 1);
+        add(&spec, fanout, first, MIN(first + STEP, end));
         node_run_spec(fanout->run, &spec);
-    }
-}
-
-static void meet(struct fanout_node *fanout)
-{
-    tell_room(fanout, 1, add_subscribers);
-    client_check(fanout, &fanout->publisher);
-    for (size_t i = 0; i < fanout->count; i++) {
-        client_check(fanout, &fanout->subscribers[i]);
     }
 }
 
 void fanout_node_relay(struct fanout_node *fanout)
 {
-    tell_room(fanout, 100, add_nodes);
+    assert(fanout->rooms == 1);
+    tell_room(fanout, 0, 100, add_nodes);
     fanout->relaying = true;
 }
 
 /* ---- Media ----------------------------------------------------------------------------------- */
 
-/* One packet of a VP8 frame: so many bytes that it has FANOUT_PACKET with its header. */
-static size_t make_packet(struct fanout_node *fanout, bool first, bool last, uint8_t *out)
-{
-    struct media_source *source = fanout->source;
-    uint8_t payload[FANOUT_PACKET];
-    struct rtp_header header = {.ts = source->ts,
-                                .ssrc = source->ssrc,
-                                .seq = source->seq++,
-                                .pt = MEDIA_VP8,
-                                .marker = last};
-    struct rtp_header_out where;
-    header.exts.value[RTP_EXT_MID] = (struct bytes){(const uint8_t *)"1", 1};
-    if (rtp_header_write(out, &header, &media_client_exts, &where) != 0) {
-        bench_fail("no RTP header");
-    }
-    size_t size = FANOUT_PACKET - where.len;
-    fanout_payload(payload, size, first, source->key_wanted, source->picture);
-    be16_put(out + where.transport_cc_at, fanout->publisher.media->cc_seq++);
-    const struct rtpsec_packet packet = {.header_len = where.len, .body = {payload, size}};
-    int len = rtpsec_protect_rtp(fanout->publisher.media->sec, &source->stream, &packet, out);
-    if (len < 0) {
-        bench_fail("the publisher can't encrypt: %s", err_text(len));
-    }
-    return (size_t)len;
-}
-
+/* Publishers in turn. */
 static void send_frame(void *arg, unsigned packets)
 {
     struct fanout_node *fanout = arg;
-    static uint8_t data[64][MEDIA_CLIENT_PACKET];
-    struct iovec bytes[64];
-    struct mmsghdr messages[64] = {0};
-    struct client *client = &fanout->publisher;
-    assert(packets <= ARRAY_LEN(messages));
-    for (unsigned i = 0; i < packets; i++) {
-        size_t len = make_packet(fanout, i == 0, i + 1 == packets, data[i]);
-        bytes[i] = (struct iovec){data[i], len};
-        messages[i].msg_hdr = (struct msghdr){.msg_name = &client->node,
-                                              .msg_namelen = sizeof(client->node),
-                                              .msg_iov = &bytes[i],
-                                              .msg_iovlen = 1};
-    }
-    if (sendmmsg(client->fd, messages, packets, 0) != (int)packets) {
-        bench_fail("the publisher can't send: %s", strerror(errno));
-    }
-    fanout->source->key_wanted = false;
-    fanout->source->picture = (fanout->source->picture + 1) & 0x7fff;
-    fanout->source->ts += TICKS * packets;
+    size_t room = fanout->next_room;
+    node_client_frame(&fanout->publishers[room], fanout->sources[room], packets);
+    fanout->next_room = (room + 1) % fanout->rooms;
 }
 
-/* A report of one subscriber after the other, with checks in between, and the publisher's checks.
- */
-static void keep_alive(struct fanout_node *fanout)
+static uint32_t sent_at(const void *arg, size_t receiver)
 {
-    uint8_t data[MEDIA_CLIENT_PACKET];
-    const struct media_feedback report = {0};
-    for (; fanout->alive_due_us <= bench_now_us();
-         fanout->alive_due_us += KEEP_ALIVE_US / (int64_t)fanout->count) {
-        if (fanout->next_alive == 0) {
-            struct client *publisher = &fanout->publisher;
-            client_send(publisher, data, media_client_check(publisher->media, true, data));
-        }
-        if (!fanout->relaying) {
-            struct client *client = &fanout->subscribers[fanout->next_alive];
-            if (fanout->turns % CHECK_TURNS == fanout->next_alive % CHECK_TURNS) {
-                client_send(client, data, media_client_check(client->media, true, data));
-            }
-            client_send(client, data, media_client_rtcp(client->media, &report, data));
-        }
-        fanout->next_alive = (fanout->next_alive + 1) % fanout->count;
-        fanout->turns += fanout->next_alive == 0;
-    }
+    const struct fanout_node *fanout = arg;
+    return fanout->sources[receiver / room_size(fanout)]->ts;
 }
 
 static void keep(void *arg)
 {
     struct fanout_node *fanout = arg;
-    client_receive(&fanout->publisher); /* requests for key frames */
+    node_client_receive(&fanout->publishers[fanout->next_read]); /* requests for key frames */
+    fanout->next_read = (fanout->next_read + 1) % fanout->rooms;
     node_run_step(fanout->run);
-    keep_alive(fanout);
+    if (!fanout->relaying) {
+        node_clients_keep(&fanout->turns, fanout->subscribers, fanout->count);
+    }
+    if (fanout->alive_us <= bench_now_us()) {
+        fanout->alive_us = bench_now_us() + ALIVE_US;
+        for (size_t i = 0; i < fanout->rooms; i++) {
+            node_client_check(&fanout->publishers[i]);
+        }
+    }
 }
 
 /* ---- Life ------------------------------------------------------------------------------------ */
 
-struct fanout_node *fanout_node_start(const char *program, size_t receivers, struct fanout *out)
+static void make_clients(struct fanout_node *fanout)
 {
     const struct media_source source = {.mid = "1"};
-    struct fanout_node *fanout = mem_alloc(sizeof(*fanout));
-    assert(receivers % FANOUT_NODE_STEP == 0);
-    fanout->run = node_run_start(program);
-    fanout->sink = sink_new(receivers);
-    fanout->subscribers = mem_array(receivers, sizeof(*fanout->subscribers));
-    fanout->count = receivers;
-    for (size_t i = 0; i < receivers; i++) {
-        client_init(fanout, &fanout->subscribers[i], i, sink_fd(fanout->sink, i));
+    for (size_t i = 0; i < fanout->count; i++) {
+        node_client_init(&fanout->subscribers[i], fanout->run, i, sink_fd(fanout->sink, i));
     }
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    client_init(fanout, &fanout->publisher, receivers, fd);
-    fanout->source = media_client_publish(fanout->publisher.media, &source);
-    meet(fanout);
+    for (size_t i = 0; i < fanout->rooms; i++) {
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0) {
+            bench_fail("no socket for a publisher");
+        }
+        node_client_init(&fanout->publishers[i], fanout->run, fanout->count + i, fd);
+        fanout->sources[i] = media_client_publish(fanout->publishers[i].media, &source);
+    }
+}
+
+static void meet(struct fanout_node *fanout)
+{
+    for (size_t room = 0; room < fanout->rooms; room++) {
+        tell_room(fanout, room, 1, add_subscribers);
+    }
+    node_clients_check(fanout->publishers, fanout->rooms, fanout->run);
+    node_clients_check(fanout->subscribers, fanout->count, fanout->run);
+}
+
+static void start_sink(struct fanout_node *fanout, size_t watched)
+{
+    for (size_t i = 0; watched > 0 && i < fanout->count; i += watched) {
+        sink_watch(fanout->sink, i, MEDIA_VP8, STAMPS_MAX);
+    }
     sink_start(fanout->sink);
-    fanout->alive_due_us = bench_now_us();
+}
+
+struct fanout_node *fanout_node_start(const struct fanout_node_config *config, struct fanout *out)
+{
+    struct fanout_node *fanout = mem_alloc(sizeof(*fanout));
+    assert(config->rooms > 0 && config->receivers % config->rooms == 0);
+    fanout->run = node_run_start(config->program);
+    fanout->sink = sink_new(config->receivers);
+    fanout->count = config->receivers;
+    fanout->rooms = config->rooms;
+    fanout->subscribers = mem_array(fanout->count, sizeof(*fanout->subscribers));
+    fanout->publishers = mem_array(fanout->rooms, sizeof(*fanout->publishers));
+    fanout->sources = mem_array(fanout->rooms, sizeof(struct media_source *));
+    make_clients(fanout);
+    meet(fanout);
+    start_sink(fanout, config->watched);
+    fanout->turns.due_us = bench_now_us();
     *out = (struct fanout){.arg = fanout,
                            .pid = node_run_pid(fanout->run),
                            .sink = fanout->sink,
-                           .receivers = receivers,
+                           .receivers = fanout->count,
+                           .copies = room_size(fanout),
                            .pt = MEDIA_VP8,
                            .send_frame = send_frame,
-                           .keep = keep};
+                           .keep = keep,
+                           .sent_at = sent_at};
     return fanout;
 }
 
@@ -288,11 +216,15 @@ void fanout_node_stop(struct fanout_node *fanout)
     sink_stop(fanout->sink);
     sink_free(fanout->sink);
     for (size_t i = 0; i < fanout->count; i++) {
-        media_client_free(fanout->subscribers[i].media);
+        node_client_fini(&fanout->subscribers[i]);
+    }
+    for (size_t i = 0; i < fanout->rooms; i++) {
+        node_client_fini(&fanout->publishers[i]);
+        close(fanout->publishers[i].fd);
     }
     free(fanout->subscribers);
-    media_client_free(fanout->publisher.media);
-    close(fanout->publisher.fd);
+    free(fanout->publishers);
+    free(fanout->sources);
     node_run_stop(fanout->run);
     free(fanout);
 }

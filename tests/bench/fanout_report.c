@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/bench/fanout_report.h"
 
-#include "tests/bench/bench.h"
+#include "tests/bench/files.h"
 
-#include <jansson.h>
-#include <stdio.h>
-#include <time.h>
-
-#define TEXT_MAX 256
 #define LOST_MAX 0.01
 
 const char *const fanout_janus_names[FANOUT_JANUS_MODES] = {"a thread per viewer",
@@ -105,42 +100,26 @@ void fanout_report_print(const struct fanout_report *report)
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-static FILE *create(const char *dir, const char *name)
-{
-    char path[TEXT_MAX];
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        bench_fail("%s: can't be written", path);
-    }
-    return file;
-}
-
-static double rounded(double value)
-{
-    return (double)(int64_t)(value * 1000 + 0.5) / 1000;
-}
-
 static json_t *ratio_json(double ratio)
 {
-    return ratio > 0 ? json_real(rounded(ratio)) : json_null();
+    return ratio > 0 ? json_real(files_rounded(ratio)) : json_null();
 }
 
 static json_t *row_json(const struct fanout_row *row, bool janus)
 {
     json_t *json =
         json_pack("{s:i, s:f, s:f, s:f, s:f, s:f}", "packets_a_frame", (int)row->burst, "limit_us",
-                  rounded(row->limit_us), "us_per_packet", rounded(row->full.us), "of_limit",
-                  rounded(of_limit(row)), "us_per_packet_beside_janus", rounded(row->beside.us),
-                  "lost", rounded(most_lost(row)));
+                  files_rounded(row->limit_us), "us_per_packet", files_rounded(row->full.us),
+                  "of_limit", files_rounded(of_limit(row)), "us_per_packet_beside_janus",
+                  files_rounded(row->beside.us), "lost", files_rounded(most_lost(row)));
     if (janus) {
         const struct fanout_result *threads = &row->janus[FANOUT_JANUS_THREADS];
         const struct fanout_result *loops = &row->janus[FANOUT_JANUS_LOOPS];
         json_t *more =
-            json_pack("{s:f, s:f, s:f, s:f, s:o}", "janus_us_threads", rounded(threads->us),
-                      "janus_lost_threads", rounded(threads->lost), "janus_us_event_loops_2",
-                      rounded(loops->us), "janus_lost_event_loops_2", rounded(loops->lost),
-                      "times_janus", ratio_json(times_janus(row)));
+            json_pack("{s:f, s:f, s:f, s:f, s:o}", "janus_us_threads", files_rounded(threads->us),
+                      "janus_lost_threads", files_rounded(threads->lost), "janus_us_event_loops_2",
+                      files_rounded(loops->us), "janus_lost_event_loops_2",
+                      files_rounded(loops->lost), "times_janus", ratio_json(times_janus(row)));
         json_object_update_new(json, more);
     }
     return json;
@@ -153,26 +132,21 @@ static double spillway_us(const struct fanout_row *row)
 
 static void write_json(const struct fanout_report *report, const char *dir)
 {
-    char date[32];
-    time_t now = time(NULL);
-    strftime(date, sizeof(date), "%Y-%m-%d %H:%M UTC", gmtime(&now));
     json_t *rows = json_array();
     for (size_t i = 0; i < FANOUT_BURSTS; i++) {
         json_array_append_new(rows, row_json(&report->rows[i], report->janus));
     }
-    json_t *json = json_pack(
-        "{s:s, s:s, s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:o, s:o}", "date", date, "machine",
-        report->machine, "receivers", (int)report->receivers, "bytes", FANOUT_PACKET,
-        "packets_per_second", (int)report->rate, "packets_per_second_beside_janus",
-        (int)report->janus_rate, "of",
+    json_t *json = files_begin(report->machine);
+    json_t *more = json_pack(
+        "{s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:o, s:o}", "receivers", (int)report->receivers,
+        "bytes", FANOUT_PACKET, "packets_per_second", (int)report->rate,
+        "packets_per_second_beside_janus", (int)report->janus_rate, "of",
         "the worst of the rows; janus: the better of its ways that lost less than 1 %", "of_limit",
-        rounded(least(report, of_limit)), "us_per_packet", rounded(-least(report, spillway_us)),
-        "times_janus", ratio_json(report->janus ? least(report, times_janus) : 0), "rows", rows);
-    FILE *file = create(dir, "fanout.json");
-    json_dumpf(json, file, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
-    fputc('\n', file);
-    fclose(file);
-    json_decref(json);
+        files_rounded(least(report, of_limit)), "us_per_packet",
+        files_rounded(-least(report, spillway_us)), "times_janus",
+        ratio_json(report->janus ? least(report, times_janus) : 0), "rows", rows);
+    json_object_update_new(json, more);
+    files_write_json(dir, "fanout.json", json);
 }
 
 /* ---- The plot -------------------------------------------------------------------------------- */
@@ -221,7 +195,7 @@ static void write_group(FILE *file, const struct fanout_row *row, unsigned y, do
 static void write_svg(const struct fanout_report *report, const char *dir)
 {
     double most = 0;
-    FILE *file = create(dir, "fanout.svg");
+    FILE *file = files_create(dir, "fanout.svg");
     for (size_t i = 0; i < FANOUT_BURSTS; i++) {
         const struct fanout_row *row = &report->rows[i];
         most = MAX(most, MAX(row->full.us, row->beside.us));
@@ -246,5 +220,5 @@ void fanout_report_write(const struct fanout_report *report, const char *dir)
 {
     write_json(report, dir);
     write_svg(report, dir);
-    printf("written: %s/fanout.json, fanout.svg\n", dir);
+    printf("written: %s/fanout.svg\n", dir);
 }

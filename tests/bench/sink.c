@@ -9,16 +9,21 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SWEEP_MS 2
 #define BATCH    64
-#define HEAD     2 /* bytes read of a packet: enough to know its payload type */
+#define HEAD     8 /* bytes read of a packet: enough to know its payload type and timestamp */
 
 struct outlet {
     int fd;
     struct sockaddr_in addr;
     _Atomic uint64_t received[128]; /* by payload type */
+    struct sink_stamp *stamps;      /* NULL: it is not watched */
+    size_t stamp_max;
+    _Atomic size_t stamp_count;
+    uint8_t stamp_pt;
 };
 
 struct sink {
@@ -68,8 +73,11 @@ struct sink *sink_new_of(const int *fds, size_t count)
 
 void sink_free(struct sink *sink)
 {
-    for (size_t i = 0; i < sink->count && !sink->borrowed; i++) {
-        close(sink->outlets[i].fd);
+    for (size_t i = 0; i < sink->count; i++) {
+        free(sink->outlets[i].stamps);
+        if (!sink->borrowed) {
+            close(sink->outlets[i].fd);
+        }
     }
     free(sink->outlets);
     free(sink);
@@ -85,16 +93,80 @@ struct sockaddr_in sink_addr(const struct sink *sink, size_t i)
     return sink->outlets[i].addr;
 }
 
+void sink_watch(struct sink *sink, size_t i, uint8_t pt, size_t max)
+{
+    struct outlet *outlet = &sink->outlets[i];
+    int on = 1;
+    outlet->stamps = mem_array(max, sizeof(*outlet->stamps));
+    outlet->stamp_max = max;
+    outlet->stamp_pt = pt;
+    if (setsockopt(outlet->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) != 0) {
+        bench_fail("the kernel does not stamp packets");
+    }
+}
+
+const struct sink_stamp *sink_stamps(const struct sink *sink, size_t i, size_t *count)
+{
+    const struct outlet *outlet = &sink->outlets[i];
+    *count = atomic_load(&outlet->stamp_count);
+    return outlet->stamps;
+}
+
+void sink_forget(struct sink *sink)
+{
+    for (size_t i = 0; i < sink->count; i++) {
+        atomic_store(&sink->outlets[i].stamp_count, 0);
+    }
+}
+
 /* ---- The thread ------------------------------------------------------------------------------ */
 
-static void empty(struct outlet *outlet, struct mmsghdr *messages, uint8_t (*heads)[HEAD])
+struct reader {
+    uint8_t heads[BATCH][HEAD];
+    struct iovec bytes[BATCH];
+    struct mmsghdr messages[BATCH];
+    union {
+        struct cmsghdr align;
+        uint8_t bytes[CMSG_SPACE(sizeof(struct timespec))];
+    } notes[BATCH];
+};
+
+static void keep_stamp(struct outlet *outlet, const uint8_t *head, struct msghdr *header)
+{
+    size_t count = atomic_load_explicit(&outlet->stamp_count, memory_order_relaxed);
+    const struct cmsghdr *note = CMSG_FIRSTHDR(header);
+    if ((head[1] & 0x7f) != outlet->stamp_pt || count == outlet->stamp_max || note == NULL) {
+        return;
+    }
+    struct timespec at;
+    memcpy(&at, CMSG_DATA(note), sizeof(at));
+    outlet->stamps[count] = (struct sink_stamp){
+        .ts = be32_get(head + 4), .arrival_us = (uint32_t)(TIME_S(at.tv_sec) + at.tv_nsec / 1000)};
+    atomic_store(&outlet->stamp_count, count + 1);
+}
+
+static void want_notes(struct reader *reader)
+{
+    for (size_t i = 0; i < BATCH; i++) {
+        reader->messages[i].msg_hdr.msg_control = &reader->notes[i];
+        reader->messages[i].msg_hdr.msg_controllen = sizeof(reader->notes[i]);
+    }
+}
+
+static void empty(struct outlet *outlet, struct reader *reader)
 {
     int count;
     do {
-        count = recvmmsg(outlet->fd, messages, BATCH, MSG_DONTWAIT, NULL);
+        if (outlet->stamps != NULL) {
+            want_notes(reader);
+        }
+        count = recvmmsg(outlet->fd, reader->messages, BATCH, MSG_DONTWAIT, NULL);
         for (int i = 0; i < count; i++) {
-            atomic_fetch_add_explicit(&outlet->received[heads[i][1] & 0x7f], 1,
-                                      memory_order_relaxed);
+            const uint8_t *head = reader->heads[i];
+            atomic_fetch_add_explicit(&outlet->received[head[1] & 0x7f], 1, memory_order_relaxed);
+            if (outlet->stamps != NULL) {
+                keep_stamp(outlet, head, &reader->messages[i].msg_hdr);
+            }
         }
     } while (count == BATCH);
 }
@@ -110,19 +182,17 @@ static void go_first(void)
 static void *run(void *arg)
 {
     struct sink *sink = arg;
-    uint8_t heads[BATCH][HEAD];
-    struct iovec bytes[BATCH];
-    struct mmsghdr messages[BATCH] = {0};
+    struct reader reader = {0};
     for (size_t i = 0; i < BATCH; i++) {
-        bytes[i] = (struct iovec){heads[i], HEAD};
-        messages[i].msg_hdr = (struct msghdr){.msg_iov = &bytes[i], .msg_iovlen = 1};
+        reader.bytes[i] = (struct iovec){reader.heads[i], HEAD};
+        reader.messages[i].msg_hdr = (struct msghdr){.msg_iov = &reader.bytes[i], .msg_iovlen = 1};
     }
     bool last = false;
     go_first();
     while (!last) {
         last = !atomic_load(&sink->running); /* one more sweep after the end */
         for (size_t i = 0; i < sink->count; i++) {
-            empty(&sink->outlets[i], messages, heads);
+            empty(&sink->outlets[i], &reader);
         }
         bench_sleep_ms(SWEEP_MS);
     }

@@ -22,6 +22,20 @@ void sink_free(struct sink *sink);
 int sink_fd(const struct sink *sink, size_t i);
 struct sockaddr_in sink_addr(const struct sink *sink, size_t i);
 
+/* A packet as it came: its RTP timestamp, and when the kernel had it (bench_wall_us modulo 2^32).
+ */
+struct sink_stamp {
+    uint32_t ts;
+    uint32_t arrival_us;
+};
+
+/* Before the thread runs: of packets of payload type pt, socket i keeps the first max stamps. */
+void sink_watch(struct sink *sink, size_t i, uint8_t pt, size_t max);
+
+/* Those so far; NULL if it is not watched. When nothing is on its way, they may be forgotten. */
+const struct sink_stamp *sink_stamps(const struct sink *sink, size_t i, size_t *count);
+void sink_forget(struct sink *sink);
+
 /* The thread runs from start to stop; in between only it reads. */
 void sink_start(struct sink *sink);
 void sink_stop(struct sink *sink);
