@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goal: what 10,000 receivers cost one node for whom nothing flows: its memory for each, alone and
+ * with a subscription to a camera and a microphone, and once something flowed; and the CPU time
+ * that all of them take.
+ *
+ *     bench_receivers SPILLWAY_NODE [RECEIVERS]
+ *
+ * Rooms of a publisher and 25 receivers. The node is driven by its control protocol: keys come with
+ * the spec, every client authenticates by a STUN check and repeats it, receivers send reports. What
+ * rooms and publishers take is in the sum.
+ */
+#include "tests/bench/bench.h"
+#include "tests/bench/node_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECEIVERS 10000
+#define ROOM      25 /* receivers of one */
+#define VIDEO     1  /* tracks */
+#define AUDIO     2
+#define IDLE_MS   3000
+#define KB_WANTED 20
+
+struct crowd {
+    struct node_run *run;
+    struct node_client *clients; /* of a room: the publisher, and the receivers behind it */
+    size_t rooms;
+    size_t count; /* of clients */
+    struct node_client_turns turns;
+    struct bench_memory empty;
+};
+
+static size_t receivers(const struct crowd *crowd)
+{
+    return crowd->rooms * ROOM;
+}
+
+/* ---- Rooms ----------------------------------------------------------------------------------- */
+
+static void begin_spec(struct room_spec *spec, size_t room, uint64_t version)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "RM_%zu", room);
+    room_spec_init(spec, name, 1, version - 1, version);
+}
+
+static void tell_transports(struct crowd *crowd, size_t room)
+{
+    struct room_spec spec;
+    size_t first = room * (ROOM + 1);
+    begin_spec(&spec, room, 1);
+    for (size_t i = first; i <= first + ROOM; i++) {
+        room_spec_transport(&spec, node_client_id(i), crowd->clients[i].media, true);
+    }
+    node_run_spec(crowd->run, &spec);
+}
+
+static void tell_subscriptions(struct crowd *crowd, size_t room)
+{
+    struct room_spec spec;
+    size_t first = room * (ROOM + 1);
+    begin_spec(&spec, room, 2);
+    room_spec_video(&spec, VIDEO, node_client_id(first), "0", NULL);
+    room_spec_audio(&spec, AUDIO, node_client_id(first), "1");
+    for (size_t i = 1; i <= ROOM; i++) {
+        uint32_t id = 2 * (uint32_t)i;
+        const struct room_spec_want video = {.id = id,
+                                             .track = VIDEO,
+                                             .transport = node_client_id(first + i),
+                                             .mid = "2",
+                                             .ssrc = 10 * id};
+        const struct room_spec_want audio = {.id = id + 1,
+                                             .track = AUDIO,
+                                             .transport = node_client_id(first + i),
+                                             .mid = "3",
+                                             .ssrc = 10 * id + 2,
+                                             .audio = true};
+        room_spec_subscription(&spec, &video);
+        room_spec_subscription(&spec, &audio);
+    }
+    node_run_spec(crowd->run, &spec);
+}
+
+/* ---- The crowd ------------------------------------------------------------------------------- */
+
+/* What comes back to them is left in their sockets. */
+static void keep(struct crowd *crowd, int ms)
+{
+    for (int i = 0; i < ms; i++) {
+        node_clients_keep(&crowd->turns, crowd->clients, crowd->count);
+        node_run_wait(crowd->run, 1);
+    }
+}
+
+static void join(struct crowd *crowd, const char *program)
+{
+    crowd->run = node_run_start(program);
+    node_run_wait(crowd->run, 500);
+    crowd->empty = bench_process_memory(node_run_pid(crowd->run));
+    crowd->clients = mem_array(crowd->count, sizeof(*crowd->clients));
+    for (size_t i = 0; i < crowd->count; i++) {
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0) {
+            bench_fail("no socket for client %zu", i);
+        }
+        node_client_init(&crowd->clients[i], crowd->run, i, fd);
+    }
+    for (size_t room = 0; room < crowd->rooms; room++) {
+        tell_transports(crowd, room);
+        node_clients_check(&crowd->clients[room * (ROOM + 1)], ROOM + 1, crowd->run);
+    }
+    crowd->turns.due_us = bench_now_us();
+    keep(crowd, 500);
+}
+
+static void leave(struct crowd *crowd)
+{
+    for (size_t i = 0; i < crowd->count; i++) {
+        node_client_fini(&crowd->clients[i]);
+        close(crowd->clients[i].fd);
+    }
+    free(crowd->clients);
+    node_run_stop(crowd->run);
+}
+
+/* A picture and a sound for everybody. */
+static void play(struct crowd *crowd)
+{
+    const struct media_source video = {.mid = "0"};
+    const struct media_source audio = {.mid = "1", .audio = true, .level = 20};
+    for (size_t room = 0; room < crowd->rooms; room++) {
+        uint8_t data[MEDIA_CLIENT_PACKET];
+        struct node_client *publisher = &crowd->clients[room * (ROOM + 1)];
+        struct media_source *camera = media_client_publish(publisher->media, &video);
+        struct media_source *microphone = media_client_publish(publisher->media, &audio);
+        node_client_frame(publisher, camera, 1);
+        node_client_send(publisher, data, media_client_send(publisher->media, microphone, data));
+        keep(crowd, 1);
+    }
+}
+
+/* ---- Numbers --------------------------------------------------------------------------------- */
+
+static void print_memory(const struct crowd *crowd, const char *what)
+{
+    struct bench_memory now = bench_process_memory(node_run_pid(crowd->run));
+    printf("  %-46s %8.1f MB resident, %5.2f KB each (wanted: under %d)\n", what,
+           (double)now.total_kb / 1024,
+           (double)(now.total_kb - crowd->empty.total_kb) / (double)receivers(crowd), KB_WANTED);
+}
+
+static void print_idle(struct crowd *crowd)
+{
+    pid_t pid = node_run_pid(crowd->run);
+    int64_t cpu_us = bench_process_cpu_us(pid);
+    int64_t wall_us = bench_now_us();
+    keep(crowd, IDLE_MS);
+    cpu_us = bench_process_cpu_us(pid) - cpu_us;
+    wall_us = bench_now_us() - wall_us;
+    printf("  idle, each with a report every 0.7 s and a check every 2.8 s: %.1f %% of a core\n",
+           100 * (double)cpu_us / (double)wall_us);
+}
+
+int main(int argc, char **argv)
+{
+    struct crowd crowd = {0};
+    size_t wanted = argc < 3 ? RECEIVERS : strtoul(argv[2], NULL, 10);
+    if (argc < 2 || argc > 3 || wanted == 0 || wanted % ROOM != 0) {
+        bench_fail("usage: bench_receivers SPILLWAY_NODE [RECEIVERS (times %d)]", ROOM);
+    }
+    crowd.rooms = wanted / ROOM;
+    crowd.count = crowd.rooms * (ROOM + 1);
+    bench_allow_files(crowd.count + 64);
+    bench_go_first();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    bench_print_machine();
+    join(&crowd, argv[1]);
+    printf("%zu receivers in %zu rooms, in one node (empty: %.1f MB resident)\n", receivers(&crowd),
+           crowd.rooms, (double)crowd.empty.total_kb / 1024);
+    print_memory(&crowd, "connected");
+    for (size_t room = 0; room < crowd.rooms; room++) {
+        tell_subscriptions(&crowd, room);
+    }
+    keep(&crowd, 500);
+    print_memory(&crowd, "each with a camera and a microphone that rest");
+    print_idle(&crowd);
+    play(&crowd);
+    keep(&crowd, 500);
+    print_memory(&crowd, "... that were seen and heard once");
+    leave(&crowd);
+    return 0;
+}
