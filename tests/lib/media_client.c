@@ -7,6 +7,8 @@
 
 #define VP8_DESCRIPTOR 6
 #define VP8_TAG        10 /* frame tag, start code and size, as a key frame has them */
+#define OPUS_LEN       4
+#define CAPTURED_LEN   8 /* of the time of capture, behind these */
 
 const struct rtp_ext_ids media_client_exts = {
     .id = {[RTP_EXT_MID] = MEDIA_EXT_MID,
@@ -95,6 +97,15 @@ size_t media_client_check(struct media_client *client, bool use_candidate, uint8
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
+static size_t add_captured(uint8_t *out, const struct media_source *source)
+{
+    if (source->captured_ntp == 0) {
+        return 0;
+    }
+    be64_put(out, source->captured_ntp);
+    return CAPTURED_LEN;
+}
+
 static uint8_t vp8_payload(uint8_t *out, struct media_source *source)
 {
     bool key = source->key_wanted;
@@ -117,10 +128,17 @@ static uint8_t vp8_payload(uint8_t *out, struct media_source *source)
         0,
     };
     memcpy(out, bytes, sizeof(bytes));
-    out[sizeof(bytes)] = source->layer;
+    size_t len = sizeof(bytes) + add_captured(out + sizeof(bytes), source);
+    out[len] = source->layer;
     source->key_wanted = false;
     source->picture = (source->picture + 1) & 0x7fff;
-    return sizeof(bytes) + 1;
+    return (uint8_t)(len + 1);
+}
+
+static uint8_t opus_payload(uint8_t *out, const struct media_source *source)
+{
+    memcpy(out, "opus", OPUS_LEN);
+    return (uint8_t)(OPUS_LEN + add_captured(out + OPUS_LEN, source));
 }
 
 static struct bytes text_bytes(const char *text)
@@ -159,12 +177,7 @@ size_t media_client_send(struct media_client *client, struct media_source *sourc
     }
     size_t i = source->seq % MEDIA_CLIENT_HISTORY;
     uint8_t *payload = source->history[i].payload;
-    uint8_t len = 4;
-    if (source->audio) {
-        memcpy(payload, "opus", 4);
-    } else {
-        len = vp8_payload(payload, source);
-    }
+    uint8_t len = source->audio ? opus_payload(payload, source) : vp8_payload(payload, source);
     source->history[i].seq = source->seq;
     source->history[i].ts = source->ts;
     source->history[i].marker = header.marker;
@@ -317,9 +330,16 @@ static void take_repair(struct media_client *client, const struct rtp_view *view
     media->repaired_seq = be16_get(view->payload.data);
 }
 
+static uint64_t captured_ntp(const struct rtp_view *view)
+{
+    size_t at = view->pt == MEDIA_VP8 ? VP8_DESCRIPTOR + VP8_TAG : OPUS_LEN;
+    return view->payload.len < at + CAPTURED_LEN ? 0 : be64_get(view->payload.data + at);
+}
+
 static void take_payload(struct media_incoming *in, const struct rtp_view *view)
 {
     struct rtp_vp8 vp8;
+    in->captured_ntp = captured_ntp(view);
     if (view->pt != MEDIA_VP8 || rtp_vp8_parse(&vp8, view->payload) != 0) {
         return;
     }
@@ -408,6 +428,14 @@ static void take_feedback(struct media_client *client, const struct rtcp_packet 
     }
 }
 
+static void take_sender_report(struct media_client *client, const struct rtcp_packet *packet)
+{
+    struct media_incoming *in = incoming_of(client, packet->ssrc);
+    if (in != NULL && rtcp_read_sr(packet, &in->report) == 0) {
+        in->reports++;
+    }
+}
+
 static void take_rtcp(struct media_client *client, uint8_t *data, size_t len)
 {
     struct rtcp_iter iter;
@@ -422,8 +450,8 @@ static void take_rtcp(struct media_client *client, uint8_t *data, size_t len)
             take_feedback(client, &packet);
         } else if (packet.type == RTCP_RR) {
             client->reports += packet.count;
-        } else if (packet.type == RTCP_SR && incoming_of(client, packet.ssrc) != NULL) {
-            incoming_of(client, packet.ssrc)->reports++;
+        } else if (packet.type == RTCP_SR) {
+            take_sender_report(client, &packet);
         }
     }
 }

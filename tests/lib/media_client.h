@@ -40,6 +40,7 @@ struct media_source {
     bool no_exts;  /* leaves mid and rid out, as libwebrtc does after the first receiver report */
     uint8_t layer; /* written into the payload, so that receivers know it */
     uint8_t level; /* audio level in -dBov */
+    uint64_t captured_ntp; /* by the publisher's clock, also in the payload; 0: not told */
     uint32_t ssrc;
     uint32_t rtx_ssrc;
     uint16_t seq;
@@ -78,6 +79,8 @@ struct media_incoming {
     unsigned repairs;      /* RTX packets: numbers that came in again */
     uint16_t repaired_seq; /* the newest of these */
     unsigned reports;      /* sender reports */
+    struct rtcp_sr report; /* the last of these */
+    uint64_t captured_ntp; /* of the newest packet; 0: it does not tell */
     bool numbered;         /* carries a transport-cc number */
     int level;             /* audio level in -dBov, -1 none */
 };

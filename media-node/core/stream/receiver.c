@@ -16,6 +16,9 @@
 /* Of a shorter time no rate is told. */
 #define BITRATE_MIN_US TIME_MS(100)
 
+/* Older reports do not tell the time: RTP time wraps, and clocks drift apart. */
+#define CLOCK_US TIME_S(3600)
+
 /* The source's last sender report. */
 struct source_clock {
     bool heard;  /* there was one */
@@ -228,9 +231,10 @@ static bool describe_audio(struct stream_packet *packet)
     return true;
 }
 
-static int64_t wall_time(const struct source_clock *clock, uint32_t ts, uint32_t clock_hz)
+static int64_t wall_time(const struct stream_receiver *receiver, uint32_t ts, uint32_t clock_hz)
 {
-    if (!clock->mapped) {
+    const struct source_clock *clock = &receiver->clock;
+    if (!clock->mapped || receiver->now_us - clock->arrival_us > CLOCK_US) {
         return STREAM_WALL_UNKNOWN;
     }
     return clock->wall_us + us_of_ticks(ts_diff(ts, clock->ts), clock_hz);
@@ -243,7 +247,7 @@ static void describe(struct stream_receiver *receiver, struct stream_packet *pac
     packet->arrival_us = receiver->now_us;
     packet->layer = receiver->layer;
     packet->clock_hz = payload != NULL ? payload->clock_hz : receiver->clock_hz;
-    packet->wall_us = wall_time(&receiver->clock, packet->rtp.ts, packet->clock_hz);
+    packet->wall_us = wall_time(receiver, packet->rtp.ts, packet->clock_hz);
     if (packet->rtp.payload.len == 0) {
         return;
     }

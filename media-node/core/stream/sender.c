@@ -17,8 +17,9 @@
 
 #define CREDIT_START   32768 /* bytes that may be sent again before anything was sent */
 #define CREDIT_MAX     131072
-#define CLOCK_STEP_MAX TIME_S(5) /* two clocks that differ more do not tell the same time */
-#define LATE_MAX       1024      /* numbers; no receiver gives packets as late as that */
+#define CLOCK_STEP_MAX TIME_S(5)  /* two clocks that differ more do not tell the same time */
+#define LATE_MAX       1024       /* numbers; no receiver gives packets as late as that */
+#define ORDER_MAX_US   TIME_S(60) /* packets that came further apart were sent in that order */
 #define KEY_INDEX_MASK 0x1f
 
 /* ---- Life ----------------------------------------------------------------------------------- */
@@ -267,13 +268,22 @@ static void count_sent(struct stream_sender *sender, const struct stream_out *ou
     sender->resend_credit = MIN(sender->resend_credit + (int64_t)len / 2, CREDIT_MAX);
 }
 
+/* Timestamps tell the order within half of what they wrap after, 6.6 hours of video, and a stream
+ * may rest for longer. */
+static bool is_newest(const struct stream_sent *sent, const struct stream_packet *packet,
+                      const struct stream_out *out)
+{
+    return !sent->known || packet->arrival_us - sent->arrival_us > ORDER_MAX_US ||
+           ts_diff(out->timestamp, sent->ts) >= 0;
+}
+
 /* The newest packet sent so far, unless frames are sent out of their order. */
 static void note_sent(struct stream_sender *sender, const struct stream_packet *packet,
                       const struct stream_out *out)
 {
     struct stream_sent *sent = &sender->sent;
     sent->codec = (uint8_t)packet->codec;
-    if (!sent->known || ts_diff(out->timestamp, sent->ts) >= 0) {
+    if (is_newest(sent, packet, out)) {
         sent->known = true;
         sent->ts = out->timestamp;
         sent->clock_hz = packet->clock_hz;

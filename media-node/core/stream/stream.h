@@ -150,7 +150,8 @@ void stream_receiver_leap(struct stream_receiver *receiver, bool certain);
 MUST_CHECK int stream_receiver_repair(struct stream_receiver *receiver, int64_t now_us,
                                       const struct rtp_view *in, const struct stream_packet **out);
 
-/* The source's sender report: ties RTP time to wall time, and gives our reports LSR and DLSR. */
+/* The source's sender report: ties RTP time to wall time for an hour at most, and gives our reports
+ * LSR and DLSR. */
 void stream_receiver_sender_report(struct stream_receiver *receiver, int64_t now_us,
                                    const struct rtcp_sr *sr);
 
@@ -398,7 +399,7 @@ void stream_sender_on_report(struct stream_sender *sender, int64_t now_us,
 
 /* The next sender report (RFC 3550 §6.4.1). Its NTP time is the publisher's clock, not ours, so
  * audio and video of one publisher stay in sync. ERR_AGAIN while that clock is unknown (no sender
- * report of the source yet) or nothing was sent. */
+ * report of the source yet, or none of the hour before the last packet) or nothing was sent. */
 MUST_CHECK int stream_sender_report(struct stream_sender *sender, int64_t now_us,
                                     struct rtcp_sr *out);
 

@@ -101,6 +101,61 @@ void cascade_watch(struct cascade *c, unsigned node, const unsigned *others, siz
     room_spec_fini(&spec);
 }
 
+/* ---- Clocks of publishers -------------------------------------------------------------------- */
+
+#define BEGIN_US TIME_S(1000)
+
+static int64_t faster(int64_t us, int ppm)
+{
+    return us + us / 1000000 * ppm + us % 1000000 * ppm / 1000000;
+}
+
+static int64_t wall_since_us(const struct cascade_clocks *clocks, int64_t at_us)
+{
+    return faster(at_us - BEGIN_US, clocks->wall_ppm);
+}
+
+static uint32_t rtp_time(const struct cascade_clocks *clocks, const struct media_source *source,
+                         int64_t at_us)
+{
+    int64_t hz = source->audio ? 48000 : 90000;
+    int ppm = source->audio ? clocks->audio_ppm : clocks->video_ppm;
+    int64_t zero = -(int64_t)(clocks->wrap_s + source->layer) * hz;
+    return (uint32_t)(zero + faster(wall_since_us(clocks, at_us), ppm) * hz / 1000000);
+}
+
+/* The source's packet is of what was captured some time ago. */
+static void stamp(const struct cascade *c, const struct cascade_clocks *clocks,
+                  struct media_source *source)
+{
+    int64_t late_us = source->audio ? clocks->audio_late_us : clocks->video_late_us;
+    int64_t at_us = c->now_us - late_us;
+    source->ts = rtp_time(clocks, source, at_us);
+    source->captured_ntp = rtcp_ntp(clocks->wall_us + wall_since_us(clocks, at_us));
+}
+
+/* By its sender report, how much later than it was in truth a viewer takes a packet to be captured
+ * (RFC 3550 §6.4.1). NTP times are of different eras perhaps. */
+static int64_t capture_off_us(const struct media_incoming *in)
+{
+    int64_t hz = in->pt == MEDIA_OPUS ? 48000 : 90000;
+    int64_t told_us = (int64_t)ts_diff(in->ts, in->report.ts) * 1000000 / hz;
+    int64_t true_ntp = (int64_t)(in->captured_ntp - in->report.ntp);
+    int64_t true_us = (true_ntp >> 32) * 1000000 + ((true_ntp & UINT32_MAX) * 1000000 >> 32);
+    return told_us - true_us;
+}
+
+static void note_time(struct cascade_flow *flow, const struct media_incoming *in)
+{
+    if (in->captured_ntp == 0 || in->reports == 0) {
+        return;
+    }
+    int64_t off_us = capture_off_us(in);
+    flow->off_us_min = flow->timed == 0 ? off_us : MIN(flow->off_us_min, off_us);
+    flow->off_us_max = flow->timed == 0 ? off_us : MAX(flow->off_us_max, off_us);
+    flow->timed++;
+}
+
 /* ---- Datagrams ------------------------------------------------------------------------------- */
 
 static void note_flow(struct cascade *c, struct cascade_client *client,
@@ -125,6 +180,7 @@ static void note_flow(struct cascade *c, struct cascade_client *client,
     flow->distinct += (flow->seen[in->seq / 8] & bit) == 0;
     flow->seen[in->seq / 8] |= bit;
     flow->keys += in->key;
+    note_time(flow, in);
 }
 
 static void input(struct cascade *c, unsigned node, const struct net_addr *from, uint8_t *data,
@@ -288,7 +344,7 @@ static void add_node(struct cascade *c, unsigned number)
 struct cascade *cascade_new(unsigned nodes)
 {
     struct cascade *c = mem_alloc(sizeof(*c));
-    c->now_us = TIME_S(1000);
+    c->now_us = BEGIN_US;
     c->delay_us = TIME_MS(40);
     c->epoch = 1;
     prng_seed(&c->prng, 5);
@@ -430,6 +486,9 @@ static void send_media(struct cascade *c, struct cascade_client *client)
                 send_svc(c, client);
                 continue;
             }
+            if (client->clocks != NULL) {
+                stamp(c, client->clocks, source);
+            }
             give(c, client, data, media_client_send(client->client, source, data));
         }
     }
@@ -438,9 +497,15 @@ static void send_media(struct cascade *c, struct cascade_client *client)
 static void send_clocks(struct cascade *c, struct cascade_client *client)
 {
     uint8_t data[MEDIA_CLIENT_PACKET];
+    const struct cascade_clocks *clocks = client->clocks;
+    int64_t wall_us = TIME_S(1700000000) + c->now_us;
     for (size_t i = 0; i < client->client->source_count; i++) {
-        const struct media_feedback feedback = {.sr = &client->client->sources[i],
-                                                .wall_us = TIME_S(1700000000) + c->now_us};
+        struct media_source *source = &client->client->sources[i];
+        if (clocks != NULL) {
+            wall_us = clocks->wall_us + wall_since_us(clocks, c->now_us);
+            source->ts = rtp_time(clocks, source, c->now_us);
+        }
+        const struct media_feedback feedback = {.sr = source, .wall_us = wall_us};
         give(c, client, data, media_client_rtcp(client->client, &feedback, data));
     }
 }
@@ -461,7 +526,8 @@ static void act(struct cascade *c, struct cascade_client *client)
         give(c, client, data, media_client_rtcp(client->client, &nothing, data));
     }
     if (client->sends_clock && client->clock_at_us <= c->now_us) {
-        client->clock_at_us = c->now_us + TIME_S(1);
+        client->clock_at_us =
+            c->now_us + (client->clocks != NULL ? client->clocks->report_us : TIME_S(1));
         send_clocks(c, client);
     }
     send_media(c, client);

@@ -51,6 +51,21 @@ struct cascade_flow {
     int64_t newest_us; /* when the newest came */
     int64_t pause_us;  /* longest time between two */
     uint8_t seen[65536 / 8];
+    /* How much later its packets were captured by what its sender reports tell than they were: only
+     * of a publisher with clocks, and once a report came. */
+    unsigned timed; /* packets */
+    int64_t off_us_min;
+    int64_t off_us_max;
+};
+
+/* A publisher's clocks: none of them runs as fast as ours, or as another one. */
+struct cascade_clocks {
+    int64_t wall_us;                      /* its time of day when the cascade began */
+    int wall_ppm;                         /* by how much that is faster than our time */
+    int audio_ppm, video_ppm;             /* and its RTP clocks than that */
+    int64_t audio_late_us, video_late_us; /* from capture until it is sent */
+    uint32_t wrap_s;   /* its RTP clocks begin again after so long, layer n by n s later */
+    int64_t report_us; /* between its sender reports */
 };
 
 struct cascade_client {
@@ -62,6 +77,7 @@ struct cascade_client {
     struct svc_source svc; /* source NULL: none. A picture is a packet of each layer */
     bool sends_clock; /* sender reports of all it sends, each second, the same instant for all */
     int64_t clock_at_us;
+    const struct cascade_clocks *clocks; /* NULL: timestamps count packets */
     struct cascade_flow flows[CASCADE_FLOWS];
     size_t flow_count;
 };

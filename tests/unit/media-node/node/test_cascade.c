@@ -4,89 +4,7 @@
  * it is wanted; what is lost between nodes is repaired there; a track that goes over from one way
  * to another loses nothing.
  */
-#include "tests/unit/media-node/node/cascade.h"
-
-static const char *const simulcast[] = {"q", "h", "f", ""};
-
-#define VIDEO 1
-#define AUDIO 2
-
-/* SSRCs on the trunk from one node to another: video's layers, then audio. */
-static uint32_t ssrc_on(unsigned from, unsigned to)
-{
-    return 1000 * from + 100 * to;
-}
-
-/* A's tracks, as on a node that has them from another one, or (from 0) from A itself. */
-static void add_tracks(struct room_spec *spec, unsigned self, unsigned from)
-{
-    uint64_t transport = from == 0 ? 11 : 0;
-    Spillway__Control__Track *video = room_spec_video(spec, VIDEO, transport, "0", simulcast);
-    Spillway__Control__Track *audio = room_spec_audio(spec, AUDIO, transport, "1");
-    video->participant = audio->participant = arena_str(&spec->arena, "PA_11");
-    if (from != 0) {
-        room_spec_upstream(spec, video, from, ssrc_on(from, self));
-        room_spec_upstream(spec, audio, from, ssrc_on(from, self) + 10);
-    }
-}
-
-static void add_edges(struct room_spec *spec, unsigned self, unsigned to, uint32_t layers)
-{
-    const struct room_spec_edge video = {10 * to + 1, VIDEO, to, ssrc_on(self, to), 3, layers};
-    const struct room_spec_edge audio = {10 * to + 2, AUDIO, to, ssrc_on(self, to) + 10, 1, 1};
-    room_spec_edge(spec, &video);
-    room_spec_edge(spec, &audio);
-}
-
-static void add_subscriber(struct cascade *c, struct room_spec *spec, size_t client)
-{
-    uint32_t n = (uint32_t)client;
-    room_spec_transport(spec, 11 + client, c->clients[client].client, true);
-    const struct room_spec_want video = {20 + n, VIDEO, 11 + client, "5", 7000 + 10 * n, false};
-    const struct room_spec_want audio = {30 + n, AUDIO, 11 + client, "6", 8000 + 10 * n, true};
-    room_spec_subscription(spec, &video);
-    room_spec_subscription(spec, &audio);
-}
-
-static void publish(struct cascade *c)
-{
-    struct media_client *a = c->clients[0].client;
-    for (uint8_t i = 0; i < 3; i++) {
-        struct media_source video = {.mid = "0", .layer = i, .due_us = c->now_us};
-        memcpy(video.rid, simulcast[i], 2);
-        media_client_publish(a, &video);
-    }
-    const struct media_source audio = {.mid = "1", .audio = true, .level = 20, .due_us = c->now_us};
-    media_client_publish(a, &audio);
-}
-
-/* A at node 1; a subscriber at node 2 and so on, each node fed by the one before it. */
-static struct cascade *chain(unsigned nodes, uint32_t layers)
-{
-    struct cascade *c = cascade_new(nodes);
-    for (unsigned node = 1; node <= nodes; node++) {
-        cascade_join(c, node);
-    }
-    for (unsigned node = 1; node <= nodes; node++) {
-        struct room_spec spec;
-        cascade_spec(c, &spec, node);
-        if (node > 1) {
-            room_spec_trunk(&spec, node, node - 1, 1);
-            add_subscriber(c, &spec, node - 1);
-        } else {
-            room_spec_transport(&spec, 11, c->clients[0].client, true);
-        }
-        add_tracks(&spec, node, node - 1);
-        if (node < nodes) {
-            room_spec_trunk(&spec, node, node + 1, 1);
-            add_edges(&spec, node, node + 1, layers);
-        }
-        cascade_apply(c, &spec, node);
-    }
-    cascade_run(c, 200);
-    publish(c);
-    return c;
-}
+#include "tests/unit/media-node/node/chain.h"
 
 static const struct media_source *video_of(const struct cascade *c, size_t layer)
 {
@@ -97,7 +15,7 @@ static const struct media_source *video_of(const struct cascade *c, size_t layer
 static void test_chain(void **state)
 {
     (void)state;
-    struct cascade *c = chain(4, 7);
+    struct cascade *c = chain_new(4, 7);
     c->clients[0].sends_clock = true;
     cascade_run(c, 5000);
     for (size_t i = 1; i < 4; i++) {
@@ -129,7 +47,7 @@ static void test_chain(void **state)
     /* one copy of each packet on each trunk, but for the first ones */
     for (unsigned node = 1; node < 4; node++) {
         for (uint32_t layer = 0; layer < 3; layer++) {
-            assert_in_range(cascade_crossed(c, node, node + 1, ssrc_on(node, node + 1) + layer),
+            assert_in_range(cascade_crossed(c, node, node + 1, chain_ssrc(node, node + 1) + layer),
                             140, 153);
         }
         assert_int_equal(cascade_counters(c, node)->relay_resent, 0);
@@ -145,26 +63,26 @@ static void test_only_what_is_wanted(void **state)
 {
     (void)state;
     struct room_spec spec;
-    struct cascade *c = chain(2, 1);
+    struct cascade *c = chain_new(2, 1);
     cascade_run(c, 2000);
     assert_int_equal(media_client_incoming(c->clients[1].client, "5")->layer, 0);
-    assert_int_equal(cascade_crossed(c, 1, 2, ssrc_on(1, 2) + 1), 0);
-    assert_int_equal(cascade_crossed(c, 1, 2, ssrc_on(1, 2) + 2), 0);
+    assert_int_equal(cascade_crossed(c, 1, 2, chain_ssrc(1, 2) + 1), 0);
+    assert_int_equal(cascade_crossed(c, 1, 2, chain_ssrc(1, 2) + 2), 0);
     unsigned plis = video_of(c, 2)->plis;
     cascade_spec(c, &spec, 1);
     room_spec_trunk(&spec, 1, 2, 1);
-    add_edges(&spec, 1, 2, 4);
+    chain_edges(&spec, 1, 2, 4);
     cascade_apply(c, &spec, 1);
-    unsigned low = cascade_crossed(c, 1, 2, ssrc_on(1, 2));
+    unsigned low = cascade_crossed(c, 1, 2, chain_ssrc(1, 2));
     cascade_run(c, 1500);
-    assert_int_equal(cascade_crossed(c, 1, 2, ssrc_on(1, 2)), low);
+    assert_int_equal(cascade_crossed(c, 1, 2, chain_ssrc(1, 2)), low);
     assert_int_equal(media_client_incoming(c->clients[1].client, "5")->layer, 2);
     assert_in_range(video_of(c, 2)->plis - plis, 1, 2);
     /* back again, now behind a pause of the low layer that is no loss */
     uint64_t nacks = cascade_counters(c, 2)->relay_nacks_sent;
     cascade_spec(c, &spec, 1);
     room_spec_trunk(&spec, 1, 2, 1);
-    add_edges(&spec, 1, 2, 1);
+    chain_edges(&spec, 1, 2, 1);
     cascade_apply(c, &spec, 1);
     cascade_run(c, 1500);
     assert_int_equal(media_client_incoming(c->clients[1].client, "5")->layer, 0);
@@ -173,11 +91,11 @@ static void test_only_what_is_wanted(void **state)
     /* nothing at all */
     cascade_spec(c, &spec, 1);
     room_spec_trunk(&spec, 1, 2, 1);
-    add_edges(&spec, 1, 2, 0);
+    chain_edges(&spec, 1, 2, 0);
     cascade_apply(c, &spec, 1);
-    low = cascade_crossed(c, 1, 2, ssrc_on(1, 2));
+    low = cascade_crossed(c, 1, 2, chain_ssrc(1, 2));
     cascade_run(c, 1000);
-    assert_int_equal(cascade_crossed(c, 1, 2, ssrc_on(1, 2)), low);
+    assert_int_equal(cascade_crossed(c, 1, 2, chain_ssrc(1, 2)), low);
     cascade_free(c);
 }
 
@@ -185,7 +103,7 @@ static void test_only_what_is_wanted(void **state)
 static void test_layer_dries_up(void **state)
 {
     (void)state;
-    struct cascade *c = chain(2, 4);
+    struct cascade *c = chain_new(2, 4);
     cascade_run(c, 1500);
     assert_int_equal(media_client_incoming(c->clients[1].client, "5")->layer, 2);
     c->clients[0].client->sources[2].on = false;
@@ -199,7 +117,7 @@ static void test_layer_dries_up(void **state)
 static void test_loss_is_repaired_hop_by_hop(void **state)
 {
     (void)state;
-    struct cascade *c = chain(3, 7);
+    struct cascade *c = chain_new(3, 7);
     cascade_run(c, 3000);
     c->loss = 50;
     c->jitter_us = TIME_MS(5);
@@ -207,14 +125,14 @@ static void test_loss_is_repaired_hop_by_hop(void **state)
     unsigned lost = 0;
     for (unsigned hop = 1; hop < 3; hop++) {
         for (uint32_t layer = 0; layer < 3; layer++) {
-            sent -= cascade_crossed(c, hop, hop + 1, ssrc_on(hop, hop + 1) + layer);
+            sent -= cascade_crossed(c, hop, hop + 1, chain_ssrc(hop, hop + 1) + layer);
         }
     }
     uint64_t resent = 0;
     cascade_run(c, 120000);
     for (unsigned hop = 1; hop < 3; hop++) {
         for (uint32_t layer = 0; layer < 3; layer++) {
-            uint32_t ssrc = ssrc_on(hop, hop + 1) + layer;
+            uint32_t ssrc = chain_ssrc(hop, hop + 1) + layer;
             sent += cascade_crossed(c, hop, hop + 1, ssrc);
             lost += cascade_lost(c, hop, hop + 1, ssrc);
         }
@@ -236,7 +154,7 @@ static void test_loss_is_repaired_hop_by_hop(void **state)
 static void test_key_frame_requests_are_joined(void **state)
 {
     (void)state;
-    struct cascade *c = chain(3, 4);
+    struct cascade *c = chain_new(3, 4);
     cascade_run(c, 3000);
     unsigned plis = video_of(c, 2)->plis;
     for (int i = 0; i < 100; i++) {
@@ -261,19 +179,19 @@ static void test_another_way(void **state)
 {
     (void)state;
     struct room_spec spec;
-    struct cascade *c = chain(3, 4);
+    struct cascade *c = chain_new(3, 4);
     cascade_run(c, 3000);
     /* node 3 is to get it from node 1 directly */
     cascade_spec(c, &spec, 1);
     room_spec_trunk(&spec, 1, 3, 1);
-    add_edges(&spec, 1, 3, 4);
+    chain_edges(&spec, 1, 3, 4);
     cascade_apply(c, &spec, 1);
     cascade_spec(c, &spec, 3);
     room_spec_trunk(&spec, 3, 1, 1);
     room_spec_trunk(&spec, 3, 2, 1);
-    add_tracks(&spec, 3, 2);
-    room_spec_upstream(&spec, spec.message.tracks[0], 1, ssrc_on(1, 3));
-    room_spec_upstream(&spec, spec.message.tracks[1], 1, ssrc_on(1, 3) + 10);
+    chain_tracks(&spec, 3, 2);
+    room_spec_upstream(&spec, spec.message.tracks[0], 1, chain_ssrc(1, 3));
+    room_spec_upstream(&spec, spec.message.tracks[1], 1, chain_ssrc(1, 3) + 10);
     cascade_apply(c, &spec, 3);
     struct cascade_flow *video = cascade_flow(&c->clients[2], 7020);
     struct cascade_flow *audio = cascade_flow(&c->clients[2], 8020);
@@ -282,7 +200,7 @@ static void test_another_way(void **state)
     assert_true(cascade_counters(c, 3)->relay_spare > 50);
     cascade_spec(c, &spec, 3);
     room_spec_trunk(&spec, 3, 1, 1);
-    add_tracks(&spec, 3, 1);
+    chain_tracks(&spec, 3, 1);
     cascade_apply(c, &spec, 3);
     cascade_spec(c, &spec, 2);
     spec.message.removed_edges[spec.message.n_removed_edges++] = 31;
@@ -302,7 +220,7 @@ static void test_publisher_moves(void **state)
 {
     (void)state;
     struct room_spec spec;
-    struct cascade *c = chain(2, 4);
+    struct cascade *c = chain_new(2, 4);
     cascade_run(c, 3000);
     struct cascade_flow *video = cascade_flow(&c->clients[1], 7010);
     struct cascade_flow *audio = cascade_flow(&c->clients[1], 8010);
@@ -310,12 +228,12 @@ static void test_publisher_moves(void **state)
     cascade_spec(c, &spec, 2);
     room_spec_trunk(&spec, 2, 1, 1);
     room_spec_transport(&spec, 11, c->clients[0].client, true);
-    add_tracks(&spec, 2, 0);
+    chain_tracks(&spec, 2, 0);
     for (size_t i = 0; i < 3; i++) { /* as learned by the node before */
         spec.message.tracks[0]->layers[i]->ssrc = video_of(c, i)->ssrc;
     }
-    room_spec_upstream(&spec, spec.message.tracks[0], 1, ssrc_on(1, 2));
-    room_spec_upstream(&spec, spec.message.tracks[1], 1, ssrc_on(1, 2) + 10);
+    room_spec_upstream(&spec, spec.message.tracks[0], 1, chain_ssrc(1, 2));
+    room_spec_upstream(&spec, spec.message.tracks[1], 1, chain_ssrc(1, 2) + 10);
     cascade_apply(c, &spec, 2);
     cascade_run(c, 100);
     assert_int_equal(c->arrived[2], 0);
@@ -327,7 +245,7 @@ static void test_publisher_moves(void **state)
     cascade_spec(c, &spec, 2);
     room_spec_trunk(&spec, 2, 1, 1);
     room_spec_remove(&spec, 11, 0, 0);
-    add_tracks(&spec, 2, 1);
+    chain_tracks(&spec, 2, 1);
     cascade_apply(c, &spec, 2);
     c->clients[0].node = 1;
     c->clients[0].check_at_us = c->now_us;
@@ -343,7 +261,7 @@ static void test_publisher_moves(void **state)
 static void test_source_begins_anew(void **state)
 {
     (void)state;
-    struct cascade *c = chain(3, 4);
+    struct cascade *c = chain_new(3, 4);
     cascade_run(c, 3000);
     for (int i = 0; i < 6; i++) {
         struct media_source *old = &c->clients[0].client->sources[2];
@@ -370,7 +288,7 @@ static void test_keys_rotate(void **state)
 {
     (void)state;
     struct room_spec spec;
-    struct cascade *c = chain(3, 7);
+    struct cascade *c = chain_new(3, 7);
     cascade_run(c, 2000);
     for (uint32_t generation = 2; generation < 5; generation++) {
         for (unsigned node = 1; node <= 3; node++) {

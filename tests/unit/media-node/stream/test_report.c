@@ -16,6 +16,7 @@ struct flow {
     struct stream_sender *sender;
     enum stream_kind kind;
     uint32_t clock_hz;
+    int ppm;          /* by how much that runs faster than the publisher's wall clock */
     uint32_t ts_zero; /* RTP time of the publisher's wall clock WALL */
     uint16_t seq;
 };
@@ -39,7 +40,8 @@ static void close_flow(struct flow *flow)
 
 static uint32_t rtp_time(const struct flow *flow, int64_t captured_us)
 {
-    return flow->ts_zero + (uint32_t)(captured_us / 1000 * flow->clock_hz / 1000);
+    int64_t passed_us = captured_us + captured_us / 1000000 * flow->ppm;
+    return flow->ts_zero + (uint32_t)(passed_us / 1000 * flow->clock_hz / 1000);
 }
 
 /* What was captured at captured_us after WALL arrives at now_us. Returns the outgoing timestamp. */
@@ -99,6 +101,83 @@ static void audio_and_video_stay_in_sync(void **state)
     assert_int_equal(video_sr.octets, 2 * 11);
     close_flow(&video);
     close_flow(&audio);
+}
+
+/* Our time when the publisher's clock, which is faster, has come so far. */
+static int64_t ours(int64_t wall_us)
+{
+    return wall_us - wall_us / 1000000 * 20;
+}
+
+/* A packet captured then, of which a receiver takes just that from the report that comes next. */
+static void media_in_sync(struct flow *flow, int64_t at_us)
+{
+    struct rtcp_sr sr;
+    uint32_t timestamp = media(flow, at_us, ours(at_us) + 50 * MS);
+    assert_int_equal(stream_sender_report(flow->sender, ours(at_us) + 60 * MS, &sr), 0);
+    assert_in_range(captured_us(flow, &sr, timestamp), at_us - 5 * MS, at_us + 5 * MS);
+}
+
+/* RTP time wraps after 13 hours of video, and 25 of audio. */
+static void in_sync_for_days(void **state)
+{
+    (void)state;
+    struct flow flows[] = {open_flow(STREAM_VIDEO, 123456), open_flow(STREAM_AUDIO, 0xfffff000)};
+    flows[0].ppm = 100;
+    flows[1].ppm = -100;
+    for (int64_t at_us = TIME_S(10); at_us < TIME_S(3 * 86400); at_us += TIME_S(10)) {
+        for (size_t i = 0; i < ARRAY_LEN(flows); i++) {
+            source_report(&flows[i], at_us - TIME_S(3), ours(at_us));
+            media_in_sync(&flows[i], at_us);
+        }
+    }
+    close_flow(&flows[0]);
+    close_flow(&flows[1]);
+}
+
+static const int64_t silences_h[] = {1, 5, 7, 12, 14, 20, 30, 60};
+
+/* Nobody watched for hours: timestamps before and after tell no order any more, and still the
+ * reports of the next hour are of what was sent in it. */
+static void in_sync_after_hours_of_pause(void **state)
+{
+    (void)state;
+    const struct stream_want paused = {.paused = true};
+    for (size_t i = 0; i < ARRAY_LEN(silences_h); i++) {
+        struct flow flow = open_flow(STREAM_VIDEO, 123456);
+        int64_t at_us = TIME_S(10);
+        flow.ppm = 100;
+        source_report(&flow, at_us, ours(at_us));
+        media_in_sync(&flow, at_us);
+        stream_sender_want(flow.sender, ours(at_us) + 60 * MS, &paused);
+        at_us += TIME_S(3600 * silences_h[i]);
+        stream_sender_want(flow.sender, ours(at_us), &all);
+        for (int minute = 0; minute < 60; minute++, at_us += TIME_S(60)) {
+            source_report(&flow, at_us - TIME_S(1), ours(at_us));
+            media_in_sync(&flow, at_us);
+        }
+        close_flow(&flow);
+    }
+}
+
+/* The publisher said nothing for hours: its last report is too old to tell the time by, and nothing
+ * is told until the next one. */
+static void in_sync_after_hours_of_silence(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(silences_h); i++) {
+        struct flow flow = open_flow(STREAM_VIDEO, 123456);
+        int64_t at_us = TIME_S(10);
+        struct rtcp_sr sr;
+        source_report(&flow, at_us, ours(at_us));
+        media_in_sync(&flow, at_us);
+        at_us += TIME_S(3600 * silences_h[i]) + TIME_S(1);
+        media(&flow, at_us, ours(at_us) + 50 * MS);
+        assert_int_equal(stream_sender_report(flow.sender, ours(at_us) + 60 * MS, &sr), ERR_AGAIN);
+        source_report(&flow, at_us, ours(at_us) + 70 * MS);
+        media_in_sync(&flow, at_us + TIME_S(1));
+        close_flow(&flow);
+    }
 }
 
 /* A publisher that knows no time of day counts from its own start. What was captured before that
@@ -166,6 +245,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(audio_and_video_stay_in_sync),
+        cmocka_unit_test(in_sync_for_days),
+        cmocka_unit_test(in_sync_after_hours_of_pause),
+        cmocka_unit_test(in_sync_after_hours_of_silence),
         cmocka_unit_test(a_clock_without_a_date),
         cmocka_unit_test(receiver_reports_tell_the_round_trip),
     };
