@@ -10,7 +10,6 @@
 #include "common/probes/probes.h"
 #include "media-node/shell/shell.h"
 
-#define SHELL_BATCH  64   /* datagrams of one recvmmsg or sendmmsg */
 #define SHELL_PACKET 2048 /* bytes of a receive buffer; longer datagrams are dropped */
 #define SHELL_PORTS  16   /* of each protocol */
 

@@ -3,7 +3,7 @@
  * Media over UDP: a few sockets, each shared by all clients, on file descriptors of their own,
  * because libuv's UDP can't receive and send in batches.
  *
- * Happy path: a socket is readable, recvmmsg fills up to 64 buffers, the core takes them, and what
+ * Happy path: a socket is readable, recvmmsg fills up to 16 buffers, the core takes them, and what
  * it made leaves by sendmmsg: one call for up to 64 messages of a socket, whatever their addresses,
  * each a packet or a burst of packets for one address (UDP_SEGMENT).
  *
@@ -34,8 +34,11 @@
 #include <unistd.h>
 
 #define BUFFER_BYTES (8 << 20) /* asked of the kernel for each direction */
-#define WAIT_MAX_US  TIME_S(1)
-#define ROUNDS_MAX   8 /* batches read of one socket before others get their turn */
+/* Datagrams of one recvmmsg: more would wait for each other, and for what is made of them, and
+ * other sockets for all of it (measured by bench.latency). */
+#define RECEIVE_BATCH 16
+#define SEND_BATCH    64 /* messages of one sendmmsg */
+#define WAIT_MAX_US   TIME_S(1)
 
 struct udp_socket {
     uv_poll_t poll;
@@ -57,23 +60,23 @@ struct udp {
     struct origins *origins;    /* NULL: no family has several */
     size_t open;                /* handles that libuv still holds */
     /* recvmmsg of whichever socket is readable */
-    struct mmsghdr in[SHELL_BATCH];
-    struct iovec in_bytes[SHELL_BATCH];
-    struct sockaddr_storage in_addrs[SHELL_BATCH];
-    struct node_datagram batch[SHELL_BATCH];
-    uint8_t buffers[SHELL_BATCH][SHELL_PACKET];
+    struct mmsghdr in[RECEIVE_BATCH];
+    struct iovec in_bytes[RECEIVE_BATCH];
+    struct sockaddr_storage in_addrs[RECEIVE_BATCH];
+    struct node_datagram batch[RECEIVE_BATCH];
+    uint8_t buffers[RECEIVE_BATCH][SHELL_PACKET];
     union {
         struct cmsghdr align;
         uint8_t bytes[CMSG_SPACE(sizeof(struct timespec)) + CMSG_SPACE(sizeof(uint32_t))];
-    } in_notes[SHELL_BATCH]; /* SO_TIMESTAMPNS, SO_RXQ_OVFL */
+    } in_notes[RECEIVE_BATCH]; /* SO_TIMESTAMPNS, SO_RXQ_OVFL */
     /* sendmmsg of whichever socket is flushed */
-    struct mmsghdr out[SHELL_BATCH];
-    struct iovec out_bytes[SHELL_BATCH][BURST_PACKETS_MAX];
-    struct sockaddr_storage out_addrs[SHELL_BATCH];
+    struct mmsghdr out[SEND_BATCH];
+    struct iovec out_bytes[SEND_BATCH][BURST_PACKETS_MAX];
+    struct sockaddr_storage out_addrs[SEND_BATCH];
     union {
         struct cmsghdr align;
         uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
-    } out_segments[SHELL_BATCH]; /* UDP_SEGMENT */
+    } out_segments[SEND_BATCH]; /* UDP_SEGMENT */
 };
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
@@ -82,12 +85,12 @@ struct udp {
 static size_t receive(struct udp_socket *socket)
 {
     struct udp *udp = socket->udp;
-    for (size_t i = 0; i < SHELL_BATCH; i++) {
+    for (size_t i = 0; i < RECEIVE_BATCH; i++) {
         udp->in[i].msg_hdr.msg_namelen = sizeof(udp->in_addrs[i]);
         udp->in[i].msg_hdr.msg_control = &udp->in_notes[i];
         udp->in[i].msg_hdr.msg_controllen = sizeof(udp->in_notes[i]);
     }
-    int count = recvmmsg(socket->fd, udp->in, SHELL_BATCH, MSG_DONTWAIT, NULL);
+    int count = recvmmsg(socket->fd, udp->in, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
     return count > 0 ? (size_t)count : 0;
 }
 
@@ -161,6 +164,7 @@ static size_t collect(struct udp_socket *socket, size_t received)
     return count;
 }
 
+/* What is left makes the socket readable again, when others have had their turn. */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct udp_socket *socket = poll->data;
@@ -168,14 +172,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     if (status < 0) {
         return;
     }
-    for (int round = 0; round < ROUNDS_MAX; round++) {
-        size_t received = receive(socket);
-        size_t count = collect(socket, received);
-        shell_feed(socket->udp->shell, shell_now(), socket->udp->batch, count);
-        if (received < SHELL_BATCH) {
-            break;
-        }
-    }
+    size_t count = collect(socket, receive(socket));
+    shell_feed(socket->udp->shell, shell_now(), socket->udp->batch, count);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -253,8 +251,8 @@ static void flush_socket(struct udp_socket *socket)
 {
     struct udp *udp = socket->udp;
     struct bursts *bursts = &socket->bursts;
-    for (size_t first = 0; first < bursts->burst_count; first += SHELL_BATCH) {
-        size_t count = MIN(bursts->burst_count - first, SHELL_BATCH);
+    for (size_t first = 0; first < bursts->burst_count; first += SEND_BATCH) {
+        size_t count = MIN(bursts->burst_count - first, SEND_BATCH);
         for (size_t i = 0; i < count; i++) {
             write_message(udp, bursts, first + i, i);
         }
@@ -397,7 +395,7 @@ int udp_open(struct udp **out, struct shell *shell)
 {
     struct udp *udp = mem_alloc(sizeof(*udp));
     udp->shell = shell;
-    for (size_t i = 0; i < SHELL_BATCH; i++) {
+    for (size_t i = 0; i < RECEIVE_BATCH; i++) {
         udp->in_bytes[i] = (struct iovec){udp->buffers[i], SHELL_PACKET};
         udp->in[i].msg_hdr = (struct msghdr){
             .msg_name = &udp->in_addrs[i], .msg_iov = &udp->in_bytes[i], .msg_iovlen = 1};
