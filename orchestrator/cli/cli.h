@@ -237,6 +237,7 @@ enum cli_exit cli_participants(const struct cli *cli, json_t *answer);
 
 /* ---- Commands ---- */
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.c */
+enum cli_exit cli_cmd_watch(struct cli *cli, int argc, char **argv);    /* show.c */
 enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv); /* show.c */
 enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);     /* move.c */
 enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);   /* drain.c */

@@ -307,7 +307,7 @@ enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv)
         return cli_usage(cli, "--after takes the \"cursor\" of an event");
     }
     if (cli_on(watches) && (cli->format == CLI_JSON || cli->format == CLI_YAML)) {
-        return cli_usage(cli, "a watch has no end: -o jsonl has an object for each event");
+        return cli_usage(cli, CLI_ENDLESS);
     }
     look_up(cli, &wanted);
     exit_code = run(cli, &wanted, cli_on(watches));

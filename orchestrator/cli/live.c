@@ -47,7 +47,7 @@ static void let_signals(int how)
 
 bool cli_live_begin(struct cli_live *live, const struct cli *cli, bool on_screen)
 {
-    *live = (struct cli_live){.cli = cli};
+    *live = (struct cli_live){.cli = cli, .screen = on_screen, .next_ms = cli_live_now_ms()};
     if (!cli_servers_read(cli, &live->servers)) {
         return false;
     }

@@ -9,6 +9,9 @@
 
 #include "orchestrator/cli/cli.h"
 
+#define CLI_SAID_BYTES 512
+#define CLI_ENDLESS    "a watch has no end: -o jsonl has an object on a line"
+
 struct cli_live {
     const struct cli *cli;
     struct cli_servers servers;
@@ -16,6 +19,10 @@ struct cli_live {
     bool begun;   /* one answered */
     bool lost;    /* none does, which was told */
     bool changed; /* out of a get: another one answered than before, or one again after none did */
+    bool screen;  /* the terminal is redrawn */
+    char said[CLI_SAID_BYTES]; /* on the second line of the screen, */
+    int said_ticks;            /* for as many seconds */
+    int64_t next_ms;           /* when a list is asked for again */
 };
 
 /* False: no orchestrator is named, told already. Afterwards signals wait but for the two functions
@@ -34,5 +41,31 @@ bool cli_live_pause(int64_t ms);
 void cli_live_arguments(int argc, char **argv);
 /* Milliseconds, monotonic. */
 int64_t cli_live_now_ms(void);
+
+/* ---- screen.c: lists, once a second ---- */
+/* Whether a table is asked for on a terminal that can be redrawn. */
+bool cli_screen(const struct cli *cli);
+/* On the screen for a while, or on stderr. */
+void cli_live_say(struct cli_live *live, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A partial list is shown, and that it is. */
+void cli_live_say_unanswered(struct cli_live *live, const json_t *answer);
+/* CLI_OK also while nobody answers, which is said; then *out is as it was. */
+enum cli_exit cli_live_look(struct cli_live *live, const char *path, json_t **out);
+/* How many rows fit on the screen beside so many other lines, 1 or more. */
+size_t cli_live_place(size_t lines);
+/* The first two lines of an empty screen: the time, what is shown of what, and what was said. */
+void cli_live_head(const struct cli_live *live, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Waits for the next second. False: q was typed. */
+bool cli_live_tick(struct cli_live *live);
+/* Now, RFC 3339 in UTC. */
+void cli_time_text(char *out, size_t cap);
+
+/* ---- watch.c: a list as it changes ---- */
+struct cli_watched {
+    const struct cli_view *view; /* its list is the path, too */
+    const char *id;              /* key of what makes a row that one */
+    const char *const *measures; /* keys of what changes all the time, and is no news; NULL ends */
+};
+enum cli_exit cli_watch(const struct cli *cli, const struct cli_watched *what);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * get and describe.
  */
-#include "orchestrator/cli/cli.h"
+#include "orchestrator/cli/live.h"
 
 static const struct cli_column node_columns[] = {
     {"NAME", "name", CLI_TEXT, false},          {"STATE", "state", CLI_STATE, false},
@@ -40,6 +40,16 @@ static const struct cli_view nodes_view = {"nodes", "name", node_columns, ARRAY_
 static const struct cli_view rooms_view = {"rooms", "name", room_columns, ARRAY_LEN(room_columns)};
 static const struct cli_view participants_view = {"participants", "identity", participant_columns,
                                                   ARRAY_LEN(participant_columns)};
+
+/* What nodes carry changes with each heartbeat; top tells of it. */
+static const char *const node_measures[] = {"reserved", "weight",        "rooms",     "transports",
+                                            "tracks",   "subscriptions", "cpu_ratio", "loop_lag_us",
+                                            "bps_in",   "bps_out",       "heard_at",  "heat_ratio",
+                                            NULL};
+static const char *const room_measures[] = {"weight", NULL};
+
+static const struct cli_watched watched[] = {{&nodes_view, "id", node_measures},
+                                             {&rooms_view, "sid", room_measures}};
 
 /* ---- get ----------------------------------------------------------------------------------- */
 
@@ -117,31 +127,58 @@ static enum cli_exit get_and_print(const struct cli *cli, const char *path,
     return exit_code;
 }
 
+/* NULL: neither nodes nor rooms. */
+static const struct cli_watched *list_of(const char *what)
+{
+    for (size_t i = 0; i < ARRAY_LEN(watched); i++) {
+        if (strcmp(what, watched[i].view->list) == 0) {
+            return &watched[i];
+        }
+    }
+    return NULL;
+}
+
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
 {
-    const char *room = NULL;
+    const char *room = NULL, *watch = NULL;
     const struct cli_option options[] = {
         {"room", "ROOM", &room, "participants of this room only"},
+        {"watch", NULL, &watch, "-w: the list as it changes, as spillctl watch"},
     };
     enum cli_exit exit_code;
-    if (!cli_parse(cli, argc, argv, "get nodes|rooms | get participants [--room ROOM]", options,
-                   ARRAY_LEN(options), &exit_code)) {
+    cli_live_arguments(argc, argv);
+    if (!cli_parse(cli, argc, argv, "get nodes|rooms [--watch] | get participants [--room ROOM]",
+                   options, ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
     const char *what = cli->argument_count == 1 ? cli->arguments[0] : "";
-    if (strcmp(what, "participants") == 0) {
+    const struct cli_watched *list = list_of(what);
+    if (strcmp(what, "participants") != 0 && list == NULL) {
+        return cli_usage(cli, "get takes one of nodes, rooms, participants");
+    }
+    if (list == NULL && cli_on(watch)) {
+        return cli_usage(cli, "nodes and rooms can be watched; webhooks tell of participants");
+    }
+    if (list == NULL) {
         return get_participants(cli, room);
     }
     if (room != NULL) {
         return cli_usage(cli, "--room goes with participants only");
     }
-    if (strcmp(what, "nodes") == 0) {
-        return get_and_print(cli, what, &nodes_view);
+    return cli_on(watch) ? cli_watch(cli, list) : get_and_print(cli, what, list->view);
+}
+
+enum cli_exit cli_cmd_watch(struct cli *cli, int argc, char **argv)
+{
+    enum cli_exit exit_code;
+    if (!cli_parse(cli, argc, argv, "watch nodes|rooms", NULL, 0, &exit_code)) {
+        return exit_code;
     }
-    if (strcmp(what, "rooms") == 0) {
-        return get_and_print(cli, what, &rooms_view);
+    const struct cli_watched *list = cli->argument_count == 1 ? list_of(cli->arguments[0]) : NULL;
+    if (list == NULL) {
+        return cli_usage(cli, "watch takes one of nodes, rooms");
     }
-    return cli_usage(cli, "get takes one of nodes, rooms, participants");
+    return cli_watch(cli, list);
 }
 
 /* ---- describe ------------------------------------------------------------------------------ */

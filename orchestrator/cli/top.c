@@ -4,17 +4,8 @@
  * anew; elsewhere it is one table, or with -o jsonl a line for each node and second.
  */
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "orchestrator/cli/live.h"
-
-#define EVERY_MS   1000
-#define TIMEOUT_S  4L /* of a list: who has it waits 2 s for the others' parts */
-#define SAID_TICKS 10 /* for how long the screen says that another one answers */
-#define LINE_BYTES 512
-#define CLEAR      "\x1b[H\x1b[J" /* to the top left, and all behind it */
 
 static const struct cli_column node_columns[] = {
     {"NODE", "name", CLI_TEXT, false},
@@ -50,10 +41,7 @@ static const char *const sums[] = {"weight",     "reserved", "capacity",
 struct top {
     struct cli_live live;
     const struct cli *cli;
-    bool screen;
     json_t *answer; /* the last one, of which nodes are sorted, with "load_ratio" and "regions" */
-    char said[LINE_BYTES]; /* on the second line of the screen */
-    int said_ticks;
 };
 
 static const char *text_of(const json_t *object, const char *key)
@@ -151,14 +139,6 @@ static json_t *regions_of(const json_t *nodes)
 
 /* ---- Output -------------------------------------------------------------------------------- */
 
-static void time_text(char *out, size_t cap)
-{
-    struct tm utc;
-    time_t now = time(NULL);
-    gmtime_r(&now, &utc);
-    strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
 static void print_tables(const struct top *top, const json_t *nodes)
 {
     cli_table(top->cli, json_object_get(top->answer, "regions"), region_columns,
@@ -170,22 +150,16 @@ static void print_tables(const struct top *top, const json_t *nodes)
 /* As many nodes as there is place for, the fullest. */
 static void draw(const struct top *top)
 {
-    char now[32], server[LINE_BYTES];
-    struct winsize size = {.ws_row = 24};
     const json_t *nodes = json_object_get(top->answer, "nodes");
     json_t *shown = json_array();
-    (void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
     size_t headers = cli_on(top->cli->no_headers) ? 0 : 2;
-    size_t above = 3 + headers + json_array_size(json_object_get(top->answer, "regions"));
-    size_t place = size.ws_row > above + 1 ? size.ws_row - above - 1 : 1;
+    size_t regions = json_array_size(json_object_get(top->answer, "regions"));
+    size_t place = cli_live_place(1 + headers + regions);
     for (size_t i = 0; i < MIN(place, json_array_size(nodes)); i++) {
         json_array_append(shown, json_array_get(nodes, i));
     }
-    time_text(now, sizeof(now));
-    cli_harmless(server, sizeof(server), cli_live_server(&top->live));
-    printf(CLEAR "%s  %zu of %zu nodes by load, at %s; q ends it\n%s\n", now,
-           json_array_size(shown), json_array_size(nodes), server,
-           top->said_ticks > 0 ? top->said : "");
+    cli_live_head(&top->live, "%zu of %zu nodes by load", json_array_size(shown),
+                  json_array_size(nodes));
     print_tables(top, shown);
     json_decref(shown);
 }
@@ -196,7 +170,7 @@ static void print_lines(const struct top *top)
     size_t i;
     json_t *node;
     json_t *rows = json_array();
-    time_text(now, sizeof(now));
+    cli_time_text(now, sizeof(now));
     json_array_foreach(json_object_get(top->answer, "nodes"), i, node)
     {
         json_t *row = json_pack("{s:s}", "time", now);
@@ -210,7 +184,7 @@ static void print_lines(const struct top *top)
 
 static void print(const struct top *top)
 {
-    if (top->screen) {
+    if (top->live.screen) {
         draw(top);
     } else if (top->cli->format == CLI_JSONL) {
         print_lines(top);
@@ -223,90 +197,40 @@ static void print(const struct top *top)
 
 /* ---- Once a second ------------------------------------------------------------------------- */
 
-/* On the screen for a while, or on stderr. */
-static void PRINTF_LIKE(2, 3) say(struct top *top, const char *format, ...)
+static void take(struct top *top, json_t *answer)
 {
-    char text[LINE_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    if (top->screen) {
-        cli_harmless(top->said, sizeof(top->said), text);
-        top->said_ticks = SAID_TICKS;
-    } else {
-        cli_say("%s", text);
-    }
-}
-
-/* A partial list is shown, and that it is. */
-static void say_unanswered(struct top *top)
-{
-    size_t i;
-    const json_t *name;
-    json_array_foreach(json_object_get(top->answer, "unanswered"), i, name)
-    {
-        say(top, "orchestrator %s does not answer: its part is missing", json_string_value(name));
-    }
-}
-
-/* CLI_OK also while nobody answers, which is said once. */
-static enum cli_exit look(struct top *top)
-{
-    json_t *answer = NULL;
-    bool lost = top->live.lost;
-    char before[LINE_BYTES];
-    snprintf(before, sizeof(before), "%s", cli_live_server(&top->live));
-    enum cli_exit exit_code = cli_live_get(&top->live, "nodes", TIMEOUT_S, &answer);
-    if (top->live.begun && top->live.lost) {
-        if (!lost || top->screen) {
-            say(top, "no orchestrator answers: trying on");
-        }
-        return CLI_OK;
-    }
-    if (exit_code != CLI_OK) {
-        return exit_code;
-    }
-    const char *server = cli_live_server(&top->live);
-    if (top->live.changed && strcmp(before, server) == 0) {
-        say(top, "%s answers again", server);
-    } else if (top->live.changed) {
-        say(top, "%s did not answer: this is %s", before, server);
-    }
     json_decref(top->answer);
     top->answer = answer;
     json_t *nodes = sorted(json_object_get(answer, "nodes"));
     json_object_set_new(answer, "nodes", nodes);
     json_object_set_new(answer, "regions", regions_of(nodes));
-    return CLI_OK;
 }
 
 static enum cli_exit run(struct top *top)
 {
-    bool goes_on = top->screen || top->cli->format == CLI_JSONL;
-    int64_t next_ms = cli_live_now_ms();
-    enum cli_exit exit_code;
+    bool goes_on = top->live.screen || top->cli->format == CLI_JSONL;
     do {
-        exit_code = look(top);
+        json_t *answer = NULL;
+        enum cli_exit exit_code = cli_live_look(&top->live, "nodes", &answer);
         if (exit_code != CLI_OK) {
             return exit_code;
         }
-        if (goes_on) {
-            say_unanswered(top);
+        if (answer != NULL) {
+            take(top, answer);
         }
-        if (top->screen || !top->live.lost) {
+        if (goes_on) {
+            cli_live_say_unanswered(&top->live, top->answer);
+        }
+        if (top->live.screen || answer != NULL) {
             print(top);
         }
-        top->said_ticks -= top->said_ticks > 0;
-        next_ms = MAX(next_ms + EVERY_MS, cli_live_now_ms());
-    } while (goes_on && cli_live_pause(next_ms - cli_live_now_ms()));
+    } while (goes_on && cli_live_tick(&top->live));
     return goes_on ? CLI_OK : cli_whole(top->answer);
 }
 
 enum cli_exit cli_cmd_top(struct cli *cli, int argc, char **argv)
 {
     struct top top = {.cli = cli};
-    const char *term = getenv("TERM");
     enum cli_exit exit_code;
     if (!cli_parse(cli, argc, argv, "top", NULL, 0, &exit_code)) {
         return exit_code;
@@ -314,9 +238,7 @@ enum cli_exit cli_cmd_top(struct cli *cli, int argc, char **argv)
     if (cli->argument_count > 0) {
         return cli_usage(cli, "top takes options alone");
     }
-    bool table = cli->format == CLI_TABLE || cli->format == CLI_WIDE;
-    top.screen = table && isatty(STDOUT_FILENO) && term != NULL && strcmp(term, "dumb") != 0;
-    if (!cli_live_begin(&top.live, cli, top.screen)) {
+    if (!cli_live_begin(&top.live, cli, cli_screen(cli))) {
         return CLI_USAGE;
     }
     exit_code = run(&top);

@@ -147,6 +147,17 @@ class Events(Case):
              2 * ["node-2"])
         self.end(top)
 
+    def test_a_watch_of_nodes_goes_on_when_its_orchestrator_dies(self):
+        watch = self.watch("watch", "nodes", "-o", "jsonl", at=self.all)
+        told = lambda: [(row["change"], row["name"]) for row in watch.rows()]
+        wait("nodes", lambda: len(told()) == 2)
+        self.all[0].kill()
+        wait("it says so", lambda: f"this is {self.all[1].url}" in watch.err())
+        self.cluster.nodes[0].kill()
+        wait("one is gone", lambda: ("gone", "node-1") in told())
+        self.assertEqual([row for row in told() if row[1] == "node-2"], [("added", "node-2")])
+        self.end(watch)
+
 
 if __name__ == "__main__":
     unittest.main()
