@@ -63,30 +63,19 @@ static void merge_node(json_t *to, const json_t *from)
     }
 }
 
-static json_t *find_node(const json_t *list, const char *id)
-{
-    size_t i;
-    json_t *node;
-    json_array_foreach(list, i, node)
-    {
-        if (strcmp(text_of(node, "id"), id) == 0) {
-            return node;
-        }
-    }
-    return NULL;
-}
-
-static void add_nodes(json_t *list, const json_t *from)
+/* by_id holds those of the list, which has 10,000 of them. */
+static void add_nodes(json_t *list, json_t *by_id, const json_t *from)
 {
     size_t i;
     json_t *node;
     json_array_foreach(from, i, node)
     {
-        json_t *known = find_node(list, text_of(node, "id"));
+        json_t *known = json_object_get(by_id, text_of(node, "id"));
         if (known != NULL) {
             merge_node(known, node);
         } else {
             json_array_append(list, node);
+            json_object_set(by_id, text_of(node, "id"), node);
         }
     }
 }
@@ -100,17 +89,18 @@ static json_t *parse(const struct merge_part *part)
 
 static json_t *merge_lists(const char *kind, const struct merge_part *parts, size_t count)
 {
-    json_t *list = json_array();
+    json_t *list = json_array(), *by_id = json_object();
     for (size_t i = 0; i < count; i++) {
         json_t *part = parse(&parts[i]);
         const json_t *items = json_object_get(part, kind);
         if (strcmp(kind, "nodes") == 0) {
-            add_nodes(list, items);
+            add_nodes(list, by_id, items);
         } else {
             json_array_extend(list, (json_t *)(uintptr_t)items);
         }
         json_decref(part);
     }
+    json_decref(by_id);
     json_t *out = json_object();
     json_object_set_new(out, kind, sorted(list));
     return out;
