@@ -17,7 +17,9 @@ void cli_names(const json_t *rows, const char *key)
     json_array_foreach(rows, i, row)
     {
         char cell[NAME_BYTES];
-        const char *name = json_string_value(json_object_get(row, key));
+        const json_t *value =
+            json_is_array(row) ? json_array_get(row, 0) : json_object_get(row, key);
+        const char *name = json_string_value(value);
         cli_harmless(cell, sizeof(cell), name == NULL ? "" : name);
         puts(cell);
     }
@@ -171,11 +173,20 @@ bool cli_print_data(const struct cli *cli, const json_t *answer, const char *lis
     }
 }
 
+/* To be released. An older orchestrator has no "rows", whatever it was asked for. */
+static json_t *rows_of(const json_t *answer, const struct cli_view *view)
+{
+    json_t *rows = json_object_get(answer, "rows");
+    if (view->list == NULL) {
+        return json_pack("[O]", answer);
+    }
+    return json_incref(rows != NULL ? rows : json_object_get(answer, view->list));
+}
+
 enum cli_exit cli_print(const struct cli *cli, const json_t *answer, const struct cli_view *view)
 {
     if (!cli_print_data(cli, answer, view->list)) {
-        json_t *rows = view->list == NULL ? json_pack("[O]", answer)
-                                          : json_incref(json_object_get(answer, view->list));
+        json_t *rows = rows_of(answer, view);
         if (cli->format == CLI_NAME) {
             cli_names(rows, view->name);
         } else if (view->columns == NULL) {

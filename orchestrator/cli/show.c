@@ -141,6 +141,7 @@ static const struct cli_watched *list_of(const char *what)
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
 {
     const char *room = NULL, *watch = NULL;
+    char path[CLI_PATH_BYTES];
     const struct cli_option options[] = {
         {"room", "ROOM", &room, "participants of this room only"},
         {"watch", NULL, &watch, "-w: the list as it changes, as spillctl watch"},
@@ -165,7 +166,11 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
     if (room != NULL) {
         return cli_usage(cli, "--room goes with participants only");
     }
-    return cli_on(watch) ? cli_watch(cli, list) : get_and_print(cli, what, list->view);
+    if (cli_on(watch)) {
+        return cli_watch(cli, list);
+    }
+    cli_table_path(cli, list->view, path, sizeof(path));
+    return get_and_print(cli, path, list->view);
 }
 
 enum cli_exit cli_cmd_watch(struct cli *cli, int argc, char **argv)

@@ -145,7 +145,7 @@ static void print_cell(const char *text, const char *color, size_t width, bool l
     if (color[0] != '\0') {
         printf("%s%s\x1b[0m", color, text);
     } else {
-        fputs(text, stdout);
+        fputs_unlocked(text, stdout);
     }
     for (size_t i = width_of(text); !last && i < width + GAP; i++) {
         putc_unlocked(' ', stdout);
@@ -177,13 +177,37 @@ static char *cells_of(const json_t *rows, struct shown *shown)
     {
         for (size_t c = 0; c < shown->count; c++) {
             char cell[CELL_MAX];
-            cell_text(cell, json_object_get(row, shown->columns[c]->key), shown->columns[c]->kind);
+            const json_t *value = json_is_array(row) ? json_array_get(row, c)
+                                                     : json_object_get(row, shown->columns[c]->key);
+            cell_text(cell, value, shown->columns[c]->kind);
             shown->widths[c] = MAX(shown->widths[c], width_of(cell));
-            fwrite(cell, 1, strlen(cell) + 1, stream);
+            fwrite_unlocked(cell, 1, strlen(cell) + 1, stream);
         }
     }
     fclose(stream);
     return texts;
+}
+
+static bool is_shown(const struct cli *cli, const struct cli_column *column)
+{
+    return !column->wide || cli->format == CLI_WIDE;
+}
+
+void cli_table_path(const struct cli *cli, const struct cli_view *view, char *out, size_t cap)
+{
+    size_t len = (size_t)snprintf(out, cap, "%s", view->list);
+    const char *before = "?fields=";
+    bool table = cli->format == CLI_TABLE || cli->format == CLI_WIDE;
+    if (cli->format == CLI_NAME) {
+        snprintf(out + len, cap - len, "%s%s", before, view->name);
+    }
+    for (size_t c = 0; c < view->column_count && table; c++) {
+        if (is_shown(cli, &view->columns[c])) {
+            len += (size_t)snprintf(out + len, cap - len, "%s%s", before, view->columns[c].key);
+            assert(len < cap);
+            before = ",";
+        }
+    }
 }
 
 void cli_table(const struct cli *cli, const json_t *rows, const struct cli_column *columns,
@@ -193,7 +217,7 @@ void cli_table(const struct cli *cli, const json_t *rows, const struct cli_colum
     bool headers = !cli_on(cli->no_headers);
     bool colors = has_colors();
     for (size_t c = 0; c < count; c++) {
-        if (!columns[c].wide || cli->format == CLI_WIDE) {
+        if (is_shown(cli, &columns[c])) {
             assert(shown.count < COLUMNS_MAX);
             shown.widths[shown.count] = headers ? strlen(columns[c].header) : 0;
             shown.columns[shown.count++] = &columns[c];

@@ -580,6 +580,11 @@ void world_admin(struct world *world, const char *verb, const char *path, const 
         &(struct orch_admin_request){.path = path, .body = {(const uint8_t *)json, strlen(json)}});
 }
 
+void world_list(struct world *world, const char *path, const char *fields)
+{
+    admin_granted(world, "GET", &(struct orch_admin_request){.path = path, .fields = fields});
+}
+
 void world_events(struct world *world, const char *after, const char *wait_s)
 {
     admin_granted(

@@ -13,7 +13,8 @@ struct gather {
     uint64_t request;
     int64_t until_us;
     struct twirp_call call; /* ListRooms; method NULL: of the admin API */
-    const char *kind;       /* of merge_admin */
+    const char *kind;       /* of merge_admin, as are */
+    char *fields;           /* these; owned */
     bool asked[MEMBERS_MAX];
     struct merge_part parts[MEMBERS_MAX];
     UT_hash_handle hh;
@@ -33,6 +34,7 @@ static void forget(struct cluster *c, struct gather *gather)
         free(gather->parts[member].body);
     }
     twirp_call_fini(&gather->call);
+    free(gather->fields);
     free(gather);
 }
 
@@ -79,8 +81,8 @@ static void answer(struct cluster *c, struct gather *gather)
     size_t missing_count = who_is_missing(c, gather, missing);
     if (gather->call.method == NULL) {
         int status;
-        char *text = merge_admin(gather->kind, gather->parts, c->member_count, &status, missing,
-                                 missing_count);
+        char *text = merge_admin(gather->kind, gather->fields, gather->parts, c->member_count,
+                                 &status, missing, missing_count);
         effect_reply(&c->fx, gather->request, status, "application/json", text);
         free(text);
     } else if (ours->status != 200) { /* the token is not good for it: an error is JSON */
@@ -249,7 +251,9 @@ bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_r
     ask.id = request;
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_ADMIN;
     ask.admin = &message;
-    begin(c, &ask)->kind = kind;
+    struct gather *gather = begin(c, &ask);
+    gather->kind = kind;
+    gather->fields = mem_str(asked->fields == NULL ? "" : asked->fields);
     orch_admin(c->orch, c->now_us, request, admin);
     return true;
 }

@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-enum { HTTP_OK = 200 };
+enum { HTTP_OK = 200, HTTP_BAD_REQUEST = 400 };
 
 /* ---- The admin API ------------------------------------------------------------------------- */
 
@@ -143,8 +143,8 @@ static json_t *merge_one(const struct merge_part *parts, size_t count)
     return out;
 }
 
-char *merge_admin(const char *kind, const struct merge_part *parts, size_t count, int *status,
-                  const char *const *unanswered, size_t unanswered_count)
+char *merge_admin(const char *kind, const char *fields, const struct merge_part *parts,
+                  size_t count, int *status, const char *const *unanswered, size_t unanswered_count)
 {
     const struct merge_part *ours = &parts[OWNERSHIP_SELF];
     bool one = strcmp(kind, "node") == 0;
@@ -157,6 +157,16 @@ char *merge_admin(const char *kind, const struct merge_part *parts, size_t count
     if (json == NULL) { /* the token is not good for it, or there is no such node */
         *status = ours->status;
         return mem_copy(ours->body, ours->len);
+    }
+    if (!one && fields[0] != '\0') {
+        json_t *table = columns_of(json_object_get(json, kind), fields);
+        json_decref(json);
+        json = table;
+    }
+    if (json == NULL) {
+        *status = HTTP_BAD_REQUEST;
+        return mem_str(
+            "{\"error\":\"bad_request\",\"message\":\"fields are 1 to 32 names with commas\"}");
     }
     if (unanswered_count > 0) {
         json_t *names = json_array();

@@ -345,12 +345,18 @@ struct merge_part {
     uint8_t *body; /* owned; a zero byte follows */
     size_t len;
 };
-/* JSON text of an admin list; kind "rooms", "nodes", or "node" for a single one. Parts by member,
- * SELF first. Free it. */
-char *merge_admin(const char *kind, const struct merge_part *parts, size_t count, int *status,
-                  const char *const *unanswered, size_t unanswered_count);
+/* JSON text of an admin list; kind "rooms", "nodes", or "node" for a single one; fields as
+ * columns_of(), "" for whole objects. Parts by member, SELF first. Free it. */
+char *merge_admin(const char *kind, const char *fields, const struct merge_part *parts,
+                  size_t count, int *status, const char *const *unanswered,
+                  size_t unanswered_count);
 /* A ListRoomsResponse out of protobuf ones. */
 struct twirp_answer merge_rooms(const struct twirp_call *call, const struct merge_part *parts,
                                 size_t count);
+
+/* ---- columns.c */
+/* {"fields": [name], "rows": [[value]]} of a list of objects; fields: "a,b". What an object lacks
+ * is null. NULL: the fields make no sense. */
+struct json_t *columns_of(const struct json_t *list, const char *fields);
 
 #endif

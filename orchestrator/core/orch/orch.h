@@ -220,7 +220,9 @@ struct orch_admin_request {
     const char *verb; /* "GET", "POST" */
     const char *path; /* from "/admin/v1/" on, percent-decoded */
     const char *authorization;
-    const char *after, *wait_s; /* parameters of GET events; NULL or "": absent */
+    /* Parameters, NULL or "": absent. */
+    const char *after, *wait_s; /* of GET events */
+    const char *fields;         /* of GET nodes and rooms, for whoever merges them */
     struct bytes body;
     uint64_t changed_us; /* if it changes a node: when it was asked for, orch_admin_now(); 0: now */
 };

@@ -217,6 +217,7 @@ static void on_admin(void *arg, const struct http_request *request, struct http_
                                        .authorization = request->authorization,
                                        .after = parameter(request, "after"),
                                        .wait_s = parameter(request, "wait_s"),
+                                       .fields = parameter(request, "fields"),
                                        .body = request->body};
     cluster_admin(server->cluster, server_now(), clients_request(server, call), &admin);
     server_drain(server);

@@ -65,6 +65,15 @@ def node_answers(name, id, **fields):
     return {f"GET nodes/{name}": answer, f"GET nodes/{id}": answer}
 
 
+def columns(answer, names):
+    """A list as the table that was asked for."""
+    fields = names.split(",")
+    lists = {"nodes", "rooms"} & set(answer)
+    rows = [[row.get(field) for field in fields] for key in lists for row in answer[key]]
+    rest = {key: value for key, value in answer.items() if key not in lists}
+    return {"fields": fields, "rows": rows, **rest} if lists else answer
+
+
 class Admin(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
@@ -112,7 +121,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(length)
         self.server.requests.append((self.command, self.path, self.headers["Authorization"], body))
-        path = self.path.removeprefix("/admin/v1/")
+        path, _, query = self.path.removeprefix("/admin/v1/").partition("?fields=")
         if path == "nodes/slow":
             time.sleep(3)
         if path == "place":
@@ -122,6 +131,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                   (404, {"error": "not_found", "message": "no such thing"}))
         answer = self.always or answer
         status, answer = answer() if callable(answer) else answer
+        if query and isinstance(answer, dict):
+            answer = columns(answer, query)
         text = (b"<html>" if answer is None else answer.encode() if isinstance(answer, str)
                 else json.dumps(answer).encode())
         self.send_response(status)

@@ -189,6 +189,41 @@ static void apis(void **state)
     cluster_world_fini(&w);
 }
 
+/* Goal: a list has the fields that are asked for, in that order, whoever is asked; of everybody's
+ * nodes, and what none has is null. What makes no sense is refused. */
+static void columns(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {",",    "name,",   ",name", "name,,id",
+                                        "Name", "name id", "a=b"};
+    char many[2 * 33 + 1] = "";
+    struct cluster_world w;
+    meet(&w);
+    for (size_t site = 0; site < SITES; site++) {
+        struct world *world = &w.sites[site];
+        world_list(world, "/admin/v1/nodes", "state,nothing,id,rooms");
+        cluster_world_settle(&w);
+        assert_string_equal(world->last_reply,
+                            "{\"fields\":[\"state\",\"nothing\",\"id\",\"rooms\"],"
+                            "\"rows\":[[\"ready\",null,\"ND_a\",1]]}");
+        world_list(world, "/admin/v1/rooms", "name");
+        cluster_world_settle(&w);
+        assert_string_equal(world->last_reply, "{\"fields\":[\"name\"],\"rows\":[[\"lobby\"]]}");
+    }
+    for (size_t i = 0; i < 33; i++) {
+        snprintf(many + 2 * i, sizeof(many) - 2 * i, i == 32 ? "a" : "a,");
+    }
+    for (size_t i = 0; i <= ARRAY_LEN(wrong); i++) {
+        world_list(&w.sites[0], "/admin/v1/nodes", i < ARRAY_LEN(wrong) ? wrong[i] : many);
+        cluster_world_settle(&w);
+        assert_int_equal(w.sites[0].last_status, 400);
+    }
+    world_list(&w.sites[0], "/admin/v1/nodes", many + 2); /* 32 */
+    cluster_world_settle(&w);
+    assert_int_equal(w.sites[0].last_status, 200);
+    cluster_world_fini(&w);
+}
+
 static int change(struct cluster_world *w, size_t site, const char *path)
 {
     w->sites[site].last_status = 0;
@@ -422,10 +457,11 @@ static void gone_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signalling), cmocka_unit_test(malformed), cmocka_unit_test(data),
-        cmocka_unit_test(apis),       cmocka_unit_test(changes),   cmocka_unit_test(rpc),
-        cmocka_unit_test(refusal),    cmocka_unit_test(full),      cmocka_unit_test(early),
-        cmocka_unit_test(heavy),      cmocka_unit_test(nodes),     cmocka_unit_test(gone_meanwhile),
+        cmocka_unit_test(signalling),     cmocka_unit_test(malformed), cmocka_unit_test(data),
+        cmocka_unit_test(apis),           cmocka_unit_test(changes),   cmocka_unit_test(rpc),
+        cmocka_unit_test(refusal),        cmocka_unit_test(full),      cmocka_unit_test(early),
+        cmocka_unit_test(columns),        cmocka_unit_test(heavy),     cmocka_unit_test(nodes),
+        cmocka_unit_test(gone_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
