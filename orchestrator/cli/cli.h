@@ -173,6 +173,12 @@ struct cli_drained {
 enum cli_exit cli_drain_watch(const struct cli *cli, struct cli_drained *list, size_t count,
                               int64_t deadline_s);
 
+/* So much of all, and what that is, on stderr's last line; where that is no terminal, nothing. To
+ * be cleared before anything else is said. */
+void cli_bar(const struct cli *cli, size_t done, size_t all, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+void cli_bar_clear(const struct cli *cli);
+
 /* ---- table.c ---- */
 /* What is null is shown as "-". */
 enum cli_kind {
@@ -249,6 +255,7 @@ enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);     /* move.
 enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);   /* drain.c */
 enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv); /* drain.c */
 enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);    /* drain.c */
+enum cli_exit cli_cmd_rollout(struct cli *cli, int argc, char **argv);  /* rollout.c */
 enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);    /* place.c */
 enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);    /* stats.c */
 enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);   /* events.c */

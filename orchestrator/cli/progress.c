@@ -28,11 +28,32 @@ static double now_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void clear_bar(const struct watch *watch)
+static bool has_bar(const struct cli *cli)
 {
-    if (watch->bar) {
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && !cli_on(cli->quiet) && term != NULL &&
+           strcmp(term, "dumb") != 0;
+}
+
+void cli_bar_clear(const struct cli *cli)
+{
+    if (has_bar(cli)) {
         fputs("\r\x1b[K", stderr);
     }
+}
+
+void cli_bar(const struct cli *cli, size_t done, size_t all, const char *format, ...)
+{
+    int filled = all == 0 ? 0 : (int)(MIN(done, all) * BAR_WIDTH / all);
+    va_list args;
+    if (!has_bar(cli)) {
+        return;
+    }
+    fprintf(stderr, "\r\x1b[K[%.*s%.*s] ", filled, "########################", BAR_WIDTH - filled,
+            "------------------------");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
 }
 
 static void draw_bar(struct watch *watch)
@@ -44,14 +65,10 @@ static void draw_bar(struct watch *watch)
     }
     watch->people_max = MAX(watch->people_max, people);
     json_int_t gone = watch->people_max - people;
-    int filled = watch->people_max == 0 ? 0 : (int)(gone * BAR_WIDTH / watch->people_max);
-    if (watch->bar) {
-        fprintf(stderr,
-                "\r\x1b[K[%.*s%.*s] %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-                " people moved, %" JSON_INTEGER_FORMAT " rooms left",
-                filled, "########################", BAR_WIDTH - filled, "------------------------",
-                gone, watch->people_max, rooms);
-    }
+    cli_bar(watch->cli, (size_t)gone, (size_t)watch->people_max,
+            "%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+            " people moved, %" JSON_INTEGER_FORMAT " rooms left",
+            gone, watch->people_max, rooms);
 }
 
 /* What is left, where it changed. An orchestrator that does not answer may have rooms there. */
@@ -71,10 +88,10 @@ static void look(struct watch *watch, struct cli_drained *each)
     each->people = people;
     each->over = gone || (whole && rooms == 0);
     if (each->over) {
-        clear_bar(watch);
+        cli_bar_clear(watch->cli);
         cli_talk(watch->cli, "%s is empty", each->node.name);
     } else if (state == NULL || strcmp(state, "draining") != 0) {
-        clear_bar(watch);
+        cli_bar_clear(watch->cli);
         cli_say("%s is not draining any more", each->node.name);
         each->over = true;
         each->exit_code = CLI_FAILED;
@@ -95,7 +112,7 @@ static enum cli_exit ask(struct watch *watch, struct cli_drained *each)
     struct cli_node now;
     enum cli_exit exit_code = get(watch, CLI_HUSH_ALL, each->node.id, &now);
     if (exit_code != CLI_OK && exit_code != CLI_NOT_FOUND && !watch->silent) {
-        clear_bar(watch);
+        cli_bar_clear(watch->cli);
         exit_code = get(watch, CLI_HUSH_NOT_FOUND, each->node.id, &now); /* says what is wrong */
     }
     if (exit_code == CLI_OK) {
@@ -105,7 +122,7 @@ static enum cli_exit ask(struct watch *watch, struct cli_drained *each)
     } else if (exit_code == CLI_NOT_FOUND) {
         each->over = true;
         each->rooms = each->people = 0;
-        clear_bar(watch);
+        cli_bar_clear(watch->cli);
         cli_talk(watch->cli, "%s is gone", each->node.name);
         exit_code = CLI_OK;
     }
@@ -116,11 +133,8 @@ static enum cli_exit ask(struct watch *watch, struct cli_drained *each)
 enum cli_exit cli_drain_watch(const struct cli *cli, struct cli_drained *list, size_t count,
                               int64_t deadline_s)
 {
-    const char *term = getenv("TERM");
-    struct watch watch = {.cli = cli, .list = list, .count = count};
+    struct watch watch = {.cli = cli, .list = list, .count = count, .bar = has_bar(cli)};
     double end_s = now_s() + (double)deadline_s;
-    watch.bar =
-        isatty(STDERR_FILENO) && !cli_on(cli->quiet) && term != NULL && strcmp(term, "dumb") != 0;
     for (;;) {
         size_t left = 0;
         enum cli_exit last = CLI_OK;
@@ -132,12 +146,12 @@ enum cli_exit cli_drain_watch(const struct cli *cli, struct cli_drained *list, s
             }
         }
         if (left == 0) {
-            clear_bar(&watch);
+            cli_bar_clear(cli);
             return CLI_OK;
         }
         draw_bar(&watch);
         if (now_s() >= end_s) {
-            clear_bar(&watch);
+            cli_bar_clear(cli);
             cli_say("not empty within the deadline; the drain goes on, uncordon ends it");
             return last == CLI_OK ? CLI_TIMEOUT : last;
         }
