@@ -247,6 +247,14 @@ extern const struct cli_variable cli_variables[];
  * and "unanswered". */
 enum cli_exit cli_participants(const struct cli *cli, json_t *answer);
 
+/* ---- events.c ---- */
+/* All that are kept about a node or a room, the other is NULL; on CLI_OK an array to be released.
+ */
+enum cli_exit cli_events_about(const struct cli *cli, const char *node, const char *room,
+                               json_t **out);
+/* Their rows, as events prints them. */
+void cli_events_print(const json_t *events);
+
 /* ---- Commands ---- */
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.c */
 enum cli_exit cli_cmd_watch(struct cli *cli, int argc, char **argv);    /* show.c */
@@ -256,6 +264,7 @@ enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);   /* drain
 enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv); /* drain.c */
 enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);    /* drain.c */
 enum cli_exit cli_cmd_rollout(struct cli *cli, int argc, char **argv);  /* rollout.c */
+enum cli_exit cli_cmd_explain(struct cli *cli, int argc, char **argv);  /* explain.c */
 enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);    /* place.c */
 enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);    /* stats.c */
 enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);   /* events.c */

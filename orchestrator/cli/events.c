@@ -90,6 +90,13 @@ static void look_up(const struct cli *cli, struct wanted *wanted)
     json_decref(room);
 }
 
+static void forget(struct wanted *wanted)
+{
+    free(wanted->node_id);
+    free(wanted->node_name);
+    free(wanted->room_sid);
+}
+
 /* ---- Output -------------------------------------------------------------------------------- */
 
 static void print_row(const json_t *event)
@@ -113,18 +120,23 @@ static void print_row(const json_t *event)
     printf(ROW, cells[0], cells[1], cells[2], cells[3]);
 }
 
-static void print_rows(const struct cli *cli, struct wanted *wanted, const json_t *rows)
+void cli_events_print(const json_t *events)
 {
     size_t i;
     const json_t *event;
+    json_array_foreach(events, i, event)
+    {
+        print_row(event);
+    }
+}
+
+static void print_rows(const struct cli *cli, struct wanted *wanted, const json_t *rows)
+{
     if (!wanted->headed && !cli_on(cli->no_headers)) {
         printf(ROW, "TIME", "ORCHESTRATOR", "EVENT", "FIELDS");
     }
     wanted->headed = true;
-    json_array_foreach(rows, i, event)
-    {
-        print_row(event);
-    }
+    cli_events_print(rows);
 }
 
 static void tell_missed(const json_t *answer)
@@ -180,29 +192,33 @@ static enum cli_exit sift(struct wanted *wanted, json_t *answer)
     return CLI_OK;
 }
 
-static enum cli_exit ask(struct cli_live *live, struct wanted *wanted, long wait_s, json_t **out)
+/* live NULL: of cli, now. */
+static enum cli_exit ask(const struct cli *cli, struct cli_live *live, struct wanted *wanted,
+                         long wait_s, json_t **out)
 {
     char path[PATH_BYTES];
     snprintf(path, sizeof(path), "events?after=%s&wait_s=%ld", wanted->cursor, wait_s);
-    enum cli_exit exit_code = cli_live_get(live, path, wait_s + live->cli->timeout_s, out);
+    enum cli_exit exit_code = live == NULL ? cli_get(cli, path, out)
+                                           : cli_live_get(live, path, wait_s + cli->timeout_s, out);
     return exit_code == CLI_OK ? sift(wanted, *out) : exit_code;
 }
 
 /* What there is now, in as many answers as it takes, as one. */
-static enum cli_exit ask_for_all(struct cli_live *live, struct wanted *wanted, json_t **out)
+static enum cli_exit ask_for_all(const struct cli *cli, struct cli_live *live,
+                                 struct wanted *wanted, json_t **out)
 {
     json_t *events = json_array(), *missed = json_array();
     enum cli_exit exit_code;
     bool more = false;
     do {
         json_t *answer = NULL;
-        exit_code = ask(live, wanted, 0, &answer);
+        exit_code = ask(cli, live, wanted, 0, &answer);
         json_array_extend(events, json_object_get(answer, "events"));
         json_array_extend(missed, json_object_get(answer, "missed"));
         more = json_is_true(json_object_get(answer, "more"));
         json_decref(answer);
     } while (exit_code == CLI_OK && more);
-    if (live->lost && live->begun) {
+    if (live != NULL && live->lost && live->begun) {
         cli_say("no orchestrator answers any more");
     }
     *out =
@@ -217,7 +233,7 @@ static enum cli_exit watch(struct cli_live *live, struct wanted *wanted)
     while (exit_code == CLI_OK) {
         json_t *answer = NULL;
         bool lost = live->lost;
-        exit_code = ask(live, wanted, WAIT_S, &answer);
+        exit_code = ask(live->cli, live, wanted, WAIT_S, &answer);
         if (live->lost) {
             if (!lost) {
                 cli_say("no orchestrator answers: trying on");
@@ -242,7 +258,7 @@ static enum cli_exit run(const struct cli *cli, struct wanted *wanted, bool watc
     if (!cli_live_begin(&live, cli, false)) {
         return CLI_USAGE;
     }
-    enum cli_exit exit_code = ask_for_all(&live, wanted, &answer);
+    enum cli_exit exit_code = ask_for_all(cli, &live, wanted, &answer);
     if (exit_code == CLI_OK) {
         show(cli, wanted, answer);
     }
@@ -311,8 +327,21 @@ enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv)
     }
     look_up(cli, &wanted);
     exit_code = run(cli, &wanted, cli_on(watches));
-    free(wanted.node_id);
-    free(wanted.node_name);
-    free(wanted.room_sid);
+    forget(&wanted);
+    return exit_code;
+}
+
+enum cli_exit cli_events_about(const struct cli *cli, const char *node, const char *room,
+                               json_t **out)
+{
+    struct wanted wanted = {.node = node, .room = room};
+    json_t *answer = NULL;
+    look_up(cli, &wanted);
+    enum cli_exit exit_code = ask_for_all(cli, NULL, &wanted, &answer);
+    if (exit_code == CLI_OK) {
+        *out = json_incref(json_object_get(answer, "events"));
+    }
+    json_decref(answer);
+    forget(&wanted);
     return exit_code;
 }

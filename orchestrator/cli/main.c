@@ -51,6 +51,7 @@ static const struct cli_command commands[] = {
     {"uncordon", cli_cmd_uncordon, "take that back, and a drain"},
     {"drain", cli_cmd_drain, "move everybody away from nodes"},
     {"rollout", cli_cmd_rollout, "drain nodes for a restart, one after the other"},
+    {"explain", cli_cmd_explain, "why a room is where it is, or a node takes none"},
     {"place", cli_cmd_place, "where the next one of a room would go, and why"},
     {"token", cli_cmd_token, "make a token for a client"},
     {"keys", cli_cmd_keys, "make CURVE key pairs for orchestrators and nodes"},

@@ -184,6 +184,11 @@ bool journal_at(const struct journal *journal, uint64_t index, struct journal_ev
     return true;
 }
 
+const char *journal_name(const struct journal *journal)
+{
+    return journal->origins[OWN].name;
+}
+
 bool journal_is_own(const struct journal *journal, const struct journal_event *event)
 {
     return event->id == journal->origins[OWN].id;

@@ -50,6 +50,8 @@ uint64_t journal_count(const struct journal *journal);
 uint64_t journal_first(const struct journal *journal);
 /* Borrowed until the next is written. False: of a process that was forgotten. */
 bool journal_at(const struct journal *journal, uint64_t index, struct journal_event *out);
+/* The operator's, of this process. */
+const char *journal_name(const struct journal *journal);
 bool journal_is_own(const struct journal *journal, const struct journal_event *event);
 
 struct journal_cursor {

@@ -72,9 +72,9 @@ static json_t *time_json(int64_t unix_s)
     return json_string(text);
 }
 
-static int64_t wall_s_of(const struct orch *orch, int64_t at_us)
+json_t *orch_time_json(const struct orch *orch, int64_t at_us)
 {
-    return (at_us + orch->wall_offset_us) / 1000000;
+    return time_json((at_us + orch->wall_offset_us) / 1000000);
 }
 
 /* ---- Nodes --------------------------------------------------------------------------------- */
@@ -93,8 +93,8 @@ static json_t *node_json(const struct orch *orch, const struct registry_node *no
         (json_int_t)load->subscriptions, "cpu_ratio", load->cpu_permille / 1000.0, "loop_lag_us",
         (json_int_t)load->loop_lag_us, "bps_in", (json_int_t)load->bps_in, "bps_out",
         (json_int_t)load->bps_out);
-    json_object_set_new(json, "registered_at", time_json(wall_s_of(orch, node->registered_at_us)));
-    json_object_set_new(json, "heard_at", time_json(wall_s_of(orch, node->heard_at_us)));
+    json_object_set_new(json, "registered_at", orch_time_json(orch, node->registered_at_us));
+    json_object_set_new(json, "heard_at", orch_time_json(orch, node->heard_at_us));
     const struct node_entry *entry;
     HASH_FIND_STR(orch->nodes, node->id, entry);
     const struct balance cold = {0}, *balance = entry == NULL ? &cold : &entry->balance;
@@ -503,6 +503,8 @@ static void room_call(struct admin_call *c, bool get, struct bytes body)
         reply(c, OK, room_json(c->orch, entry));
     } else if (move) {
         move_people(c, entry, body);
+    } else if (c->count == 3 && strcmp(c->segments[2], "explain") == 0) {
+        reply(c, OK, orch_explain_room(c->orch, entry, room_json(c->orch, entry)));
     } else if (participants && c->count == 3) {
         get_participants(c, entry);
     } else if (participants && c->count == 4) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where somebody would go now, and why not elsewhere: POST place of the admin API. Changes nothing,
- * not even what chance brings next.
+ * Where somebody would go now, and why not elsewhere: POST place of the admin API; and why a room
+ * is where it is. Changes nothing, not even what chance brings next.
  */
 #include "orchestrator/core/orch/private.h"
 
@@ -104,5 +104,45 @@ json_t *orch_explain(const struct orch *orch, const json_t *asked)
     json_object_set_new(json, "nodes", nodes);
     free(reasons);
     arena_fini(&arena);
+    return json;
+}
+
+/* ---- Rooms --------------------------------------------------------------------------------- */
+
+static const char *const placed_words[] = {
+    [PLACED_NEW] = "new_room", [PLACED_JOIN] = "join", [PLACED_MOVE] = "move",
+    [PLACED_DRAIN] = "drain",  [PLACED_GRAY] = "gray", [PLACED_DEATH] = "death",
+    [PLACED_FOUND] = "found",
+};
+
+static json_t *place_json(const struct orch *orch, const struct room_entry *entry,
+                          const struct room_place *place)
+{
+    const struct registry_node *node = registry_get(orch->registry, place->id);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:s, s:s}", "id", place->id, "name",
+        orch_node_name(orch, place->id), "region", node == NULL ? "" : node->region, "state",
+        registry_state_text(node == NULL ? REGISTRY_GONE : node->state), "participants",
+        (json_int_t)room_node_people(entry->room, place->id), "weight",
+        (json_int_t)room_weight(entry->room, place->id), "cause", placed_words[place->placed],
+        "from", place->from, "from_name", orch_node_name(orch, place->from));
+    json_object_set_new(json, "since", orch_time_json(orch, place->since_us));
+    return json;
+}
+
+json_t *orch_explain_room(const struct orch *orch, const struct room_entry *entry,
+                          json_t *take_room)
+{
+    json_t *places = json_array();
+    json_t *asked = json_pack("{s:s}", "room", entry->name);
+    const struct journal *journal = orch->config.journal;
+    for (size_t i = 0; i < entry->node_count; i++) {
+        json_array_append_new(places, place_json(orch, entry, &entry->nodes[i]));
+    }
+    json_t *json =
+        json_pack("{s:s, s:s, s:o, s:o, s:o}", "owner",
+                  journal == NULL ? "" : journal_name(journal), "owner_id", orch->config.id, "room",
+                  take_room, "places", places, "next", orch_explain(orch, asked));
+    json_decref(asked);
     return json;
 }

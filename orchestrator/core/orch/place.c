@@ -81,7 +81,7 @@ static bool is_gone(const struct orch *orch, const char *id)
 static bool has_weight(const struct room_entry *entry, const char *node)
 {
     for (size_t i = 0; i < entry->node_count; i++) {
-        if (strcmp(entry->nodes[i], node) == 0) {
+        if (strcmp(entry->nodes[i].id, node) == 0) {
             return true;
         }
     }
@@ -97,15 +97,19 @@ static void expect(struct orch *orch, struct room_entry *entry, const char *id)
     registry_room_expected(orch->registry, orch->now_us, id, entry->sid, weight);
 }
 
+/* from: the node that people leave for it, or NULL. */
 MUST_CHECK static int reserve(struct orch *orch, struct room_entry *entry, const char *node,
-                              uint32_t weight)
+                              uint32_t weight, enum placed placed, const char *from)
 {
     int err = registry_room_placed(orch->registry, orch->now_us, node, entry->sid, weight);
     if (err != 0 || has_weight(entry, node)) {
         return err;
     }
     entry->nodes = mem_grow(entry->nodes, entry->node_count + 1, sizeof(*entry->nodes));
-    snprintf(entry->nodes[entry->node_count++], REGISTRY_NAME_MAX, "%s", node);
+    struct room_place *place = &entry->nodes[entry->node_count++];
+    *place = (struct room_place){.placed = placed, .since_us = orch->now_us};
+    snprintf(place->id, sizeof(place->id), "%s", node);
+    snprintf(place->from, sizeof(place->from), "%s", from == NULL ? "" : from);
     if (entry->node_count == 1 && entry->expected != 0) {
         expect(orch, entry, node);
     }
@@ -116,10 +120,10 @@ void orch_place_follow(struct orch *orch, struct room_entry *entry)
 {
     size_t kept = entry->promised ? 1 : 0;
     for (size_t i = kept; i < entry->node_count; i++) {
-        if (room_on_node(entry->room, entry->nodes[i])) {
-            memmove(entry->nodes[kept++], entry->nodes[i], REGISTRY_NAME_MAX);
+        if (room_on_node(entry->room, entry->nodes[i].id)) {
+            entry->nodes[kept++] = entry->nodes[i];
         } else {
-            registry_room_removed(orch->registry, entry->nodes[i], entry->sid);
+            registry_room_removed(orch->registry, entry->nodes[i].id, entry->sid);
         }
     }
     entry->node_count = kept;
@@ -129,7 +133,8 @@ void orch_place_found(struct orch *orch, struct room_entry *entry)
 {
     for (size_t i = 0; i < room_node_count(entry->room); i++) {
         const char *node = room_node_at(entry->room, i);
-        (void)!reserve(orch, entry, node, room_weight(entry->room, node)); /* it is there anyway */
+        (void)!reserve(orch, entry, node, room_weight(entry->room, node), PLACED_FOUND,
+                       NULL); /* it is there anyway */
         orch->stranded |= is_gone(orch, node);
     }
 }
@@ -145,7 +150,7 @@ void orch_place_expect(struct orch *orch, struct room_entry *entry, uint32_t par
     entry->expected = participants;
     entry->expected_from = from;
     if (entry->node_count > 0) {
-        expect(orch, entry, entry->nodes[0]);
+        expect(orch, entry, entry->nodes[0].id);
     }
 }
 
@@ -168,7 +173,7 @@ static void put_held(struct placement_request *request, const struct room_entry 
     size_t count = empty ? entry->node_count : room_node_count(entry->room);
     const char **held = arena_array(arena, count, sizeof(*held));
     for (size_t i = 0; i < count; i++) {
-        held[i] = empty ? entry->nodes[i] : room_node_at(entry->room, i);
+        held[i] = empty ? entry->nodes[i].id : room_node_at(entry->room, i);
     }
     request->held = held;
     request->held_count = count;
@@ -260,7 +265,7 @@ int orch_place_room(struct orch *orch, struct room_entry *entry, const char *reg
     request.weight = orch->config.room_weight;
     int err = orch_share_choose(orch, entry, &request, &orch->refusal);
     if (err == 0) {
-        err = reserve(orch, entry, orch->refusal.node->id, request.weight);
+        err = reserve(orch, entry, orch->refusal.node->id, request.weight, PLACED_NEW, NULL);
         entry->promised = err == 0;
     }
     if (err == 0) {
@@ -274,7 +279,7 @@ const char *orch_place_node(const struct room_entry *entry)
     if (room_node_count(entry->room) > 0) {
         return room_node_at(entry->room, 0);
     }
-    return entry->node_count > 0 ? entry->nodes[0] : "";
+    return entry->node_count > 0 ? entry->nodes[0].id : "";
 }
 
 int orch_place_join(struct orch *orch, struct room_entry *entry, const char *region,
@@ -286,7 +291,8 @@ int orch_place_join(struct orch *orch, struct room_entry *entry, const char *reg
     if (err == 0) {
         const char *id = orch->refusal.node->id;
         uint32_t weight = has_weight(entry, id) ? JOIN_WEIGHT : orch_place_weight(orch);
-        err = reserve(orch, entry, id, weight);
+        err = reserve(orch, entry, id, weight, entry->node_count == 0 ? PLACED_NEW : PLACED_JOIN,
+                      NULL);
         *out = info_of(orch, id)->info;
         entry->promised = false;
     }
@@ -296,17 +302,34 @@ int orch_place_join(struct orch *orch, struct room_entry *entry, const char *reg
 
 /* ---- Moves --------------------------------------------------------------------------------- */
 
+/* Why people leave a node. */
+static enum placed leaving(const struct orch *orch, const char *from)
+{
+    const struct registry_node *node = registry_get(orch->registry, from);
+    switch (node == NULL ? REGISTRY_GONE : node->state) {
+    case REGISTRY_GONE:
+        return PLACED_DEATH;
+    case REGISTRY_DRAINING:
+        return PLACED_DRAIN;
+    case REGISTRY_GRAY:
+        return PLACED_GRAY;
+    default:
+        return PLACED_MOVE;
+    }
+}
+
 int orch_place_move(struct orch *orch, struct room_entry *entry, const char *identity,
                     const char *node)
 {
     const struct node_entry *info = info_of(orch, node);
-    if (info == NULL || room_node_of(entry->room, identity) == NULL) {
+    const char *from = room_node_of(entry->room, identity);
+    if (info == NULL || from == NULL) {
         return ERR_NOT_FOUND;
     }
     if (!room_on_node(entry->room, node) && room_node_count(entry->room) == ROOM_NODES_MAX) {
         return ERR_FULL;
     }
-    int err = reserve(orch, entry, node, JOIN_WEIGHT);
+    int err = reserve(orch, entry, node, JOIN_WEIGHT, leaving(orch, from), from);
     if (err == 0) {
         orch->stats.moves++;
         err = room_move(entry->room, orch->now_us, identity, info->info, &orch->fx);
@@ -341,7 +364,7 @@ static int evacuate(struct orch *orch, struct room_entry *entry, const char *fro
     if (info == NULL) {
         return ERR_NOT_FOUND;
     }
-    int err = reserve(orch, entry, to, weight);
+    int err = reserve(orch, entry, to, weight, leaving(orch, from), from);
     if (err != 0) {
         return err;
     }

@@ -24,12 +24,30 @@ enum expected_from {
     EXPECTED_ASKED, /* of place explain alone */
 };
 
+/* How a room came to a node. */
+enum placed {
+    PLACED_NEW,   /* it was made, there */
+    PLACED_JOIN,  /* somebody joined whom its other nodes did not take, or from another region */
+    PLACED_MOVE,  /* people were moved by an operator, or by rebalancing */
+    PLACED_DRAIN, /* their node is to be empty */
+    PLACED_GRAY,  /* clients do not reach it */
+    PLACED_DEATH, /* it died */
+    PLACED_FOUND, /* it was there already when this orchestrator became the room's owner */
+};
+
+struct room_place {
+    char id[REGISTRY_NAME_MAX];
+    enum placed placed;
+    char from[REGISTRY_NAME_MAX]; /* the node that they left; "" none */
+    int64_t since_us;
+};
+
 struct room_entry {
     struct agenda_entry due; /* when the room wants to be called; first */
     struct room *room;
     const char *name; /* the room's */
     char sid[ID_MAX];
-    char (*nodes)[REGISTRY_NAME_MAX]; /* it has weight on, as the registry knows */
+    struct room_place *nodes; /* it has weight on, as the registry knows */
     size_t node_count;
     bool promised;     /* nobody came yet: the first of nodes keeps place for it */
     uint32_t expected; /* people, as told when it was made; 0: nobody said */
@@ -373,6 +391,8 @@ void orch_send_to_node(struct orch *orch, const char *node,
 void orch_rebalance_heard(struct orch *orch, const char *id); /* its load; it is registered */
 
 /* ---- admin.c */
+/* RFC 3339 in UTC, of a time of orch's clock. */
+struct json_t *orch_time_json(const struct orch *orch, int64_t at_us);
 /* A track as the admin API shows it. */
 struct json_t *orch_track_json(const Livekit__TrackInfo *track);
 
@@ -393,6 +413,9 @@ void orch_admin_fail(struct orch *orch, uint64_t request, int status, const char
                      const char *message);
 
 /* ---- explain.c */
+/* Why a room is where it is, and who has it; take_room is the room as the admin API shows it. */
+struct json_t *orch_explain_room(const struct orch *orch, const struct room_entry *entry,
+                                 struct json_t *take_room);
 /* The answer to POST place; asked is its body. */
 struct json_t *orch_explain(const struct orch *orch, const struct json_t *asked);
 

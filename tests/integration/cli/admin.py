@@ -31,6 +31,10 @@ PLACE = {"room": "my room", "who": "join", "region": "eu", "weight": 4,
                     "text": "chosen: holds the room already: 15 of 1000"}]}
 FULL = {**PLACE, "room": "", "who": "new_room", "node": "", "node_name": "", "reason": "full",
         "text": "the media nodes are full, try again in 12 s", "retry_after_s": 12}
+WHY = {"owner": "o-1", "owner_id": "OR_1", "room": ROOM, "places": [
+    {"id": "ND_1", "name": "node-a", "region": "eu", "state": "ready", "participants": 1,
+     "weight": 3, "cause": "death", "from": "ND_9", "from_name": "node-z",
+     "since": "2026-01-01T00:00:00Z"}], "next": PLACE}
 EVIL = "Eve\x1b[2J\u009b\nGr\u00fc\u00dfe"
 PERSON = {"identity": "eve", "sid": "PA_1", "name": EVIL, "state": "active", "hidden": False,
           "metadata": "", "joined_at": "2026-01-01T00:00:00Z",
@@ -89,6 +93,7 @@ class Admin(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     always = None  # what everything is answered with, instead
+    places = {"": FULL, "my room": PLACE}  # by room
     answers = {
         "GET nodes": (200, {"nodes": [NODE]}),
         **node_answers("node-a", "ND_1"),
@@ -98,6 +103,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         **node_answers("again", "ND_5"),
         "GET rooms": (200, {"rooms": [ROOM]}),
         "GET rooms/my%20room": (200, ROOM),
+        "GET rooms/my%20room/explain": (200, WHY),
         "GET rooms/my%20room/participants": (200, {"participants": [PERSON]}),
         "GET rooms/my%20room/participants/eve": (200, PERSON),
         "GET rooms/my%20room/participants/eve/stats": (200, STATS),
@@ -126,7 +132,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(3)
         if path == "place":
             asked = json.loads(body)
-            self.answers["POST place"] = (200, PLACE if asked["room"] else FULL)
+            self.answers["POST place"] = (200, self.places.get(asked.get("room", ""), PLACE))
         answer = self.answers.get(f"{self.command} {path}",
                                   (404, {"error": "not_found", "message": "no such thing"}))
         answer = self.always or answer

@@ -175,6 +175,36 @@ class Place(Case):
         self.assertIn("no node in mars takes it", far["text"])
 
 
+class Explain(Case):
+    PLACE = {"id": TEXT, "name": TEXT, "region": TEXT, "state": TEXT, "participants": NUMBER,
+             "weight": NUMBER, "cause": TEXT, "from": TEXT, "from_name": TEXT, "since": TIME}
+
+    def test_room(self):
+        self.join("reasons")
+        room = self.json("describe", "room", "reasons")
+        why = self.json("explain", "room", "reasons")
+        self.assertEqual(list(why), ["owner", "owner_id", "room", "places", "next", "events"])
+        self.check_shape(why["places"][0], self.PLACE)
+        self.assertEqual(why["room"]["sid"], room["sid"])
+        self.assertEqual((why["places"][0]["id"], why["places"][0]["cause"]),
+                         (room["node"], "new_room"))
+        other = ({"node-1", "node-2"} - {room["node_name"]}).pop()
+        self.run_it("move", "--room", "reasons", "--to", other)
+        why = self.json("explain", "reasons")
+        self.assertEqual([(place["name"], place["cause"], place["from_name"])
+                          for place in why["places"]], [(other, "move", room["node_name"])])
+        self.assertEqual([event["event"] for event in why["events"]], ["room_moves"])
+
+    def test_node(self):
+        self.run_it("cordon", "node-2")
+        self.addCleanup(self.run_it, "uncordon", "node-2")
+        why = self.json("explain", "node", "node-2")
+        self.assertEqual(list(why), ["node", "takes_rooms", "reason", "text", "events"])
+        self.assertEqual((why["takes_rooms"], why["reason"]), (False, "cordoned"))
+        self.assertEqual(why["events"][-1]["event"], "node_cordoned")
+        self.assertTrue(self.json("explain", "node", "node-1")["takes_rooms"])
+
+
 class Token(Case):
     def test_join_with_it(self):
         made = self.json("token", "create", "--room", "made", "--identity", "bob")

@@ -153,6 +153,8 @@ static void apis(void **state)
         {NULL, "/admin/v1/rooms", 200},
         {NULL, "/admin/v1/rooms/lobby", 200},
         {NULL, "/admin/v1/rooms/nowhere", 404},
+        {NULL, "/admin/v1/rooms/lobby/explain", 200},
+        {NULL, "/admin/v1/rooms/nowhere/explain", 404},
         {NULL, "/admin/v1/rooms/lobby/participants", 200},
         {NULL, "/admin/v1/rooms/lobby/participants/alice", 200},
         {NULL, "/admin/v1/rooms/lobby/participants/alice/stats", 200},

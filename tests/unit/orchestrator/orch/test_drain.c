@@ -317,12 +317,48 @@ static void told_once(void **state)
     world_fini(&world);
 }
 
+static void explains(struct world *world, const char *node, const char *cause, const char *from)
+{
+    char wanted[128];
+    world_admin(world, "GET", "/admin/v1/rooms/room-0/explain", "");
+    assert_int_equal(world->last_status, 200);
+    snprintf(wanted, sizeof(wanted), "\"places\":[{\"id\":\"%s\",", node);
+    assert_non_null(strstr(world->last_reply, wanted));
+    snprintf(wanted, sizeof(wanted), "\"cause\":\"%s\",\"from\":\"%s\",", cause, from);
+    assert_non_null(strstr(world->last_reply, wanted));
+}
+
+/* Goal: a room says how it came to the node where it is: made there, moved by an operator, off a
+ * node that drains, off one that died. */
+static void explained(void **state)
+{
+    (void)state;
+    struct world world;
+    rooms(&world, 1);
+    explains(&world, "ND_a", "new_room", "");
+    assert_non_null(strstr(world.last_reply, "\"who\":\"join\"")); /* of the next one */
+    post(&world, "/admin/v1/rooms/room-0/move", "{\"to\": \"ND_b\"}");
+    pass(&world, TIME_S(4));
+    explains(&world, "ND_b", "move", "ND_a");
+    post(&world, "/admin/v1/nodes/ND_b/drain", "{}");
+    pass(&world, TIME_S(4));
+    explains(&world, "ND_a", "drain", "ND_b");
+    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    orch_node_link_lost(world.orch, world.now_us, "ND_a");
+    world_advance(&world, 0);
+    explains(&world, "ND_b", "death", "ND_a");
+    world_admin(&world, "GET", "/admin/v1/rooms/nowhere/explain", "");
+    assert_int_equal(world.last_status, 404);
+    assert_int_equal(post(&world, "/admin/v1/rooms/room-0/explain", "{}"), 405);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cordon),     cmocka_unit_test(paced),     cmocka_unit_test(reversed),
         cmocka_unit_test(refused),    cmocka_unit_test(scattered), cmocka_unit_test(stopping),
-        cmocka_unit_test(remembered), cmocka_unit_test(watched),   cmocka_unit_test(told_once),
+        cmocka_unit_test(remembered), cmocka_unit_test(watched),   cmocka_unit_test(told_once), cmocka_unit_test(explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
