@@ -260,6 +260,8 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.
 enum cli_exit cli_cmd_watch(struct cli *cli, int argc, char **argv);    /* show.c */
 enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv); /* show.c */
 enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);     /* move.c */
+enum cli_exit cli_cmd_pin(struct cli *cli, int argc, char **argv);      /* pin.c */
+enum cli_exit cli_cmd_unpin(struct cli *cli, int argc, char **argv);    /* pin.c */
 enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);   /* drain.c */
 enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv); /* drain.c */
 enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);    /* drain.c */

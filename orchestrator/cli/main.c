@@ -47,6 +47,8 @@ static const struct cli_command commands[] = {
     {"events", cli_cmd_events, "what happened, and what happens"},
     {"top", cli_cmd_top, "nodes by load, once a second"},
     {"move", cli_cmd_move, "move a room, or one of its people, to another node"},
+    {"pin", cli_cmd_pin, "where a room is wanted"},
+    {"unpin", cli_cmd_unpin, "take that back"},
     {"cordon", cli_cmd_cordon, "no new rooms on nodes"},
     {"uncordon", cli_cmd_uncordon, "take that back, and a drain"},
     {"drain", cli_cmd_drain, "move everybody away from nodes"},

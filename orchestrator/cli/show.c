@@ -24,6 +24,8 @@ static const struct cli_column room_columns[] = {
     {"WEIGHT", "weight", CLI_NUMBER, false},
     {"AGE", "created_at", CLI_AGE, false},
     {"EPOCH", "epoch", CLI_NUMBER, true},
+    {"PINNED", "pinned_node", CLI_TEXT, true},
+    {"PINNED_REGION", "pinned_region", CLI_TEXT, true},
     {"SID", "sid", CLI_TEXT, true},
     {"METADATA", "metadata", CLI_TEXT, true},
 };

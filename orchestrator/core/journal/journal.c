@@ -13,8 +13,9 @@ static const char *const names[] = {
     "node_evacuated", "node_cordoned", "node_ready", "node_draining", "node_drained", "node_hot",
     "node_cool", "node_gray", "node_gray_spared", "node_still_gray", "node_gray_over",
     /* rooms */
-    "room_moves", "room_rebalanced", "room_stays", "room_taken_over", "room_yielded", "video_held",
-    "video_given_up", "video_back", "spec_refused", "epoch_outdated",
+    "room_moves", "room_pinned", "room_unpinned", "room_rebalanced", "room_stays",
+    "room_taken_over", "room_yielded", "video_held", "video_given_up", "video_back", "spec_refused",
+    "epoch_outdated",
     /* orchestrators */
     "serving", "leaving", "stopping", "peer_up", "peer_lost", "peer_leaves", "peer_refused",
     "peer_full", "region_cut_off", "region_back",

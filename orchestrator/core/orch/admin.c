@@ -115,7 +115,7 @@ static void get_nodes(const struct admin_call *c)
     reply(c, OK, json_pack("{s:o}", "nodes", list));
 }
 
-static const struct registry_node *find_node(const struct orch *orch, const char *text)
+const struct registry_node *orch_admin_node(const struct orch *orch, const char *text)
 {
     const struct registry_node *node = registry_get(orch->registry, text);
     return node != NULL ? node : registry_named(orch->registry, text);
@@ -123,7 +123,7 @@ static const struct registry_node *find_node(const struct orch *orch, const char
 
 static void get_node(const struct admin_call *c)
 {
-    const struct registry_node *node = find_node(c->orch, c->segments[1]);
+    const struct registry_node *node = orch_admin_node(c->orch, c->segments[1]);
     if (node == NULL) {
         fail(c, NOT_FOUND, "not_found", "no node has this id or name");
         return;
@@ -169,7 +169,7 @@ static void uncordon(const struct admin_call *c, const char *id)
 
 static void change_node(const struct admin_call *c, struct bytes body)
 {
-    const struct registry_node *node = find_node(c->orch, c->segments[1]);
+    const struct registry_node *node = orch_admin_node(c->orch, c->segments[1]);
     const char *verb = c->segments[2];
     if (node == NULL || node->state == REGISTRY_GONE) {
         fail(c, NOT_FOUND, "not_found", "no live node has this id or name");
@@ -207,13 +207,14 @@ static json_t *room_json(const struct orch *orch, const struct room_entry *entry
     }
     const char *first = orch_place_node(entry);
     json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o}", "name", entry->name, "sid",
-        entry->sid, "node", first, "node_name", orch_node_name(orch, first), "nodes", nodes,
-        "epoch", (json_int_t)room_epoch(entry->room), "participants",
+        "{s:s, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:s, s:s}", "name",
+        entry->name, "sid", entry->sid, "node", first, "node_name", orch_node_name(orch, first),
+        "nodes", nodes, "epoch", (json_int_t)room_epoch(entry->room), "participants",
         (json_int_t)room_participant_count(entry->room), "publishers",
         (json_int_t)info->num_publishers, "weight", (json_int_t)room_weight(entry->room, NULL),
         "max_participants", (json_int_t)info->max_participants, "metadata", info->metadata,
-        "created_at", time_json(info->creation_time));
+        "created_at", time_json(info->creation_time), "pinned_node", room_pinned_node(entry->room),
+        "pinned_region", room_pinned_region(entry->room));
     arena_fini(&arena);
     return json;
 }
@@ -267,7 +268,7 @@ static void move_people(const struct admin_call *c, struct room_entry *entry, st
     json_t *json = json_loadb((const char *)body.data, body.len, 0, NULL);
     const char *to = json_string_value(json_object_get(json, "to"));
     const char *identity = json_string_value(json_object_get(json, "participant"));
-    const struct registry_node *node = to == NULL ? NULL : find_node(c->orch, to);
+    const struct registry_node *node = to == NULL ? NULL : orch_admin_node(c->orch, to);
     char from[REGISTRY_NAME_MAX] = "";
     size_t moved = 0;
     int err = 0;
@@ -446,7 +447,7 @@ bool orch_admin_refuses(const struct orch *orch, const struct orch_admin_request
     if (!split(&c, admin->path) || c.count != 3 || strcmp(c.segments[2], "drain") != 0) {
         return false;
     }
-    const struct registry_node *node = find_node(orch, c.segments[1]);
+    const struct registry_node *node = orch_admin_node(orch, c.segments[1]);
     return node != NULL && !is_forced(admin->body) && !orch_drain_possible(orch, node);
 }
 
@@ -454,7 +455,7 @@ uint64_t orch_admin_now(const struct orch *orch, const struct orch_admin_request
 {
     struct admin_call c = {0};
     const struct registry_node *node =
-        split(&c, admin->path) && c.count == 3 ? find_node(orch, c.segments[1]) : NULL;
+        split(&c, admin->path) && c.count == 3 ? orch_admin_node(orch, c.segments[1]) : NULL;
     return orch_node_serve_now(orch, node == NULL ? "" : node->id); /* others may know it */
 }
 
@@ -490,19 +491,62 @@ static bool authenticate(struct admin_call *c, const char *authorization)
     return true;
 }
 
+static void pin(const struct admin_call *c, struct room_entry *entry, struct bytes body)
+{
+    int err = orch_pin(c->orch, entry, body);
+    if (err == ERR_INVALID) {
+        fail(c, BAD, "bad_request", "a JSON object with either \"node\" or \"region\" is needed");
+    } else if (err != 0) {
+        fail(c, NOT_FOUND, "not_found", "no live node has this id or name, or is of this region");
+    } else {
+        reply(c, OK, room_json(c->orch, entry));
+        orch_settle(c->orch, entry);
+    }
+}
+
+static void unpin(const struct admin_call *c, struct room_entry *entry)
+{
+    orch_unpin(c->orch, entry);
+    reply(c, OK, room_json(c->orch, entry));
+    orch_settle(c->orch, entry);
+}
+
+/* What POST does with a room: changes_room() knows the verbs. */
+static void change_room(const struct admin_call *c, struct room_entry *entry, struct bytes body)
+{
+    const char *verb = c->segments[2];
+    if (strcmp(verb, "pin") == 0) {
+        pin(c, entry, body);
+    } else if (strcmp(verb, "unpin") == 0) {
+        unpin(c, entry);
+    } else {
+        move_people(c, entry, body);
+    }
+}
+
+static bool changes_room(const struct admin_call *c)
+{
+    static const char *const verbs[] = {"move", "pin", "unpin"};
+    bool changes = false;
+    for (size_t i = 0; i < ARRAY_LEN(verbs) && c->count == 3; i++) {
+        changes |= strcmp(c->segments[2], verbs[i]) == 0;
+    }
+    return changes;
+}
+
 static void room_call(struct admin_call *c, bool get, struct bytes body)
 {
     struct room_entry *entry = orch_room(c->orch, c->segments[1]);
     bool participants = c->count >= 3 && strcmp(c->segments[2], "participants") == 0;
-    bool move = c->count == 3 && strcmp(c->segments[2], "move") == 0;
+    bool changes = changes_room(c);
     if (entry == NULL) {
         fail(c, NOT_FOUND, "not_found", "no room has this name");
-    } else if (move == get) {
-        fail(c, METHOD, "method_not_allowed", "POST moves, GET shows");
+    } else if (changes == get) {
+        fail(c, METHOD, "method_not_allowed", "POST moves, pins and unpins, GET shows");
     } else if (c->count == 2) {
         reply(c, OK, room_json(c->orch, entry));
-    } else if (move) {
-        move_people(c, entry, body);
+    } else if (changes) {
+        change_room(c, entry, body);
     } else if (c->count == 3 && strcmp(c->segments[2], "explain") == 0) {
         reply(c, OK, orch_explain_room(c->orch, entry, room_json(c->orch, entry)));
     } else if (participants && c->count == 3) {
@@ -544,7 +588,8 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
         change_node(c, admin->body);
     } else if (!get) {
         fail(c, METHOD, "method_not_allowed",
-             "only rooms/NAME/move, place and nodes/NAME/cordon, uncordon and drain take POST");
+             "only rooms/NAME/move, pin and unpin, place and nodes/NAME/cordon, uncordon and drain "
+             "take POST");
     } else if (strcmp(kind, "nodes") == 0 && c->count == 1) {
         get_nodes(c);
     } else if (strcmp(kind, "nodes") == 0 && c->count == 2) {

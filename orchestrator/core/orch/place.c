@@ -209,6 +209,7 @@ struct placement_request orch_place_request(const struct orch *orch, const struc
     if (entry != NULL && room_node_of(entry->room, identity) != NULL) {
         request.who = PLACEMENT_RECONNECT;
     }
+    orch_pin_heed(orch, entry, &request);
     avoid_failed(orch, &request, entry, identity, arena);
     return request;
 }
@@ -346,6 +347,7 @@ static int choose_other(struct orch *orch, const struct room_entry *entry, const
     struct placement_request request =
         request_of(orch, who, old == NULL ? orch->config.region : old->region);
     put_held(&request, entry, &arena);
+    orch_pin_heed(orch, entry, &request);
     request.weight = weight;
     request.excluded = &from;
     request.excluded_count = 1;

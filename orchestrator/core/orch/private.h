@@ -330,6 +330,16 @@ struct placement_request orch_place_request(const struct orch *orch, const struc
 MUST_CHECK int orch_place_choose(const struct orch *orch, const struct placement_request *request,
                                  struct prng *prng, struct placement_answer *answer);
 
+/* ---- pin.c: rooms that operators want somewhere */
+bool orch_pinned(const struct room_entry *entry);
+/* Who is placed for that room goes there if he can; entry may be NULL. */
+void orch_pin_heed(const struct orch *orch, const struct room_entry *entry,
+                   struct placement_request *request);
+/* As a body of the admin API says. ERR_INVALID: it makes no sense. ERR_NOT_FOUND: no node that
+ * lives is called so, or is of the region. */
+MUST_CHECK int orch_pin(struct orch *orch, struct room_entry *entry, struct bytes body);
+void orch_unpin(struct orch *orch, struct room_entry *entry);
+
 /* ---- share.c: placing together with other orchestrators */
 /* Whether somebody from that region, who joins or makes the room, waits for EFFECT_PLACED. */
 MUST_CHECK bool orch_share_waits(struct orch *orch, const char *name, const char *region,
@@ -391,6 +401,8 @@ void orch_send_to_node(struct orch *orch, const char *node,
 void orch_rebalance_heard(struct orch *orch, const char *id); /* its load; it is registered */
 
 /* ---- admin.c */
+/* By id, or by name. */
+const struct registry_node *orch_admin_node(const struct orch *orch, const char *text);
 /* RFC 3339 in UTC, of a time of orch's clock. */
 struct json_t *orch_time_json(const struct orch *orch, int64_t at_us);
 /* A track as the admin API shows it. */

@@ -5,6 +5,8 @@
  * the largest that is still small, so that few people move for the weight. Only where every room is
  * larger than that do some of a room's people go, together.
  *
+ * A room that is pinned to the node stays.
+ *
  * A room rests for REST_US after any of it was moved, so nobody is moved twice in that time. All of
  * an orchestrator's rebalancing together moves MOVES_PER_S people on average.
  */
@@ -32,7 +34,8 @@ static void consider(struct shedding *s, struct room_entry *entry)
 {
     uint32_t weight = room_weight(entry->room, s->facts->id);
     s->own += weight;
-    if (weight == 0 || entry->rests_until_us > s->orch->now_us) {
+    if (weight == 0 || entry->rests_until_us > s->orch->now_us ||
+        strcmp(room_pinned_node(entry->room), s->facts->name) == 0) {
         return;
     }
     if (weight <= s->chunk && weight > s->whole_weight) {

@@ -143,8 +143,8 @@ static bool begin(struct orch *orch, const char *name, const char *region,
 bool orch_share_waits(struct orch *orch, const char *name, const char *region, const char *identity)
 {
     const struct room_entry *entry = orch_room(orch, name);
-    if (entry != NULL && room_node_of(entry->room, identity) != NULL) {
-        return false; /* comes back */
+    if (entry != NULL && (room_node_of(entry->room, identity) != NULL || orch_pinned(entry))) {
+        return false; /* comes back; or an operator said where */
     }
     const struct place_entry *place = find(orch, name, region);
     if (place != NULL || !agrees(orch)) {

@@ -26,6 +26,7 @@ struct choice {
     uint32_t limit_permille; /* of who asks */
     enum registry_level level_max;
     bool anywhere; /* second round, of reconnects: nodes that are not OPEN, too */
+    bool pinned;   /* the answer is the node that the room is pinned to */
     struct pool pool;
     struct sample sample;
     int64_t rate_wait_us; /* the least of those that a rate kept out; TIME_NEVER: none */
@@ -432,8 +433,30 @@ static bool go_round(struct choice *c, struct placement_answer *answer)
     return false;
 }
 
+static bool take_pinned(struct choice *c, struct placement_answer *answer)
+{
+    const struct placement_request *request = c->request;
+    const struct registry_node *node =
+        request->pinned == NULL ? NULL : registry_get(c->registry, request->pinned);
+    if (node == NULL || !may_take(c, node, c->limit_permille)) {
+        return false;
+    }
+    bool kept = is_held(request, node);
+    *answer = (struct placement_answer){.node = node,
+                                        .reason = kept ? PLACEMENT_KEPT : PLACEMENT_PINNED,
+                                        .candidates = {node},
+                                        .candidate_count = 1,
+                                        .spans = request->held_count > 0 && !kept,
+                                        .distance_ms = distance_of(rank_of(request, node->region))};
+    return true;
+}
+
 static int choose(struct choice *c, struct placement_answer *answer)
 {
+    c->pinned = take_pinned(c, answer);
+    if (c->pinned) {
+        return 0;
+    }
     if (go_round(c, answer)) {
         return 0;
     }
@@ -530,6 +553,9 @@ static enum placement_reason loser(const struct choice *c, const struct registry
 {
     if (answer->node == NULL) {
         return node->level == REGISTRY_OPEN ? PLACEMENT_NOT_SAMPLED : PLACEMENT_FULL;
+    }
+    if (c->pinned) {
+        return PLACEMENT_NOT_NEEDED;
     }
     uint64_t rank = rank_of(c->request, node->region);
     if (rank != c->pool.rank) {

@@ -14,6 +14,8 @@
  *     §2.8);
  *  3. else a node that holds the room, as long as it is below the mark of who asks;
  *
+ * Before all of that: the node that the room is pinned to, while it is below the mark of who asks.
+ *
  * Where no region has any, for reconnects and moves alone:
  *
  *  4. any node that is below the mark, again by distance. So people of a lost region go to the next
@@ -80,6 +82,7 @@ struct placement_request {
     uint32_t weight;         /* expected to be added */
     const char *const *held; /* ids of the nodes that hold the room */
     size_t held_count;
+    const char *pinned;          /* id of the node that an operator wants it on; NULL: none */
     const char *const *excluded; /* ids of nodes that must not be chosen */
     size_t excluded_count;
     const char *excluded_region; /* none of its nodes; NULL: no such region */
@@ -94,6 +97,7 @@ struct placement_request {
 enum placement_reason {
     PLACEMENT_CHOSEN,       /* least filled of the sample */
     PLACEMENT_KEPT,         /* chosen: holds the room already */
+    PLACEMENT_PINNED,       /* chosen: the room is pinned to it, and not there yet */
     PLACEMENT_FULLER,       /* sampled, another one is less filled */
     PLACEMENT_NOT_SAMPLED,  /* would do, was not drawn */
     PLACEMENT_OTHER_REGION, /* would do, a nearer region had one */
@@ -112,7 +116,7 @@ enum placement_reason {
 
 struct placement_answer {
     const struct registry_node *node; /* borrowed from the registry; NULL: refused */
-    enum placement_reason reason;     /* CHOSEN, KEPT; if refused FULL, RATE, NO_NODES */
+    enum placement_reason reason;     /* CHOSEN, KEPT, PINNED; if refused FULL, RATE, NO_NODES */
     /* The node, and others that were drawn and would do: for whoever decides between orchestrators
      * (store_place). */
     const struct registry_node *candidates[PLACEMENT_CANDIDATES_MAX];

@@ -13,6 +13,7 @@ static const struct {
 } words[] = {
     [PLACEMENT_CHOSEN] = {"chosen", "chosen: least filled of the sample", true},
     [PLACEMENT_KEPT] = {"kept", "chosen: holds the room already", true},
+    [PLACEMENT_PINNED] = {"pinned", "chosen: the room is pinned to it", true},
     [PLACEMENT_FULLER] = {"fuller", "another one of the sample is less filled", true},
     [PLACEMENT_NOT_SAMPLED] = {"not_sampled", "would do, but was not drawn into the sample", true},
     [PLACEMENT_OTHER_REGION] = {"other_region", "would do, but a nearer region has a node", false},
@@ -75,9 +76,10 @@ void placement_answer_text(char *out, size_t len, const struct placement_request
                            const struct placement_answer *answer)
 {
     const char *where = answer->node == NULL ? "" : answer->node->region;
-    const char *how = answer->reason == PLACEMENT_KEPT ? "the room's own node"
-                      : answer->spans                  ? "one more node for the room"
-                                                       : "a node for the room";
+    const char *how = answer->reason == PLACEMENT_KEPT     ? "the room's own node"
+                      : answer->reason == PLACEMENT_PINNED ? "the node that the room is pinned to"
+                      : answer->spans                      ? "one more node for the room"
+                                                           : "a node for the room";
     if (answer->node == NULL) {
         refusal_text(out, len, answer);
     } else if (request->region == NULL || request->region[0] == '\0') {

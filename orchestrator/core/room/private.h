@@ -319,6 +319,7 @@ struct room {
     const struct room_config *config;
     char sid[ID_MAX];
     char *name, *metadata;
+    char *pinned_node, *pinned_region; /* "" none */
     uint32_t empty_timeout_s, departure_timeout_s, max_participants;
     int64_t created_us;
     int64_t empty_since_us; /* TIME_NEVER while somebody is here */

@@ -46,6 +46,8 @@ Spillway__Session__Room *record_room(const struct room *room, uint64_t number, s
     out->number = number;
     out->name = room->name;
     out->metadata = room->metadata;
+    out->pinned_node = room->pinned_node;
+    out->pinned_region = room->pinned_region;
     out->empty_timeout_s = room->empty_timeout_s;
     out->departure_timeout_s = room->departure_timeout_s;
     out->max_participants = room->max_participants;

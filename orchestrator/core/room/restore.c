@@ -197,6 +197,8 @@ static struct room *restore_room(struct restoring *r, const struct room_config *
     r->room = room;
     snprintf(room->sid, sizeof(room->sid), "%s", sid);
     info_set(&room->metadata, record->metadata);
+    info_set(&room->pinned_node, record->pinned_node);
+    info_set(&room->pinned_region, record->pinned_region);
     room->empty_timeout_s = record->empty_timeout_s;
     room->departure_timeout_s = record->departure_timeout_s;
     room->max_participants = record->max_participants;

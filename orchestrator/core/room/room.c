@@ -36,6 +36,8 @@ struct room *room_new(const struct room_config *config, const char *name, uint64
     *room = (struct room){.config = config,
                           .name = mem_str(name),
                           .metadata = mem_str(""),
+                          .pinned_node = mem_str(""),
+                          .pinned_region = mem_str(""),
                           .epoch = epoch,
                           .empty_timeout_s = config->empty_timeout_s,
                           .departure_timeout_s = config->departure_timeout_s,
@@ -79,6 +81,8 @@ void room_free(struct room *room)
     free(room->departed);
     free(room->name);
     free(room->metadata);
+    free(room->pinned_node);
+    free(room->pinned_region);
     free(room);
 }
 
@@ -148,6 +152,26 @@ void room_set_metadata(struct room *room, const char *metadata)
     room->metadata = copy;
     room->info_dirty = true;
     room->info_at_us = 0;
+}
+
+void room_pin(struct room *room, const char *node_name, const char *region)
+{
+    char *node = mem_str(node_name), *of_region = mem_str(region);
+    free(room->pinned_node);
+    free(room->pinned_region);
+    room->pinned_node = node;
+    room->pinned_region = of_region;
+    sealed_room_now(room);
+}
+
+const char *room_pinned_node(const struct room *room)
+{
+    return room->pinned_node;
+}
+
+const char *room_pinned_region(const struct room *room)
+{
+    return room->pinned_region;
 }
 
 bool room_over(const struct room *room)

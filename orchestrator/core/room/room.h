@@ -307,6 +307,12 @@ MUST_CHECK int room_send_data(struct room *room, int64_t now_us,
                               const Livekit__SendDataRequest *request, struct effects *fx);
 void room_set_metadata(struct room *room, const char *metadata);
 
+/* Where an operator wants it, for the caller to heed, and its next owner: on the node of that name,
+ * or in that region; "" neither. */
+void room_pin(struct room *room, const char *node_name, const char *region);
+const char *room_pinned_node(const struct room *room);
+const char *room_pinned_region(const struct room *room);
+
 /* Calls a participant's RPC method; the answer is an EFFECT_RPC for this request number.
  * ERR_NOT_FOUND: no such participant, or its data channel is not open. ERR_TOO_BIG: the method. */
 MUST_CHECK int room_perform_rpc(struct room *room, int64_t now_us, uint64_t request,

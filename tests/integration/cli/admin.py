@@ -20,7 +20,7 @@ NODE = {"id": "ND_1", "name": "node-a", "region": "eu", "zone": "", "version": "
         "registered_at": "2026-01-01T00:00:00Z", "heard_at": "2026-01-01T00:00:00Z"}
 ROOM = {"name": "my room", "sid": "RM_1", "node": "ND_1", "node_name": "node-a", "epoch": 7,
         "participants": 1, "publishers": 1, "weight": 3, "max_participants": 0, "metadata": "",
-        "created_at": "2026-01-01T00:00:00Z"}
+        "created_at": "2026-01-01T00:00:00Z", "pinned_node": "", "pinned_region": ""}
 PLACE = {"room": "my room", "who": "join", "region": "eu", "weight": 4,
          "expected_participants": 3, "expected_from": "history", "expected_weight": 18,
          "node": "ND_1", "node_name": "node-a", "reason": "kept",
@@ -108,6 +108,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         "GET rooms/my%20room/participants/eve": (200, PERSON),
         "GET rooms/my%20room/participants/eve/stats": (200, STATS),
         "GET rooms/my%20room/participants/new/stats": (200, SILENT),
+        "POST rooms/my%20room/pin": (200, {**ROOM, "nodes": [
+            {"id": "ND_1", "name": "node-a", "participants": 3},
+            {"id": "ND_2", "name": "node-b", "participants": 1}], "pinned_node": "node-b"}),
+        "POST rooms/my%20room/unpin": (200, ROOM),
         "POST rooms/my%20room/move": (200, {"room": "my room", "from": "ND_1", "to": "ND_2"}),
         "GET nodes/locked": (403, {"error": "forbidden", "message": "the token may not"}),
         "GET nodes/who": (401, {"error": "unauthorized", "message": "a token is needed"}),

@@ -291,5 +291,41 @@ class Move(Changes):
         self.assertEqual((method, json.loads(body)), ("POST", {"to": "ND_2"}))
 
 
+class Pin(Changes):
+    def bodies(self):
+        return [(path.removeprefix("/admin/v1/rooms/"), json.loads(body))
+                for method, path, _, body in self.admin.requests if method == "POST"]
+
+    def test_to_a_node(self):
+        """Named as any node; who is elsewhere is told of."""
+        done = self.run_it("pin", "my room", "--to", "node-b", "-o", "json")
+        self.assertEqual(self.bodies(), [("my%20room/pin", {"node": "ND_2"})])
+        self.assertEqual(json.loads(done.stdout)["pinned_node"], "node-b")
+        self.assertIn("my room is pinned to node-b\n", done.stderr)
+        self.assertIn("3 of it are elsewhere, and stay there", done.stderr)
+        self.assertEqual(self.run_it("pin", "my room", "--to", "node-b", "-q").stderr, "")
+        self.assertEqual(self.run_it("unpin", "my room", "-o", "name").stdout, "my room\n")
+        self.assertEqual(self.bodies()[-1], ("my%20room/unpin", {}))
+
+    def test_to_a_region(self):
+        self.run_it("pin", "my room", "--region", "eu")
+        self.assertEqual(self.bodies(), [("my%20room/pin", {"region": "eu"})])
+
+    def test_otherwise(self):
+        for words in (("pin",), ("pin", "my room"), ("pin", "a", "b", "--region", "eu"),
+                      ("pin", "my room", "--to", "node-b", "--region", "eu"), ("unpin",),
+                      ("unpin", "a", "b")):
+            self.run_it(*words, exit_code=USAGE)
+        self.run_it("pin", "x", "--region", "eu", exit_code=NOT_FOUND)
+        self.run_it("pin", "my room", "--to", "nobody", exit_code=NOT_FOUND)
+        self.run_it("unpin", "x", exit_code=NOT_FOUND)
+        for words in (("pin", "my room", "--to", "node-b"), ("pin", "my room", "--region", "eu"),
+                      ("unpin", "my room")):
+            done = self.run_it(*words, "--dry-run", "-o", "name")
+            self.assertEqual(done.stdout, "my room\n")
+            self.assertIn("nothing was done", done.stderr)
+        self.assertEqual([path for path, _ in self.bodies()], ["x/pin", "x/unpin"])
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2, warnings="ignore")

@@ -23,7 +23,8 @@ ASKING = [("get", "nodes"), ("get", "rooms"), ("get", "participants"),
           ("move", "eve", "--room", "my room", "--to", "node-b"), ("cordon", "node-a"),
           ("uncordon", "node-a"), ("drain", "node-a", "--detach"), ("place", "explain", "my room"),
           ("place", "--dry-run"), ("explain", "room", "my room"), ("explain", "node", "node-a"),
-          ("explain", "my room"), ("rollout", "status"), ("rollout", "nodes", "--yes")]
+          ("pin", "my room", "--to", "node-b"), ("pin", "my room", "--region", "eu"),
+          ("unpin", "my room"), ("explain", "my room"), ("rollout", "status"), ("rollout", "nodes", "--yes")]
 ALONE = [("version",), ("help",), ("token", "create", "--room", "r", "--identity", "i",
                                    "--api-key", "k", "--api-secret", "s")]
 NAMING_NODES = [("describe", "node"), ("cordon",), ("uncordon",),

@@ -290,7 +290,12 @@ class Meeting(Case):
 
 class Death(Case):
     def test_the_owner_dies(self):
-        people = [Participant(each, "lobby", f"p{i}") for i, each in enumerate(self.all)]
+        """Another goes on with the room, which stays pinned where an operator wanted it."""
+        people = [Participant(self.all[0], "lobby", "p0")]
+        status, text = http(f"{self.all[0].url}/admin/v1/rooms/lobby/pin", b'{"node": "node-2"}',
+                            **BEARER)
+        self.assertEqual(status, 200, text)
+        people += [Participant(each, "lobby", f"p{i + 1}") for i, each in enumerate(self.all[1:])]
         owner, = self.owner()
         epoch = json.loads(http(f"{owner.url}/admin/v1/rooms/lobby", **BEARER)[1])["epoch"]
         owner.kill()
@@ -305,8 +310,9 @@ class Death(Case):
         again = [Participant(each, "lobby", f"q{i}") for i, each in enumerate(alive)]
         for each in alive:
             self.assertEqual(self.names(each), stay | {"q0", "q1"})
-        now = json.loads(http(f"{alive[0].url}/admin/v1/rooms/lobby", **BEARER)[1])["epoch"]
-        self.assertGreater(now, epoch)
+        room = json.loads(http(f"{alive[0].url}/admin/v1/rooms/lobby", **BEARER)[1])
+        self.assertGreater(room["epoch"], epoch)
+        self.assertEqual(room["pinned_node"], "node-2")
         owner.start()
         self.cluster.wait_whole()
         self.assertEqual(self.names(owner), stay | {"q0", "q1"})

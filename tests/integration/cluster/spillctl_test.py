@@ -26,7 +26,8 @@ NODE = {"id": TEXT, "name": TEXT, "region": TEXT, "zone": TEXT, "version": TEXT,
         "heard_at": TIME, "hot": TEXT, "heat_ratio": NUMBER, "gray": TEXT}
 ROOM = {"name": TEXT, "sid": TEXT, "node": TEXT, "node_name": TEXT, "nodes": LIST,
         "epoch": NUMBER, "participants": NUMBER, "publishers": NUMBER, "weight": NUMBER,
-        "max_participants": NUMBER, "metadata": TEXT, "created_at": TIME}
+        "max_participants": NUMBER, "metadata": TEXT, "created_at": TIME, "pinned_node": TEXT,
+        "pinned_region": TEXT}
 PARTICIPANT = {"identity": TEXT, "sid": TEXT, "node": TEXT, "node_name": TEXT, "name": TEXT,
                "state": TEXT, "hidden": FLAG, "metadata": TEXT, "joined_at": TIME, "tracks": LIST}
 TRACK = {"sid": TEXT, "name": TEXT, "kind": TEXT, "source": TEXT, "mime_type": TEXT, "muted": FLAG,
@@ -263,6 +264,23 @@ class Move(Case):
         two.connect()
         self.run_it("move", "two", "--room", "parting", "--to", other, exit_code=REFUSED)
         self.run_it("move", "three", "--room", "parting", "--to", other, exit_code=NOT_FOUND)
+
+
+class Pin(Case):
+    def test_who_joins_goes_there(self):
+        self.join("pinned", "one")
+        first = self.json("describe", "room", "pinned")["node_name"]
+        other = ({"node-1", "node-2"} - {first}).pop()
+        done = self.run_it("pin", "pinned", "--to", other)
+        self.assertIn("1 of it are elsewhere", done.stderr)
+        self.join("pinned", "two")
+        room = self.json("describe", "room", "pinned")
+        self.assertEqual((room["pinned_node"], room["pinned_region"]), (other, ""))
+        self.assertEqual({node["name"]: node["participants"] for node in room["nodes"]},
+                         {first: 1, other: 1})
+        self.run_it("unpin", "pinned")
+        self.assertEqual(self.json("describe", "room", "pinned")["pinned_node"], "")
+        self.run_it("pin", "pinned", "--region", "mars", exit_code=NOT_FOUND)
 
 
 class Exits(Case):

@@ -358,7 +358,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cordon),     cmocka_unit_test(paced),     cmocka_unit_test(reversed),
         cmocka_unit_test(refused),    cmocka_unit_test(scattered), cmocka_unit_test(stopping),
-        cmocka_unit_test(remembered), cmocka_unit_test(watched),   cmocka_unit_test(told_once), cmocka_unit_test(explained),
+        cmocka_unit_test(remembered), cmocka_unit_test(watched),   cmocka_unit_test(told_once),
+        cmocka_unit_test(explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -239,11 +239,37 @@ static void large_room(void **state)
     world_fini(&load.world);
 }
 
+static void pin_all(struct load *load, int rooms, const char *verb)
+{
+    for (int i = 0; i < rooms; i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/admin/v1/rooms/room-%d/%s", i, verb);
+        world_admin(&load->world, "POST", path, "{\"node\": \"ND_a\"}");
+        assert_int_equal(load->world.last_status, 200);
+    }
+}
+
+/* Goal: rooms that are pinned to the hot node stay there; others go. */
+static void pinned(void **state)
+{
+    (void)state;
+    struct load load;
+    begin(&load, 48, 100, 3);
+    pin_all(&load, 48, "pin");
+    seconds(&load, 60);
+    assert_true(is_hot(&load, 0));
+    assert_int_equal(stats_of(&load).moves, 0);
+    pin_all(&load, 4, "unpin");
+    seconds(&load, 60);
+    assert_int_equal(stats_of(&load).moves, 8); /* their people */
+    world_fini(&load.world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cools_down), cmocka_unit_test(others_load), cmocka_unit_test(rests),
-        cmocka_unit_test(stuck),      cmocka_unit_test(large_room),
+        cmocka_unit_test(stuck),      cmocka_unit_test(large_room),  cmocka_unit_test(pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

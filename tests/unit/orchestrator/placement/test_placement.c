@@ -651,6 +651,51 @@ static void test_stale_reports(void **state)
     }
 }
 
+/* Goal: the node that a room is pinned to is taken though others are emptier, nearer or hold it,
+ * while it is below the mark of who asks, and not otherwise. */
+static void pinned(void **state)
+{
+    (void)state;
+    struct placement_answer answer;
+    enum placement_reason reasons[3];
+    struct registry *registry = new_registry();
+    const char *const held[] = {"a"};
+    add(registry, "a", "eu", 1000, 0);
+    add(registry, "b", "eu", 1000, 900);
+    add(registry, "c", "us", 1000, 0);
+    struct placement_request request = request_of("eu", 10);
+    request.who = PLACEMENT_JOIN;
+    request.held = held;
+    request.held_count = 1;
+    assert_string_equal(choose_with(&request, registry, &answer), "a");
+    for (int i = 0; i < 2; i++) {
+        request.pinned = i == 0 ? "b" : "c";
+        assert_string_equal(choose_with(&request, registry, &answer), request.pinned);
+        assert_int_equal(answer.reason, PLACEMENT_PINNED);
+        assert_true(answer.spans);
+    }
+    struct prng prng = seeded();
+    assert_int_equal(placement_explain(&request, registry, 0, &prng, &answer, reasons), 0);
+    assert_int_equal(reasons[0], PLACEMENT_NOT_NEEDED);
+    assert_int_equal(reasons[2], PLACEMENT_PINNED);
+    request.pinned = "a";
+    assert_string_equal(choose_with(&request, registry, &answer), "a");
+    assert_int_equal(answer.reason, PLACEMENT_KEPT);
+    request.pinned = "b";
+    request.weight = 60; /* more than a join may fill */
+    assert_string_equal(choose_with(&request, registry, &answer), "a");
+    request.weight = 10;
+    request.excluded = &request.pinned;
+    request.excluded_count = 1;
+    assert_string_equal(choose_with(&request, registry, &answer), "a");
+    request.excluded_count = 0;
+    assert_int_equal(registry_set_state(registry, "b", REGISTRY_CORDONED), 0);
+    assert_string_equal(choose_with(&request, registry, &answer), "a");
+    request.pinned = "nobody";
+    assert_string_equal(choose_with(&request, registry, &answer), "a");
+    registry_free(registry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -667,6 +712,7 @@ int main(void)
         cmocka_unit_test(test_empty_rooms_are_spread),
         cmocka_unit_test(test_lots_are_fair),
         cmocka_unit_test(test_stale_reports),
+        cmocka_unit_test(pinned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
