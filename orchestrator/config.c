@@ -346,6 +346,15 @@ static int check(const struct settings *settings, const struct config_source *so
     return err != 0 ? err : check_places(settings, source, error);
 }
 
+static void keep_shown(void *arg, const struct config_shown *shown)
+{
+    struct settings *settings = arg;
+    settings->shown =
+        mem_grow(settings->shown, settings->shown_count + 1, sizeof(*settings->shown));
+    settings->shown[settings->shown_count++] = (struct settings_shown){
+        mem_str(shown->path), mem_str(shown->value), mem_str(shown->origin)};
+}
+
 static int load(struct settings *out, const struct config_arguments *arguments,
                 char error[CONFIG_ERROR_MAX])
 {
@@ -365,6 +374,8 @@ static int load(struct settings *out, const struct config_arguments *arguments,
         settings_free(out);
     } else if (arguments->command == CONFIG_SHOW) {
         config_show(&table, &source, out, stdout);
+    } else {
+        config_each(&table, &source, out, keep_shown, out);
     }
     return err;
 }
@@ -392,5 +403,11 @@ void settings_schema(FILE *out)
 
 void settings_free(struct settings *settings)
 {
+    for (size_t i = 0; i < settings->shown_count; i++) {
+        free(settings->shown[i].name);
+        free(settings->shown[i].value);
+        free(settings->shown[i].origin);
+    }
+    free(settings->shown);
     config_free(&table, settings);
 }

@@ -87,6 +87,11 @@ struct settings_log {
     int format; /* enum logger_format */
 };
 
+/* A setting that is in force; secrets are "***". */
+struct settings_shown {
+    char *name, *value, *origin;
+};
+
 struct settings {
     char *name;
     char *region;
@@ -107,6 +112,8 @@ struct settings {
     struct settings_webhooks webhooks;
     struct settings_pages pages;
     struct settings_log log;
+    struct settings_shown *shown; /* all of the above, for operators */
+    size_t shown_count;
 };
 
 /* Reads every source. On success, and for commands RUN, CHECK and SHOW, the caller frees out with

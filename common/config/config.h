@@ -184,6 +184,15 @@ int config_parse(const struct config_table *table, const struct config_source *s
 int config_complain(const struct config_source *source, const char *key, const char *text,
                     char error[CONFIG_ERROR_MAX]);
 
+/* Calls each for every setting: its dotted path, its value as it could be written in the file, and
+ * where it comes from; as config_show() says. The texts are borrowed for the call. */
+struct config_shown {
+    const char *path, *value, *origin;
+};
+void config_each(const struct config_table *table, const struct config_source *source,
+                 const void *settings, void (*each)(void *arg, const struct config_shown *shown),
+                 void *arg);
+
 /* A line for each setting: its dotted path, its value as it could be written in the file, and where
  * it comes from: "command line", the name of a variable, "spillway.yaml:12", or "default". source
  * is what config_load() was given. Secrets are "***". */

@@ -10,7 +10,8 @@
 
 struct show {
     const struct config_source *source;
-    FILE *out;
+    void (*each)(void *arg, const struct config_shown *shown);
+    void *arg;
     char path[WALK_PATH_MAX]; /* dotted, of what is shown */
     const char *inherited;    /* where the whole list around it comes from; NULL: each its own */
 };
@@ -86,7 +87,7 @@ static void print_value(FILE *out, const struct config_key *key, const void *fie
 
 /* ---- Settings ------------------------------------------------------------------------------ */
 
-static void show_line(struct show *show, const struct config_key *key, const void *field)
+static void show_one(struct show *show, const struct config_key *key, const void *field)
 {
     char where[CONFIG_ERROR_MAX] = "";
     char *value = NULL;
@@ -102,7 +103,7 @@ static void show_line(struct show *show, const struct config_key *key, const voi
     } else if (origin_find(show->source, show->path, where) == ORIGIN_DEFAULT) {
         snprintf(where, sizeof(where), "default");
     }
-    fprintf(show->out, "%-28s %-28s %s\n", show->path, value, where);
+    show->each(show->arg, &(struct config_shown){show->path, value, where});
     free(value);
 }
 
@@ -121,7 +122,7 @@ static void show_table(struct show *show, const struct config_table *table, cons
             snprintf(show->path + prefix, left, "%s.", key->name);
             show_table(show, key->table, field);
         } else if (list == NULL || list->count == 0) {
-            show_line(show, key, field);
+            show_one(show, key, field);
         } else if (origin_find(show->source, show->path, where) > ORIGIN_FILE) {
             show->inherited = where;
         }
@@ -134,9 +135,21 @@ static void show_table(struct show *show, const struct config_table *table, cons
     }
 }
 
+void config_each(const struct config_table *table, const struct config_source *source,
+                 const void *settings, void (*each)(void *arg, const struct config_shown *shown),
+                 void *arg)
+{
+    struct show show = {.source = source, .each = each, .arg = arg};
+    show_table(&show, table, settings);
+}
+
+static void print_line(void *arg, const struct config_shown *shown)
+{
+    fprintf(arg, "%-28s %-28s %s\n", shown->path, shown->value, shown->origin);
+}
+
 void config_show(const struct config_table *table, const struct config_source *source,
                  const void *settings, FILE *out)
 {
-    struct show show = {.source = source, .out = out};
-    show_table(&show, table, settings);
+    config_each(table, source, settings, print_line, out);
 }

@@ -571,6 +571,26 @@ static void explain(const struct admin_call *c, struct bytes body)
     json_decref(asked);
 }
 
+/* Of this orchestrator, whoever else there is. For operators alone: URLs may hold passwords. */
+static void get_config(const struct admin_call *c)
+{
+    const struct orch_config *config = &c->orch->config;
+    if (!c->token.video.room_create) {
+        fail(c, FORBIDDEN, "forbidden", "the token does not grant roomCreate");
+        return;
+    }
+    json_t *list = json_array();
+    for (size_t i = 0; i < config->setting_count; i++) {
+        const struct orch_setting *setting = &config->settings[i];
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", setting->name, "value",
+                                              setting->value, "origin", setting->origin));
+    }
+    reply(c, OK,
+          json_pack("{s:s, s:s, s:o}", "orchestrator",
+                    config->journal == NULL ? "" : journal_name(config->journal), "orchestrator_id",
+                    config->id, "settings", list));
+}
+
 static void dispatch(struct admin_call *c, const struct orch_admin_request *admin)
 {
     bool get = strcmp(admin->verb, "GET") == 0;
@@ -596,6 +616,8 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
         get_node(c);
     } else if (strcmp(kind, "rooms") == 0) {
         get_rooms(c);
+    } else if (strcmp(kind, "config") == 0 && c->count == 1) {
+        get_config(c);
     } else if (strcmp(kind, "events") == 0 && c->count == 1 && c->orch->config.journal != NULL) {
         orch_events(c->orch, c->request, admin);
     } else {

@@ -35,6 +35,11 @@ struct orch_distance {
     uint32_t ms;
 };
 
+/* A setting of this orchestrator as operators see it. */
+struct orch_setting {
+    const char *name, *value, *origin;
+};
+
 struct orch_config {
     const char *id;     /* routing id that nodes tunnel to: Registered.orchestrator_id */
     const char *region; /* "" any */
@@ -57,6 +62,8 @@ struct orch_config {
     uint32_t loudest;            /* audio tracks that flow between two nodes of a room, 0: all */
     const struct turn_config *turn; /* whose credentials clients get; NULL: there are no servers */
     const struct journal *journal;  /* what GET events shows; NULL: there is none */
+    const struct orch_setting *settings; /* what GET config shows */
+    size_t setting_count;
 };
 
 /* wall_us: microseconds since 1970 at now_us. */

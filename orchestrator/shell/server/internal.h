@@ -69,7 +69,8 @@ struct server {
     struct random_source random;
     uint8_t cluster_secret[32]; /* where the settings have none */
     struct token_key *keys;
-    struct turn_config turn; /* of the settings */
+    struct orch_setting *shown; /* texts are the settings' */
+    struct turn_config turn;    /* of the settings */
     struct cluster *cluster;
     struct orch *orch; /* inside it, for what is no cluster's business */
     struct whip *whip;

@@ -438,9 +438,20 @@ static struct turn_config turn_of(const struct settings_turn *settings)
     };
 }
 
+static void show_settings(struct server *server)
+{
+    const struct settings *settings = server->settings;
+    server->shown = mem_array(MAX(settings->shown_count, 1), sizeof(*server->shown));
+    for (size_t i = 0; i < settings->shown_count; i++) {
+        const struct settings_shown *one = &settings->shown[i];
+        server->shown[i] = (struct orch_setting){one->name, one->value, one->origin};
+    }
+}
+
 static void open_core(struct server *server)
 {
     const struct settings *settings = server->settings;
+    show_settings(server);
     server->keys = mem_array(settings->keys.count, sizeof(*server->keys));
     for (size_t i = 0; i < settings->keys.count; i++) {
         server->keys[i] =
@@ -483,6 +494,8 @@ static void open_core(struct server *server)
             .loudest = (uint32_t)settings->rooms.loudest,
             .turn = &server->turn,
             .journal = server->journal,
+            .settings = server->shown,
+            .setting_count = settings->shown_count,
             .seals = true,
         },
         server_now(), wall_us());
@@ -610,6 +623,7 @@ void server_free(struct server *server)
         front_free(server->front);
     }
     free(server->keys);
+    free(server->shown);
     arena_fini(&server->scrape);
     uv_loop_close(&server->loop);
     journal_free(server->journal);

@@ -103,6 +103,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         **node_answers("again", "ND_5"),
         "GET rooms": (200, {"rooms": [ROOM]}),
         "GET rooms/my%20room": (200, ROOM),
+        "GET config": (200, {"orchestrator": "o-1", "orchestrator_id": "OR_1", "settings": [
+            {"name": "region", "value": "eu", "origin": "orchestrator.yaml:3"}]}),
         "GET rooms/my%20room/explain": (200, WHY),
         "GET rooms/my%20room/participants": (200, {"participants": [PERSON]}),
         "GET rooms/my%20room/participants/eve": (200, PERSON),

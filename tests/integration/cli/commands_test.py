@@ -345,5 +345,39 @@ class Keys(Case):
             self.assertEqual(made["keys"][0]["name"], "b")
 
 
+class Config(Case):
+    def test_show(self):
+        done = self.run_it("config", "show")
+        self.assertIn("settings of o-1", done.stderr)
+        self.assertEqual([line.split() for line in done.stdout.splitlines()],
+                         [["NAME", "VALUE", "ORIGIN"], ["region", "eu", "orchestrator.yaml:3"]])
+        self.assertEqual(self.run_it("config", "show", "-o", "name").stdout, "region\n")
+
+    def test_check(self):
+        """The service's own word of it, whichever it is."""
+        with tempfile.TemporaryDirectory() as directory:
+            for name in ("spillway-orchestrator", "spillway-node"):
+                program = os.path.join(directory, name)
+                with open(program, "w", encoding="ascii") as script:
+                    script.write('#!/bin/sh\ntest "$*" = "--config good.yaml --check" ||'
+                                 ' { echo "$0: $2:7: no" >&2; exit 2; }\n')
+                os.chmod(program, 0o755)
+            path = {"PATH": f"{directory}:{os.environ['PATH']}"}
+            for words, name in (((), "spillway-orchestrator"), (("--node",), "spillway-node")):
+                done = self.run_it("config", "check", "good.yaml", *words, env=path)
+                self.assertEqual((done.stdout, done.stderr), ("", "spillctl: good.yaml is fine\n"))
+                done = self.run_it("config", "check", "bad.yaml", *words, env=path,
+                                   exit_code=FAILED)
+                self.assertEqual(done.stderr, f"{directory}/{name}: bad.yaml:7: no\n")
+            done = self.run_it("config", "check", "x", env={"PATH": directory + "/none"},
+                               exit_code=FAILED)
+            self.assertIn("No such file", done.stderr)
+
+    def test_usage(self):
+        for words in ((), ("show", "x"), ("check",), ("check", "a", "b"), ("show", "--node"),
+                      ("paint",)):
+            self.run_it("config", *words, exit_code=USAGE)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2, warnings="ignore")

@@ -44,7 +44,7 @@ class Words(Case):
     def test_commands(self):
         self.assertEqual(self.offered(""), self.commands())
         self.assertEqual(self.offered("un"), ["unpin", "uncordon"])
-        self.assertEqual(self.offered("help", "co"), ["cordon", "completion"])
+        self.assertEqual(self.offered("help", "co"), ["cordon", "config", "completion"])
         self.assertEqual(self.offered("fly", ""), [])
         self.assertNotIn("complete", self.commands())
         self.run_it("complete", exit_code=USAGE)

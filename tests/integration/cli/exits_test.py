@@ -24,7 +24,7 @@ ASKING = [("get", "nodes"), ("get", "rooms"), ("get", "participants"),
           ("uncordon", "node-a"), ("drain", "node-a", "--detach"), ("place", "explain", "my room"),
           ("place", "--dry-run"), ("explain", "room", "my room"), ("explain", "node", "node-a"),
           ("pin", "my room", "--to", "node-b"), ("pin", "my room", "--region", "eu"),
-          ("unpin", "my room"), ("explain", "my room"), ("rollout", "status"), ("rollout", "nodes", "--yes")]
+          ("unpin", "my room"), ("config", "show"), ("explain", "my room"), ("rollout", "status"), ("rollout", "nodes", "--yes")]
 ALONE = [("version",), ("help",), ("token", "create", "--room", "r", "--identity", "i",
                                    "--api-key", "k", "--api-secret", "s")]
 NAMING_NODES = [("describe", "node"), ("cordon",), ("uncordon",),
@@ -47,7 +47,7 @@ class Every(Case):
                                   (405, FAILED), (409, REFUSED), (500, FAILED), (503, TIMEOUT)):
             with patch.object(Handler, "always", error(status)):
                 commands = [each for each in ASKING if status != 404 or each[0] not in (
-                    "get", "place", "rollout")]  # which name nothing
+                    "get", "place", "rollout", "config")]  # which name nothing
                 for done in self.all_exit(exit_code, commands=commands):
                     if status != 404:
                         self.assertEqual(done.stderr, "spillctl: as the test wants it\n")

@@ -10,8 +10,9 @@ import signal
 import subprocess
 import unittest
 
-from cluster import (API_KEY, API_SECRET, SPILLCTL, STOP_S, Cluster, free_ports, join_token, token,
-                     wait)
+from cluster import NODE as NODE_PROGRAM
+from cluster import (API_KEY, API_SECRET, ORCHESTRATOR, SPILLCTL, STOP_S, Cluster, free_ports,
+                     join_token, token, wait)
 from participant import (ADD_TRACK, OFFER, Participant, description, join_request, message,
                          offer_sdp, path)
 from ws_client import Ws
@@ -281,6 +282,27 @@ class Pin(Case):
         self.run_it("unpin", "pinned")
         self.assertEqual(self.json("describe", "room", "pinned")["pinned_node"], "")
         self.run_it("pin", "pinned", "--region", "mars", exit_code=NOT_FOUND)
+
+
+class Config(Case):
+    def test_show(self):
+        """What is in force and where each comes from; no secret."""
+        done = self.run_it("config", "show", "-o", "json")
+        settings = {row["name"]: row for row in json.loads(done.stdout)["settings"]}
+        self.assertEqual(settings["rebalance.enabled"]["value"], "false")
+        self.assertRegex(settings["rebalance.enabled"]["origin"], r"orchestrator\.yaml:\d+$")
+        self.assertEqual(settings["placement.fill_percent"]["origin"], "default")
+        self.assertEqual(settings["keys"]["value"], "{%s: ***}" % API_KEY)
+        self.run_it("config", "show", exit_code=REFUSED,
+                    SPILLWAY_TOKEN=token({"roomList": True}, sub="reader"))
+
+    def test_check(self):
+        path = {"PATH": f"{ORCHESTRATOR.parent}:{NODE_PROGRAM.parent}:{os.environ['PATH']}"}
+        self.run_it("config", "check", str(cluster.dir / "orchestrator.yaml"), **path)
+        self.run_it("config", "check", "--node", str(cluster.dir / "node-1.yaml"), **path)
+        done = self.run_it("config", "check", str(cluster.dir / "node-1.yaml"), exit_code=FAILED,
+                           **path)
+        self.assertIn("node-1.yaml:", done.stderr)
 
 
 class Exits(Case):
