@@ -113,6 +113,9 @@ struct cli_servers {
 /* False: none, told already. */
 bool cli_servers_read(const struct cli *cli, struct cli_servers *out);
 void cli_servers_free(struct cli_servers *servers);
+/* The processes of deploy/up's cluster, each with "role", "name" and "pid"; to be released. NULL:
+ * no file names them, told. */
+json_t *cli_cluster_rows(const struct cli *cli);
 
 /* ---- request.c ----
  * One orchestrator after the other is asked until one answers, the one that did last first: for

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which orchestrators to ask: --server, --cluster, SPILLWAY_SERVER, SPILLWAY_CLUSTER, the first of
- * these that is there. A cluster file is deploy/up's run/cluster.json: rows with "role" and "url".
+ * these that is there. A cluster file is deploy/up's run/cluster.json: "processes", each with
+ * "role" and "url", of an orchestrator the one that clients have ("ws://...").
  */
 #include <stdlib.h>
 
 #include "orchestrator/cli/cli.h"
+
+#define URL_BYTES 1024
 
 static bool add(struct cli_servers *servers, const char *url, size_t len)
 {
@@ -33,23 +36,57 @@ static bool add_list(struct cli_servers *servers, const char *list)
     return ok;
 }
 
-static bool add_file(struct cli_servers *servers, const char *path)
+/* To be released; NULL, told: it is no such file. */
+static json_t *read_file(const char *path)
 {
     json_error_t error;
+    json_t *file = json_load_file(path, 0, &error);
+    json_t *rows = json_incref(json_object_get(file, "processes"));
+    if (!json_is_array(rows)) {
+        cli_say("%s: %s", path, file == NULL ? error.text : "no list of processes");
+        json_decref(rows);
+        rows = NULL;
+    }
+    json_decref(file);
+    return rows;
+}
+
+static const char *file_of(const struct cli *cli)
+{
+    return cli->cluster_file != NULL ? cli->cluster_file : getenv("SPILLWAY_CLUSTER");
+}
+
+json_t *cli_cluster_rows(const struct cli *cli)
+{
+    const char *path = file_of(cli);
+    if (path == NULL) {
+        cli_usage(cli, "%s needs --cluster", cli->command);
+        return NULL;
+    }
+    return read_file(path);
+}
+
+/* The same port, for HTTP. */
+static bool add_ws(struct cli_servers *servers, const char *url)
+{
+    char http[URL_BYTES];
+    bool ws = strncmp(url, "ws", 2) == 0;
+    snprintf(http, sizeof(http), "%s%s", ws ? "http" : "", ws ? url + 2 : url);
+    return add(servers, http, strlen(http));
+}
+
+static bool add_file(struct cli_servers *servers, const char *path)
+{
     size_t index;
     const json_t *row;
-    bool ok = true;
-    json_t *rows = json_load_file(path, 0, &error);
-    if (!json_is_array(rows)) {
-        cli_say("%s: %s", path, rows == NULL ? error.text : "not a list of processes");
-        ok = false;
-    }
+    json_t *rows = read_file(path);
+    bool ok = rows != NULL;
     json_array_foreach(rows, index, row)
     {
         const char *role = json_string_value(json_object_get(row, "role"));
         const char *url = json_string_value(json_object_get(row, "url"));
         if (ok && role != NULL && strcmp(role, "orchestrator") == 0 && url != NULL) {
-            ok = add(servers, url, strlen(url));
+            ok = add_ws(servers, url);
         }
     }
     json_decref(rows);

@@ -208,9 +208,9 @@ class Failover(Case):
 
     def test_where_they_come_from(self):
         rows = [{"role": "node", "url": "http://127.0.0.1:1"},
-                {"role": "orchestrator", "url": self.dead},
-                {"role": "orchestrator", "url": self.live}]
-        file = self.cluster_file(rows)
+                {"role": "orchestrator", "url": self.dead.replace("http:", "ws:")},
+                {"role": "orchestrator", "url": self.live.replace("http:", "ws:")}]
+        file = self.cluster_file({"processes": rows})
         both = f"{self.dead},{self.live}"
         nobody = {"SPILLWAY_SERVER": self.dead, "SPILLWAY_CLUSTER": "/nowhere"}
         for arguments, env in (
@@ -225,7 +225,8 @@ class Failover(Case):
         self.assertEqual(self.listed("--server", f"{self.live},{self.dead}"), "", "in this order")
 
     def test_files_that_are_none(self):
-        for rows in ("no JSON", {}, [], [{"role": "node", "url": self.live}]):
+        for rows in ("no JSON", {}, [], {"processes": []}, {"processes": 7},
+                     {"processes": [{"role": "node", "url": self.live}]}):
             self.run_it("get", "nodes", "--cluster", self.cluster_file(rows), server=False,
                         exit_code=USAGE)
         self.run_it("get", "nodes", "--cluster", "/nowhere", server=False, exit_code=USAGE)

@@ -69,8 +69,9 @@ class Case(unittest.TestCase):
         except FileNotFoundError:
             return None
 
-    def nodes(self):
-        done = subprocess.run([SPILLCTL, "get", "nodes", "-o", "json", "--server", self.url],
+    def nodes(self, *servers):
+        done = subprocess.run([SPILLCTL, "get", "nodes", "-o", "json",
+                               *(servers or ("--server", self.url))],
                               capture_output=True, text=True, timeout=STOP_S, check=True,
                               env={**os.environ, "SPILLWAY_API_KEY": API_KEY,
                                    "SPILLWAY_API_SECRET": API_SECRET})
@@ -100,6 +101,7 @@ class Start(Case):
         self.assertEqual(http(self.url + "/"), (200, b"the page"))
         self.assertEqual(http(self.url + "/readyz")[0], 200)
         self.assertEqual(self.nodes(), {"node-1": "ready", "node-2": "ready"})
+        self.assertEqual(self.nodes("--cluster", self.file), self.nodes())
         save = subprocess.run(["redis-cli", "-p", str(self.port - 1), "CONFIG", "GET", "save"],
                               capture_output=True, text=True, timeout=STOP_S, check=True)
         self.assertEqual(save.stdout.split(), ["save"])
