@@ -219,8 +219,8 @@ class Process:
                                           preexec_fn=die_with_parent)
 
     def row(self):
-        return {"role": self.role, "pid": self.popen.pid, "region": self.place.region,
-                "zone": self.place.zone, "url": self.url}
+        return {"role": self.role, "name": self.name, "pid": self.popen.pid,
+                "region": self.place.region, "zone": self.place.zone, "url": self.url}
 
     def ended(self):
         """How it ended, in words; None while it runs."""

@@ -275,6 +275,7 @@ enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);    /* stats
 enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);   /* events.c */
 enum cli_exit cli_cmd_top(struct cli *cli, int argc, char **argv);      /* top.c */
 enum cli_exit cli_cmd_config(struct cli *cli, int argc, char **argv);   /* config.c */
+enum cli_exit cli_cmd_demo(struct cli *cli, int argc, char **argv);     /* demo.c */
 enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv);    /* token.c */
 enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv);     /* keys.c */
 

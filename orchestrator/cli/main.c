@@ -56,6 +56,7 @@ static const struct cli_command commands[] = {
     {"explain", cli_cmd_explain, "why a room is where it is, or a node takes none"},
     {"place", cli_cmd_place, "where the next one of a room would go, and why"},
     {"config", cli_cmd_config, "the settings that are in force, or whether a file's are fine"},
+    {"demo", cli_cmd_demo, "kill a node of deploy/up's cluster, and see it heal"},
     {"token", cli_cmd_token, "make a token for a client"},
     {"keys", cli_cmd_keys, "make CURVE key pairs for orchestrators and nodes"},
     {"completion", cli_cmd_completion, "a script for a shell that completes what is typed"},

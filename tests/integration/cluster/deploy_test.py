@@ -87,7 +87,7 @@ class Start(Case):
         self.start()
         rows = self.rows()
         for row in rows:
-            self.assertEqual(list(row), ["role", "pid", "region", "zone", "url"])
+            self.assertEqual(list(row), ["role", "name", "pid", "region", "zone", "url"])
             self.assertEqual(row["region"], "local")
         self.assertEqual([row["role"] for row in rows], ["redis", "orchestrator", "node", "node"])
         self.assertEqual([row["url"] for row in rows], [
@@ -154,6 +154,31 @@ class Start(Case):
         for word in ("node-2", str(self.media + 4), "in use"):
             self.assertIn(word, self.deploy.text())
         self.assertTrue(all(is_free(port) for port in self.ports))
+
+
+class Demo(Case):
+    def kill_node(self, *arguments, exit_code=0):
+        done = subprocess.run([SPILLCTL, "demo", "kill-node", "--cluster", self.file, *arguments],
+                              capture_output=True, text=True, timeout=2 * STOP_S,
+                              env={**os.environ, "SPILLWAY_API_KEY": API_KEY,
+                                   "SPILLWAY_API_SECRET": API_SECRET})
+        self.assertEqual(done.returncode, exit_code, done.stderr)
+        return done
+
+    def test_kill_node(self):
+        """It is dead, and orchestrators say when they knew."""
+        self.start("--nodes", "3")
+        rows = self.rows()
+        self.assertIn("needs --yes", self.kill_node(exit_code=4).stderr)
+        done = self.kill_node("node-2", "--yes", "-o", "json")
+        events = json.loads(done.stdout)["events"]
+        self.assertIn("node_dead", [event["event"] for event in events])
+        self.assertTrue(all(0 <= event["after_ms"] < 1000 * STOP_S for event in events), events)
+        self.assertIsNone(self.program_of(rows[3]["pid"]))
+        self.assertIn("names no running process", self.kill_node("node-2", "--yes",
+                                                                 exit_code=3).stderr)
+        table = self.kill_node("--yes").stdout
+        self.assertRegex(table, r"(?m)^\+\d+\.\d{3} s +\S+ +\S+ +node_dead +node=")
 
 
 class End(Case):
