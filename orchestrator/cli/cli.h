@@ -226,6 +226,8 @@ struct cli_view {
 };
 /* In the format that was asked for. CLI_TIMEOUT: it lacks an orchestrator's part, which is told. */
 enum cli_exit cli_print(const struct cli *cli, const json_t *answer, const struct cli_view *view);
+/* A text of an object; "" if there is none. Borrowed from it. */
+const char *cli_text(const json_t *object, const char *key);
 /* For what has a table of its own: false, and nothing printed, where a table or names are asked
  * for. As a list it is a line for each of its rows with -o jsonl. */
 bool cli_print_data(const struct cli *cli, const json_t *answer, const char *list);

@@ -7,10 +7,9 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "orchestrator/cli/cli.h"
-
-extern char **environ;
 
 static const struct cli_column columns[] = {
     {"NAME", "name", CLI_TEXT, false},

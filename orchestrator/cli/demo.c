@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "orchestrator/cli/cli.h"
+#include "orchestrator/cli/live.h"
 
 #define POLL_MS    100
 #define WAIT_MS    30000
@@ -26,12 +26,6 @@ struct demo {
     bool dead;
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 static json_int_t number_of(const json_t *object, const char *key)
 {
     return json_integer_value(json_object_get(object, key));
@@ -46,7 +40,8 @@ static pid_t pid_of(const json_t *rows, const char *name)
     const json_t *row;
     json_array_foreach(rows, i, row)
     {
-        if (strcmp(text_of(row, "role"), "node") == 0 && strcmp(text_of(row, "name"), name) == 0) {
+        if (strcmp(cli_text(row, "role"), "node") == 0 &&
+            strcmp(cli_text(row, "name"), name) == 0) {
             return (pid_t)number_of(row, "pid");
         }
     }
@@ -74,13 +69,13 @@ static const char *fullest(const json_t *nodes)
     const json_t *node, *best = NULL;
     json_array_foreach(nodes, i, node)
     {
-        bool alive = strcmp(text_of(node, "state"), "gone") != 0;
+        bool alive = strcmp(cli_text(node, "state"), "gone") != 0;
         if (alive &&
             (best == NULL || number_of(node, "transports") > number_of(best, "transports"))) {
             best = node;
         }
     }
-    return text_of(best, "id");
+    return cli_text(best, "id");
 }
 
 static enum cli_exit choose(struct demo *demo, const char *name)
@@ -115,13 +110,6 @@ static enum cli_exit find_process(struct demo *demo)
 
 /* ---- What happens -------------------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int64_t ms_of(const char *rfc3339)
 {
     struct tm utc = {0};
@@ -132,13 +120,8 @@ static int64_t ms_of(const char *rfc3339)
 
 static enum cli_exit kill_it(struct demo *demo)
 {
-    struct tm utc;
-    demo->killed_ms = now_ms();
-    time_t second = (time_t)(demo->killed_ms / 1000);
-    gmtime_r(&second, &utc);
-    size_t len = strftime(demo->killed_at, sizeof(demo->killed_at), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(demo->killed_at + len, sizeof(demo->killed_at) - len, ".%03dZ",
-             (int)(demo->killed_ms % 1000));
+    demo->killed_ms = cli_time_ms();
+    cli_time_ms_text(demo->killed_at, sizeof(demo->killed_at), demo->killed_ms);
     if (kill(demo->pid, SIGKILL) != 0) {
         cli_say("%s: %s", demo->node.name, strerror(errno));
         return errno == EPERM ? CLI_REFUSED : CLI_FAILED;
@@ -151,7 +134,7 @@ static void print_event(struct demo *demo, const json_t *event)
 {
     char text[TEXT_BYTES];
     json_t *line = json_copy((json_t *)(uintptr_t)event);
-    int64_t after_ms = ms_of(text_of(event, "time")) - demo->killed_ms;
+    int64_t after_ms = ms_of(cli_text(event, "time")) - demo->killed_ms;
     json_object_set_new(line, "after_ms", json_integer(after_ms));
     json_array_append(demo->told, line);
     if (demo->cli->format == CLI_TABLE || demo->cli->format == CLI_WIDE) {
@@ -171,7 +154,7 @@ static bool was_told(const struct demo *demo, const json_t *event)
     const json_t *old;
     json_array_foreach(demo->told, i, old)
     {
-        if (strcmp(text_of(old, "cursor"), text_of(event, "cursor")) == 0) {
+        if (strcmp(cli_text(old, "cursor"), cli_text(event, "cursor")) == 0) {
             return true;
         }
     }
@@ -187,9 +170,9 @@ static enum cli_exit tell(struct demo *demo)
     enum cli_exit exit_code = cli_events_about(demo->cli, demo->node.id, NULL, &events);
     json_array_foreach(events, i, event)
     {
-        if (strcmp(text_of(event, "time"), demo->killed_at) >= 0 && !was_told(demo, event)) {
+        if (strcmp(cli_text(event, "time"), demo->killed_at) >= 0 && !was_told(demo, event)) {
             print_event(demo, event);
-            demo->dead |= strcmp(text_of(event, "event"), "node_dead") == 0;
+            demo->dead |= strcmp(cli_text(event, "event"), "node_dead") == 0;
         }
     }
     json_decref(events);
@@ -215,7 +198,7 @@ static enum cli_exit watch(struct demo *demo)
 {
     enum cli_exit exit_code = CLI_OK;
     bool healed = false;
-    while (exit_code == CLI_OK && !healed && now_ms() < demo->killed_ms + WAIT_MS) {
+    while (exit_code == CLI_OK && !healed && cli_time_ms() < demo->killed_ms + WAIT_MS) {
         nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
         healed = is_healed(demo); /* before the events that led to it */
         exit_code = tell(demo);

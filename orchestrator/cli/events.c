@@ -5,7 +5,6 @@
  * next orchestrator when the one that it asks dies. What is lost is told on stderr.
  */
 #include <stdlib.h>
-#include <time.h>
 
 #include "orchestrator/cli/live.h"
 
@@ -24,12 +23,6 @@ struct wanted {
     char cursor[CURSOR_BYTES];
     bool headed; /* the first line was printed */
 };
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
 
 /* ---- Which of them ------------------------------------------------------------------------- */
 
@@ -51,7 +44,7 @@ static bool is_about_node(const struct wanted *wanted, const json_t *fields)
     bool of_node = json_object_get(fields, "node") != NULL;
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
         bool counts = of_node || strcmp(keys[i], "name") != 0; /* orchestrators have names, too */
-        about |= counts && is_one_of(text_of(fields, keys[i]), names, ARRAY_LEN(names));
+        about |= counts && is_one_of(cli_text(fields, keys[i]), names, ARRAY_LEN(names));
     }
     return about;
 }
@@ -60,9 +53,9 @@ static bool is_wanted(const struct wanted *wanted, const json_t *event)
 {
     const json_t *fields = json_object_get(event, "fields");
     const char *const rooms[] = {wanted->room, wanted->room_sid};
-    return strcmp(text_of(event, "time"), wanted->since) >= 0 &&
+    return strcmp(cli_text(event, "time"), wanted->since) >= 0 &&
            (wanted->node == NULL || is_about_node(wanted, fields)) &&
-           (wanted->room == NULL || is_one_of(text_of(fields, "room"), rooms, ARRAY_LEN(rooms)));
+           (wanted->room == NULL || is_one_of(cli_text(fields, "room"), rooms, ARRAY_LEN(rooms)));
 }
 
 /* Events have a room's sid, and a node's name only where it is about the node alone: what is typed
@@ -76,14 +69,14 @@ static void look_up(const struct cli *cli, struct wanted *wanted)
     if (wanted->node != NULL) {
         cli_path(path, sizeof(path), "nodes", wanted->node, NULL);
         if (cli_get(&hushed, path, &node) == CLI_OK) {
-            wanted->node_id = mem_str(text_of(node, "id"));
-            wanted->node_name = mem_str(text_of(node, "name"));
+            wanted->node_id = mem_str(cli_text(node, "id"));
+            wanted->node_name = mem_str(cli_text(node, "name"));
         }
     }
     if (wanted->room != NULL) {
         cli_path(path, sizeof(path), "rooms", wanted->room, NULL);
         if (cli_get(&hushed, path, &room) == CLI_OK) {
-            wanted->room_sid = mem_str(text_of(room, "sid"));
+            wanted->room_sid = mem_str(cli_text(room, "sid"));
         }
     }
     json_decref(node);
@@ -102,8 +95,8 @@ static void forget(struct wanted *wanted)
 static void print_row(const json_t *event)
 {
     char text[TEXT_BYTES] = "", cells[4][TEXT_BYTES];
-    const char *const cell[] = {text_of(event, "time"), text_of(event, "orchestrator"),
-                                text_of(event, "event"), text};
+    const char *const cell[] = {cli_text(event, "time"), cli_text(event, "orchestrator"),
+                                cli_text(event, "event"), text};
     const char *key;
     const json_t *value;
     json_object_foreach(json_object_get(event, "fields"), key, value)
@@ -146,7 +139,7 @@ static void tell_missed(const json_t *answer)
     json_array_foreach(json_object_get(answer, "missed"), i, missed)
     {
         const json_t *count = json_object_get(missed, "events");
-        const char *id = text_of(missed, "orchestrator_id");
+        const char *id = cli_text(missed, "orchestrator_id");
         if (json_is_integer(count)) {
             cli_say("%" JSON_INTEGER_FORMAT " events of %s are lost: they are not kept any more",
                     json_integer_value(count), id);
@@ -175,7 +168,7 @@ static enum cli_exit sift(struct wanted *wanted, json_t *answer)
     json_t *rows = json_array();
     size_t i;
     json_t *event;
-    const char *cursor = text_of(answer, "cursor");
+    const char *cursor = cli_text(answer, "cursor");
     if (!json_is_array(json_object_get(answer, "events")) || strlen(cursor) >= CURSOR_BYTES) {
         cli_say("this is no answer of an orchestrator");
         json_decref(rows);
@@ -276,15 +269,9 @@ static enum cli_exit run(const struct cli *cli, struct wanted *wanted, bool watc
 static bool read_since(struct wanted *wanted, const char *text)
 {
     int64_t ago_s = text == NULL ? 0 : cli_seconds(text);
-    struct timespec at;
-    struct tm utc;
-    clock_gettime(CLOCK_REALTIME, &at);
-    at.tv_sec -= (time_t)MAX(ago_s, 0);
-    gmtime_r(&at.tv_sec, &utc);
     if (text != NULL) {
-        size_t len = strftime(wanted->since, sizeof(wanted->since), "%Y-%m-%dT%H:%M:%S", &utc);
-        snprintf(wanted->since + len, sizeof(wanted->since) - len, ".%03dZ",
-                 (int)(at.tv_nsec / 1000000));
+        cli_time_ms_text(wanted->since, sizeof(wanted->since),
+                         cli_time_ms() - 1000 * MAX(ago_s, 0));
     }
     return ago_s >= 0;
 }

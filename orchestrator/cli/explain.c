@@ -21,12 +21,6 @@ static const struct cli_column place_columns[] = {
     {"ID", "id", CLI_TEXT, true},
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 static void PRINTF_LIKE(2, 3) line(const char *key, const char *format, ...)
 {
     char text[TEXT_BYTES], shown[TEXT_BYTES];
@@ -72,11 +66,11 @@ static void say_why(char *out, size_t cap, const json_t *place)
         {"gray", "people were moved here off a node that clients do not reach,"},
         {"death", "people were moved here when their node died,"},
         {"found", "it was here already when its owner took it over"}};
-    const char *from = text_of(place, "from_name");
-    from = from[0] == '\0' ? text_of(place, "from") : from;
-    snprintf(out, cap, "%s", text_of(place, "cause"));
+    const char *from = cli_text(place, "from_name");
+    from = from[0] == '\0' ? cli_text(place, "from") : from;
+    snprintf(out, cap, "%s", cli_text(place, "cause"));
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (strcmp(text_of(place, "cause"), words[i][0]) == 0) {
+        if (strcmp(cli_text(place, "cause"), words[i][0]) == 0) {
             snprintf(out, cap, "%s%s%s", words[i][1], from[0] == '\0' ? "" : " ", from);
         }
     }
@@ -89,7 +83,7 @@ static json_t *role_of(const json_t *room, const char *id)
     const json_t *node;
     json_array_foreach(json_object_get(room, "nodes"), i, node)
     {
-        if (strcmp(text_of(node, "id"), id) == 0) {
+        if (strcmp(cli_text(node, "id"), id) == 0) {
             return json_object_get(node, "role");
         }
     }
@@ -105,7 +99,7 @@ static void print_places(const struct cli *cli, const json_t *answer)
     {
         char why[TEXT_BYTES];
         json_t *row = json_copy(place);
-        json_t *role = role_of(json_object_get(answer, "room"), text_of(place, "id"));
+        json_t *role = role_of(json_object_get(answer, "room"), cli_text(place, "id"));
         say_why(why, sizeof(why), place);
         json_object_set_new(row, "why", json_string(why));
         json_object_set(row, "role", role == NULL ? json_null() : role);
@@ -118,13 +112,13 @@ static void print_places(const struct cli *cli, const json_t *answer)
 static void print_room(const struct cli *cli, const json_t *answer)
 {
     const json_t *room = json_object_get(answer, "room"), *next = json_object_get(answer, "next");
-    line("room", "%s", text_of(room, "name"));
-    line("owner", "%s, epoch %" JSON_INTEGER_FORMAT, text_of(answer, "owner"),
+    line("room", "%s", cli_text(room, "name"));
+    line("owner", "%s, epoch %" JSON_INTEGER_FORMAT, cli_text(answer, "owner"),
          json_integer_value(json_object_get(room, "epoch")));
     line("participants", "%" JSON_INTEGER_FORMAT,
          json_integer_value(json_object_get(room, "participants")));
-    line("next to join", "%s%s%s", text_of(next, "node_name"),
-         text_of(next, "node_name")[0] == '\0' ? "" : ": ", text_of(next, "text"));
+    line("next to join", "%s%s%s", cli_text(next, "node_name"),
+         cli_text(next, "node_name")[0] == '\0' ? "" : ": ", cli_text(next, "text"));
     putchar('\n');
     print_places(cli, answer);
     print_events(answer);
@@ -173,8 +167,8 @@ static enum cli_exit ask_placement(const struct cli *cli, const struct cli_node 
     enum cli_exit exit_code = cli_post(cli, "place", body, &place);
     json_array_foreach(json_object_get(place, "nodes"), i, row)
     {
-        if (strcmp(text_of(row, "id"), node->id) == 0) {
-            const char *reason = text_of(row, "reason");
+        if (strcmp(cli_text(row, "id"), node->id) == 0) {
+            const char *reason = cli_text(row, "reason");
             json_object_set_new(answer, "takes_rooms", json_boolean(takes_rooms(reason)));
             json_object_set_new(answer, "reason", json_string(reason));
             json_object_set(answer, "text", json_object_get(row, "text"));
@@ -191,7 +185,7 @@ static void print_heat(const json_t *node)
                                             {"cpu", "the use of its core"},
                                             {"loop_lag", "the lag of its loop"}};
     double heat = 100 * json_number_value(json_object_get(node, "heat_ratio"));
-    const char *hot = text_of(node, "hot");
+    const char *hot = cli_text(node, "hot");
     if (hot[0] == '\0') {
         line("sheds people", "no: %.0f %% of what is hot", heat);
     }
@@ -204,12 +198,12 @@ static void print_heat(const json_t *node)
 
 static void print_reach(const json_t *node)
 {
-    const char *gray = text_of(node, "gray");
+    const char *gray = cli_text(node, "gray");
     if (strcmp(gray, "unreached") == 0) {
         line("reached", "no: who joins, moves or restarts his ICE does not reach it");
     } else if (strcmp(gray, "losing") == 0) {
         line("reached", "no: it lost the media of those who were on it");
-    } else if (strcmp(text_of(node, "state"), "gray") == 0) {
+    } else if (strcmp(cli_text(node, "state"), "gray") == 0) {
         line("reached", "no, another orchestrator says");
     } else {
         line("reached", "yes");
@@ -224,15 +218,15 @@ static void print_node(const json_t *answer)
 {
     const json_t *node = json_object_get(answer, "node");
     bool takes = json_is_true(json_object_get(answer, "takes_rooms"));
-    line("node", "%s", text_of(node, "name"));
-    line("state", "%s", text_of(node, "state"));
-    line("region", "%s", text_of(node, "region"));
+    line("node", "%s", cli_text(node, "name"));
+    line("state", "%s", cli_text(node, "state"));
+    line("region", "%s", cli_text(node, "region"));
     line("weight",
          "%" JSON_INTEGER_FORMAT " and %" JSON_INTEGER_FORMAT " reserved, of %" JSON_INTEGER_FORMAT,
          json_integer_value(json_object_get(node, "weight")),
          json_integer_value(json_object_get(node, "reserved")),
          json_integer_value(json_object_get(node, "capacity")));
-    line("takes rooms", "%s: %s", takes ? "yes" : "no", text_of(answer, "text"));
+    line("takes rooms", "%s: %s", takes ? "yes" : "no", cli_text(answer, "text"));
     print_heat(node);
     print_reach(node);
     print_events(answer);

@@ -9,18 +9,12 @@
 
 #define TOLD_MAX 5 /* of several nodes that may be meant */
 
-static const char *text_of(const json_t *node, const char *key)
-{
-    const char *text = json_string_value(json_object_get(node, key));
-    return text == NULL ? "" : text;
-}
-
 static bool begins_so(const json_t *node, const char *text)
 {
     size_t len = strlen(text);
-    return strcmp(text_of(node, "state"), "gone") != 0 &&
-           (strncmp(text_of(node, "id"), text, len) == 0 ||
-            strncmp(text_of(node, "name"), text, len) == 0);
+    return strcmp(cli_text(node, "state"), "gone") != 0 &&
+           (strncmp(cli_text(node, "id"), text, len) == 0 ||
+            strncmp(cli_text(node, "name"), text, len) == 0);
 }
 
 /* The only one of the list that is called so. */
@@ -33,10 +27,10 @@ static enum cli_exit choose(const json_t *list, const char *text, const char **i
     {
         if (begins_so(node, text)) {
             size_t len = strlen(names);
-            *id = text_of(node, "id");
+            *id = cli_text(node, "id");
             if (found < TOLD_MAX) {
                 snprintf(names + len, sizeof(names) - len, "%s%s", found == 0 ? "" : ", ",
-                         text_of(node, "name"));
+                         cli_text(node, "name"));
             }
             found++;
         }
@@ -60,7 +54,7 @@ enum cli_exit cli_node_get(const struct cli *cli, const char *text, struct cli_n
     cli_path(path, sizeof(path), "nodes", text, NULL);
     enum cli_exit exit_code = cli_get(cli, path, &json);
     if (exit_code == CLI_OK) {
-        *out = (struct cli_node){json, text_of(json, "id"), text_of(json, "name"), true};
+        *out = (struct cli_node){json, cli_text(json, "id"), cli_text(json, "name"), true};
     }
     return exit_code;
 }

@@ -10,12 +10,6 @@ struct pin {
     const char *dry_run;
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 /* Who of the room is on another node than that. */
 static json_int_t count_elsewhere(const json_t *room, const char *node)
 {
@@ -24,7 +18,7 @@ static json_int_t count_elsewhere(const json_t *room, const char *node)
     const json_t *each;
     json_array_foreach(json_object_get(room, "nodes"), i, each)
     {
-        if (strcmp(text_of(each, "name"), node) != 0) {
+        if (strcmp(cli_text(each, "name"), node) != 0) {
             people += json_integer_value(json_object_get(each, "participants"));
         }
     }
@@ -34,7 +28,7 @@ static json_int_t count_elsewhere(const json_t *room, const char *node)
 static enum cli_exit print(const struct cli *cli, const json_t *room)
 {
     if (!cli_print_data(cli, room, NULL) && cli->format == CLI_NAME) {
-        puts(text_of(room, "name"));
+        puts(cli_text(room, "name"));
     }
     return cli_whole(room);
 }

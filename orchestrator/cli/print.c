@@ -10,6 +10,12 @@
 #define JSON_FLAGS (JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15))
 #define NAME_BYTES 512 /* identities have up to 256 bytes */
 
+const char *cli_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text == NULL ? "" : text;
+}
+
 void cli_names(const json_t *rows, const char *key)
 {
     size_t i;

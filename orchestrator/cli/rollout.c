@@ -26,18 +26,12 @@ static const struct cli_column columns[] = {
 };
 static const struct cli_view view = {"nodes", "name", columns, ARRAY_LEN(columns)};
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 /* ---- What is left -------------------------------------------------------------------------- */
 
 static bool is_done(const struct rollout *rollout, const json_t *node)
 {
-    return rollout->to[0] != '\0' ? strcmp(text_of(node, "version"), rollout->to) == 0
-                                  : strcmp(text_of(node, "registered_at"), rollout->since) > 0;
+    return rollout->to[0] != '\0' ? strcmp(cli_text(node, "version"), rollout->to) == 0
+                                  : strcmp(cli_text(node, "registered_at"), rollout->since) > 0;
 }
 
 static const char *stage_of(const struct rollout *rollout, const json_t *node)
@@ -45,7 +39,7 @@ static const char *stage_of(const struct rollout *rollout, const json_t *node)
     if (is_done(rollout, node)) {
         return "done";
     }
-    return strcmp(text_of(node, "state"), "draining") == 0 ? "draining" : "due";
+    return strcmp(cli_text(node, "state"), "draining") == 0 ? "draining" : "due";
 }
 
 /* Those that drain already come first, then the emptiest: whoever is moved from one node to another
@@ -54,8 +48,8 @@ static int by_turn(const void *a, const void *b)
 {
     static const char *const numbers[] = {"weight", "transports"};
     const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
-    bool drains_x = strcmp(text_of(x, "state"), "draining") == 0;
-    bool drains_y = strcmp(text_of(y, "state"), "draining") == 0;
+    bool drains_x = strcmp(cli_text(x, "state"), "draining") == 0;
+    bool drains_y = strcmp(cli_text(y, "state"), "draining") == 0;
     if (drains_x != drains_y) {
         return drains_x ? -1 : 1;
     }
@@ -66,7 +60,7 @@ static int by_turn(const void *a, const void *b)
             return nx < ny ? -1 : 1;
         }
     }
-    return strcmp(text_of(x, "name"), text_of(y, "name"));
+    return strcmp(cli_text(x, "name"), cli_text(y, "name"));
 }
 
 static json_t *in_turn(const json_t *rows)
@@ -95,8 +89,8 @@ static json_t *select_nodes(const struct rollout *rollout, const json_t *answer,
     {
         const char *stage = stage_of(rollout, node);
         bool meant =
-            rollout->region == NULL || strcmp(text_of(node, "region"), rollout->region) == 0;
-        if (meant && strcmp(text_of(node, "state"), "gone") != 0 &&
+            rollout->region == NULL || strcmp(cli_text(node, "region"), rollout->region) == 0;
+        if (meant && strcmp(cli_text(node, "state"), "gone") != 0 &&
             !(due_only && strcmp(stage, "done") == 0)) {
             json_object_set_new(node, "rollout", json_string(stage));
             json_array_append(rows, node);
@@ -117,12 +111,12 @@ static const char *newest(const json_t *answer, const char *key)
     size_t i;
     json_array_foreach(json_object_get(answer, "nodes"), i, node)
     {
-        bool alive = strcmp(text_of(node, "state"), "gone") != 0;
-        if (alive && strcmp(text_of(node, "registered_at"), text_of(last, "registered_at")) > 0) {
+        bool alive = strcmp(cli_text(node, "state"), "gone") != 0;
+        if (alive && strcmp(cli_text(node, "registered_at"), cli_text(last, "registered_at")) > 0) {
             last = node;
         }
     }
-    return text_of(last, key);
+    return cli_text(last, key);
 }
 
 /* ---- nodes --------------------------------------------------------------------------------- */
@@ -188,6 +182,7 @@ static enum cli_exit show_status(struct rollout *rollout)
     if (rollout->to[0] == '\0' && rollout->since == NULL) {
         rollout->to = newest(answer, "version");
     }
+    json_t *all = json_incref(json_object_get(answer, "nodes")); /* has the text of --to */
     json_t *rows = select_nodes(rollout, answer, false);
     json_array_foreach(rows, i, node)
     {
@@ -202,6 +197,7 @@ static enum cli_exit show_status(struct rollout *rollout)
     }
     exit_code = cli_print(rollout->cli, answer, &view);
     json_decref(rows);
+    json_decref(all);
     json_decref(answer);
     return exit_code;
 }

@@ -12,12 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "orchestrator/cli/live.h"
 #include "orchestrator/cli/rollout.h"
 
 #define POLL_MS    500
 #define LEFT_BYTES 1024
-
-extern char **environ;
 
 struct course {
     const struct rollout *rollout;
@@ -42,15 +41,9 @@ static void on_stop(int number)
     raise(number);
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 static const char *name_at(const struct course *course, size_t index)
 {
-    return text_of(json_array_get(course->due, index), "name");
+    return cli_text(json_array_get(course->due, index), "name");
 }
 
 static void PRINTF_LIKE(3, 4) add(char *out, size_t *len, const char *format, ...)
@@ -89,13 +82,6 @@ static void note_left(const struct course *course)
 
 /* ---- One batch ----------------------------------------------------------------------------- */
 
-static double now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static void pause_a_bit(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
@@ -121,14 +107,14 @@ static enum cli_exit drain(struct course *course, size_t count)
     size_t begun = 0;
     for (; begun < count && exit_code == CLI_OK; begun++) {
         json_t *node = json_array_get(course->due, course->done + begun);
-        const char *id = text_of(node, "id");
+        const char *id = cli_text(node, "id");
         exit_code = begin_drain(course, id);
         if (exit_code != CLI_OK) {
-            cli_say("%s is not drained", text_of(node, "name"));
+            cli_say("%s is not drained", cli_text(node, "name"));
             break;
         }
         list[begun] =
-            (struct cli_drained){.node = {json_incref(node), id, text_of(node, "name"), true},
+            (struct cli_drained){.node = {json_incref(node), id, cli_text(node, "name"), true},
                                  .rooms = -1,
                                  .people = -1};
         course->batch = begun + 1;
@@ -154,12 +140,12 @@ static enum cli_exit restart(const struct course *course, const json_t *node)
     pid_t pid;
     int status = -1;
     if (command == NULL) {
-        cli_talk(course->cli, "%s is empty: restart it", text_of(node, "name"));
+        cli_talk(course->cli, "%s is empty: restart it", cli_text(node, "name"));
         return CLI_OK;
     }
-    setenv("SPILLWAY_NODE", text_of(node, "name"), 1);
-    setenv("SPILLWAY_NODE_ID", text_of(node, "id"), 1);
-    setenv("SPILLWAY_NODE_REGION", text_of(node, "region"), 1);
+    setenv("SPILLWAY_NODE", cli_text(node, "name"), 1);
+    setenv("SPILLWAY_NODE_ID", cli_text(node, "id"), 1);
+    setenv("SPILLWAY_NODE_REGION", cli_text(node, "region"), 1);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
     fflush(stdout);
@@ -168,7 +154,7 @@ static enum cli_exit restart(const struct course *course, const json_t *node)
     while (err == 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (err != 0 || status != 0) {
-        cli_say("the command for %s failed; the node stays empty", text_of(node, "name"));
+        cli_say("the command for %s failed; the node stays empty", cli_text(node, "name"));
         return CLI_FAILED;
     }
     return CLI_OK;
@@ -181,8 +167,8 @@ static const json_t *find_named(const json_t *nodes, const char *name)
     const json_t *node;
     json_array_foreach(nodes, i, node)
     {
-        if (strcmp(text_of(node, "name"), name) == 0 &&
-            strcmp(text_of(node, "state"), "gone") != 0) {
+        if (strcmp(cli_text(node, "name"), name) == 0 &&
+            strcmp(cli_text(node, "state"), "gone") != 0) {
             return node;
         }
     }
@@ -192,8 +178,8 @@ static const json_t *find_named(const json_t *nodes, const char *name)
 /* Another process that may take people; it may be cordoned if somebody wants that. */
 static bool is_back(const json_t *before, const json_t *now)
 {
-    const char *state = text_of(now, "state");
-    return now != NULL && strcmp(text_of(now, "id"), text_of(before, "id")) != 0 &&
+    const char *state = cli_text(now, "state");
+    return now != NULL && strcmp(cli_text(now, "id"), cli_text(before, "id")) != 0 &&
            (strcmp(state, "ready") == 0 || strcmp(state, "cordoned") == 0) &&
            !json_is_true(json_object_get(now, "suspect"));
 }
@@ -201,9 +187,9 @@ static bool is_back(const json_t *before, const json_t *now)
 static enum cli_exit check_version(const struct course *course, const json_t *now)
 {
     const char *to = course->rollout->to;
-    if (to[0] != '\0' && strcmp(text_of(now, "version"), to) != 0) {
-        cli_say("%s came back as version %s, not %s", text_of(now, "name"), text_of(now, "version"),
-                to);
+    if (to[0] != '\0' && strcmp(cli_text(now, "version"), to) != 0) {
+        cli_say("%s came back as version %s, not %s", cli_text(now, "name"),
+                cli_text(now, "version"), to);
         return CLI_FAILED;
     }
     return CLI_OK;
@@ -216,7 +202,7 @@ static size_t count_back(const struct course *course, const json_t *nodes, size_
     size_t back = 0;
     for (size_t i = 0; i < count && *exit_code == CLI_OK; i++) {
         const json_t *before = json_array_get(course->due, course->done + i);
-        const json_t *now = find_named(nodes, text_of(before, "name"));
+        const json_t *now = find_named(nodes, cli_text(before, "name"));
         if (is_back(before, now)) {
             back++;
             *exit_code = check_version(course, now);
@@ -238,7 +224,8 @@ static enum cli_exit wait_back(const struct course *course, size_t count)
 {
     const struct rollout *rollout = course->rollout;
     struct cli hushed = *course->cli;
-    double end_s = now_s() + (double)rollout->deadline_s, settled_s = 0;
+    int64_t end_ms = cli_live_now_ms() + 1000 * rollout->deadline_s;
+    int64_t settled_ms = 0; /* 0: not all are back */
     enum cli_exit exit_code = CLI_OK;
     hushed.hush = CLI_HUSH_ALL;
     for (;;) {
@@ -247,14 +234,14 @@ static enum cli_exit wait_back(const struct course *course, size_t count)
         size_t back = count_back(course, json_object_get(answer, "nodes"), count, &exit_code);
         json_decref(answer);
         if (asked == CLI_OK && back < count) {
-            settled_s = 0;
-        } else if (asked == CLI_OK && settled_s == 0) {
-            settled_s = now_s() + (double)rollout->settle_s;
+            settled_ms = 0;
+        } else if (asked == CLI_OK && settled_ms == 0) {
+            settled_ms = cli_live_now_ms() + 1000 * rollout->settle_s;
         }
-        if (exit_code != CLI_OK || (back == count && now_s() >= settled_s)) {
+        if (exit_code != CLI_OK || (back == count && cli_live_now_ms() >= settled_ms)) {
             break;
         }
-        if (now_s() >= end_s && settled_s == 0) {
+        if (cli_live_now_ms() >= end_ms && settled_ms == 0) {
             exit_code = CLI_TIMEOUT;
             break;
         }
@@ -274,8 +261,8 @@ static enum cli_exit cordon_again(const struct course *course, const json_t *nod
     char path[CLI_PATH_BYTES];
     json_t *answer = NULL, *body = json_object();
     enum cli_exit exit_code = CLI_OK;
-    if (strcmp(text_of(node, "state"), "cordoned") == 0) {
-        cli_path(path, sizeof(path), "nodes", text_of(node, "name"), "cordon", NULL);
+    if (strcmp(cli_text(node, "state"), "cordoned") == 0) {
+        cli_path(path, sizeof(path), "nodes", cli_text(node, "name"), "cordon", NULL);
         exit_code = cli_post(course->cli, path, body, &answer);
     }
     json_decref(answer);
@@ -295,7 +282,7 @@ static enum cli_exit roll_batch(struct course *course, size_t count)
     for (size_t i = 0; i < count && exit_code == CLI_OK; i++) {
         const json_t *node = json_array_get(course->due, course->done + i);
         exit_code = cordon_again(course, node);
-        cli_talk(course->cli, "%s is back (%zu of %zu)", text_of(node, "name"),
+        cli_talk(course->cli, "%s is back (%zu of %zu)", cli_text(node, "name"),
                  course->done + i + 1, json_array_size(course->due));
     }
     return exit_code;
@@ -310,9 +297,9 @@ static enum cli_exit check_done(const struct course *course)
     enum cli_exit exit_code = cli_get(course->cli, "nodes", &answer);
     for (size_t i = 0; i < course->done && exit_code == CLI_OK; i++) {
         const json_t *before = json_array_get(course->due, i);
-        const json_t *now = find_named(json_object_get(answer, "nodes"), text_of(before, "name"));
+        const json_t *now = find_named(json_object_get(answer, "nodes"), cli_text(before, "name"));
         if (!is_back(before, now)) {
-            cli_say("%s was back, and is not ready any more", text_of(before, "name"));
+            cli_say("%s was back, and is not ready any more", cli_text(before, "name"));
             exit_code = CLI_FAILED;
         }
     }

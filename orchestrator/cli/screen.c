@@ -23,12 +23,31 @@ bool cli_screen(const struct cli *cli)
     return table && isatty(STDOUT_FILENO) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
-void cli_time_text(char *out, size_t cap)
+int64_t cli_time_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static size_t put_seconds(char *out, size_t cap, int64_t unix_ms)
 {
     struct tm utc;
-    time_t now = time(NULL);
-    gmtime_r(&now, &utc);
-    strftime(out, cap, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    time_t second = (time_t)(unix_ms / 1000);
+    gmtime_r(&second, &utc);
+    return strftime(out, cap, "%Y-%m-%dT%H:%M:%S", &utc);
+}
+
+void cli_time_text(char *out, size_t cap)
+{
+    size_t len = put_seconds(out, cap, cli_time_ms());
+    snprintf(out + len, cap - len, "Z");
+}
+
+void cli_time_ms_text(char *out, size_t cap, int64_t unix_ms)
+{
+    size_t len = put_seconds(out, cap, unix_ms);
+    snprintf(out + len, cap - len, ".%03dZ", (int)(unix_ms % 1000));
 }
 
 void cli_live_say(struct cli_live *live, const char *format, ...)

@@ -44,12 +44,6 @@ struct top {
     json_t *answer; /* the last one, of which nodes are sorted, with "load_ratio" and "regions" */
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 static double number_of(const json_t *object, const char *key)
 {
     return json_number_value(json_object_get(object, key));
@@ -69,7 +63,7 @@ static int by_load(const void *a, const void *b)
 {
     const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
     double dx = number_of(x, "load_ratio"), dy = number_of(y, "load_ratio");
-    return dx != dy ? (dx < dy) - (dx > dy) : strcmp(text_of(x, "name"), text_of(y, "name"));
+    return dx != dy ? (dx < dy) - (dx > dy) : strcmp(cli_text(x, "name"), cli_text(y, "name"));
 }
 
 /* Those that live. */
@@ -81,7 +75,7 @@ static json_t *sorted(const json_t *nodes)
     json_t **items = mem_array(json_array_size(nodes) + 1, sizeof(*items));
     json_array_foreach(nodes, i, node)
     {
-        if (strcmp(text_of(node, "state"), "gone") != 0) {
+        if (strcmp(cli_text(node, "state"), "gone") != 0) {
             rate(node);
             items[count++] = node;
         }
@@ -100,7 +94,7 @@ static json_t *region_of(json_t *regions, const char *name)
     json_t *region;
     json_array_foreach(regions, i, region)
     {
-        if (strcmp(text_of(region, "region"), name) == 0) {
+        if (strcmp(cli_text(region, "region"), name) == 0) {
             return region;
         }
     }
@@ -123,9 +117,9 @@ static json_t *regions_of(const json_t *nodes)
     json_t *node, *region;
     json_array_foreach(nodes, i, node)
     {
-        region = region_of(regions, text_of(node, "region"));
+        region = region_of(regions, cli_text(node, "region"));
         add(region, "nodes", 1);
-        add(region, "ready", strcmp(text_of(node, "state"), "ready") == 0);
+        add(region, "ready", strcmp(cli_text(node, "state"), "ready") == 0);
         for (size_t s = 0; s < ARRAY_LEN(sums); s++) {
             add(region, sums[s], json_integer_value(json_object_get(node, sums[s])));
         }

@@ -15,16 +15,10 @@ struct watch {
     bool headed;   /* the first line was printed */
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 /* Of nodes, the dead are listed for a while. */
 static bool is_there(const json_t *row)
 {
-    return strcmp(text_of(row, "state"), "gone") != 0;
+    return strcmp(cli_text(row, "state"), "gone") != 0;
 }
 
 /* ---- Changes ------------------------------------------------------------------------------- */
@@ -87,7 +81,7 @@ static json_t *take(struct watch *watch, const json_t *answer)
     bool whole = json_object_get(answer, "unanswered") == NULL;
     json_array_foreach(json_object_get(answer, what->view->list), i, row)
     {
-        id = text_of(row, what->id);
+        id = cli_text(row, what->id);
         if (is_there(row)) {
             compare(what, json_object_get(watch->known, id), row, changes);
             json_object_set(now, id, row);
