@@ -261,25 +261,26 @@ enum cli_exit cli_events_about(const struct cli *cli, const char *node, const ch
 void cli_events_print(const json_t *events);
 
 /* ---- Commands ---- */
-enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);      /* show.c */
-enum cli_exit cli_cmd_watch(struct cli *cli, int argc, char **argv);    /* show.c */
-enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv); /* show.c */
-enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);     /* move.c */
-enum cli_exit cli_cmd_pin(struct cli *cli, int argc, char **argv);      /* pin.c */
-enum cli_exit cli_cmd_unpin(struct cli *cli, int argc, char **argv);    /* pin.c */
-enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);   /* drain.c */
-enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv); /* drain.c */
-enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);    /* drain.c */
-enum cli_exit cli_cmd_rollout(struct cli *cli, int argc, char **argv);  /* rollout.c */
-enum cli_exit cli_cmd_explain(struct cli *cli, int argc, char **argv);  /* explain.c */
-enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);    /* place.c */
-enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);    /* stats.c */
-enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);   /* events.c */
-enum cli_exit cli_cmd_top(struct cli *cli, int argc, char **argv);      /* top.c */
-enum cli_exit cli_cmd_config(struct cli *cli, int argc, char **argv);   /* config.c */
-enum cli_exit cli_cmd_demo(struct cli *cli, int argc, char **argv);     /* demo.c */
-enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv);    /* token.c */
-enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv);     /* keys.c */
+enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv);       /* show.c */
+enum cli_exit cli_cmd_watch(struct cli *cli, int argc, char **argv);     /* show.c */
+enum cli_exit cli_cmd_describe(struct cli *cli, int argc, char **argv);  /* show.c */
+enum cli_exit cli_cmd_move(struct cli *cli, int argc, char **argv);      /* move.c */
+enum cli_exit cli_cmd_pin(struct cli *cli, int argc, char **argv);       /* pin.c */
+enum cli_exit cli_cmd_unpin(struct cli *cli, int argc, char **argv);     /* pin.c */
+enum cli_exit cli_cmd_rebalance(struct cli *cli, int argc, char **argv); /* rebalance.c */
+enum cli_exit cli_cmd_cordon(struct cli *cli, int argc, char **argv);    /* drain.c */
+enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv);  /* drain.c */
+enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);     /* drain.c */
+enum cli_exit cli_cmd_rollout(struct cli *cli, int argc, char **argv);   /* rollout.c */
+enum cli_exit cli_cmd_explain(struct cli *cli, int argc, char **argv);   /* explain.c */
+enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);     /* place.c */
+enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);     /* stats.c */
+enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);    /* events.c */
+enum cli_exit cli_cmd_top(struct cli *cli, int argc, char **argv);       /* top.c */
+enum cli_exit cli_cmd_config(struct cli *cli, int argc, char **argv);    /* config.c */
+enum cli_exit cli_cmd_demo(struct cli *cli, int argc, char **argv);      /* demo.c */
+enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv);     /* token.c */
+enum cli_exit cli_cmd_keys(struct cli *cli, int argc, char **argv);      /* keys.c */
 
 enum cli_exit cli_cmd_completion(struct cli *cli, int argc, char **argv); /* completion.c */
 enum cli_exit cli_cmd_complete(struct cli *cli, int argc, char **argv);   /* complete.c */

@@ -49,6 +49,7 @@ static const struct cli_command commands[] = {
     {"move", cli_cmd_move, "move a room, or one of its people, to another node"},
     {"pin", cli_cmd_pin, "where a room is wanted"},
     {"unpin", cli_cmd_unpin, "take that back"},
+    {"rebalance", cli_cmd_rebalance, "move people off hot nodes at once"},
     {"cordon", cli_cmd_cordon, "no new rooms on nodes"},
     {"uncordon", cli_cmd_uncordon, "take that back, and a drain"},
     {"drain", cli_cmd_drain, "move everybody away from nodes"},

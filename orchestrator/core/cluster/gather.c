@@ -207,6 +207,7 @@ static const char *node_verb(const char *path)
     return slash == NULL || strchr(slash + 1, '/') != NULL ? NULL : slash + 1;
 }
 
+/* What is asked of all: "rooms", "nodes" and "node" with GET. */
 static const char *kind_of(const char *path)
 {
     static const char prefix[] = "/admin/v1/";
@@ -224,6 +225,15 @@ static const char *kind_of(const char *path)
     return one ? "node" : NULL;
 }
 
+/* The same with POST. */
+static const char *posted(const char *path, const char *verb)
+{
+    if (strcmp(path, "/admin/v1/rebalance") == 0) {
+        return "moves";
+    }
+    return verb == NULL ? NULL : "node";
+}
+
 bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_request *asked)
 {
     static const char force[] = "{\"force\":true}";
@@ -231,14 +241,15 @@ bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_r
     const struct orch_admin_request *admin = &whole;
     bool get = strcmp(asked->verb, "GET") == 0;
     const char *verb = node_verb(asked->path);
-    const char *kind = get ? kind_of(asked->path) : verb == NULL ? NULL : "node";
+    const char *kind = get ? kind_of(asked->path) : posted(asked->path, verb);
     if (kind == NULL || (!get && orch_admin_refuses(c->orch, asked))) {
         return false; /* for orch to answer alone */
     }
-    if (!get && strcmp(verb, "drain") == 0) { /* was looked at here: all, or nobody */
+    if (!get && verb != NULL &&
+        strcmp(verb, "drain") == 0) { /* was looked at here: all, or nobody */
         whole.body = (struct bytes){(const uint8_t *)force, sizeof(force) - 1};
     }
-    if (!get) {
+    if (!get && verb != NULL) {
         whole.changed_us = orch_admin_now(c->orch, asked);
     }
     Spillway__Bus__Admin message = SPILLWAY__BUS__ADMIN__INIT;

@@ -147,12 +147,17 @@ static void get_node(const struct admin_call *c)
     reply(c, OK, json);
 }
 
-static bool is_forced(struct bytes body)
+static bool has_flag(struct bytes body, const char *key)
 {
     json_t *json = json_loadb((const char *)body.data, body.len, 0, NULL);
-    bool forced = json_is_true(json_object_get(json, "force"));
+    bool set = json_is_true(json_object_get(json, key));
     json_decref(json);
-    return forced;
+    return set;
+}
+
+static bool is_forced(struct bytes body)
+{
+    return has_flag(body, "force");
 }
 
 static void uncordon(const struct admin_call *c, const char *id)
@@ -591,6 +596,15 @@ static void get_config(const struct admin_call *c)
                     config->id, "settings", list));
 }
 
+static void rebalance(const struct admin_call *c, struct bytes body)
+{
+    if (c->orch->config.balance.hot_permille == 0) {
+        fail(c, CONFLICT, "conflict", "rebalance.enabled is false: no node is ever hot");
+    } else {
+        reply(c, OK, orch_rebalance_now(c->orch, has_flag(body, "dry_run")));
+    }
+}
+
 static void dispatch(struct admin_call *c, const struct orch_admin_request *admin)
 {
     bool get = strcmp(admin->verb, "GET") == 0;
@@ -606,10 +620,13 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
         room_call(c, get, admin->body);
     } else if (!get && strcmp(kind, "nodes") == 0 && c->count == 3) {
         change_node(c, admin->body);
+    } else if (!get && strcmp(kind, "rebalance") == 0 && c->count == 1) {
+        rebalance(c, admin->body);
     } else if (!get) {
-        fail(c, METHOD, "method_not_allowed",
-             "only rooms/NAME/move, pin and unpin, place and nodes/NAME/cordon, uncordon and drain "
-             "take POST");
+        fail(
+            c, METHOD, "method_not_allowed",
+            "only rooms/NAME/move, pin and unpin, place, rebalance and nodes/NAME/cordon, uncordon "
+            "and drain take POST");
     } else if (strcmp(kind, "nodes") == 0 && c->count == 1) {
         get_nodes(c);
     } else if (strcmp(kind, "nodes") == 0 && c->count == 2) {

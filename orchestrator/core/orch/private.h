@@ -399,6 +399,8 @@ void orch_send_to_node(struct orch *orch, const char *node,
 
 /* ---- rebalance.c: nodes that are too hot */
 void orch_rebalance_heard(struct orch *orch, const char *id); /* its load; it is registered */
+/* A round at once: our rooms on hot nodes. {"moves": [...]}; dry: what would move. */
+struct json_t *orch_rebalance_now(struct orch *orch, bool dry);
 
 /* ---- admin.c */
 /* By id, or by name. */

@@ -5,12 +5,16 @@
  * the largest that is still small, so that few people move for the weight. Only where every room is
  * larger than that do some of a room's people go, together.
  *
- * A room that is pinned to the node stays.
+ * A room that is pinned to the node stays. An operator may ask for a round at once
+ * (orch_rebalance_now): all of our part of what is too much, without waiting for the next step.
  *
  * A room rests for REST_US after any of it was moved, so nobody is moved twice in that time. All of
  * an orchestrator's rebalancing together moves MOVES_PER_S people on average.
  */
 #include "orchestrator/core/orch/private.h"
+
+#include <jansson.h>
+#include <stdlib.h>
 
 #define REST_US        TIME_S(600)
 #define MOVES_PER_S    10
@@ -18,8 +22,25 @@
 #define MOVE_US        (TIME_S(1) / MOVES_PER_S)
 #define SMALL_PERMILLE 50 /* of its node's capacity: a room that is small */
 
+/* A move that is only told of. */
+struct planned {
+    const struct room_entry *entry;
+    const char *to; /* the registry's */
+    uint32_t weight;
+};
+
+/* What an operator asked for. */
+struct round {
+    json_t *moves; /* what moves, or would */
+    bool dry;
+    struct planned *planned;
+    size_t planned_count;
+};
+
 struct shedding {
     struct orch *orch;
+    struct round *round; /* NULL: a step of its own */
+    struct prng *prng;
     struct node_entry *node;
     const struct registry_node *facts;
     uint64_t own;              /* weight of our rooms there */
@@ -30,11 +51,20 @@ struct shedding {
     uint32_t whole_weight, larger_weight;
 };
 
+static bool is_planned(const struct shedding *s, const struct room_entry *entry)
+{
+    bool found = false;
+    for (size_t i = 0; s->round != NULL && i < s->round->planned_count; i++) {
+        found |= s->round->planned[i].entry == entry;
+    }
+    return found;
+}
+
 static void consider(struct shedding *s, struct room_entry *entry)
 {
     uint32_t weight = room_weight(entry->room, s->facts->id);
     s->own += weight;
-    if (weight == 0 || entry->rests_until_us > s->orch->now_us ||
+    if (weight == 0 || is_planned(s, entry) || entry->rests_until_us > s->orch->now_us ||
         strcmp(room_pinned_node(entry->room), s->facts->name) == 0) {
         return;
     }
@@ -64,6 +94,16 @@ static void survey(struct shedding *s, uint32_t excess)
 
 /* ---- Where to ------------------------------------------------------------------------------ */
 
+static uint32_t planned_weight(const struct shedding *s, const char *id)
+{
+    uint32_t weight = 0;
+    for (size_t i = 0; s->round != NULL && i < s->round->planned_count; i++) {
+        const struct planned *planned = &s->round->planned[i];
+        weight += strcmp(planned->to, id) == 0 ? planned->weight : 0;
+    }
+    return weight;
+}
+
 static bool takes(const struct shedding *s, const char *id, uint32_t weight)
 {
     const struct registry_node *node = registry_get(s->orch->registry, id);
@@ -71,7 +111,8 @@ static bool takes(const struct shedding *s, const char *id, uint32_t weight)
     HASH_FIND_STR(s->orch->nodes, id, entry);
     return entry != NULL && node != s->facts && node->state == REGISTRY_READY && !node->suspect &&
            strcmp(node->region, s->facts->region) == 0 &&
-           balance_takes(&entry->balance, &s->orch->config.balance, node, weight);
+           balance_takes(&entry->balance, &s->orch->config.balance, node,
+                         weight + planned_weight(s, id));
 }
 
 /* A node that has the room already if it stays cool, else another one; NULL: none does. */
@@ -92,23 +133,28 @@ static const char *target(const struct shedding *s, const struct room_entry *ent
                                               .map = orch->map,
                                               .samples = PLACEMENT_SAMPLES_DEFAULT};
     struct placement_answer answer;
-    bool found =
-        room_node_count(entry->room) < ROOM_NODES_MAX &&
-        placement_choose(&request, orch->registry, orch->now_us, &orch->prng, &answer) == 0 &&
-        takes(s, answer.node->id, weight);
-    orch->stats.rebalance_stuck += !found;
+    bool found = room_node_count(entry->room) < ROOM_NODES_MAX &&
+                 placement_choose(&request, orch->registry, orch->now_us, s->prng, &answer) == 0 &&
+                 takes(s, answer.node->id, weight);
+    orch->stats.rebalance_stuck += !found && (s->round == NULL || !s->round->dry);
     return found ? answer.node->id : NULL;
 }
 
 /* ---- Moving -------------------------------------------------------------------------------- */
+
+/* How many of the room go. */
+static size_t people_of(const struct shedding *s, const struct room_entry *entry, bool whole)
+{
+    size_t people = room_node_people(entry->room, s->facts->id);
+    return whole ? people : MAX(people * s->chunk / s->larger_weight, 1);
+}
 
 /* Who of the room is there, one by one, until the chunk is full. How many went. */
 static size_t move_some(const struct shedding *s, struct room_entry *entry, const char *to)
 {
     struct arena arena = {0};
     Livekit__ParticipantInfo **infos;
-    size_t people = room_node_people(entry->room, s->facts->id);
-    size_t some = MAX(people * s->chunk / s->larger_weight, 1), moved = 0;
+    size_t some = people_of(s, entry, false), moved = 0;
     size_t count = room_participants(entry->room, &arena, &infos);
     for (size_t i = 0; i < count && moved < some; i++) {
         const char *node = room_node_of(entry->room, infos[i]->identity);
@@ -120,14 +166,30 @@ static size_t move_some(const struct shedding *s, struct room_entry *entry, cons
     return moved;
 }
 
-/* May free the entry. False: nobody went. */
-static bool move(struct shedding *s, struct room_entry *entry, bool whole)
+static void note_move(const struct shedding *s, const struct room_entry *entry, const char *to,
+                      size_t people, uint32_t weight)
+{
+    json_array_append_new(s->round->moves,
+                          json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s}", "room", entry->name,
+                                    "from", s->facts->id, "from_name", s->facts->name, "to", to,
+                                    "to_name", orch_node_name(s->orch, to), "participants",
+                                    (json_int_t)people, "weight", (json_int_t)weight, "cause",
+                                    balance_cause_name(s->node->balance.cause)));
+}
+
+static void plan(const struct shedding *s, const struct room_entry *entry, const char *to,
+                 uint32_t weight)
+{
+    struct round *round = s->round;
+    round->planned = mem_grow(round->planned, round->planned_count + 1, sizeof(*round->planned));
+    round->planned[round->planned_count++] = (struct planned){entry, to, weight};
+}
+
+/* Who of the room is to go goes. How many that were. */
+static size_t move_people(const struct shedding *s, struct room_entry *entry, const char *to,
+                          bool whole)
 {
     struct orch *orch = s->orch;
-    const char *to = target(s, entry, whole ? s->whole_weight : s->chunk);
-    if (to == NULL) {
-        return false;
-    }
     size_t moved = room_node_people(entry->room, s->facts->id);
     if (!whole) {
         moved = move_some(s, entry, to);
@@ -140,8 +202,33 @@ static bool move(struct shedding *s, struct room_entry *entry, bool whole)
     log_write(orch->config.log, LOG_INFO,
               "room_rebalanced room=%s from=%s to=%s participants=%zu cause=%s", entry->sid,
               s->facts->id, to, moved, balance_cause_name(s->node->balance.cause));
-    orch_settle(orch, entry);
+    return moved;
+}
+
+/* May free the entry. False: nobody went. */
+static bool move(struct shedding *s, struct room_entry *entry, bool whole)
+{
+    uint32_t weight = whole ? s->whole_weight : s->chunk;
+    const char *to = target(s, entry, weight);
+    if (to == NULL) {
+        return false;
+    }
+    bool dry = s->round != NULL && s->round->dry;
+    size_t moved = dry ? people_of(s, entry, whole) : move_people(s, entry, to, whole);
+    if (s->round != NULL && moved > 0) {
+        note_move(s, entry, to, moved, weight);
+    }
+    if (dry) {
+        plan(s, entry, to, weight);
+    } else {
+        orch_settle(s->orch, entry);
+    }
     return moved > 0;
+}
+
+static bool is_paced(const struct orch *orch)
+{
+    return orch->rebalanced_us >= orch->now_us + MOVES_AT_ONCE * MOVE_US;
 }
 
 static void shed(struct shedding *s)
@@ -150,11 +237,11 @@ static void shed(struct shedding *s)
     uint32_t excess = balance_excess(&s->node->balance, &orch->config.balance, s->facts);
     survey(s, excess);
     uint64_t share = balance_share(s->facts, s->own);
-    while (share > 0 && orch->rebalanced_us < orch->now_us + MOVES_AT_ONCE * MOVE_US) {
+    while (share > 0 && !is_paced(orch)) {
         bool whole = s->whole != NULL;
         uint32_t weight = whole ? s->whole_weight : s->chunk;
         if (weight == 0 || (!whole && s->larger == NULL) ||
-            !balance_draws(&orch->prng, share, weight) ||
+            !balance_draws(s->prng, share, weight) ||
             !move(s, whole ? s->whole : s->larger, whole)) {
             return;
         }
@@ -164,10 +251,16 @@ static void shed(struct shedding *s)
     }
 }
 
+static bool may_shed(const struct registry_node *node)
+{
+    return (node->state == REGISTRY_READY || node->state == REGISTRY_CORDONED) && !node->suspect;
+}
+
 void orch_rebalance_heard(struct orch *orch, const char *id)
 {
     const struct balance_config *config = &orch->config.balance;
-    struct shedding s = {.orch = orch, .facts = registry_get(orch->registry, id)};
+    struct shedding s = {
+        .orch = orch, .prng = &orch->prng, .facts = registry_get(orch->registry, id)};
     HASH_FIND_STR(orch->nodes, id, s.node);
     if (config->hot_permille == 0 || s.node == NULL) {
         return;
@@ -178,8 +271,46 @@ void orch_rebalance_heard(struct orch *orch, const char *id)
                   balance->cause == BALANCE_COOL ? "cool" : "hot", id, s.facts->name,
                   balance_heat(balance), balance_cause_name(balance->cause));
     }
-    bool serves = s.facts->state == REGISTRY_READY || s.facts->state == REGISTRY_CORDONED;
-    if (serves && !s.facts->suspect && balance_due(balance, orch->now_us)) {
+    if (may_shed(s.facts) && balance_due(balance, orch->now_us)) {
         shed(&s);
     }
+}
+
+/* ---- Asked for ----------------------------------------------------------------------------- */
+
+/* Our part of what is too much on the node, by whole rooms of no more than that. */
+static void shed_all(struct shedding *s)
+{
+    uint32_t excess = balance_excess(&s->node->balance, &s->orch->config.balance, s->facts);
+    survey(s, excess);
+    uint64_t all = MAX((uint64_t)s->facts->load.weight, s->own);
+    uint32_t left = all == 0 ? 0 : (uint32_t)((uint64_t)excess * s->own / all);
+    while (left > 0 && (s->round->dry || !is_paced(s->orch))) {
+        survey(s, left);
+        bool whole = s->whole != NULL;
+        uint32_t weight = whole ? s->whole_weight : s->chunk;
+        if (weight == 0 || (!whole && s->larger == NULL) ||
+            !move(s, whole ? s->whole : s->larger, whole)) {
+            return;
+        }
+        left -= MIN(left, weight);
+    }
+}
+
+json_t *orch_rebalance_now(struct orch *orch, bool dry)
+{
+    struct round round = {.moves = json_array(), .dry = dry};
+    struct prng prng = orch->prng; /* what is only told of changes nothing */
+    for (size_t i = 0; i < registry_count(orch->registry); i++) {
+        struct shedding s = {.orch = orch,
+                             .round = &round,
+                             .prng = dry ? &prng : &orch->prng,
+                             .facts = registry_at(orch->registry, i)};
+        HASH_FIND_STR(orch->nodes, s.facts->id, s.node);
+        if (s.node != NULL && s.node->balance.cause != BALANCE_COOL && may_shed(s.facts)) {
+            shed_all(&s);
+        }
+    }
+    free(round.planned);
+    return json_pack("{s:o}", "moves", round.moves);
 }

@@ -103,6 +103,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         **node_answers("again", "ND_5"),
         "GET rooms": (200, {"rooms": [ROOM]}),
         "GET rooms/my%20room": (200, ROOM),
+        "POST rebalance": (200, {"moves": [
+            {"room": "my room", "from": "ND_1", "from_name": "node-a", "to": "ND_2",
+             "to_name": "node-b", "participants": 3, "weight": 12, "cause": "cpu"}]}),
         "GET config": (200, {"orchestrator": "o-1", "orchestrator_id": "OR_1", "settings": [
             {"name": "region", "value": "eu", "origin": "orchestrator.yaml:3"}]}),
         "GET rooms/my%20room/explain": (200, WHY),

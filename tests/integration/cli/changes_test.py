@@ -327,5 +327,28 @@ class Pin(Changes):
         self.assertEqual([path for path, _ in self.bodies()], ["x/pin", "x/unpin"])
 
 
+class Rebalance(Changes):
+    def asked(self):
+        return [json.loads(body) for _, path, _, body in self.admin.requests
+                if path == "/admin/v1/rebalance"]
+
+    def test_round(self):
+        done = self.run_it("rebalance", "--dry-run")
+        self.assertIn("1 would move; nothing was done\n", done.stderr)
+        self.assertEqual([line.split() for line in done.stdout.splitlines()],
+                         [["ROOM", "FROM", "TO", "PEOPLE", "WEIGHT", "CAUSE"],
+                          ["my", "room", "node-a", "node-b", "3", "12", "cpu"]])
+        self.assertEqual(self.run_it("rebalance", "-o", "name").stdout, "my room\n")
+        self.assertEqual(self.asked(), [{"dry_run": True}, {"dry_run": False}])
+
+    def test_nothing_to_do(self):
+        with patch.dict(Handler.answers, {"POST rebalance": (200, {"moves": []})}):
+            self.assertIn("0 moved: no node is hot", self.run_it("rebalance").stderr)
+        with patch.dict(Handler.answers, {"POST rebalance": (200, {"moves": [],
+                                                                   "unanswered": ["o-2"]})}):
+            self.run_it("rebalance", "-o", "json", exit_code=TIMEOUT, data=True)
+        self.run_it("rebalance", "now", exit_code=USAGE)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2, warnings="ignore")

@@ -22,9 +22,8 @@ ASKING = [("get", "nodes"), ("get", "rooms"), ("get", "participants"),
           ("move", "--room", "my room", "--to", "node-b"),
           ("move", "eve", "--room", "my room", "--to", "node-b"), ("cordon", "node-a"),
           ("uncordon", "node-a"), ("drain", "node-a", "--detach"), ("place", "explain", "my room"),
-          ("place", "--dry-run"), ("explain", "room", "my room"), ("explain", "node", "node-a"),
-          ("pin", "my room", "--to", "node-b"), ("pin", "my room", "--region", "eu"),
-          ("unpin", "my room"), ("config", "show"), ("explain", "my room"), ("rollout", "status"), ("rollout", "nodes", "--yes")]
+          ("place", "--dry-run"), ("explain", "room", "my room"),
+          ("pin", "my room", "--region", "eu"), ("rebalance",), ("rollout", "nodes", "--yes")]
 ALONE = [("version",), ("help",), ("token", "create", "--room", "r", "--identity", "i",
                                    "--api-key", "k", "--api-secret", "s")]
 NAMING_NODES = [("describe", "node"), ("cordon",), ("uncordon",),
@@ -47,7 +46,7 @@ class Every(Case):
                                   (405, FAILED), (409, REFUSED), (500, FAILED), (503, TIMEOUT)):
             with patch.object(Handler, "always", error(status)):
                 commands = [each for each in ASKING if status != 404 or each[0] not in (
-                    "get", "place", "rollout", "config")]  # which name nothing
+                    "get", "place", "rollout", "config", "rebalance")]  # which name nothing
                 for done in self.all_exit(exit_code, commands=commands):
                     if status != 404:
                         self.assertEqual(done.stderr, "spillctl: as the test wants it\n")

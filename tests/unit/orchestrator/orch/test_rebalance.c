@@ -260,8 +260,45 @@ static void pinned(void **state)
     assert_true(is_hot(&load, 0));
     assert_int_equal(stats_of(&load).moves, 0);
     pin_all(&load, 4, "unpin");
-    seconds(&load, 60);
+    seconds(&load, 90);
     assert_int_equal(stats_of(&load).moves, 8); /* their people */
+    world_fini(&load.world);
+}
+
+static size_t count(const char *text, const char *word)
+{
+    size_t found = 0;
+    while ((text = strstr(text, word)) != NULL) {
+        found++;
+        text++;
+    }
+    return found;
+}
+
+/* Goal: asked for, what is too much goes at once, as was told before; where nothing is hot nobody
+ * goes, and who has nobody to ask is told. */
+static void asked_for(void **state)
+{
+    (void)state;
+    struct load load;
+    begin(&load, 48, 100, 3);
+    world_admin(&load.world, "POST", "/admin/v1/rebalance", "{}");
+    assert_string_equal(load.world.last_reply, "{\"moves\":[]}"); /* it is not known to be hot */
+    seconds(&load, 25);
+    assert_true(is_hot(&load, 0));
+    uint64_t before = stats_of(&load).moves;
+    world_admin(&load.world, "POST", "/admin/v1/rebalance", "{\"dry_run\": true}");
+    size_t told = count(load.world.last_reply, "\"from\":\"ND_a\"");
+    assert_in_range(told, 2, 9); /* at most 96 - 80, by rooms of 2 */
+    assert_int_equal(count(load.world.last_reply, "\"cause\":\"weight\""), told);
+    assert_int_equal(stats_of(&load).moves, before);
+    world_admin(&load.world, "POST", "/admin/v1/rebalance", "{}");
+    assert_int_equal(count(load.world.last_reply, "\"from\":\"ND_a\""), told);
+    assert_int_equal(stats_of(&load).moves, before + 2 * told);
+    seconds(&load, 120);
+    assert_false(is_hot(&load, 0));
+    world_admin(&load.world, "POST", "/admin/v1/rebalance", "{}");
+    assert_string_equal(load.world.last_reply, "{\"moves\":[]}");
     world_fini(&load.world);
 }
 
@@ -270,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cools_down), cmocka_unit_test(others_load), cmocka_unit_test(rests),
         cmocka_unit_test(stuck),      cmocka_unit_test(large_room),  cmocka_unit_test(pinned),
+        cmocka_unit_test(asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
