@@ -4,77 +4,16 @@
 // keyboard alone, on a phone's screen; and no request ever leaves its own origin.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { afterEach, test } from 'node:test';
-import axe from 'axe-core';
+import { test } from 'node:test';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { languages } from '../../orchestrator/web/src/words/languages.js';
 import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
 import { poll } from './lib/poll.mjs';
 import { Stage } from './lib/stage.mjs';
+import { DEADLINE_MS, isAccessible, showsPeople, visitors } from './lib/visitors.mjs';
 
 const stage = await Stage.open({ pages: meetingPages });
-const [chromium] = stage.browsers;
-const DEADLINE_MS = 20_000;
-
-let tabs = [];
-let strangers = []; // requests to other origins, and what the page's policy stopped
-afterEach(async () => {
-  await Promise.all(tabs.splice(0).map((tab) => tab.close()));
-  assert.deepEqual(strangers.splice(0), []);
-});
-
-async function visit(path, options) {
-  const tab = await chromium.open('about:blank', options);
-  tabs.push(tab);
-  const { page } = tab;
-  page.setDefaultTimeout(DEADLINE_MS);
-  page.on('request', (request) => {
-    const url = new URL(request.url());
-    if (!['blob:', 'data:'].includes(url.protocol) && url.host !== `127.0.0.1:${stage.cluster.port}`) {
-      strangers.push(request.url());
-    }
-  });
-  page.on('websocket', (socket) => {
-    if (!socket.url().startsWith(stage.cluster.ws)) {
-      strangers.push(socket.url());
-    }
-  });
-  page.on('console', (message) => {
-    if (/Content Security Policy/.test(message.text())) {
-      strangers.push(message.text());
-    }
-  });
-  page.on('pageerror', (error) => strangers.push(`error: ${error.message}`));
-  await page.goto(`${stage.cluster.http}${path}`);
-  return page;
-}
-
-async function enter(name, options) {
-  const page = await visit(`/meet/${stage.room}`, options);
-  await page.getByLabel('Your name').fill(name);
-  await page.getByRole('button', { name: 'Join' }).click();
-  await page.getByRole('navigation').waitFor();
-  return page;
-}
-
-/** So many tiles show moving pictures. */
-function showsPeople(page, count) {
-  return page.waitForFunction(
-    (wanted) => {
-      const all = [...document.querySelectorAll('.lk-participant-tile video')];
-      return all.filter((video) => video.videoWidth > 0 && video.currentTime > 0.5).length === wanted;
-    },
-    count,
-    { timeout: DEADLINE_MS },
-  );
-}
-
-/** By axe-core's own choice of rules: WCAG's, A and AA, and what it calls best practice. */
-async function isAccessible(page) {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
-}
+const { visit, enter, enterAsHost } = visitors(stage);
 
 test('three people meet, chat, mute and leave', async () => {
   const anna = await enter('Anna');
@@ -210,9 +149,7 @@ test('with a token from elsewhere', async () => {
 });
 
 test('hands are raised, and a host keeps order', async () => {
-  const token = await stage.cluster.token(stage.room, 'host', { roomAdmin: true }, { name: 'Hanna' });
-  const host = await visit(`/meet/${stage.room}#token=${token}`);
-  await host.getByRole('button', { name: 'Join' }).click();
+  const host = await enterAsHost('Hanna');
   const anna = await enter('Anna');
   const bert = await enter('Bert');
   await anna.getByRole('button', { name: 'People' }).click();

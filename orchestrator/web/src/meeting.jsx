@@ -9,15 +9,15 @@ import {
   LiveKitRoom,
   RoomAudioRenderer,
   isTrackReference,
-  useConnectionState,
   useCreateLayoutContext,
   useParticipants,
   usePinnedTracks,
   useTracks,
 } from '@livekit/components-react';
-import { ConnectionError, ConnectionState, DisconnectReason, RoomEvent, Track } from 'livekit-client';
+import { ConnectionError, DisconnectReason, RoomEvent, Track } from 'livekit-client';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Chat, useMeetingChat } from './chat.jsx';
+import { Connection } from './connection.jsx';
 import { Controls } from './controls.jsx';
 import { fingerprintOf } from './encryption.js';
 import { addressOf, signalUrl } from './entry.js';
@@ -88,21 +88,6 @@ function Header({ name, room, passphrase }) {
   );
 }
 
-/** Says what the connection does while it is not simply there. */
-function ConnectionBanner() {
-  const state = useConnectionState();
-  const text = {
-    [ConnectionState.Connecting]: say('connecting'),
-    [ConnectionState.Reconnecting]: say('reconnecting'),
-    [ConnectionState.SignalReconnecting]: say('reconnecting'),
-  }[state];
-  return (
-    <p className="banner" role="status" hidden={!text}>
-      {text}
-    </p>
-  );
-}
-
 /** What was pinned, or else a shared screen, is large; everybody else, or everybody, in a row. */
 function Stage({ layout }) {
   const tracks = useTracks(
@@ -151,7 +136,7 @@ function Conference({ room, token, choices, trouble, onError }) {
   return (
     <LayoutContextProvider value={layout}>
       <Header name={choices.room} room={room} passphrase={choices.passphrase} />
-      <ConnectionBanner />
+      <Connection />
       <div className="middle">
         <main>
           <Stage layout={layout} />

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// People at the meeting page, in Chromium. What their pages do that they never should, ends the test:
+// a request to another origin, something that the page's policy stopped, an error that nothing caught.
+import assert from 'node:assert/strict';
+import { afterEach } from 'node:test';
+import axe from 'axe-core';
+
+export const DEADLINE_MS = 40_000;
+
+/** Runs in the page before anything else: cameras are small and slow, for encoders share the machine. */
+function modestCamera() {
+  const devices = navigator.mediaDevices;
+  const real = devices?.getUserMedia.bind(devices);
+  const modest = { width: 320, height: 180, frameRate: 10 };
+  if (real) {
+    devices.getUserMedia = ({ video, ...rest }) =>
+      real({ ...rest, video: video && { ...(video === true ? {} : video), ...modest } });
+  }
+}
+
+/** {visit(path, options), enter(name, options)}: each resolves with a page, closed after the test. */
+export function visitors(stage) {
+  const [chromium] = stage.browsers;
+  const tabs = [];
+  const strangers = [];
+  afterEach(async () => {
+    await Promise.all(tabs.splice(0).map((tab) => tab.close()));
+    assert.deepEqual(strangers.splice(0), []);
+  });
+
+  /** prepare(page): before it is opened; waitUntil: Playwright's. Other options are those of a context. */
+  async function visit(path, { prepare = async () => {}, waitUntil, ...options } = {}) {
+    const tab = await chromium.open('about:blank', options);
+    tabs.push(tab);
+    const { page } = tab;
+    page.setDefaultTimeout(DEADLINE_MS);
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      if (!['blob:', 'data:'].includes(url.protocol) && url.host !== `127.0.0.1:${stage.cluster.port}`) {
+        strangers.push(request.url());
+      }
+    });
+    page.on('websocket', (socket) => {
+      if (!socket.url().startsWith(stage.cluster.ws)) {
+        strangers.push(socket.url());
+      }
+    });
+    page.on('console', (message) => {
+      if (/Content Security Policy/.test(message.text())) {
+        strangers.push(message.text());
+      }
+    });
+    page.on('pageerror', (error) => strangers.push(`error: ${error.message}`));
+    await page.addInitScript(modestCamera);
+    await prepare(page);
+    await page.goto(`${stage.cluster.http}${path}`, { waitUntil });
+    return page;
+  }
+
+  async function enter(name, options) {
+    const page = await visit(`/meet/${stage.room}`, options);
+    await page.getByLabel('Your name').fill(name);
+    await page.getByRole('button', { name: 'Join' }).click();
+    await page.getByRole('navigation').waitFor();
+    return page;
+  }
+
+  /** Somebody whose token says roomAdmin. */
+  async function enterAsHost(name) {
+    const token = await stage.cluster.token(stage.room, 'host', { roomAdmin: true }, { name });
+    const page = await visit(`/meet/${stage.room}#token=${token}`);
+    await page.getByRole('button', { name: 'Join' }).click();
+    await page.getByRole('navigation').waitFor();
+    return page;
+  }
+  return { visit, enter, enterAsHost };
+}
+
+/** So many tiles show moving pictures. */
+export function showsPeople(page, count) {
+  return page.waitForFunction(
+    (wanted) => {
+      const all = [...document.querySelectorAll('.lk-participant-tile video')];
+      return all.filter((video) => video.videoWidth > 0 && video.currentTime > 0.5).length === wanted;
+    },
+    count,
+    { timeout: DEADLINE_MS },
+  );
+}
+
+/** By axe-core's own choice of rules: WCAG's, A and AA, and what it calls best practice. */
+export async function isAccessible(page) {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
+}
+
+export async function choose(page, name) {
+  await page.locator('.more > summary').click();
+  await page.getByRole('button', { name, exact: true }).click();
+}
