@@ -13,15 +13,18 @@ import {
 } from '@livekit/components-react';
 import { Track } from 'livekit-client';
 import { HandIcon, PeopleIcon } from './icons.jsx';
+import { More } from './more.jsx';
 import { HAND, raiseHand } from './people.jsx';
+import { useShortcut } from './shortcuts.jsx';
 import { say } from './words/words.js';
 
 const canShareScreen = 'getDisplayMedia' in (navigator.mediaDevices ?? {});
 
-function Device({ source, kind, label, choose, onError }) {
+function Device({ source, kind, name, choose, onError }) {
+  const label = say(name);
   return (
     <div className="lk-button-group">
-      <TrackToggle source={source} aria-label={label} onDeviceError={onError}>
+      <TrackToggle source={source} aria-label={label} onDeviceError={onError} {...useShortcut(name)}>
         <span>{label}</span>
       </TrackToggle>
       <div className="lk-button-group-menu">
@@ -42,6 +45,7 @@ function Hand({ onError }) {
       aria-label={label}
       aria-pressed={up}
       onClick={() => raiseHand(localParticipant, !up).catch(onError)}
+      {...useShortcut('raiseHand')}
     >
       <HandIcon />
       <span>{label}</span>
@@ -49,28 +53,31 @@ function Hand({ onError }) {
   );
 }
 
-/** panel: '', 'chat' or 'people', which is open. */
-export function Controls({ unread, panel, onPanel, onError }) {
+/** panel: '', 'chat' or 'people', which is open; choices: those of More. */
+export function Controls({ unread, panel, onPanel, choices, onError }) {
   const { Camera, Microphone, ScreenShare } = Track.Source;
+  const screenShortcut = useShortcut('shareScreen');
+  const panels = { people: useShortcut('people'), chat: useShortcut('chat') };
   const opens = (name) => ({
     className: 'lk-button',
     type: 'button',
     'aria-pressed': panel === name,
     onClick: () => onPanel(panel === name ? '' : name),
+    ...panels[name],
   });
   return (
     <nav className="controls" aria-label={say('controls')}>
       <Device
         source={Microphone}
         kind="audioinput"
-        label={say('microphone')}
+        name="microphone"
         choose={say('chooseMicrophone')}
         onError={onError}
       />
       <Device
         source={Camera}
         kind="videoinput"
-        label={say('camera')}
+        name="camera"
         choose={say('chooseCamera')}
         onError={onError}
       />
@@ -80,6 +87,7 @@ export function Controls({ unread, panel, onPanel, onError }) {
           aria-label={say('shareScreen')}
           captureOptions={{ audio: true, selfBrowserSurface: 'include' }}
           onDeviceError={onError}
+          {...screenShortcut}
         >
           <span>{say('shareScreen')}</span>
         </TrackToggle>
@@ -97,6 +105,7 @@ export function Controls({ unread, panel, onPanel, onError }) {
         <ChatIcon />
         <span>{say('chat')}</span>
       </button>
+      <More choices={choices} />
       <DisconnectButton aria-label={say('leave')}>
         <LeaveIcon />
         <span>{say('leave')}</span>

@@ -15,6 +15,10 @@ export const PeopleIcon = () => (
   <Icon path="M6 8a3 3 0 1 0 0-6 3 3 0 0 0 0 6zm0 1c-3 0-5 1.5-5 3.5V14h10v-1.5C11 10.5 9 9 6 9zm5.5-1.5a2.3 2.3 0 1 0-1-4.4 4 4 0 0 1 0 4.2c.3.1.6.2 1 .2zm.8 1.6c1.2.8 1.7 2 1.7 3.4V14h2v-1.3c0-1.8-1.4-3.3-3.7-3.6z" />
 );
 
+export const MoreIcon = () => (
+  <Icon path="M3 6.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm5 0a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm5 0a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z" />
+);
+
 /** Beside a name; its own words are for those who do not see it. */
 export const HandRaised = ({ label }) => (
   <span className="hand" role="img" aria-label={label}>

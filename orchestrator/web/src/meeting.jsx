@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// In the meeting: people in a grid, or one of them large, and what is around them.
+// In the meeting: the pictures, and what is around them.
 import {
-  CarouselLayout,
-  FocusLayoutContainer,
-  GridLayout,
   LayoutContextProvider,
   LiveKitRoom,
   RoomAudioRenderer,
-  isTrackReference,
   useCreateLayoutContext,
   useParticipants,
-  usePinnedTracks,
-  useTracks,
 } from '@livekit/components-react';
-import { ConnectionError, DisconnectReason, RoomEvent, Track } from 'livekit-client';
+import { ConnectionError, DisconnectReason, RoomEvent } from 'livekit-client';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Chat, useMeetingChat } from './chat.jsx';
 import { Connection } from './connection.jsx';
@@ -22,8 +16,10 @@ import { Controls } from './controls.jsx';
 import { fingerprintOf } from './encryption.js';
 import { addressOf, signalUrl } from './entry.js';
 import { hostWith } from './host.js';
+import { useKeptSwitch } from './kept.js';
 import { People, nameOf } from './people.jsx';
-import { Tile } from './tile.jsx';
+import { ShortcutList, ShortcutsActive, useShortcuts } from './shortcuts.jsx';
+import { Stage } from './stage.jsx';
 import { say } from './words/words.js';
 
 const encryptionEvents = [
@@ -88,44 +84,15 @@ function Header({ name, room, passphrase }) {
   );
 }
 
-/** What was pinned, or else a shared screen, is large; everybody else, or everybody, in a row. */
-function Stage({ layout }) {
-  const tracks = useTracks(
-    [
-      { source: Track.Source.Camera, withPlaceholder: true },
-      { source: Track.Source.ScreenShare, withPlaceholder: false },
-    ],
-    { updateOnlyOn: [RoomEvent.ActiveSpeakersChanged], onlySubscribed: false },
-  );
-  const key = (track) => `${track.participant.identity} ${track.source}`;
-  const pinned = usePinnedTracks(layout)[0];
-  const large =
-    tracks.find((track) => pinned && key(track) === key(pinned)) ??
-    tracks.find((track) => isTrackReference(track) && track.source === Track.Source.ScreenShare);
-  if (!large) {
-    return (
-      <GridLayout tracks={tracks}>
-        <Tile />
-      </GridLayout>
-    );
-  }
-  return (
-    <FocusLayoutContainer>
-      <CarouselLayout tracks={tracks.filter((track) => track !== large)}>
-        <Tile />
-      </CarouselLayout>
-      <div className="large">
-        <Tile trackRef={large} />
-      </div>
-    </FocusLayoutContainer>
-  );
-}
-
 function Conference({ room, token, choices, trouble, onError }) {
   const layout = useCreateLayoutContext();
   const chat = useMeetingChat();
   const host = useMemo(() => hostWith(token), [token]);
   const [panel, setPanel] = useState('');
+  const [speakerView, setSpeakerView] = useKeptSwitch('speaker-view', false);
+  const [shortcuts, setShortcuts] = useKeptSwitch('shortcuts', true);
+  const [listed, setListed] = useState(false); // the shortcuts
+  useShortcuts(shortcuts, onError);
   const [seen, setSeen] = useState(0); // entries of the chat
   const count = chat.entries.length;
   useEffect(() => {
@@ -133,13 +100,17 @@ function Conference({ room, token, choices, trouble, onError }) {
       setSeen(count);
     }
   }, [panel, count]);
+  const more = [
+    { name: 'speakerView', on: speakerView, onClick: () => setSpeakerView(!speakerView) },
+    { name: 'shortcuts', onClick: () => setListed(true) },
+  ];
   return (
     <LayoutContextProvider value={layout}>
       <Header name={choices.room} room={room} passphrase={choices.passphrase} />
       <Connection />
       <div className="middle">
         <main>
-          <Stage layout={layout} />
+          <Stage layout={layout} speakerView={speakerView} />
         </main>
         <aside hidden={panel !== 'chat'}>
           <Chat chat={chat} onError={onError} />
@@ -148,7 +119,16 @@ function Conference({ room, token, choices, trouble, onError }) {
           <People host={host} onError={onError} />
         </aside>
       </div>
-      <Controls unread={Math.max(count - seen, 0)} panel={panel} onPanel={setPanel} onError={onError} />
+      <ShortcutsActive value={shortcuts}>
+        <Controls
+          unread={Math.max(count - seen, 0)}
+          panel={panel}
+          onPanel={setPanel}
+          choices={more}
+          onError={onError}
+        />
+      </ShortcutsActive>
+      <ShortcutList open={listed} onClose={() => setListed(false)} on={shortcuts} onSwitch={setShortcuts} />
       <p className="note" role="alert">
         {trouble}
       </p>

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The pictures: all of them alike, or one of them large and the others in a row.
+import {
+  CarouselLayout,
+  FocusLayoutContainer,
+  GridLayout,
+  isTrackReference,
+  usePinnedTracks,
+  useRoomContext,
+  useTracks,
+} from '@livekit/components-react';
+import { RoomEvent, Track } from 'livekit-client';
+import { useEffect, useState } from 'react';
+import { Tile } from './tile.jsx';
+
+const { Camera, ScreenShare } = Track.Source;
+
+/** Who of the others spoke last. */
+function useLastSpeaker(room) {
+  const [identity, setIdentity] = useState('');
+  useEffect(() => {
+    const speak = (speakers) => {
+      const other = speakers.find(({ isLocal }) => !isLocal);
+      setIdentity((before) => other?.identity ?? before);
+    };
+    room.on(RoomEvent.ActiveSpeakersChanged, speak);
+    return () => void room.off(RoomEvent.ActiveSpeakersChanged, speak);
+  }, [room]);
+  return identity;
+}
+
+const key = (track) => `${track.participant.identity} ${track.source}`;
+
+/** Of the others: whoever spoke last, or else any. */
+function speakersTrack(tracks, identity) {
+  const cameras = tracks.filter(({ source, participant }) => source === Camera && !participant.isLocal);
+  return cameras.find(({ participant }) => participant.identity === identity) ?? cameras[0];
+}
+
+/** Large is what was pinned, or else a shared screen, or else, if wanted, who speaks. */
+export function Stage({ layout, speakerView }) {
+  const speaker = useLastSpeaker(useRoomContext());
+  const tracks = useTracks(
+    [
+      { source: Camera, withPlaceholder: true },
+      { source: ScreenShare, withPlaceholder: false },
+    ],
+    { updateOnlyOn: [RoomEvent.ActiveSpeakersChanged], onlySubscribed: false },
+  );
+  const pinned = usePinnedTracks(layout)[0];
+  const large =
+    tracks.find((track) => pinned && key(track) === key(pinned)) ??
+    tracks.find((track) => isTrackReference(track) && track.source === ScreenShare) ??
+    (speakerView ? speakersTrack(tracks, speaker) : undefined);
+  if (!large) {
+    return (
+      <GridLayout tracks={tracks}>
+        <Tile />
+      </GridLayout>
+    );
+  }
+  return (
+    <FocusLayoutContainer>
+      <CarouselLayout tracks={tracks.filter((track) => track !== large)}>
+        <Tile />
+      </CarouselLayout>
+      <div className="large">
+        <Tile trackRef={large} />
+      </div>
+    </FocusLayoutContainer>
+  );
+}
