@@ -152,6 +152,36 @@ test('tracks: mute, unsubscribe and subscribe somebody', async () => {
   assert.deepEqual(await failure(unknown), [404, 'not_found']);
 });
 
+test('a locked room: tokens wait that say so, and who is in stays in', async () => {
+  const waiting = { grants: { waitsIfLocked: true } };
+  const reconnect = async (person, scenario) => {
+    const before = await person.count('reconnected');
+    await person.run((name) => me.room.simulateScenario(name).then(() => 0), scenario);
+    await person.until('back', (times) => me.count('reconnected') > times, before);
+  };
+  const anna = await stage.enter('anna', { ...waiting, camera: true });
+  await service().updateRoomMetadata(stage.room, JSON.stringify({ locked: true, of: 'an application' }));
+  const eve = await stage.enter('eve', waiting);
+  const bert = await stage.enter('bert'); // whose token says nothing of it
+  await bert.sees('anna');
+  for (const scenario of ['signal-reconnect', 'full-reconnect']) {
+    await reconnect(anna, scenario);
+    await bert.sees('anna');
+    await reconnect(eve, scenario);
+  }
+  await anna.run(() => me.send('secret', { reliable: true, topic: 'chat' }));
+  await bert.until('the message', () => me.texts('chat').includes('secret'));
+  assert.deepEqual(await eve.run(() => me.texts('chat')), []);
+  assert.ok(await eve.run(() => me.publication('anna', 'camera').track === undefined));
+  await assert.rejects(eve.run(() => me.room.localParticipant.setMicrophoneEnabled(true)), /permission/);
+
+  const all = { canSubscribe: true, canPublish: true, canPublishData: true };
+  await service().updateParticipant(stage.room, 'eve', { permission: all });
+  await eve.sees('anna');
+  await reconnect(eve, 'full-reconnect');
+  await eve.sees('anna');
+});
+
 test('data from the server, to everybody and to some', async () => {
   const anna = await stage.enter('anna');
   const bert = await stage.enter('bert');

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tokens for the visitors of a demo's meeting page. A real deployment has a backend that knows its
- * users and signs their tokens; without one, this makes everybody a participant of any room.
+ * users and signs their tokens; without one, this makes everybody a participant of any room, who
+ * waits to be let in where a host has locked it.
  */
 #include "orchestrator/core/orch/private.h"
 
@@ -36,7 +37,10 @@ void orch_page_token(struct orch *orch, int64_t now_us, uint64_t request,
         .identity = page->identity,
         .name = page->name,
         .has_video = true,
-        .video = {.room_join = true, .room = page->room, .can_update_own_metadata = TOKEN_YES},
+        .video = {.room_join = true,
+                  .room = page->room,
+                  .can_update_own_metadata = TOKEN_YES,
+                  .waits_if_locked = true},
     };
     char *text = token_sign(&token, key, orch_wall_s(orch), TOKEN_TTL_S);
     assert(text != NULL); /* short texts, no roomConfig */

@@ -44,7 +44,8 @@ static void send_packet(const struct participant *p, enum channel_kind kind, str
 
 static bool may_receive(const struct participant *p, const struct data_packet *packet)
 {
-    return (packet->value != DATA_VALUE_METRICS || p->permission.can_subscribe_metrics) &&
+    return !lock_waits(p) &&
+           (packet->value != DATA_VALUE_METRICS || p->permission.can_subscribe_metrics) &&
            data_packet_for(packet, p->identity, p->sid);
 }
 

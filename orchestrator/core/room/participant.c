@@ -88,6 +88,7 @@ void participant_set_permission(struct participant *p, const Livekit__Participan
     p->grants.can_subscribe_metrics = from->can_subscribe_metrics ? TOKEN_YES : TOKEN_NO;
     p->grants.hidden = from->hidden;
     p->grants.recorder = from->recorder;
+    p->grants.waits_if_locked = false; /* somebody has decided */
     p->grants.can_publish_sources = 0;
     for (size_t i = 0; i < from->n_can_publish_sources; i++) {
         unsigned source = (unsigned)from->can_publish_sources[i];
@@ -177,6 +178,7 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     }
     p->auto_subscribe = true;
     keep_token(p, join->token);
+    lock_meet(p);
     keep_request(p, join);
     p->conn = join->conn;
     p->front = room_front_copy(&join->front);
@@ -242,6 +244,9 @@ void participant_refresh_token(struct participant *p, int64_t now_us, struct eff
     p->refresh_at_us = now_us + ROOM_REFRESH_US;
     const struct token_key *key = token_keys_find(p->room->config->keys, p->api_key);
     if (key == NULL) { /* the key was withdrawn while the participant was here */
+        return;
+    }
+    if (lock_waits(p)) {
         return;
     }
     struct token token = {.identity = p->identity,

@@ -411,6 +411,10 @@ bool room_front_may_change(const struct participant *p);
 /* It restarted its ICE: if its front is gone, the one its WebSocket reached takes its place. */
 void room_front_change(struct participant *p, int64_t now_us, struct effects *fx);
 
+/* ---- lock.c */
+void lock_meet(struct participant *p);        /* one that has just come */
+bool lock_waits(const struct participant *p); /* to be let in */
+
 /* ---- join.c */
 void join_tell_state(struct participant *p, struct effects *fx); /* everybody, and the room */
 

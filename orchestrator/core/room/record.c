@@ -79,6 +79,7 @@ static uint32_t grants_of(const struct token_video *grants)
     bits |= grants->room_admin ? GRANT_ROOM_ADMIN : 0;
     bits |= grants->can_manage_agent_session == TOKEN_YES ? GRANT_AGENT_SESSION : 0;
     bits |= grants->can_manage_agent_session == TOKEN_NO ? GRANT_NO_AGENT_SESSION : 0;
+    bits |= grants->waits_if_locked ? GRANT_WAITS_IF_LOCKED : 0;
     return bits;
 }
 

@@ -18,6 +18,7 @@ enum {
     GRANT_ROOM_ADMIN = 16,
     GRANT_AGENT_SESSION = 32, /* may manage them; not to is GRANT_NO_AGENT_SESSION, or nothing */
     GRANT_NO_AGENT_SESSION = 64,
+    GRANT_WAITS_IF_LOCKED = 128,
 };
 
 /* number: of this seal, see session.proto. */

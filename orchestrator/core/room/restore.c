@@ -240,6 +240,7 @@ static void restore_grants(struct participant *p, uint32_t bits)
     p->grants.ingress_admin = (bits & GRANT_INGRESS_ADMIN) != 0;
     p->grants.room_admin = (bits & GRANT_ROOM_ADMIN) != 0;
     p->grants.agent = p->permission.agent;
+    p->grants.waits_if_locked = (bits & GRANT_WAITS_IF_LOCKED) != 0;
     p->grants.can_manage_agent_session = (bits & GRANT_AGENT_SESSION) != 0 ? TOKEN_YES
                                          : (bits & GRANT_NO_AGENT_SESSION) != 0
                                              ? TOKEN_NO

@@ -23,6 +23,7 @@ const struct grants_field grants_flags[GRANTS_FLAGS] = {
     VIDEO("hidden", hidden),
     VIDEO("recorder", recorder),
     VIDEO("agent", agent),
+    VIDEO("waitsIfLocked", waits_if_locked),
 };
 
 const struct grants_field grants_tris[GRANTS_TRIS] = {

@@ -13,7 +13,7 @@ struct grants_field {
     size_t offset;    /* of its field */
 };
 
-#define GRANTS_FLAGS   9
+#define GRANTS_FLAGS   10
 #define GRANTS_TRIS    6
 #define GRANTS_STRINGS 5
 #define GRANTS_SOURCES 5

@@ -66,7 +66,8 @@ struct token_video {
     unsigned can_publish_sources; /* enum token_source bits; 0: no list given, every source */
     bool hidden;
     bool recorder;
-    bool agent; /* may register as an agent worker */
+    bool agent;           /* may register as an agent worker */
+    bool waits_if_locked; /* ours: in a room that is locked it waits to be let in (room/lock.c) */
 };
 
 struct token_attribute {

@@ -316,6 +316,90 @@ static void dynacast(void **state)
     world_fini(&world);
 }
 
+static void visitor(struct token_video *video)
+{
+    video->waits_if_locked = true;
+}
+
+static void lock_room(struct world *world, const char *locked)
+{
+    char json[100];
+    snprintf(json, sizeof(json), "{\"room\":\"lobby\",\"metadata\":\"{\\\"locked\\\":%s}\"}",
+             locked);
+    world_twirp(world, "UpdateRoomMetadata", json);
+}
+
+static void say_to_all(struct world *world, size_t transport, uint16_t stream)
+{
+    static const char lossy[] = "\x12\x03\x12\x01x";
+    meeting_send(world, transport, stream, lossy, sizeof(lossy) - 1);
+}
+
+/* Goal: who comes to a locked room, and has a token that says so, neither hears, sees nor says
+ * anything, and is given no other token, until a host lets him in; who was let in gets a token that
+ * is good for the locked room. */
+static void waits_to_be_let_in(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting_init(&world);
+    lock_room(&world, "true");
+    world_story(&world);
+    meeting_join(&world, 3, "carol", visitor);
+    const char *story = world_story(&world);
+    assert_non_null(strstr(story, "conn 3 < join carol others=2\n"));
+    assert_non_null(strstr(story, "conn 3 < answer 1 tracks=0\n"));
+    assert_null(strstr(story, "conn 3 < refresh_token"));
+    world_connected(&world, 3);
+    for (size_t transport = 1; transport <= 3; transport++) {
+        meeting_channels(&world, transport);
+    }
+    world_story(&world);
+    world_add_track(&world, 3, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    assert_string_equal(world_story(&world), "conn 3 < request_response id=0 reason=2\n");
+    say_to_all(&world, 1, 2);
+    say_to_all(&world, 3, 2);
+    story = world_story(&world);
+    assert_non_null(strstr(story, "front T2 send stream=2"));
+    assert_null(strstr(story, "front T3 send"));
+    assert_null(strstr(story, "front T1 send"));
+
+    world_twirp(&world, "UpdateParticipant",
+                "{\"room\":\"lobby\",\"identity\":\"carol\",\"permission\":"
+                "{\"canPublish\":true,\"canSubscribe\":true,\"canPublishData\":true}}");
+    story = world_story(&world);
+    assert_non_null(strstr(story, "conn 3 < refresh_token\n"));
+    assert_non_null(strstr(story, "conn 3 < sections"));
+    say_to_all(&world, 1, 2);
+    assert_non_null(strstr(world_story(&world), "front T3 send stream=2"));
+    world_fini(&world);
+}
+
+/* Goal: a token that does not say so is as good as without the lock; and who came before it was
+ * locked, or after, is given such a one. */
+static void waits_only_if_locked(void **state)
+{
+    (void)state;
+    static const char *const unlocked[] = {"false", "1", "{}"};
+    struct world world;
+    meeting_init(&world);
+    for (size_t i = 0; i < ARRAY_LEN(unlocked); i++) {
+        lock_room(&world, unlocked[i]);
+        world_story(&world);
+        meeting_join(&world, 3 + i, "carol", visitor);
+        const char *story = world_story(&world);
+        assert_non_null(strstr(story, "< refresh_token\n"));
+        assert_non_null(strstr(story, "< answer 1 tracks=1\n"));
+    }
+    world_twirp(&world, "UpdateRoomMetadata", "{\"room\":\"lobby\",\"metadata\":\"no JSON\"}");
+    meeting_join(&world, 6, "carol", visitor);
+    assert_non_null(strstr(world_story(&world), "conn 6 < answer 1 tracks=1\n"));
+    lock_room(&world, "true");
+    meeting_join(&world, 7, "dora", NULL);
+    assert_non_null(strstr(world_story(&world), "conn 7 < answer 1 tracks=1\n"));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +413,8 @@ int main(void)
         cmocka_unit_test(section_unusable),
         cmocka_unit_test(codec_unsupported),
         cmocka_unit_test(dynacast),
+        cmocka_unit_test(waits_to_be_let_in),
+        cmocka_unit_test(waits_only_if_locked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
