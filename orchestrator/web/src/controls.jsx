@@ -53,8 +53,11 @@ function Hand({ onError }) {
   );
 }
 
-/** panel: '', 'chat' or 'people', which is open; choices: those of More. */
-export function Controls({ unread, panel, onPanel, choices, onError }) {
+/**
+ * panel: '', 'chat' or 'people', which is open; waiting: how many are to be let in; choices: those of
+ * More.
+ */
+export function Controls({ unread, waiting, panel, onPanel, choices, onError }) {
   const { Camera, Microphone, ScreenShare } = Track.Source;
   const screenShortcut = useShortcut('shareScreen');
   const panels = { people: useShortcut('people'), chat: useShortcut('chat') };
@@ -93,7 +96,11 @@ export function Controls({ unread, panel, onPanel, choices, onError }) {
         </TrackToggle>
       )}
       <Hand onError={onError} />
-      <button {...opens('people')} aria-label={say('people')}>
+      <button
+        {...opens('people')}
+        aria-label={say(waiting ? 'peopleWaiting' : 'people', { count: waiting })}
+        data-unread={waiting || undefined}
+      >
         <PeopleIcon />
         <span>{say('people')}</span>
       </button>

@@ -3,6 +3,7 @@
 // What whoever's token says roomAdmin may do with the others: the server API's own calls, which take
 // that token for the room it names.
 import { Track } from 'livekit-client';
+import { metadataOf } from './waiting.jsx';
 
 function grantsOf(token) {
   try {
@@ -29,7 +30,18 @@ async function call(token, method, request) {
 export const microphoneOf = (participant) => participant.getTrackPublication(Track.Source.Microphone);
 export const isHeard = (participant) => microphoneOf(participant)?.isMuted === false;
 
-/** {mute(participant), remove(participant)}, or null for who is no host. Both reject if refused. */
+/** Of who was let in, as a token without restrictions has them. */
+const permission = {
+  can_subscribe: true,
+  can_publish: true,
+  can_publish_data: true,
+  can_update_metadata: true,
+};
+
+/**
+ * {mute, remove, letIn: of a participant, setLocked(room, locked)}, or null for who is no host. All
+ * reject if refused.
+ */
 export function hostWith(token) {
   const { roomAdmin, room } = grantsOf(token);
   return roomAdmin && room
@@ -40,6 +52,14 @@ export function hostWith(token) {
           return call(token, 'MutePublishedTrack', { room, identity, track_sid: trackSid, muted: true });
         },
         remove: ({ identity }) => call(token, 'RemoveParticipant', { room, identity }),
+        letIn: ({ identity }) => call(token, 'UpdateParticipant', { room, identity, permission }),
+        setLocked: async (meeting, locked) => {
+          const metadata = metadataOf(meeting);
+          if (!metadata) {
+            throw new Error('the metadata of this room is no JSON object');
+          }
+          await call(token, 'UpdateRoomMetadata', { room, metadata: JSON.stringify({ ...metadata, locked }) });
+        },
       }
     : null;
 }

@@ -3,8 +3,8 @@
 // In the meeting: the pictures, and what is around them.
 import {
   LayoutContextProvider,
-  LiveKitRoom,
   RoomAudioRenderer,
+  RoomContext,
   useCreateLayoutContext,
   useParticipants,
 } from '@livekit/components-react';
@@ -20,6 +20,7 @@ import { useKeptSwitch } from './kept.js';
 import { People, nameOf } from './people.jsx';
 import { ShortcutList, ShortcutsActive, useShortcuts } from './shortcuts.jsx';
 import { Stage } from './stage.jsx';
+import { WaitingRoom, isWaiting, useIsWaiting, useLocked, usePublishing, useWaiting } from './waiting.jsx';
 import { say } from './words/words.js';
 
 const encryptionEvents = [
@@ -64,7 +65,8 @@ function Encryption({ name, room, passphrase }) {
 }
 
 function Header({ name, room, passphrase }) {
-  const people = useParticipants().length;
+  const people = useParticipants().filter((one) => !isWaiting(one)).length;
+  const locked = useLocked(room);
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     await navigator.clipboard?.writeText(addressOf(name, passphrase));
@@ -76,6 +78,7 @@ function Header({ name, room, passphrase }) {
       <img src="/icon.svg" alt="" width="28" height="28" />
       <h1>{name}</h1>
       <span className="people">{say(people === 1 ? 'people_one' : 'people_other', { count: people })}</span>
+      {locked && <span className="people">{say('locked')}</span>}
       {passphrase && <Encryption name={name} room={room} passphrase={passphrase} />}
       <button className="lk-button" type="button" onClick={copy}>
         {say(copied ? 'copied' : 'copyLink')}
@@ -88,6 +91,7 @@ function Conference({ room, token, choices, trouble, onError }) {
   const layout = useCreateLayoutContext();
   const chat = useMeetingChat();
   const host = useMemo(() => hostWith(token), [token]);
+  const waiting = useWaiting(room);
   const [panel, setPanel] = useState('');
   const [speakerView, setSpeakerView] = useKeptSwitch('speaker-view', false);
   const [shortcuts, setShortcuts] = useKeptSwitch('shortcuts', true);
@@ -107,7 +111,6 @@ function Conference({ room, token, choices, trouble, onError }) {
   return (
     <LayoutContextProvider value={layout}>
       <Header name={choices.room} room={room} passphrase={choices.passphrase} />
-      <Connection />
       <div className="middle">
         <main>
           <Stage layout={layout} speakerView={speakerView} />
@@ -122,6 +125,7 @@ function Conference({ room, token, choices, trouble, onError }) {
       <ShortcutsActive value={shortcuts}>
         <Controls
           unread={Math.max(count - seen, 0)}
+          waiting={host ? waiting : 0}
           panel={panel}
           onPanel={setPanel}
           choices={more}
@@ -137,30 +141,70 @@ function Conference({ room, token, choices, trouble, onError }) {
   );
 }
 
+/** The meeting, or the waiting room before it. */
+function Inside({ room, choices, onError, onLeave, ...rest }) {
+  const waits = useIsWaiting(room);
+  usePublishing(choices, onError);
+  return (
+    <>
+      <Connection />
+      {waits ? (
+        <WaitingRoom name={choices.room} onLeave={onLeave} />
+      ) : (
+        <Conference room={room} choices={choices} onError={onError} {...rest} />
+      )}
+    </>
+  );
+}
+
+/** Is in the room as long as it is shown. */
+function useConnected(room, token, onError, onDisconnected) {
+  useEffect(() => {
+    let here = true;
+    const enter = async () => {
+      try {
+        await room.connect(signalUrl, token);
+        room.on(RoomEvent.Disconnected, onDisconnected); // before, the error says more
+      } catch (error) {
+        if (here) {
+          onError(error);
+        }
+      }
+    };
+    enter();
+    return () => {
+      here = false;
+      room.off(RoomEvent.Disconnected, onDisconnected);
+      room.disconnect();
+    };
+  }, [room, token, onError, onDisconnected]);
+}
+
 export function Meeting({ room, token, choices, onLeave }) {
   const [trouble, setTrouble] = useState('');
   // A device that fails does not end a meeting; a connection that can't be made does.
   const onError = useCallback(
-    (error) =>
-      error instanceof ConnectionError ? onLeave(error.message) : setTrouble(error.message),
+    (error) => (endsMeeting(error) ? onLeave(troubleJoining(error)) : setTrouble(troubleInMeeting(error))),
     [onLeave],
   );
   const onDisconnected = useCallback(
     (reason) => onLeave(farewells[reason] ?? say('connectionLost')),
     [onLeave],
   );
+  useConnected(room, token, onError, onDisconnected);
+  const leave = () => onLeave('');
   return (
-    <LiveKitRoom
-      className="meeting"
-      room={room}
-      serverUrl={signalUrl}
-      token={token}
-      audio={choices.audio}
-      video={choices.video}
-      onError={onError}
-      onDisconnected={onDisconnected}
-    >
-      <Conference room={room} token={token} choices={choices} trouble={trouble} onError={onError} />
-    </LiveKitRoom>
+    <RoomContext.Provider value={room}>
+      <div className="lk-room-container meeting">
+        <Inside
+          room={room}
+          token={token}
+          choices={choices}
+          trouble={trouble}
+          onError={onError}
+          onLeave={leave}
+        />
+      </div>
+    </RoomContext.Provider>
   );
 }

@@ -13,8 +13,10 @@ import {
 import { RoomEvent, Track } from 'livekit-client';
 import { useEffect, useState } from 'react';
 import { Tile } from './tile.jsx';
+import { isWaiting } from './waiting.jsx';
 
 const { Camera, ScreenShare } = Track.Source;
+const updateOnlyOn = [RoomEvent.ActiveSpeakersChanged, RoomEvent.ParticipantPermissionsChanged];
 
 /** Who of the others spoke last. */
 function useLastSpeaker(room) {
@@ -41,13 +43,14 @@ function speakersTrack(tracks, identity) {
 /** Large is what was pinned, or else a shared screen, or else, if wanted, who speaks. */
 export function Stage({ layout, speakerView }) {
   const speaker = useLastSpeaker(useRoomContext());
-  const tracks = useTracks(
+  const all = useTracks(
     [
       { source: Camera, withPlaceholder: true },
       { source: ScreenShare, withPlaceholder: false },
     ],
-    { updateOnlyOn: [RoomEvent.ActiveSpeakersChanged], onlySubscribed: false },
+    { updateOnlyOn, onlySubscribed: false },
   );
+  const tracks = all.filter(({ participant }) => !isWaiting(participant));
   const pinned = usePinnedTracks(layout)[0];
   const large =
     tracks.find((track) => pinned && key(track) === key(pinned)) ??
