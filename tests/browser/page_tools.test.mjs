@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Goal: what people may use in a meeting at the page: keys in place of buttons, a view of who speaks.
+// Goal: what people may use in a meeting at the page: keys in place of buttons, a view of who speaks,
+// captions.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { dispose } from '@livekit/rtc-node';
-import { meetingPages } from './lib/cluster.mjs';
+import { RoomServiceClient } from 'livekit-server-sdk';
+import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
 import { Robot } from './lib/robot.mjs';
 import { Stage } from './lib/stage.mjs';
 import { choose, isAccessible, showsPeople, visitors } from './lib/visitors.mjs';
@@ -84,4 +86,43 @@ test('who speaks is large', async () => {
   await anna.getByRole('button', { name: 'Make Bert large' }).click();
   await anna.locator('.large').waitFor({ state: 'detached' });
   await singer.leave();
+});
+
+test('captions of whoever sends some', async () => {
+  const anna = await enter('Anna');
+  await choose(anna, 'Captions');
+  const captions = anna.getByRole('region', { name: 'Captions' });
+  await captions.getByText('No captions').waitFor();
+  const bert = await robot('bert', { name: 'Bert' });
+  const agent = await robot('agent', { kind: 'agent' });
+  const of = (id, final, track) => ({
+    topic: 'lk.transcription',
+    attributes: {
+      'lk.segment_id': id,
+      'lk.transcription_final': String(final),
+      'lk.transcribed_track_id': track,
+    },
+  });
+  const line = (text) => captions.locator('p').filter({ hasText: text }).waitFor();
+  const service = new RoomServiceClient(stage.cluster.http, API_KEY, API_SECRET);
+  const people = await service.listParticipants(stage.room);
+  const track = people.find(({ name }) => name === 'Anna').tracks[0].sid;
+  await bert.room.localParticipant.sendText('Bert says th', of('1', false, track));
+  await line(/^Bert Bert says th$/); // in his own name, whatever track he names
+  await bert.room.localParticipant.sendText('Bert says this', of('1', true, track));
+  await line(/^Bert Bert says this$/);
+  assert.equal(await captions.locator('p').count(), 1);
+  await agent.room.localParticipant.sendText('Anna says that', of('2', true, track));
+  await line(/^Anna Anna says that$/);
+  const segment = { id: '3', text: 'in the old way', startTime: 0n, endTime: 0n, language: 'en', final: true };
+  await agent.room.localParticipant.publishTranscription({
+    participantIdentity: 'bert',
+    trackSid: track,
+    segments: [segment],
+  });
+  await line(/^Bert in the old way$/);
+  await isAccessible(anna);
+  await anna.keyboard.press('t');
+  await captions.waitFor({ state: 'detached' });
+  await Promise.all([bert.leave(), agent.leave()]);
 });

@@ -10,6 +10,7 @@ import {
 } from '@livekit/components-react';
 import { ConnectionError, DisconnectReason, RoomEvent } from 'livekit-client';
 import { useCallback, useEffect, useMemo, useState } from 'react';
+import { Captions } from './captions.jsx';
 import { Chat, useMeetingChat } from './chat.jsx';
 import { Connection } from './connection.jsx';
 import { Controls } from './controls.jsx';
@@ -94,6 +95,7 @@ function Conference({ room, token, choices, trouble, onError }) {
   const waiting = useWaiting(room);
   const [panel, setPanel] = useState('');
   const [speakerView, setSpeakerView] = useKeptSwitch('speaker-view', false);
+  const [captions, setCaptions] = useKeptSwitch('captions', false);
   const [shortcuts, setShortcuts] = useKeptSwitch('shortcuts', true);
   const [listed, setListed] = useState(false); // the shortcuts
   useShortcuts(shortcuts, onError);
@@ -106,6 +108,7 @@ function Conference({ room, token, choices, trouble, onError }) {
   }, [panel, count]);
   const more = [
     { name: 'speakerView', on: speakerView, onClick: () => setSpeakerView(!speakerView) },
+    { name: 'captions', on: captions, onClick: () => setCaptions(!captions) },
     { name: 'shortcuts', onClick: () => setListed(true) },
   ];
   return (
@@ -114,6 +117,7 @@ function Conference({ room, token, choices, trouble, onError }) {
       <div className="middle">
         <main>
           <Stage layout={layout} speakerView={speakerView} />
+          {captions && <Captions />}
         </main>
         <aside hidden={panel !== 'chat'}>
           <Chat chat={chat} onError={onError} />

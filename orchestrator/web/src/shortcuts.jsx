@@ -19,6 +19,7 @@ const list = {
   people: 'p',
   chat: 'c',
   speakerView: 'l',
+  captions: 't',
   shortcuts: '?',
 };
 

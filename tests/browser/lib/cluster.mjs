@@ -353,10 +353,13 @@ export class Cluster {
     this.processes[this.processes.indexOf(dead)] = again;
   }
 
-  /** A participant's token; `grants` beside roomJoin, `claims` name, metadata, attributes, ttl. */
+  /** A participant's token; `grants` beside roomJoin, `claims` name, metadata, attributes, ttl, kind. */
   async token(room, identity, grants = {}, claims = {}) {
     const token = new AccessToken(API_KEY, API_SECRET, { identity, ttl: '1h', ...claims });
     token.addGrant({ roomJoin: true, room, ...grants });
+    if (claims.kind) {
+      token.kind = claims.kind;
+    }
     return token.toJwt();
   }
 

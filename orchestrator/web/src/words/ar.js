@@ -73,6 +73,8 @@ export default {
   screenOf: 'شاشة {name}',
   more: 'المزيد',
   speakerView: 'عرض المتحدث',
+  captions: 'الترجمة النصية',
+  noCaptions: 'لا توجد ترجمة نصية: لا أحد هنا يدوّن ما يقال.',
   shortcuts: 'اختصارات لوحة المفاتيح',
   useShortcuts: 'تعمل المفاتيح حيث لا تجري الكتابة',
   spaceBar: 'المسافة',

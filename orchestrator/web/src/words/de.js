@@ -73,6 +73,8 @@ export default {
   screenOf: 'Bildschirm von {name}',
   more: 'Mehr',
   speakerView: 'Sprecheransicht',
+  captions: 'Untertitel',
+  noCaptions: 'Keine Untertitel: Niemand hier schreibt mit.',
   shortcuts: 'Tastenkürzel',
   useShortcuts: 'Tasten tun dies, wo nichts getippt wird',
   spaceBar: 'Leertaste',

@@ -73,6 +73,8 @@ export default {
   screenOf: 'Screen of {name}',
   more: 'More',
   speakerView: 'Speaker view',
+  captions: 'Captions',
+  noCaptions: 'No captions: nobody here writes down what is said.',
   shortcuts: 'Keyboard shortcuts',
   useShortcuts: 'Keys do this wherever nothing is typed',
   spaceBar: 'Space',

@@ -74,6 +74,8 @@ export default {
   screenOf: 'Pantalla de {name}',
   more: 'Más',
   speakerView: 'Vista de orador',
+  captions: 'Subtítulos',
+  noCaptions: 'Sin subtítulos: nadie aquí transcribe lo que se dice.',
   shortcuts: 'Atajos de teclado',
   useShortcuts: 'Las teclas hacen esto donde no se escribe',
   spaceBar: 'Espacio',

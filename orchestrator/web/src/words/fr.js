@@ -74,6 +74,8 @@ export default {
   screenOf: 'Écran de {name}',
   more: 'Plus',
   speakerView: 'Vue intervenant',
+  captions: 'Sous-titres',
+  noCaptions: 'Pas de sous-titres : personne ici ne transcrit ce qui se dit.',
   shortcuts: 'Raccourcis clavier',
   useShortcuts: "Ces touches agissent là où l'on ne saisit rien",
   spaceBar: 'Espace',

@@ -73,6 +73,8 @@ export default {
   screenOf: '{name} の画面',
   more: 'その他',
   speakerView: 'スピーカー表示',
+  captions: '字幕',
+  noCaptions: '字幕はありません。発言を文字にしている人がいません。',
   shortcuts: 'キーボードショートカット',
   useShortcuts: '文字を入力していないときにキーで操作する',
   spaceBar: 'スペース',
