@@ -139,6 +139,60 @@ test('what went wrong is said', async () => {
   await anna.getByRole('alert').filter({ hasText: 'The meeting was ended.' }).waitFor();
 });
 
+test('what cannot work is said before it is tried', async () => {
+  const note = (page, text) => page.getByRole('alert').filter({ hasText: text }).waitFor();
+  await note(await visit('/meet/%FF'), 'This link names no room.');
+  const old = (page) =>
+    page.addInitScript(() => {
+      delete window.RTCPeerConnection;
+      delete window.webkitRTCPeerConnection;
+      delete window.RTCRtpSender;
+    });
+  await note(await visit('/', { prepare: old }), 'This browser cannot take part in a meeting');
+  const denied = (page) =>
+    page.addInitScript(() => {
+      const refuse = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
+      navigator.mediaDevices.getUserMedia = refuse;
+    });
+  const anna = await enter('Anna', { prepare: denied });
+  await note(anna, 'The browser does not let this page use that device.');
+  await anna.getByRole('button', { name: 'Leave' }).click();
+  await note(anna, 'You can join without.');
+});
+
+test('a link that is too old', async () => {
+  const token = await stage.cluster.token(stage.room, 'late', {}, { ttl: -600 });
+  const page = await visit(`/meet/${stage.room}#token=${token}`);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByRole('alert').filter({ hasText: /The server refuses this link \(.*expired/ }).waitFor();
+});
+
+test('painted at once, and small', async (t) => {
+  const firstPaint = async (page) => {
+    const paint = () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime;
+    return (await page.waitForFunction(paint)).jsonValue();
+  };
+  const withoutAssets = (page) => page.route('**/assets/**', () => {}); // which are never answered
+  await firstPaint(await visit('/', { prepare: withoutAssets, waitUntil: 'commit' }));
+
+  // Lighthouse's slow 4G, as it has the browser apply it: by request.
+  const slow4G = { offline: false, latency: 562.5, downloadThroughput: 184_320, uploadThroughput: 84_375 };
+  const prepare = async (page) => {
+    const devtools = await page.context().newCDPSession(page);
+    await devtools.send('Network.emulateNetworkConditions', slow4G);
+  };
+  const page = await visit('/', { prepare });
+  const scripts = await page.evaluate(() =>
+    performance
+      .getEntriesByType('resource')
+      .filter(({ name }) => name.endsWith('.js'))
+      .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+  );
+  t.diagnostic(`slow 4G: first paint after ${(await firstPaint(page)).toFixed(0)} ms`);
+  t.diagnostic(`scripts before a meeting: ${(scripts / 1024).toFixed(0)} KB compressed`);
+  assert.ok(scripts > 10_000 && scripts < 500 * 1024, `${scripts} bytes`);
+});
+
 test('with a token from elsewhere', async () => {
   const token = await stage.cluster.token(stage.room, 'guest', {}, { name: 'Guest' });
   const page = await visit(`/meet/${stage.room}#token=${token}`);

@@ -89,7 +89,7 @@ export function Controls({ unread, waiting, panel, onPanel, choices, onError }) 
           source={ScreenShare}
           aria-label={say('shareScreen')}
           captureOptions={{ audio: true, selfBrowserSurface: 'include' }}
-          onDeviceError={onError}
+          onDeviceError={(error) => error.name !== 'NotAllowedError' && onError(error)} // thought better of it
           {...screenShortcut}
         >
           <span>{say('shareScreen')}</span>

@@ -11,7 +11,7 @@ const FINGERPRINT_BITS = 64;
 
 export const canEncrypt =
   window.isSecureContext &&
-  ('RTCRtpScriptTransform' in window || 'createEncodedStreams' in RTCRtpSender.prototype);
+  ('RTCRtpScriptTransform' in window || 'createEncodedStreams' in (window.RTCRtpSender?.prototype ?? {}));
 
 /** Nobody guesses it: 128 bits, in letters that a link may have. */
 export function newPassphrase() {

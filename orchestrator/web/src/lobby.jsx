@@ -13,6 +13,7 @@ import { Track } from 'livekit-client';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { canEncrypt, newPassphrase } from './encryption.js';
 import { passphraseFromAddress, roomFromAddress, tokenFromAddress } from './entry.js';
+import { troubleBefore } from './trouble.js';
 import { languages } from './words/languages.js';
 import { keepLanguage, language, say } from './words/words.js';
 
@@ -117,7 +118,7 @@ export function Lobby({ note, onJoin }) {
   const [room, setRoom] = useState(roomFromAddress);
   const [encrypts, setEncrypts] = useState(canEncrypt && passphraseFromAddress() !== '');
   const [passphrase, setPassphrase] = useState(passphraseFromAddress);
-  const [trouble, setTrouble] = useState('');
+  const [trouble, setTrouble] = useState(troubleBefore);
   const [joining, setJoining] = useState(false);
   // The device a preview starts with; a later choice switches the running track.
   const [start] = useState({ audioDeviceId, videoDeviceId });

@@ -8,7 +8,7 @@ import {
   useCreateLayoutContext,
   useParticipants,
 } from '@livekit/components-react';
-import { ConnectionError, DisconnectReason, RoomEvent } from 'livekit-client';
+import { DisconnectReason, RoomEvent } from 'livekit-client';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Captions } from './captions.jsx';
 import { Chat, useMeetingChat } from './chat.jsx';
@@ -21,6 +21,7 @@ import { useKeptSwitch } from './kept.js';
 import { People, nameOf } from './people.jsx';
 import { ShortcutList, ShortcutsActive, useShortcuts } from './shortcuts.jsx';
 import { Stage } from './stage.jsx';
+import { endsMeeting, troubleInMeeting, troubleJoining } from './trouble.js';
 import { WaitingRoom, isWaiting, useIsWaiting, useLocked, usePublishing, useWaiting } from './waiting.jsx';
 import { say } from './words/words.js';
 

@@ -15,6 +15,13 @@ export default {
   microphoneLevel: 'Pegel des Mikrofons',
   devicesDenied: 'Der Browser erlaubt dieser Seite weder Kamera noch Mikrofon. Sie können ohne beitreten.',
   deviceFailed: 'Kamera oder Mikrofon: {error}. Sie können ohne beitreten.',
+  deviceDenied: 'Der Browser erlaubt dieser Seite dieses Gerät nicht.',
+  oldBrowser:
+    'Dieser Browser kann an keiner Besprechung teilnehmen: Er ist zu alt, oder sein WebRTC ist abgeschaltet.',
+  wrongLink: 'Dieser Link nennt keinen Raum. Geben Sie einen ein oder bitten Sie noch einmal um den Link.',
+  linkRefused: 'Der Server lehnt diesen Link ab ({error}). Bitten Sie um einen neuen.',
+  notTaken:
+    'Der Server hat die Verbindung nicht angenommen: Vielleicht ist gerade kein Platz. Versuchen Sie es später noch einmal.',
   encryption: 'Ende-zu-Ende-Verschlüsselung',
   passphrase: 'Passphrase, dieselbe für alle im Raum; der kopierte Link enthält sie',
   cannotEncrypt: 'Dieser Browser kann nicht Ende zu Ende verschlüsseln.',

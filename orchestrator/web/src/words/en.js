@@ -15,6 +15,12 @@ export default {
   microphoneLevel: 'Microphone level',
   devicesDenied: 'The browser does not let this page use your camera or microphone. You can join without.',
   deviceFailed: 'Camera or microphone: {error}. You can join without.',
+  deviceDenied: 'The browser does not let this page use that device.',
+  oldBrowser: 'This browser cannot take part in a meeting: it is too old, or its WebRTC is switched off.',
+  wrongLink: 'This link names no room. Enter one, or ask for the link again.',
+  linkRefused: 'The server refuses this link ({error}). Ask for a new one.',
+  notTaken:
+    'The server did not take the connection: there may be no place at the moment. Try again in a while.',
   encryption: 'End-to-end encryption',
   passphrase: 'Passphrase, the same for everybody in the room; the link that you copy carries it',
   cannotEncrypt: 'This browser cannot encrypt end to end.',

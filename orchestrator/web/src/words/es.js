@@ -16,6 +16,13 @@ export default {
   devicesDenied:
     'El navegador no permite a esta página usar la cámara ni el micrófono. Puede entrar sin ellos.',
   deviceFailed: 'Cámara o micrófono: {error}. Puede entrar sin ellos.',
+  deviceDenied: 'El navegador no permite a esta página usar ese dispositivo.',
+  oldBrowser:
+    'Este navegador no puede participar en una reunión: es demasiado antiguo o su WebRTC está desactivado.',
+  wrongLink: 'Este enlace no indica ninguna sala. Escriba una o vuelva a pedir el enlace.',
+  linkRefused: 'El servidor rechaza este enlace ({error}). Pida uno nuevo.',
+  notTaken:
+    'El servidor no ha aceptado la conexión: quizá no haya sitio en este momento. Inténtelo más tarde.',
   encryption: 'Cifrado de extremo a extremo',
   passphrase: 'Frase secreta, la misma para todos en la sala; el enlace copiado la contiene',
   cannotEncrypt: 'Este navegador no puede cifrar de extremo a extremo.',

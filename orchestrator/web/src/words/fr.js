@@ -15,6 +15,13 @@ export default {
   microphoneLevel: 'Niveau du micro',
   devicesDenied: "Le navigateur n'autorise ni caméra ni micro pour cette page. Vous pouvez participer sans.",
   deviceFailed: 'Caméra ou micro : {error}. Vous pouvez participer sans.',
+  deviceDenied: "Le navigateur n'autorise pas cet appareil pour cette page.",
+  oldBrowser:
+    'Ce navigateur ne peut pas participer à une réunion : il est trop ancien, ou son WebRTC est désactivé.',
+  wrongLink: 'Ce lien ne désigne aucune salle. Saisissez-en une, ou redemandez le lien.',
+  linkRefused: 'Le serveur refuse ce lien ({error}). Demandez-en un nouveau.',
+  notTaken:
+    "Le serveur n'a pas accepté la connexion : il n'y a peut-être plus de place. Réessayez dans un instant.",
   encryption: 'Chiffrement de bout en bout',
   passphrase: 'Phrase secrète, la même pour tous dans la salle ; le lien copié la contient',
   cannotEncrypt: 'Ce navigateur ne sait pas chiffrer de bout en bout.',
