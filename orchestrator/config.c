@@ -3,6 +3,7 @@
 
 #include "common/bus/bus.h"
 #include "common/net/net.h"
+#include "orchestrator/core/registry/registry.h"
 #include "orchestrator/core/turn/turn.h"
 
 #include <stdio.h>
@@ -102,6 +103,31 @@ static const struct config_key rebalance_keys[] = {
 static const struct config_table rebalance_table =
     CONFIG_TABLE(rebalance_keys, struct settings_rebalance);
 
+static const struct config_key timetable_keys[] = {
+    CONFIG_STRING("region", struct settings_timetable, region, ""),
+    CONFIG_STRINGS("days", struct settings_timetable, days, true),
+    CONFIG_STRING_REQUIRED("from", struct settings_timetable, from),
+    CONFIG_STRING_REQUIRED("to", struct settings_timetable, to),
+    CONFIG_STRING("zone", struct settings_timetable, zone, "UTC"),
+    CONFIG_INT("nodes", struct settings_timetable, nodes, "1", 1, REGISTRY_NODES_MAX),
+};
+static const struct config_table timetable_table =
+    CONFIG_TABLE(timetable_keys, struct settings_timetable);
+
+static const struct config_key autoscaling_keys[] = {
+    CONFIG_INT("target_percent", struct settings_autoscaling, target_percent, "60", 1, 100),
+    CONFIG_DURATION("node_start", struct settings_autoscaling, node_start_us, "180s", TIME_S(1),
+                    TIME_S(3600)),
+    CONFIG_DURATION("scale_in_after", struct settings_autoscaling, scale_in_after_us, "600s",
+                    TIME_S(10), TIME_S(24 * 3600)),
+    CONFIG_BOOL("survive_region_loss", struct settings_autoscaling, survive_region_loss, "false"),
+    CONFIG_INT("nodes_min", struct settings_autoscaling, nodes_min, "1", 0, REGISTRY_NODES_MAX),
+    CONFIG_INT("nodes_max", struct settings_autoscaling, nodes_max, "1000", 1, REGISTRY_NODES_MAX),
+    CONFIG_LIST("timetable", struct settings_autoscaling, timetable, &timetable_table, false),
+};
+static const struct config_table autoscaling_table =
+    CONFIG_TABLE(autoscaling_keys, struct settings_autoscaling);
+
 static const struct config_key distance_keys[] = {
     CONFIG_STRING_REQUIRED("from", struct settings_distance, from),
     CONFIG_STRING_REQUIRED("to", struct settings_distance, to),
@@ -154,6 +180,7 @@ static const struct config_key keys[] = {
     CONFIG_GROUP("rooms", struct settings, rooms, &rooms_table),
     CONFIG_GROUP("placement", struct settings, placement, &placement_table),
     CONFIG_GROUP("rebalance", struct settings, rebalance, &rebalance_table),
+    CONFIG_GROUP("autoscaling", struct settings, autoscaling, &autoscaling_table),
     CONFIG_DURATION("drain_grace", struct settings, drain_grace_us, "60s", 0, TIME_S(24 * 3600)),
     CONFIG_LIST("region_distances", struct settings, region_distances, &distance_table, false),
     CONFIG_GROUP("turn", struct settings, turn, &turn_table),
@@ -307,6 +334,29 @@ static int check_turn(const struct settings_turn *turn, const struct config_sour
     return 0;
 }
 
+static int check_autoscaling(const struct settings *settings, const struct config_source *source,
+                             char error[CONFIG_ERROR_MAX])
+{
+    const struct settings_autoscaling *scaling = &settings->autoscaling;
+    const struct settings_timetable *items = scaling->timetable.items;
+    if (scaling->nodes_max < scaling->nodes_min) {
+        return config_complain(source, "autoscaling.nodes_max", "less than nodes_min", error);
+    }
+    if (scaling->timetable.count > TIMETABLE_ENTRIES_MAX) {
+        return config_complain(source, "autoscaling.timetable", "more than 64", error);
+    }
+    for (size_t i = 0; i < scaling->timetable.count; i++) {
+        char key[64];
+        const char *why;
+        struct timetable_entry entry;
+        if (settings_timetable_entry(&items[i], &entry, &why) != 0) {
+            snprintf(key, sizeof(key), "autoscaling.timetable.%zu", i);
+            return config_complain(source, key, why, error);
+        }
+    }
+    return 0;
+}
+
 /* What the table can't say: addresses, and values that must fit each other. */
 static int check(const struct settings *settings, const struct config_source *source,
                  char error[CONFIG_ERROR_MAX])
@@ -343,6 +393,7 @@ static int check(const struct settings *settings, const struct config_source *so
     int err = check_redis(&settings->redis, source, error);
     err = err != 0 ? err : check_turn(&settings->turn, source, error);
     err = err != 0 ? err : check_peers(settings, source, error);
+    err = err != 0 ? err : check_autoscaling(settings, source, error);
     return err != 0 ? err : check_places(settings, source, error);
 }
 

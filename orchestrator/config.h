@@ -7,6 +7,7 @@
 #define ORCHESTRATOR_CONFIG_H
 
 #include "common/config/arguments.h"
+#include "orchestrator/core/scaling/timetable.h"
 
 struct settings_listen {
     char *address;
@@ -59,6 +60,24 @@ struct settings_rebalance {
     int64_t cool_percent; /* < hot_percent */
 };
 
+/* Nodes that a region has at least on those days, between those times of a place. */
+struct settings_timetable {
+    char *region;               /* "" where a cluster has but one */
+    struct config_strings days; /* "mon" .. "sun" */
+    char *from, *to;            /* "08:30", to up to "24:00"; not after from: on the next day */
+    char *zone;                 /* of the tz database; "UTC" */
+    int64_t nodes;
+};
+
+struct settings_autoscaling {
+    int64_t target_percent;
+    int64_t node_start_us;
+    int64_t scale_in_after_us;
+    bool survive_region_loss;
+    int64_t nodes_min, nodes_max;
+    struct config_list timetable; /* of struct settings_timetable */
+};
+
 struct settings_distance {
     char *from; /* regions; holds both ways */
     char *to;
@@ -106,6 +125,7 @@ struct settings {
     struct settings_rooms rooms;
     struct settings_placement placement;
     struct settings_rebalance rebalance;
+    struct settings_autoscaling autoscaling;
     int64_t drain_grace_us; /* from SIGTERM to the end, if somebody's front is still here */
     struct config_list region_distances; /* of struct settings_distance */
     struct settings_turn turn;
@@ -128,6 +148,10 @@ void settings_schema(FILE *out);
 /* "host:port" or "[address]:port" in two. ERR_INVALID: it is not, or host is longer than len - 1.
  */
 MUST_CHECK int settings_host_port(const char *text, char *host, size_t len, uint16_t *port);
+/* The entry with its zone read; its strings are the settings'. ERR_INVALID, and why: it makes no
+ * sense, or the machine's tz database does not have the zone. */
+MUST_CHECK int settings_timetable_entry(const struct settings_timetable *settings,
+                                        struct timetable_entry *out, const char **why);
 /* Whether there is a Redis, somewhere. */
 bool settings_has_redis(const struct settings *settings);
 

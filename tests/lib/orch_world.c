@@ -20,6 +20,11 @@ static void on_log(void *arg, enum log_level level, const char *text)
 static struct orch *new_orch(struct world *world, const char *id, const char *region)
 {
     static const uint8_t secret[32] = {7};
+    static const struct scaling_config scaling = {.target_permille = 500,
+                                                  .node_start_us = TIME_S(60),
+                                                  .scale_in_after_us = TIME_S(120),
+                                                  .nodes_min = 1,
+                                                  .nodes_max = 100};
     world->journal = journal_new(id, id);
     world->log = (struct log_sink){.write = on_log, .arg = world, .level_min = LOG_INFO};
     return orch_new(
@@ -40,6 +45,7 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .balance = {.hot_permille = 900, .cool_permille = 800},
             .cluster_secret = {secret, sizeof(secret)},
             .turn = &world->turn,
+            .scaling = &scaling,
         },
         world->now_us, WALL_START_US);
 }

@@ -631,6 +631,8 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
         get_nodes(c);
     } else if (strcmp(kind, "nodes") == 0 && c->count == 2) {
         get_node(c);
+    } else if (strcmp(kind, "capacity") == 0 && c->count == 1) {
+        reply(c, OK, orch_capacity_json(c->orch));
     } else if (strcmp(kind, "rooms") == 0) {
         get_rooms(c);
     } else if (strcmp(kind, "config") == 0 && c->count == 1) {

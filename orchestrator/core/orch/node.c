@@ -468,6 +468,7 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
     resend_specs(orch, id);
     orch_watch_tell(orch, entry_of(orch, id));
     orch_rebalance_heard(orch, id);
+    orch_capacity_look(orch);
     drop_strangers(orch, id, beat->rooms, beat->n_rooms);
     if (beat->service != NULL) {
         served(orch, id, beat->service);

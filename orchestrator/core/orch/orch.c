@@ -31,6 +31,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
     orch_place_init(orch);
     orch->detector = detector_new(&DETECTOR_CONFIG_DEFAULT);
     orch_gray_init(orch);
+    orch_capacity_init(orch);
     return orch;
 }
 
@@ -83,6 +84,7 @@ void orch_free(struct orch *orch)
     orch_gray_fini(orch);
     orch_silence_fini(orch);
     orch_events_fini(orch);
+    orch_capacity_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);
@@ -408,6 +410,7 @@ void orch_judge(struct orch *orch)
             assert((size_t)out.cause < ARRAY_LEN(orch->stats.detection));
             orch->stats.nodes_lost++;
             timings_add(&orch->stats.detection[out.cause], out.silent_us);
+            orch_capacity_lost(orch, out.id);
             node_gone(orch, out.id);
         } else {
             registry_set_suspect(orch->registry, out.id, out.verdict == DETECTOR_SUSPECT);

@@ -23,6 +23,8 @@
 #include "orchestrator/core/journal/journal.h"
 #include "orchestrator/core/registry/registry.h"
 #include "orchestrator/core/room/room.h"
+#include "orchestrator/core/scaling/scaling.h"
+#include "orchestrator/core/scaling/timetable.h"
 #include "proto/gen/control.pb-c.h"
 
 #define ORCH_HEARTBEAT_MS 250
@@ -64,6 +66,8 @@ struct orch_config {
     const struct journal *journal;  /* what GET events shows; NULL: there is none */
     const struct orch_setting *settings; /* what GET config shows */
     size_t setting_count;
+    const struct scaling_config *scaling; /* NULL: regions have no numbers of nodes */
+    struct timetable timetable;           /* for these */
 };
 
 /* wall_us: microseconds since 1970 at now_us. */
@@ -339,6 +343,15 @@ struct orch_region_stats {
 };
 /* At most REGISTRY_REGIONS_MAX; how many. */
 size_t orch_region_stats(const struct orch *orch, struct orch_region_stats *out, size_t max);
+
+/* How many nodes a region is to have (scaling/). */
+struct orch_wanted {
+    const char *region; /* valid until the next call that takes an orch which is not const */
+    uint32_t nodes;
+    bool held; /* it may be too many: not everything of the region is known */
+};
+/* Those that have a number, at most `max`, of SCALING_REGIONS_MAX; how many. */
+size_t orch_wanted(struct orch *orch, int64_t now_us, struct orch_wanted *out, size_t max);
 
 /* False while no node could take a room. */
 bool orch_ready(const struct orch *orch, char *reason, size_t len);

@@ -153,6 +153,7 @@ struct orphan;     /* adopt.c */
 struct cure;       /* gray.c */
 struct silent;     /* silence.c */
 struct event_wait; /* events.c */
+struct capacity;   /* capacity.c */
 
 /* Nodes that died of silence, the last ones: watch.c. */
 struct silenced {
@@ -198,8 +199,9 @@ struct orch {
     size_t event_wait_count;
     uint64_t events_seen; /* of the journal, when these were looked at last */
     bool events_end;
-    int64_t settled_us;    /* nodes have said what they hold by then */
-    int64_t rebalanced_us; /* up to when the moves so far use up what is allowed */
+    int64_t settled_us;        /* nodes have said what they hold by then */
+    int64_t rebalanced_us;     /* up to when the moves so far use up what is allowed */
+    struct capacity *capacity; /* NULL: regions have no numbers of nodes */
     struct orch_stats stats;
 };
 
@@ -425,6 +427,14 @@ void orch_events_fini(struct orch *orch);
 void orch_admin_reply(struct orch *orch, uint64_t request, int status, struct json_t *take_json);
 void orch_admin_fail(struct orch *orch, uint64_t request, int status, const char *code,
                      const char *message);
+
+/* ---- capacity.c: how many nodes regions want */
+void orch_capacity_init(struct orch *orch);
+void orch_capacity_fini(struct orch *orch);
+void orch_capacity_look(struct orch *orch);                 /* a node was heard */
+void orch_capacity_lost(struct orch *orch, const char *id); /* the node is dead, and still listed */
+/* The answer to GET capacity. */
+struct json_t *orch_capacity_json(struct orch *orch);
 
 /* ---- explain.c */
 /* Why a room is where it is, and who has it; take_room is the room as the admin API shows it. */

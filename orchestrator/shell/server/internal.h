@@ -71,6 +71,8 @@ struct server {
     struct token_key *keys;
     struct orch_setting *shown; /* texts are the settings' */
     struct turn_config turn;    /* of the settings */
+    struct scaling_config scaling;
+    struct timetable_entry timetable[TIMETABLE_ENTRIES_MAX];
     struct cluster *cluster;
     struct orch *orch; /* inside it, for what is no cluster's business */
     struct whip *whip;

@@ -95,6 +95,21 @@ static void add_regions(struct list *list, const struct orch *orch)
     free(regions);
 }
 
+static void add_wanted(struct list *list, struct orch *orch)
+{
+    struct orch_wanted wanted[SCALING_REGIONS_MAX];
+    size_t count = orch_wanted(orch, server_now(), wanted, ARRAY_LEN(wanted));
+    for (size_t i = 0; i < count; i++) {
+        add(list, PROBES_GAUGE, "wanted_nodes", region_label(list->arena, wanted[i].region, NULL),
+            wanted[i].nodes, "Media nodes that the region is to have; none if that is not known.");
+    }
+    for (size_t i = 0; i < count; i++) {
+        add(list, PROBES_GAUGE, "wanted_nodes_held",
+            region_label(list->arena, wanted[i].region, NULL), wanted[i].held,
+            "1 while wanted_nodes stays as it is since not everything of the region is known.");
+    }
+}
+
 /* ---- What is counted ----------------------------------------------------------------------- */
 
 static void add_core(struct list *list, const struct orch_stats *stats)
@@ -360,6 +375,7 @@ size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
     orch_stats(server->orch, &stats);
     add_core(&list, &stats);
     add_regions(&list, server->orch);
+    add_wanted(&list, server->orch);
     add_faults(&list, &stats);
     add_places(&list, &stats);
     add_cluster(&list, server);

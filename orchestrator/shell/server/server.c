@@ -448,6 +448,33 @@ static void show_settings(struct server *server)
     }
 }
 
+/* Nodes do not get fuller than placement fills them. */
+static struct scaling_config scaling_of(const struct settings_autoscaling *settings,
+                                        const struct settings_placement *placement)
+{
+    int64_t percent = MIN(settings->target_percent, placement->fill_percent);
+    return (struct scaling_config){
+        .target_permille = (uint32_t)percent * 10,
+        .node_start_us = settings->node_start_us,
+        .scale_in_after_us = settings->scale_in_after_us,
+        .survive_region_loss = settings->survive_region_loss,
+        .nodes_min = (uint32_t)settings->nodes_min,
+        .nodes_max = (uint32_t)settings->nodes_max,
+    };
+}
+
+static struct timetable timetable_of(struct server *server, const struct config_list *list)
+{
+    const struct settings_timetable *items = list->items;
+    for (size_t i = 0; i < list->count; i++) {
+        const char *why;
+        if (settings_timetable_entry(&items[i], &server->timetable[i], &why) != 0) {
+            unreachable(); /* was checked */
+        }
+    }
+    return (struct timetable){server->timetable, list->count};
+}
+
 static void open_core(struct server *server)
 {
     const struct settings *settings = server->settings;
@@ -471,6 +498,7 @@ static void open_core(struct server *server)
         secret = (struct bytes){server->cluster_secret, sizeof(server->cluster_secret)};
     }
     server->turn = turn_of(&settings->turn);
+    server->scaling = scaling_of(&settings->autoscaling, &settings->placement);
     server->orch = orch_new(
         &(struct orch_config){
             .id = server->id,
@@ -496,6 +524,8 @@ static void open_core(struct server *server)
             .journal = server->journal,
             .settings = server->shown,
             .setting_count = settings->shown_count,
+            .scaling = &server->scaling,
+            .timetable = timetable_of(server, &settings->autoscaling.timetable),
             .seals = true,
         },
         server_now(), wall_us());

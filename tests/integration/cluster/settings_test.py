@@ -104,6 +104,13 @@ class Settings(Case):
             done = self.check(program, GOOD[program])
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
+    def test_timetable(self):
+        entry = ("{days: [mon, sun], from: '22:00', to: '06:00', zone: Europe/Berlin, region: eu, "
+                 "nodes: 12}")
+        done = self.check(ORCHESTRATOR,
+                          GOOD[ORCHESTRATOR] + "autoscaling: {timetable: [%s]}\n" % entry)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_shipped(self):
         for name, program in (("orchestrator/orchestrator.yaml", ORCHESTRATOR),
                               ("media-node/node.yaml", NODE)):
@@ -136,6 +143,18 @@ class Settings(Case):
                 (ORCHESTRATOR, "webhooks: {urls: ['http://127.0.0.1/'], api_key: other}",
                  "webhooks.api_key"),
                 (ORCHESTRATOR, "pages: {demo_api_key: other}", "pages.demo_api_key"),
+                (ORCHESTRATOR, "autoscaling: {nodes_min: 3, nodes_max: 2}", "nodes_max"),
+                *((ORCHESTRATOR, "autoscaling: {timetable: [%s]}" % entry, word)
+                  for entry, word in (
+                      ("{days: [mon], from: '08:00', to: '8:00'}", "timetable.0: from and to"),
+                      ("{days: [mon], from: '24:00', to: '08:00'}", "timetable.0: from and to"),
+                      ("{days: [mon], from: '08:00', to: '08:00'}", "are the same"),
+                      ("{days: [monday], from: '08:00', to: '18:00'}", "timetable.0: days"),
+                      ("{days: [], from: '08:00', to: '18:00'}", "'days' is missing"),
+                      ("{days: [mon], from: '08:00', to: '18:00', zone: Europe/Berlino}", "zone"),
+                      ("{days: [mon], from: '08:00', to: '18:00', zone: ../../etc/passwd}", "zone"),
+                      ("{days: [mon], from: '08:00', to: '18:00', region: E_U}", "region"),
+                      ("{days: [mon], from: '08:00', to: '18:00', nodes: 0}", "nodes"))),
                 (ORCHESTRATOR, "turn: {secret: %s}" % (32 * "s"), "turn.urls"),
                 (ORCHESTRATOR, "turn: {urls: ['turn:a']}", "turn.secret"),
                 (ORCHESTRATOR, "turn: {urls: ['turn:a'], secret: short}", "turn.secret"),

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from cluster import Cluster, http
+from cluster import Cluster, http, wait
 from exposition import REFERENCE, read
 
 OPEN = {"region", "version"}  # labels whose values are the operator's, or change with each version
@@ -27,9 +27,9 @@ to collect and watch them: [operations/monitoring.md](../operations/monitoring.m
 * No label names a room, a participant or a node: what happens to one of them is in logs and in
   `spillctl`. A node's name and region are labels of its target, set by the scrape configuration;
   `region` here is of nodes as orchestrators know them.
-* Every orchestrator tells of all nodes as it sees them: `nodes`, `nodes_*`, `region_*` and
-  `node_detection_seconds` of several are not to be added up, `max` is meant (`sum` for
-  `region_reserved_weight`: each has promises of its own). What is about rooms, participants and
+* Every orchestrator tells of all nodes as it sees them: `nodes`, `nodes_*`, `wanted_nodes`,
+  `region_*` and `node_detection_seconds` of several are not to be added up, `max` is meant (`sum`
+  for `region_reserved_weight`: each has promises of its own). What is about rooms, participants and
   connections is each one's own, and adds up.
 """
 
@@ -59,6 +59,8 @@ class Reference(unittest.TestCase):
     def setUpClass(cls):
         with Cluster(nodes=1) as cluster:
             cluster.start()
+            wait("a number of nodes, which there is none of just after the start",
+                 lambda: b"wanted_nodes" in http(f"{cluster.orchestrator.url}/metrics")[1])
             programs = {"Orchestrator": cluster.orchestrator, "Media node": cluster.nodes[0]}
             cls.texts = {title: http(f"{program.url}/metrics")[1].decode()
                          for title, program in programs.items()}
