@@ -38,6 +38,26 @@ static const struct cli_column participant_columns[] = {
     {"METADATA", "metadata", CLI_TEXT, true},
 };
 
+static const struct cli_column capacity_columns[] = {
+    {"REGION", "name", CLI_TEXT, false},
+    {"WANTED", "wanted_nodes", CLI_NUMBER, false},
+    {"READY", "ready_nodes", CLI_NUMBER, false},
+    {"DRAINING", "draining_nodes", CLI_NUMBER, true},
+    {"SURPLUS", "surplus_nodes", CLI_NUMBER, false},
+    {"DRAIN_NEXT", "drain_next", CLI_TEXT, false},
+    {"EMPTIEST", "emptiest_node", CLI_TEXT, true},
+    {"REASON", "reason", CLI_TEXT, false},
+    {"NEED", "need_nodes", CLI_NUMBER, true},
+    {"CARRIED", "carried_weight", CLI_NUMBER, false},
+    {"GROWTH", "growth_weight", CLI_NUMBER, false},
+    {"EVENTS", "events_weight", CLI_NUMBER, false},
+    {"SPARE", "spare_weight", CLI_NUMBER, false},
+    {"TIMETABLE", "timetable_nodes", CLI_NUMBER, false},
+    {"NODE_WEIGHT", "node_weight", CLI_NUMBER, true},
+};
+
+static const struct cli_view capacity_view = {"regions", "name", capacity_columns,
+                                              ARRAY_LEN(capacity_columns)};
 static const struct cli_view nodes_view = {"nodes", "name", node_columns, ARRAY_LEN(node_columns)};
 static const struct cli_view rooms_view = {"rooms", "name", room_columns, ARRAY_LEN(room_columns)};
 static const struct cli_view participants_view = {"participants", "identity", participant_columns,
@@ -150,23 +170,29 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
     };
     enum cli_exit exit_code;
     cli_live_arguments(argc, argv);
-    if (!cli_parse(cli, argc, argv, "get nodes|rooms [--watch] | get participants [--room ROOM]",
+    if (!cli_parse(cli, argc, argv,
+                   "get nodes|rooms [--watch] | get capacity | get participants [--room ROOM]",
                    options, ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
     const char *what = cli->argument_count == 1 ? cli->arguments[0] : "";
     const struct cli_watched *list = list_of(what);
-    if (strcmp(what, "participants") != 0 && list == NULL) {
-        return cli_usage(cli, "get takes one of nodes, rooms, participants");
+    bool capacity = strcmp(what, "capacity") == 0;
+    bool participants = strcmp(what, "participants") == 0;
+    if (list == NULL && !capacity && !participants) {
+        return cli_usage(cli, "get takes one of nodes, rooms, participants, capacity");
     }
-    if (list == NULL && cli_on(watch)) {
+    if (room != NULL && !participants) {
+        return cli_usage(cli, "--room goes with participants only");
+    }
+    if (cli_on(watch) && list == NULL) {
         return cli_usage(cli, "nodes and rooms can be watched; webhooks tell of participants");
     }
-    if (list == NULL) {
+    if (participants) {
         return get_participants(cli, room);
     }
-    if (room != NULL) {
-        return cli_usage(cli, "--room goes with participants only");
+    if (capacity) {
+        return get_and_print(cli, what, &capacity_view);
     }
     if (cli_on(watch)) {
         return cli_watch(cli, list);

@@ -35,6 +35,17 @@ WHY = {"owner": "o-1", "owner_id": "OR_1", "room": ROOM, "places": [
     {"id": "ND_1", "name": "node-a", "region": "eu", "state": "ready", "participants": 1,
      "weight": 3, "cause": "death", "from": "ND_9", "from_name": "node-z",
      "since": "2026-01-01T00:00:00Z"}], "next": PLACE}
+CAPACITY = {"regions": [
+    {"name": "eu", "wanted_nodes": 7, "reason": "demand", "need_nodes": 7, "ready_nodes": 5,
+     "draining_nodes": 0, "surplus_nodes": 0, "drain_next": "", "emptiest_node": "node-b",
+     "node_weight": 1000, "carried_weight": 2900, "growth_weight": 400, "events_weight": 0,
+     "spare_weight": 0, "timetable_nodes": 0},
+    {"name": "us", "wanted_nodes": 2, "reason": "scale_in_after", "need_nodes": 1,
+     "ready_nodes": 4, "draining_nodes": 0, "surplus_nodes": 2, "drain_next": "node-a",
+     "emptiest_node": "node-a", "node_weight": 1000, "carried_weight": 812, "growth_weight": 0,
+     "events_weight": 0, "spare_weight": 0, "timetable_nodes": 0}],
+    "target_ratio": 0.6, "node_start_s": 180, "scale_in_after_s": 600,
+    "survive_region_loss": False}
 EVIL = "Eve\x1b[2J\u009b\nGr\u00fc\u00dfe"
 PERSON = {"identity": "eve", "sid": "PA_1", "name": EVIL, "state": "active", "hidden": False,
           "metadata": "", "joined_at": "2026-01-01T00:00:00Z",
@@ -101,6 +112,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         **node_answers("full", "ND_3"),
         **node_answers("stuck", "ND_4", state="draining"),
         **node_answers("again", "ND_5"),
+        "GET capacity": (200, CAPACITY),
         "GET rooms": (200, {"rooms": [ROOM]}),
         "GET rooms/my%20room": (200, ROOM),
         "POST rebalance": (200, {"moves": [
