@@ -273,6 +273,7 @@ enum cli_exit cli_cmd_uncordon(struct cli *cli, int argc, char **argv);  /* drai
 enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv);     /* drain.c */
 enum cli_exit cli_cmd_rollout(struct cli *cli, int argc, char **argv);   /* rollout.c */
 enum cli_exit cli_cmd_explain(struct cli *cli, int argc, char **argv);   /* explain.c */
+enum cli_exit cli_cmd_reserve(struct cli *cli, int argc, char **argv);   /* reserve.c */
 enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);     /* place.c */
 enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);     /* stats.c */
 enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);    /* events.c */

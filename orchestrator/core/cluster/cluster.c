@@ -153,6 +153,7 @@ void cluster_store_up(struct cluster *c, int64_t now_us)
     ownership_member_claims(c->ownership, OWNERSHIP_SELF, true);
     cluster_share(c);
     renew(c, true);
+    orch_reservations_store(c->orch, now_us);
 }
 
 void cluster_store_down(struct cluster *c, int64_t now_us)
@@ -290,6 +291,9 @@ static bool sort_out(struct cluster *c, struct effect *effect)
         return false;
     } else if (effect->type == EFFECT_PLACED) {
         keep_placed(c, effect);
+        return false;
+    } else if (effect->type == EFFECT_RESERVATION) {
+        reservation_effect(c, effect);
         return false;
     } else if (effect->type == EFFECT_ORPHAN || effect->type == EFFECT_CONN_ADOPT ||
                effect->type == EFFECT_FRONT_ADOPT) {

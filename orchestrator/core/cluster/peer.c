@@ -333,6 +333,7 @@ static void rise(struct cluster *c, size_t member)
     tell_all_rooms(c, member);
     beat(c, member);
     events_tell_all(c, member);
+    orch_reservations_tell(c->orch, c->now_us);
 }
 
 static void forget(struct peer *peer)
@@ -687,6 +688,9 @@ static void dispatch(struct cluster *c, size_t member, const peer_message *m)
         break;
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_EVENTS:
         events_heard(c, m->events);
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_RESERVATION:
+        reservation_heard(c, m->reservation);
         break;
     default: /* newer than this program */
         c->stats.malformed++;

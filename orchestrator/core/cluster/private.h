@@ -308,6 +308,11 @@ void events_flush(struct cluster *c);
 void events_tell_all(struct cluster *c, size_t member);
 void events_heard(struct cluster *c, const Spillway__Bus__Events *events);
 
+/* ---- reservations.c: events that were told beforehand */
+/* An EFFECT_RESERVATION of orch, to all others. */
+void reservation_effect(struct cluster *c, const struct effect *effect);
+void reservation_heard(struct cluster *c, const Spillway__Bus__Reservation *reservation);
+
 /* ---- leave.c: told to stop */
 /* It has left just now, and the others are told. */
 bool leave_said(struct cluster *c);

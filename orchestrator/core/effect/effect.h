@@ -64,7 +64,12 @@ enum effect_type {
     EFFECT_STORE_SIZE,     /* name: room name, weight: so many people at most were in it */
     EFFECT_STORE_SIZE_GET, /* name: room name; answered by orch_sized() */
 
+    EFFECT_STORE_RESERVATION, /* name: id, data: its text (reservations/), epoch: seconds to its end
+                               */
+
     /* Other orchestrators (cluster/). */
+    EFFECT_RESERVATION, /* name: id, data: its text; NULL: weight people are in its room, which is
+                           here. For cluster/ alone */
     EFFECT_STORE_CLAIM, /* name: room name, epoch: at least this one; status 1: only look. text:
                            an owner that died, whose claim does not count; "" none. Answered
                            by cluster_claimed() */

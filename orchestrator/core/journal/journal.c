@@ -16,6 +16,8 @@ static const char *const names[] = {
     "room_moves", "room_pinned", "room_unpinned", "room_rebalanced", "room_stays",
     "room_taken_over", "room_yielded", "video_held", "video_given_up", "video_back", "spec_refused",
     "epoch_outdated",
+    /* events that are told beforehand */
+    "reservation_made", "reservation_cancelled",
     /* orchestrators */
     "serving", "leaving", "stopping", "peer_up", "peer_lost", "peer_leaves", "peer_refused",
     "peer_full", "region_cut_off", "region_back",

@@ -622,11 +622,12 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
         change_node(c, admin->body);
     } else if (!get && strcmp(kind, "rebalance") == 0 && c->count == 1) {
         rebalance(c, admin->body);
+    } else if (strcmp(kind, "reservations") == 0) {
+        orch_reservations_call(c->orch, c->request, get, c->segments, c->count, admin->body);
     } else if (!get) {
-        fail(
-            c, METHOD, "method_not_allowed",
-            "only rooms/NAME/move, pin and unpin, place, rebalance and nodes/NAME/cordon, uncordon "
-            "and drain take POST");
+        fail(c, METHOD, "method_not_allowed",
+             "only rooms/NAME/move, pin and unpin, place, rebalance, reservations and "
+             "nodes/NAME/cordon, uncordon and drain take POST");
     } else if (strcmp(kind, "nodes") == 0 && c->count == 1) {
         get_nodes(c);
     } else if (strcmp(kind, "nodes") == 0 && c->count == 2) {

@@ -127,6 +127,7 @@ static struct scaling_input input_of(const struct orch *orch, size_t index, cons
         .whole = sum->nodes > 0 && sum->silent == 0 && !lost,
         .node_weight = node_weight(sum),
         .carried = sum->carried,
+        .events = orch_reservations_weight(orch, region),
         .timetable = timetable_nodes(&orch->config.timetable, region, now_s, now_s + lead_s),
     };
 }
@@ -151,6 +152,7 @@ void orch_capacity_look(struct orch *orch)
     size_t count = registry_region_count(orch->registry);
     struct scaling_input *inputs = mem_array(MAX(count, 1), sizeof(*inputs));
     struct sum *sums = sums_of(orch);
+    orch_reservations_look(orch);
     for (size_t i = 0; i < count; i++) {
         inputs[i] = input_of(orch, i, &sums[i]);
     }

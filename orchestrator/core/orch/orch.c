@@ -31,6 +31,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
     orch_place_init(orch);
     orch->detector = detector_new(&DETECTOR_CONFIG_DEFAULT);
     orch_gray_init(orch);
+    orch_reservations_init(orch);
     orch_capacity_init(orch);
     return orch;
 }
@@ -85,6 +86,7 @@ void orch_free(struct orch *orch)
     orch_silence_fini(orch);
     orch_events_fini(orch);
     orch_capacity_fini(orch);
+    orch_reservations_fini(orch);
     orch_place_fini(orch);
     detector_free(orch->detector);
     effects_fini(&orch->fx);

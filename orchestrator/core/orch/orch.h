@@ -344,6 +344,19 @@ struct orch_region_stats {
 /* At most REGISTRY_REGIONS_MAX; how many. */
 size_t orch_region_stats(const struct orch *orch, struct orch_region_stats *out, size_t max);
 
+/* ---- Reservations (reservations/) ----------------------------------------------------------
+ * What this one makes, cancels or learns of is told by EFFECT_RESERVATION and
+ * EFFECT_STORE_RESERVATION. */
+
+/* All of them to other orchestrators, one of which has just come; all of them to the store, which
+ * can be reached, again perhaps and empty. */
+void orch_reservations_tell(struct orch *orch, int64_t now_us);
+void orch_reservations_store(struct orch *orch, int64_t now_us);
+/* One, as text. False: it is none. */
+bool orch_reservation_heard(struct orch *orch, int64_t now_us, struct bytes text, bool from_store);
+/* The owner of its room says that so many people are there. */
+void orch_reservation_present(struct orch *orch, int64_t now_us, const char *id, uint32_t people);
+
 /* How many nodes a region is to have (scaling/). */
 struct orch_wanted {
     const char *region; /* valid until the next call that takes an orch which is not const */

@@ -154,6 +154,7 @@ struct cure;       /* gray.c */
 struct silent;     /* silence.c */
 struct event_wait; /* events.c */
 struct capacity;   /* capacity.c */
+struct reservations;
 
 /* Nodes that died of silence, the last ones: watch.c. */
 struct silenced {
@@ -199,8 +200,9 @@ struct orch {
     size_t event_wait_count;
     uint64_t events_seen; /* of the journal, when these were looked at last */
     bool events_end;
-    int64_t settled_us;        /* nodes have said what they hold by then */
-    int64_t rebalanced_us;     /* up to when the moves so far use up what is allowed */
+    int64_t settled_us;    /* nodes have said what they hold by then */
+    int64_t rebalanced_us; /* up to when the moves so far use up what is allowed */
+    struct reservations *reservations;
     struct capacity *capacity; /* NULL: regions have no numbers of nodes */
     struct orch_stats stats;
 };
@@ -435,6 +437,15 @@ void orch_capacity_look(struct orch *orch);                 /* a node was heard 
 void orch_capacity_lost(struct orch *orch, const char *id); /* the node is dead, and still listed */
 /* The answer to GET capacity. */
 struct json_t *orch_capacity_json(struct orch *orch);
+
+/* ---- reserve.c: events that were told beforehand */
+void orch_reservations_init(struct orch *orch);
+void orch_reservations_fini(struct orch *orch);
+void orch_reservations_look(struct orch *orch); /* before what they weigh is asked for */
+uint64_t orch_reservations_weight(const struct orch *orch, const char *region);
+/* path: "reservations", ID, "cancel". */
+void orch_reservations_call(struct orch *orch, uint64_t request, bool get, char *const *path,
+                            size_t count, struct bytes body);
 
 /* ---- explain.c */
 /* Why a room is where it is, and who has it; take_room is the room as the admin API shows it. */

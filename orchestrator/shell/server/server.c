@@ -193,6 +193,7 @@ static void carry_out(struct server *server, const struct effect *effect)
     case EFFECT_ORPHAN:
     case EFFECT_CONN_ADOPT:
     case EFFECT_FRONT_ADOPT:
+    case EFFECT_RESERVATION:
         unreachable();
     case EFFECT_WEBHOOK:
         webhooks_send(server->webhooks, effect->name, (struct bytes){effect->data, effect->len});
@@ -217,6 +218,12 @@ static void carry_out(struct server *server, const struct effect *effect)
         break;
     case EFFECT_STORE_PLACE:
         store_place_effect(server, effect);
+        break;
+    case EFFECT_STORE_RESERVATION:
+        store_reservation(server->store,
+                          &(struct store_reservation){.id = effect->name,
+                                                      .text = (const char *)effect->data,
+                                                      .left_s = (int64_t)effect->epoch});
         break;
     case EFFECT_PEER_SEND:
         peers_send(server, effect);
@@ -345,9 +352,20 @@ static void on_signal(uv_signal_t *handle, int signum)
     stop(server);
 }
 
+static void on_reservation(void *arg, const char *text)
+{
+    struct server *server = arg;
+    struct bytes bytes = {(const uint8_t *)text, strlen(text)};
+    (void)orch_reservation_heard(server->orch, server_now(), bytes, true); /* a hint, or none */
+    if (!server->draining) {
+        server_drain(server);
+    }
+}
+
 static void on_store_up(void *arg)
 {
     struct server *server = arg;
+    store_reservations_get(server->store, on_reservation, server); /* before ours are written */
     cluster_store_up(server->cluster, server_now());
     server_drain(server);
 }

@@ -78,6 +78,10 @@ void released_say(struct released *released, size_t count);
 #define SIZES_KEY "spillway:sizes"
 void row_of_size(struct row *out, const char *room, uint32_t people, uint32_t names_max);
 
+/* ---- reservations.c ---- */
+#define RESERVATIONS_KEY "spillway:reservations"
+void row_of_reservation(struct row *out, const struct store_reservation *reservation);
+
 /* ---- link.c: one connection, from resolving the name to its end --------------------------------
  */
 

@@ -367,6 +367,49 @@ void store_size_get(struct store *store, const char *room, store_size_fn *callba
     }
 }
 
+/* ---- Reservations ---- */
+
+void store_reservation(struct store *store, const struct store_reservation *reservation)
+{
+    struct row row;
+    if (store->redis != NULL) {
+        row_of_reservation(&row, reservation);
+        (void)redis_send(store->redis, &row, NULL, NULL);
+    }
+}
+
+struct reservations_lookup {
+    store_reservation_fn *callback;
+    void *arg;
+};
+
+/* HGETALL: names and values by turns. */
+static void on_reservations(void *arg, const struct redisReply *reply)
+{
+    struct reservations_lookup *lookup = arg;
+    bool list = reply != NULL && reply->type == REDIS_REPLY_ARRAY;
+    for (size_t i = 1; list && i < reply->elements; i += 2) {
+        if (reply->element[i]->type == REDIS_REPLY_STRING) {
+            lookup->callback(lookup->arg, reply->element[i]->str);
+        }
+    }
+    free(lookup);
+}
+
+void store_reservations_get(struct store *store, store_reservation_fn *callback, void *arg)
+{
+    struct row row;
+    if (store->redis == NULL) {
+        return;
+    }
+    struct reservations_lookup *lookup = mem_alloc(sizeof(*lookup));
+    *lookup = (struct reservations_lookup){callback, arg};
+    row_of_words(&row, 2, (const char *const[]){"HGETALL", RESERVATIONS_KEY});
+    if (redis_send(store->redis, &row, on_reservations, lookup) != 0) {
+        free(lookup);
+    }
+}
+
 /* ---- Placing ---- */
 
 void store_place(struct store *store, const struct store_place *place, store_place_fn *callback,

@@ -21,7 +21,8 @@
  * with fields node, epoch, owner and request (who placed it last), string
  * "spillway:orchestrator:<id>" of each that is present; held, held_before and held_slot of a node
  * are its reservations (place.lua); hash "spillway:sizes" and sorted set "spillway:sizes:at" are
- * the history of names (sizes.c). Each of them expires when it is not written again, so none
+ * the history of names (sizes.c); hash
+ * "spillway:reservations", see below. Each of them expires when it is not written again, so none
  * outlives its owner for long (STORE_NODE_TTL_S, STORE_ROOM_TTL_S).
  */
 #ifndef ORCHESTRATOR_SHELL_STORE_STORE_H
@@ -137,6 +138,19 @@ void store_size(struct store *store, const char *room, uint32_t people);
 /* callback runs exactly once, possibly before this returns; people 0: nobody knows. */
 typedef void store_size_fn(void *arg, const char *room, uint32_t people);
 void store_size_get(struct store *store, const char *room, store_size_fn *callback, void *arg);
+
+/* ---- Reservations ----
+ * Events that were told beforehand (core/reservations), as text, each in a field of the hash
+ * "spillway:reservations" by its id, where the later version of it stays; those that are over go
+ * when another one is written. Only Redis remembers. */
+struct store_reservation {
+    const char *id, *text;
+    int64_t left_s; /* until it is over; > 0 */
+};
+void store_reservation(struct store *store, const struct store_reservation *reservation);
+/* callback for each that is there, later; not at all if the store cannot be asked. */
+typedef void store_reservation_fn(void *arg, const char *text);
+void store_reservations_get(struct store *store, store_reservation_fn *callback, void *arg);
 
 /* ---- Placing ----
  * Several orchestrators place rooms at the same time, and each sees its own reservations only. So

@@ -705,6 +705,57 @@ static void test_sizes(void **state)
     store_free(store);
 }
 
+static void on_reservation(void *arg, const char *text)
+{
+    struct seen *seen = arg;
+    seen->answers++;
+    snprintf(seen->node, sizeof(seen->node), "%s", text);
+}
+
+static const char *the_reservation(struct store *store)
+{
+    struct seen seen = {0};
+    store_reservations_get(store, on_reservation, &seen);
+    run_until(&seen.answers, 1);
+    static char text[sizeof(seen.node)];
+    memcpy(text, seen.node, sizeof(text));
+    return text;
+}
+
+/* Goal: the later version stays, whoever writes last; what is over goes; all of it expires. */
+static void test_reservations(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    server_start();
+    struct store *store = open_store(&seen, socket_path, 0);
+    store_reservations_get(store, on_reservation, &seen); /* nobody to ask yet: no answer */
+    run_until(&seen.ups, 1);
+    assert_int_equal(seen.answers, 0);
+    struct store_reservation some = {"RV_1", "{\"changed_us\":20}", 100};
+    store_reservation(store, &some);
+    assert_string_equal(the_reservation(store), some.text);
+    some.text = "{\"changed_us\":10}";
+    store_reservation(store, &some);
+    assert_string_equal(the_reservation(store), "{\"changed_us\":20}");
+    some.text = "{\"changed_us\":30}";
+    some.left_s = 50;
+    store_reservation(store, &some);
+    assert_string_equal(the_reservation(store), some.text);
+    assert_in_range(strtol(ask("TTL spillway:reservations"), NULL, 10), 90, 100);
+    ask("ZADD spillway:reservations:until 1000 RV_1"); /* long ago */
+    some = (struct store_reservation){"RV_2", "{\"changed_us\":1}", 1000};
+    store_reservation(store, &some);
+    assert_string_equal(the_reservation(store), some.text);
+    assert_string_equal(ask("HLEN spillway:reservations"), "1");
+    assert_in_range(strtol(ask("TTL spillway:reservations"), NULL, 10), 990, 1000);
+    store_free(store);
+
+    store = open_store(&seen, NULL, 0); /* without Redis: none */
+    store_reservation(store, &some);
+    store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -717,6 +768,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_claims, setup, teardown),
         cmocka_unit_test_setup_teardown(test_presence, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_reservations, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_placing_in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_placing_on_redis, setup, teardown),
