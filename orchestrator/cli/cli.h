@@ -275,6 +275,7 @@ enum cli_exit cli_cmd_rollout(struct cli *cli, int argc, char **argv);   /* roll
 enum cli_exit cli_cmd_explain(struct cli *cli, int argc, char **argv);   /* explain.c */
 enum cli_exit cli_cmd_reserve(struct cli *cli, int argc, char **argv);   /* reserve.c */
 enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);     /* place.c */
+enum cli_exit cli_cmd_plan(struct cli *cli, int argc, char **argv);      /* plan.c */
 enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);     /* stats.c */
 enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);    /* events.c */
 enum cli_exit cli_cmd_top(struct cli *cli, int argc, char **argv);       /* top.c */
