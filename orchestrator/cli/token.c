@@ -68,6 +68,7 @@ struct create {
     const char *room_create;
     const char *room_list;
     const char *room_admin;
+    const char *role;
 };
 
 /* A grant that may be left out. */
@@ -187,9 +188,13 @@ static enum cli_exit create(const struct cli *cli, const struct create *c)
     if (!read_grants(cli, c, &token.video)) {
         return CLI_USAGE;
     }
-    if (c->room == NULL && !token.video.room_create && !token.video.room_list &&
+    if (c->role != NULL && token_role_find(c->role, &token.role) != 0) {
+        return cli_usage(cli, "--role is one of read, operate, admin, not \"%s\"", c->role);
+    }
+    if (c->room == NULL && c->role == NULL && !token.video.room_create && !token.video.room_list &&
         !token.video.agent) {
-        return cli_usage(cli, "a token needs --room, or --room-create, --room-list or --agent");
+        return cli_usage(cli,
+                         "a token needs --room, or --role, --room-create, --room-list or --agent");
     }
     char *text = mem_str(c->attributes);
     enum cli_exit exit_code = CLI_USAGE;
@@ -222,6 +227,7 @@ enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv)
         {"room-create", NULL, &c.room_create, "server API: make and delete rooms"},
         {"room-list", NULL, &c.room_list, "server API: list rooms"},
         {"room-admin", NULL, &c.room_admin, "server API: govern the room"},
+        {"role", "ROLE", &c.role, "of an operator: read, operate, admin"},
     };
     enum cli_exit exit_code;
     if (!cli_parse(cli, argc, argv, "token create", options, ARRAY_LEN(options), &exit_code)) {

@@ -366,18 +366,25 @@ char *world_read_offer(const char *name)
     return text;
 }
 
-char *world_token(struct world *world, const char *identity, const struct token_video *video)
+static char *signed_token(struct world *world, const char *identity,
+                          const struct token_video *video, enum token_role role)
 {
     struct token_attribute region = {"region", world->region};
     struct token token = {.identity = identity,
                           .has_video = true,
                           .video = *video,
+                          .role = role,
                           .attributes = &region,
                           .attribute_count = world->region == NULL ? 0 : 1,
                           .room_config = world->room_config};
     char *text = token_sign(&token, &world->key, WALL_START_US / 1000000, 3600);
     assert(text != NULL);
     return text;
+}
+
+char *world_token(struct world *world, const char *identity, const struct token_video *video)
+{
+    return signed_token(world, identity, video, TOKEN_ROLE_NONE);
 }
 
 static char *join_parameter(const struct world_join *join, char *offer)
@@ -565,18 +572,30 @@ static void admin(struct world *world, const struct orch_admin_request *request)
     drain(world, started_us);
 }
 
+static void admin_with(struct world *world, char *take_token, struct orch_admin_request *request)
+{
+    char authorization[2048];
+    snprintf(authorization, sizeof(authorization), "Bearer %s", take_token);
+    request->authorization = authorization;
+    admin(world, request);
+    free(take_token);
+}
+
 /* With a token that grants this verb. */
 static void admin_granted(struct world *world, const char *verb, struct orch_admin_request *request)
 {
-    char authorization[2048];
     struct token_video video = {.room_create = strcmp(verb, "POST") == 0,
                                 .room_list = strcmp(verb, "POST") != 0};
-    char *token = world_token(world, "", &video);
-    snprintf(authorization, sizeof(authorization), "Bearer %s", token);
     request->verb = strcmp(verb, "ASK") == 0 ? "POST" : verb;
-    request->authorization = authorization;
-    admin(world, request);
-    free(token);
+    admin_with(world, world_token(world, "", &video), request);
+}
+
+void world_admin_as(struct world *world, enum token_role role, const char *verb, const char *path,
+                    const char *json)
+{
+    admin_with(world, signed_token(world, "", &(struct token_video){.room_create = false}, role),
+               &(struct orch_admin_request){
+                   .verb = verb, .path = path, .body = {(const uint8_t *)json, strlen(json)}});
 }
 
 void world_admin(struct world *world, const char *verb, const char *path, const char *json)

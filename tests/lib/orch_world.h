@@ -139,6 +139,10 @@ void world_twirp(struct world *world, const char *method, const char *json);
 /* With a token that grants this verb and no other; ASK: a POST that changes nothing. */
 void world_admin(struct world *world, const char *verb, const char *path, const char *json);
 
+/* With one that grants nothing, of that role. */
+void world_admin_as(struct world *world, enum token_role role, const char *verb, const char *path,
+                    const char *json);
+
 /* GET of a list as a table of these fields. */
 void world_list(struct world *world, const char *path, const char *fields);
 

@@ -155,7 +155,8 @@ static bool perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *
                        .path = message->admin->path,
                        .authorization = message->admin->authorization,
                        .body = {message->admin->body.data, message->admin->body.len},
-                       .changed_us = message->admin->changed_us});
+                       .changed_us = message->admin->changed_us,
+                       .weighed = message->admin->weighed});
         break;
     default:
         unreachable(); /* was looked at when it came */

@@ -236,7 +236,6 @@ static const char *posted(const char *path, const char *verb)
 
 bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_request *asked)
 {
-    static const char force[] = "{\"force\":true}";
     struct orch_admin_request whole = *asked;
     const struct orch_admin_request *admin = &whole;
     bool get = strcmp(asked->verb, "GET") == 0;
@@ -245,11 +244,8 @@ bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_r
     if (kind == NULL || (!get && orch_admin_refuses(c->orch, asked))) {
         return false; /* for orch to answer alone */
     }
-    if (!get && verb != NULL &&
-        strcmp(verb, "drain") == 0) { /* was looked at here: all, or nobody */
-        whole.body = (struct bytes){(const uint8_t *)force, sizeof(force) - 1};
-    }
     if (!get && verb != NULL) {
+        whole.weighed = true; /* here: all begin, or nobody */
         whole.changed_us = orch_admin_now(c->orch, asked);
     }
     Spillway__Bus__Admin message = SPILLWAY__BUS__ADMIN__INIT;
@@ -259,6 +255,7 @@ bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_r
     message.authorization = (char *)(uintptr_t)admin->authorization;
     message.body = (ProtobufCBinaryData){admin->body.len, (uint8_t *)(uintptr_t)admin->body.data};
     message.changed_us = admin->changed_us;
+    message.weighed = admin->weighed;
     ask.id = request;
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_ADMIN;
     ask.admin = &message;

@@ -28,7 +28,8 @@ enum {
 struct admin_call {
     struct orch *orch;
     uint64_t request;
-    uint64_t changed_us; /* as in the request */
+    uint64_t changed_us; /* as in the request, and the next */
+    bool weighed;
     struct token token;
     char path[PATH_MAX_BYTES];
     char *segments[SEGMENTS_MAX]; /* "rooms", NAME, "participants", IDENTITY, "stats" */
@@ -188,7 +189,7 @@ static void change_node(const struct admin_call *c, struct bytes body)
         get_node(c);
     } else if (strcmp(verb, "drain") != 0) {
         fail(c, NOT_FOUND, "not_found", "no such path");
-    } else if (!is_forced(body) && !orch_drain_possible(c->orch, node)) {
+    } else if (!is_forced(body) && !c->weighed && !orch_drain_possible(c->orch, node)) {
         fail(c, CONFLICT, "conflict", "the other nodes have no place for what this one carries");
     } else {
         orch_node_serve(c->orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING,
@@ -576,14 +577,10 @@ static void explain(const struct admin_call *c, struct bytes body)
     json_decref(asked);
 }
 
-/* Of this orchestrator, whoever else there is. For operators alone: URLs may hold passwords. */
+/* Of this orchestrator, whoever else there is. */
 static void get_config(const struct admin_call *c)
 {
     const struct orch_config *config = &c->orch->config;
-    if (!c->token.video.room_create) {
-        fail(c, FORBIDDEN, "forbidden", "the token does not grant roomCreate");
-        return;
-    }
     json_t *list = json_array();
     for (size_t i = 0; i < config->setting_count; i++) {
         const struct orch_setting *setting = &config->settings[i];
@@ -605,17 +602,38 @@ static void rebalance(const struct admin_call *c, struct bytes body)
     }
 }
 
+/* Whoever changes something operates; what may harm meetings is an admin's, and so are settings:
+ * URLs may hold passwords. */
+static enum token_role role_of(const struct admin_call *c, const struct orch_admin_request *admin)
+{
+    bool asks = strcmp(admin->verb, "GET") == 0 ||
+                (c->count == 1 && strcmp(c->segments[0], "place") == 0); /* whatever its verb */
+    bool drains = c->count == 3 && strcmp(c->segments[2], "drain") == 0;
+    if (strcmp(c->segments[0], "config") == 0 || (drains && is_forced(admin->body))) {
+        return TOKEN_ROLE_ADMIN;
+    }
+    return asks ? TOKEN_ROLE_READ : TOKEN_ROLE_OPERATE;
+}
+
+static void forbid(const struct admin_call *c, enum token_role wanted)
+{
+    char text[128];
+    bool none = c->token.role == TOKEN_ROLE_NONE;
+    snprintf(text, sizeof(text), "this takes the role %s, or the grant %s; the token has %s%s",
+             token_role_name(wanted), wanted == TOKEN_ROLE_READ ? "roomList" : "roomCreate",
+             none ? "no role" : "the role ", token_role_name(c->token.role));
+    fail(c, FORBIDDEN, "forbidden", text);
+}
+
 static void dispatch(struct admin_call *c, const struct orch_admin_request *admin)
 {
     bool get = strcmp(admin->verb, "GET") == 0;
-    const struct token_video *video = &c->token.video;
+    enum token_role wanted = role_of(c, admin);
     const char *kind = c->segments[0];
-    bool place = strcmp(kind, "place") == 0 && c->count == 1;
-    if (place && !get && video->room_list) { /* asks, whatever its verb */
+    if (!token_may(&c->token, wanted)) {
+        forbid(c, wanted);
+    } else if (strcmp(kind, "place") == 0 && c->count == 1 && !get) {
         explain(c, admin->body);
-    } else if (!(get ? video->room_list : video->room_create)) {
-        fail(c, FORBIDDEN, "forbidden",
-             get ? "the token does not grant roomList" : "the token does not grant roomCreate");
     } else if (strcmp(kind, "rooms") == 0 && c->count >= 2) {
         room_call(c, get, admin->body);
     } else if (!get && strcmp(kind, "nodes") == 0 && c->count == 3) {
@@ -648,7 +666,10 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin)
 {
-    struct admin_call c = {.orch = orch, .request = request, .changed_us = admin->changed_us};
+    struct admin_call c = {.orch = orch,
+                           .request = request,
+                           .changed_us = admin->changed_us,
+                           .weighed = admin->weighed};
     orch_tick(orch, now_us);
     if (!split(&c, admin->path)) {
         fail(&c, NOT_FOUND, "not_found", "no such path");

@@ -55,6 +55,30 @@ const struct token_key *token_keys_find(const struct token_keys *keys, const cha
     return NULL;
 }
 
+static const char *const roles[TOKEN_ROLES] = {"", "read", "operate", "admin"};
+
+const char *token_role_name(enum token_role role)
+{
+    return roles[role];
+}
+
+int token_role_find(const char *name, enum token_role *out)
+{
+    for (enum token_role role = TOKEN_ROLE_READ; role < TOKEN_ROLES; role++) {
+        if (strcmp(roles[role], name) == 0) {
+            *out = role;
+            return 0;
+        }
+    }
+    return ERR_NOT_FOUND;
+}
+
+bool token_may(const struct token *token, enum token_role role)
+{
+    const struct token_video *video = &token->video;
+    return token->role >= role || (role == TOKEN_ROLE_READ ? video->room_list : video->room_create);
+}
+
 bool token_can_publish(const struct token_video *video)
 {
     return video->can_publish != TOKEN_NO;

@@ -89,6 +89,11 @@ static void put_profile(struct claims *claims, const struct token *token)
         put(claims, sip, "call", json_boolean(token->sip_call));
         put(claims, claims->all, "sip", sip);
     }
+    if (token->role != TOKEN_ROLE_NONE) {
+        json_t *ours = json_object();
+        put(claims, ours, "role", json_string(token_role_name(token->role)));
+        put(claims, claims->all, "spillway", ours);
+    }
 }
 
 /* The signed text of these claims; NULL when it would be too long. */

@@ -70,6 +70,16 @@ struct token_video {
     bool waits_if_locked; /* ours: in a room that is locked it waits to be let in (room/lock.c) */
 };
 
+/* What an operator may do with the admin API (claim spillway.role): each role includes those before
+ * it. */
+enum token_role {
+    TOKEN_ROLE_NONE,
+    TOKEN_ROLE_READ,    /* look */
+    TOKEN_ROLE_OPERATE, /* cordon, drain, move */
+    TOKEN_ROLE_ADMIN, /* and what may harm meetings, such as a drain without place for everybody */
+    TOKEN_ROLES
+};
+
 struct token_attribute {
     const char *name;
     const char *value;
@@ -93,6 +103,7 @@ struct token {
     struct token_video video;
     bool sip_admin;
     bool sip_call;
+    enum token_role role;
     const char *room_config; /* livekit.RoomConfiguration as JSON text, NULL if none */
     const char *room_preset;
     const char *sha256; /* base64 digest of a webhook's body */
@@ -108,6 +119,14 @@ bool token_can_subscribe(const struct token_video *video);
 bool token_can_publish_data(const struct token_video *video);
 bool token_can_update_own_metadata(const struct token_video *video);
 bool token_can_subscribe_metrics(const struct token_video *video);
+
+/* Whether its holder may do what takes this role: by its own role, or by a grant of LiveKit's:
+ * roomList is enough to look, roomCreate for everything else. */
+bool token_may(const struct token *token, enum token_role role);
+/* "read"; "" for NONE. */
+const char *token_role_name(enum token_role role);
+/* ERR_NOT_FOUND: there is none of that name. */
+int token_role_find(const char *name, enum token_role *out) MUST_CHECK;
 
 /* ---- Verify and sign ----------------------------------------------------------------------- */
 

@@ -301,6 +301,21 @@ static int sip_read(struct token *token, const json_t *claims, char reason[TOKEN
     return err != 0 ? err : flag_read(&token->sip_call, grant, "call", reason);
 }
 
+/* A name that we do not know is refused: whoever made the token meant something by it. */
+static int role_read(struct token *token, const json_t *claims, char reason[TOKEN_REASON_MAX])
+{
+    const char *name;
+    const json_t *grant = json_object_get(claims, "spillway");
+    if (grant != NULL && !json_is_null(grant) && !json_is_object(grant)) {
+        return wrong_type(reason, "spillway");
+    }
+    int err = string_read(&name, grant, "role", reason);
+    if (err == 0 && name[0] != '\0' && token_role_find(name, &token->role) != 0) {
+        return refuse(reason, ERR_INVALID, "the token's role is none of read, operate, admin");
+    }
+    return err;
+}
+
 static int room_config_read(struct token *token, const json_t *claims,
                             char reason[TOKEN_REASON_MAX])
 {
@@ -329,10 +344,7 @@ static int claims_read(struct token *token, json_t *claims, char reason[TOKEN_RE
                           reason);
     }
     int (*const readers[])(struct token *, const json_t *, char *) = {
-        video_read,
-        kind_details_read,
-        sip_read,
-        room_config_read,
+        video_read, kind_details_read, sip_read, role_read, room_config_read,
     };
     for (size_t i = 0; err == 0 && i < ARRAY_LEN(readers); i++) {
         err = readers[i](token, claims, reason);

@@ -310,6 +310,14 @@ class Tokens(Case):
         self.assertEqual(claims_of(answer["token"], b"s")["iss"], "k")
         self.assertEqual((answer["room"], answer["identity"]), ("r", "i"))
 
+    def test_create_for_an_operator(self):
+        for role in ("read", "operate", "admin"):
+            done = self.run_it("token", "create", "--role", role, env=self.key(), server=False)
+            claims = claims_of(done.stdout.strip())
+            self.assertEqual((claims["spillway"], claims["video"]), ({"role": role}, {}))
+        done = self.run_it("token", "create", "--role", "root", exit_code=USAGE, env=self.key())
+        self.assertIn("read, operate, admin", done.stderr)
+
     def test_create_without_a_key(self):
         self.run_it("token", "create", "--room", "r", "--identity", "i", exit_code=USAGE)
         self.run_it("token", "create", "--room", "r", "--identity", "i", exit_code=USAGE,

@@ -161,6 +161,13 @@ static const struct refusal refusals[] = {
      "the token's claim \"kindDetails\" has the wrong type"},
     {HS256, "{" DEVKEY ",\"sip\":[]}", "secret", 1500, ERR_INVALID,
      "the token's claim \"sip\" has the wrong type"},
+    {HS256, "{" DEVKEY ",\"spillway\":\"admin\"}", "secret", 1500, ERR_INVALID,
+     "the token's claim \"spillway\" has the wrong type"},
+    {HS256, "{" DEVKEY ",\"spillway\":{\"role\":3}}", "secret", 1500, ERR_INVALID,
+     "the token's claim \"role\" has the wrong type"},
+    {HS256, "{" DEVKEY ",\"spillway\":{\"role\":\"root\"}}", "secret", 1500, ERR_INVALID,
+     "the token's role is none of read, operate, admin"},
+    {HS256, "{" DEVKEY ",\"spillway\":{}}", "secret", 1500, 0, ""},
     {HS256, "{" DEVKEY ",\"roomConfig\":\"x\"}", "secret", 1500, ERR_INVALID,
      "the token's claim \"roomConfig\" has the wrong type"},
     {HS256, "{" DEVKEY ",\"video\":null,\"sub\":null,\"attributes\":null}", "secret", 1500, 0, ""},
@@ -344,6 +351,7 @@ static void what_is_signed_is_read_back(void **state)
                   .can_manage_agent_session = TOKEN_YES,
                   .can_publish_sources = TOKEN_SOURCE_MICROPHONE},
         .sip_call = true,
+        .role = TOKEN_ROLE_OPERATE,
         .room_config = "{\"agents\":[{}],\"emptyTimeout\":10}",
         .room_preset = "p",
         .sha256 = "base64+/=",
@@ -370,6 +378,7 @@ static void what_is_signed_is_read_back(void **state)
     assert_int_equal(out.video.can_manage_agent_session, TOKEN_YES);
     assert_int_equal(out.video.can_publish_sources, TOKEN_SOURCE_MICROPHONE);
     assert_true(out.sip_call && !out.sip_admin);
+    assert_int_equal(out.role, TOKEN_ROLE_OPERATE);
     assert_string_equal(out.room_config, "{\"agents\":[{}],\"emptyTimeout\":10}");
     assert_string_equal(out.room_preset, in.room_preset);
     assert_string_equal(out.sha256, in.sha256);
@@ -378,6 +387,30 @@ static void what_is_signed_is_read_back(void **state)
     assert_int_equal(verify(&out, text, NOW_S + 661, reason), ERR_EXPIRED);
     assert_int_equal(verify(&out, text, NOW_S - 61, reason), ERR_STATE);
     free(text);
+}
+
+/* Each role includes those before it; LiveKit's grants are worth roles. */
+static void roles_are_steps(void **state)
+{
+    (void)state;
+    static const struct {
+        struct token token;
+        bool read, operate, admin;
+    } rows[] = {
+        {{.role = TOKEN_ROLE_NONE}, false, false, false},
+        {{.role = TOKEN_ROLE_READ}, true, false, false},
+        {{.role = TOKEN_ROLE_OPERATE}, true, true, false},
+        {{.role = TOKEN_ROLE_ADMIN}, true, true, true},
+        {{.video = {.room_list = true}}, true, false, false},
+        {{.video = {.room_create = true}}, false, true, true},
+        {{.role = TOKEN_ROLE_READ, .video = {.room_create = true}}, true, true, true},
+        {{.video = {.room_admin = true, .room_join = true}}, false, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(token_may(&rows[i].token, TOKEN_ROLE_READ), rows[i].read);
+        assert_int_equal(token_may(&rows[i].token, TOKEN_ROLE_OPERATE), rows[i].operate);
+        assert_int_equal(token_may(&rows[i].token, TOKEN_ROLE_ADMIN), rows[i].admin);
+    }
 }
 
 /* An empty token says only who signed it and when. */
@@ -418,6 +451,7 @@ int main(void)
         cmocka_unit_test(identity_falls_back_to_jti),
         cmocka_unit_test(absent_grants_have_their_defaults),
         cmocka_unit_test(what_is_signed_is_read_back),
+        cmocka_unit_test(roles_are_steps),
         cmocka_unit_test(an_empty_token_is_small),
         cmocka_unit_test(does_not_sign_what_it_cannot_say),
     };
