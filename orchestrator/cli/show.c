@@ -58,10 +58,26 @@ static const struct cli_column capacity_columns[] = {
 
 static const struct cli_view capacity_view = {"regions", "name", capacity_columns,
                                               ARRAY_LEN(capacity_columns)};
+static const struct cli_column region_columns[] = {
+    {"REGION", "name", CLI_TEXT, false},
+    {"ORCHESTRATORS", "orchestrators", CLI_NUMBER, false},
+    {"NODES", "nodes", CLI_NUMBER, false},
+    {"READY", "ready", CLI_NUMBER, false},
+    {"WEIGHT", "weight", CLI_NUMBER, false},
+    {"RESERVED", "reserved", CLI_NUMBER, false},
+    {"CAPACITY", "capacity", CLI_NUMBER, false},
+    {"PEOPLE", "participants", CLI_NUMBER, false},
+    {"IN", "bps_in", CLI_BITRATE, false},
+    {"OUT", "bps_out", CLI_BITRATE, false},
+    {"GONE", "gone", CLI_NUMBER, true},
+};
+
 static const struct cli_view nodes_view = {"nodes", "name", node_columns, ARRAY_LEN(node_columns)};
 static const struct cli_view rooms_view = {"rooms", "name", room_columns, ARRAY_LEN(room_columns)};
 static const struct cli_view participants_view = {"participants", "identity", participant_columns,
                                                   ARRAY_LEN(participant_columns)};
+static const struct cli_view snapshot_view = {"regions", "name", region_columns,
+                                              ARRAY_LEN(region_columns)};
 
 /* What nodes carry changes with each heartbeat; top tells of it. */
 static const char *const node_measures[] = {"reserved", "weight",        "rooms",     "transports",
@@ -160,6 +176,19 @@ static const struct cli_watched *list_of(const char *what)
     return NULL;
 }
 
+/* The whole is the datum; as a table it is what its regions add up to. */
+static enum cli_exit get_snapshot(const struct cli *cli)
+{
+    json_t *answer = NULL;
+    enum cli_exit exit_code = cli_get(cli, "snapshot", &answer);
+    if (exit_code == CLI_OK) {
+        exit_code = cli_print_data(cli, answer, NULL) ? cli_whole(answer)
+                                                      : cli_print(cli, answer, &snapshot_view);
+    }
+    json_decref(answer);
+    return exit_code;
+}
+
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
 {
     const char *room = NULL, *watch = NULL;
@@ -170,17 +199,19 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
     };
     enum cli_exit exit_code;
     cli_live_arguments(argc, argv);
-    if (!cli_parse(cli, argc, argv,
-                   "get nodes|rooms [--watch] | get capacity | get participants [--room ROOM]",
-                   options, ARRAY_LEN(options), &exit_code)) {
+    if (!cli_parse(
+            cli, argc, argv,
+            "get nodes|rooms [--watch] | get snapshot|capacity | get participants [--room ROOM]",
+            options, ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
     const char *what = cli->argument_count == 1 ? cli->arguments[0] : "";
     const struct cli_watched *list = list_of(what);
     bool capacity = strcmp(what, "capacity") == 0;
+    bool snapshot = strcmp(what, "snapshot") == 0;
     bool participants = strcmp(what, "participants") == 0;
-    if (list == NULL && !capacity && !participants) {
-        return cli_usage(cli, "get takes one of nodes, rooms, participants, capacity");
+    if (list == NULL && !capacity && !snapshot && !participants) {
+        return cli_usage(cli, "get takes one of nodes, rooms, participants, snapshot, capacity");
     }
     if (room != NULL && !participants) {
         return cli_usage(cli, "--room goes with participants only");
@@ -193,6 +224,9 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
     }
     if (capacity) {
         return get_and_print(cli, what, &capacity_view);
+    }
+    if (snapshot) {
+        return get_snapshot(cli);
     }
     if (cli_on(watch)) {
         return cli_watch(cli, list);

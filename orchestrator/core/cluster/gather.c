@@ -221,6 +221,9 @@ static const char *kind_of(const char *path)
     if (strcmp(path, "nodes") == 0) {
         return "nodes";
     }
+    if (strcmp(path, "snapshot") == 0) {
+        return "snapshot";
+    }
     bool one = strncmp(path, "nodes/", 6) == 0 && strchr(path + 6, '/') == NULL;
     return one ? "node" : NULL;
 }

@@ -87,22 +87,47 @@ static json_t *parse(const struct merge_part *part)
                : NULL;
 }
 
-static json_t *merge_lists(const char *kind, const struct merge_part *parts, size_t count)
+/* Everybody's list of that name, one out of theirs. */
+static json_t *merge_list(const char *kind, json_t *const *parts, size_t count)
 {
     json_t *list = json_array(), *by_id = json_object();
     for (size_t i = 0; i < count; i++) {
-        json_t *part = parse(&parts[i]);
-        const json_t *items = json_object_get(part, kind);
+        const json_t *items = json_object_get(parts[i], kind);
         if (strcmp(kind, "nodes") == 0) {
             add_nodes(list, by_id, items);
         } else {
             json_array_extend(list, (json_t *)(uintptr_t)items);
         }
-        json_decref(part);
     }
     json_decref(by_id);
-    json_t *out = json_object();
-    json_object_set_new(out, kind, sorted(list));
+    return sorted(list);
+}
+
+/* Every orchestrator knows what flows between regions, and all of it. */
+static json_t *merge_snapshot(json_t *const *parts, size_t count)
+{
+    static const char *const lists[] = {"orchestrators", "nodes", "rooms"};
+    json_t *out = json_incref(parts[OWNERSHIP_SELF]);
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        json_object_set_new(out, lists[i], merge_list(lists[i], parts, count));
+    }
+    orch_snapshot_finish(out);
+    json_object_set_new(out, "regions", sorted(json_incref(json_object_get(out, "regions"))));
+    return out;
+}
+
+static json_t *merge_lists(const char *kind, const struct merge_part *parts, size_t count)
+{
+    json_t *read[MEMBERS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        read[i] = parse(&parts[i]);
+    }
+    json_t *out = strcmp(kind, "snapshot") == 0
+                      ? merge_snapshot(read, count)
+                      : json_pack("{s:o}", kind, merge_list(kind, read, count));
+    for (size_t i = 0; i < count; i++) {
+        json_decref(read[i]);
+    }
     return out;
 }
 

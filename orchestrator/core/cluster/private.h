@@ -350,8 +350,8 @@ struct merge_part {
     uint8_t *body; /* owned; a zero byte follows */
     size_t len;
 };
-/* JSON text of an admin list; kind "rooms", "nodes", "moves", or "node" for a single one; fields as
- * columns_of(), "" for whole objects. Parts by member, SELF first. Free it. */
+/* JSON text of an admin list; kind "rooms", "nodes", "snapshot", "moves", or "node" for a single
+ * one; fields as columns_of(), "" for whole objects. Parts by member, SELF first. Free it. */
 char *merge_admin(const char *kind, const char *fields, const struct merge_part *parts,
                   size_t count, int *status, const char *const *unanswered,
                   size_t unanswered_count);

@@ -62,7 +62,6 @@ static void fail(const struct admin_call *c, int status, const char *code, const
     orch_admin_fail(c->orch, c->request, status, code, message);
 }
 
-/* RFC 3339, UTC, whole seconds. */
 static json_t *time_json(int64_t unix_s)
 {
     char text[32];
@@ -107,13 +106,13 @@ static json_t *node_json(const struct orch *orch, const struct registry_node *no
     return json;
 }
 
-static void get_nodes(const struct admin_call *c)
+json_t *orch_nodes_json(const struct orch *orch)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < registry_count(c->orch->registry); i++) {
-        json_array_append_new(list, node_json(c->orch, registry_at(c->orch->registry, i)));
+    for (size_t i = 0; i < registry_count(orch->registry); i++) {
+        json_array_append_new(list, node_json(orch, registry_at(orch->registry, i)));
     }
-    reply(c, OK, json_pack("{s:o}", "nodes", list));
+    return list;
 }
 
 const struct registry_node *orch_admin_node(const struct orch *orch, const char *text)
@@ -225,13 +224,20 @@ static json_t *room_json(const struct orch *orch, const struct room_entry *entry
     return json;
 }
 
-static void get_rooms(const struct admin_call *c)
+json_t *orch_rooms_json(const struct orch *orch)
 {
     json_t *list = json_array();
-    for (const struct room_entry *entry = c->orch->rooms; entry != NULL; entry = entry->hh.next) {
-        json_array_append_new(list, room_json(c->orch, entry));
+    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        json_array_append_new(list, room_json(orch, entry));
     }
-    reply(c, OK, json_pack("{s:o}", "rooms", list));
+    return list;
+}
+
+static void get_room(const struct admin_call *c, const struct room_entry *entry)
+{
+    json_t *json = room_json(c->orch, entry);
+    orch_tree_add(entry, json);
+    reply(c, OK, json);
 }
 
 /* Everybody who is not there already. */
@@ -550,7 +556,7 @@ static void room_call(struct admin_call *c, bool get, struct bytes body)
     } else if (changes == get) {
         fail(c, METHOD, "method_not_allowed", "POST moves, pins and unpins, GET shows");
     } else if (c->count == 2) {
-        reply(c, OK, room_json(c->orch, entry));
+        get_room(c, entry);
     } else if (changes) {
         change_room(c, entry, body);
     } else if (c->count == 3 && strcmp(c->segments[2], "explain") == 0) {
@@ -647,13 +653,15 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
              "only rooms/NAME/move, pin and unpin, place, rebalance, reservations and "
              "nodes/NAME/cordon, uncordon and drain take POST");
     } else if (strcmp(kind, "nodes") == 0 && c->count == 1) {
-        get_nodes(c);
+        reply(c, OK, json_pack("{s:o}", "nodes", orch_nodes_json(c->orch)));
     } else if (strcmp(kind, "nodes") == 0 && c->count == 2) {
         get_node(c);
     } else if (strcmp(kind, "capacity") == 0 && c->count == 1) {
         reply(c, OK, orch_capacity_json(c->orch));
     } else if (strcmp(kind, "rooms") == 0) {
-        get_rooms(c);
+        reply(c, OK, json_pack("{s:o}", "rooms", orch_rooms_json(c->orch)));
+    } else if (strcmp(kind, "snapshot") == 0 && c->count == 1) {
+        reply(c, OK, orch_snapshot(c->orch));
     } else if (strcmp(kind, "config") == 0 && c->count == 1) {
         get_config(c);
     } else if (strcmp(kind, "events") == 0 && c->count == 1 && c->orch->config.journal != NULL) {

@@ -465,6 +465,7 @@ static void heartbeat(struct orch *orch, const char *id, const Spillway__Control
             orch_watch_silent(orch, id, beat->trunks[i]->node);
         }
     }
+    orch_links_heard(orch, entry_of(orch, id), beat->trunks, beat->n_trunks);
     resend_specs(orch, id);
     orch_watch_tell(orch, entry_of(orch, id));
     orch_rebalance_heard(orch, id);

@@ -50,6 +50,7 @@ static void node_entry_free(struct orch *orch, struct node_entry *node)
 {
     HASH_DEL(orch->nodes, node);
     spillway__control__register__free_unpacked(node->info, NULL);
+    orch_links_forget(node);
     free(node);
 }
 

@@ -31,6 +31,7 @@
 #define ORCH_SETTLE_US    TIME_S(3) /* after the start, for nodes to say what they hold */
 
 struct orch;
+struct json_t;
 
 struct orch_distance {
     const char *from, *to; /* regions; holds both ways */
@@ -240,6 +241,10 @@ struct orch_admin_request {
 };
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin);
+
+/* An answer to GET snapshot whose orchestrators, nodes and rooms were put together of several ones:
+ * its regions are added up anew, and it gets its version. */
+void orch_snapshot_finish(struct json_t *snapshot);
 
 /* The room that it is about; false: none, or it makes no sense. */
 bool orch_admin_room(const struct orch_admin_request *admin, char *out, size_t len);

@@ -92,6 +92,9 @@ struct node_entry {
     struct node_entry *before, *after; /* in the ring of its region; itself: it is alone */
     bool watch_due;                    /* its neighbours changed since it was told */
     uint32_t watch_generation;         /* of keys, as told */
+    struct trunk_load *trunks;         /* owned: to nodes of other regions (links.c) */
+    size_t trunk_count;
+    int64_t trunks_us; /* when it told */
     UT_hash_handle hh;
 };
 
@@ -155,6 +158,7 @@ struct silent;     /* silence.c */
 struct event_wait; /* events.c */
 struct capacity;   /* capacity.c */
 struct reservations;
+struct trunk_load; /* links.c */
 
 /* Nodes that died of silence, the last ones: watch.c. */
 struct silenced {
@@ -406,13 +410,30 @@ void orch_rebalance_heard(struct orch *orch, const char *id); /* its load; it is
 /* A round at once: our rooms on hot nodes. {"moves": [...]}; dry: what would move. */
 struct json_t *orch_rebalance_now(struct orch *orch, bool dry);
 
-/* ---- admin.c */
+/* ---- admin.c: as the admin API shows them */
 /* By id, or by name. */
 const struct registry_node *orch_admin_node(const struct orch *orch, const char *text);
 /* RFC 3339 in UTC, of a time of orch's clock. */
 struct json_t *orch_time_json(const struct orch *orch, int64_t at_us);
 /* A track as the admin API shows it. */
 struct json_t *orch_track_json(const Livekit__TrackInfo *track);
+struct json_t *orch_nodes_json(const struct orch *orch); /* all of them, as a list */
+struct json_t *orch_rooms_json(const struct orch *orch);
+
+/* ---- tree.c */
+/* A room's nodes get their place in its cascade, and it its tracks with their ways. */
+void orch_tree_add(const struct room_entry *entry, struct json_t *room);
+
+/* ---- links.c: what flows between regions */
+/* All trunks of a node, or none: it does not say with this heartbeat. */
+void orch_links_heard(struct orch *orch, struct node_entry *entry,
+                      Spillway__Control__TrunkReport *const *trunks, size_t count);
+void orch_links_forget(struct node_entry *entry);
+/* Each region that has nodes, with its links: {"name", "links"}. */
+struct json_t *orch_links_json(const struct orch *orch);
+
+/* ---- snapshot.c */
+struct json_t *orch_snapshot(const struct orch *orch);
 
 /* ---- media_stats.c */
 /* How somebody's media fare. NULL: nobody in the room has this identity. */

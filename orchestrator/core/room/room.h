@@ -131,6 +131,30 @@ bool room_on_node(const struct room *room, const char *node);
 const char *room_node_of(const struct room *room, const char *identity);
 size_t room_node_people(const struct room *room, const char *node);
 
+/* The room as a tree, for whoever draws it. Its root is the node that came first: hubs of few
+ * regions are joined all with all, so this is the way of what is published there (topology.h),
+ * while each track has its own. */
+struct room_tree_node {
+    const char *node, *region;
+    const char *parent; /* id; NULL: it is the root */
+    bool hub;           /* of its region */
+};
+struct room_way {
+    const Livekit__TrackInfo *track; /* a published one */
+    const char *publisher;           /* identity */
+    const char *node;                /* where it is published */
+    const char *(*edges)[2];         /* from, to: every hop that it takes, in no particular order */
+    size_t edge_count;
+};
+struct room_tree {
+    struct room_tree_node *nodes; /* in the order of coming */
+    size_t node_count;
+    struct room_way *ways;
+    size_t way_count;
+};
+/* Lists are the arena's, what they point to the room's. */
+void room_tree(const struct room *room, struct arena *arena, struct room_tree *out);
+
 /* Audio before video: somebody on that node (NULL: everybody there) gets no video while it is held,
  * and is told that it is paused. What is held weighs nothing. Changes nothing that is so already.
  */

@@ -66,6 +66,14 @@ STATS = {"room": "my room", "identity": "eve", "sid": "PA_1", "node": "ND_1",
              {"layer": 1, "rid": EVIL, **UNKNOWN, "frames_per_second": None, "frames": 0}]}],
          "subscriptions": [{**VIDEO, "sid": "TR_2", "publisher": EVIL, "score": None,
                             "paused": "bandwidth", "layer": None, "layer_max": 2, **UNKNOWN}]}
+SNAPSHOT = {"version": "0123456789abcdef", "time": "2026-01-01T00:00:00Z",
+            "orchestrators": [{"id": "OR_1", "name": "or-1", "region": "eu", "zone": "",
+                               "rooms": 1, "participants": 1}],
+            "regions": [{"name": "eu", "orchestrators": 1, "nodes": 1, "ready": 1, "cordoned": 0,
+                         "draining": 0, "gray": 0, "gone": 0, "capacity": 1000, "weight": 12,
+                         "reserved": 3, "transports": 5, "bps_in": 1500000, "bps_out": 42,
+                         "participants": 1, "links": []}],
+            "nodes": [NODE], "rooms": [ROOM]}
 SILENT = {**STATS, "identity": "new", "age_ms": None, "quality": None, "tracks": [],
           "subscriptions": []}
 
@@ -114,6 +122,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         **node_answers("again", "ND_5"),
         "GET capacity": (200, CAPACITY),
         "GET rooms": (200, {"rooms": [ROOM]}),
+        "GET snapshot": (200, SNAPSHOT),
         "GET rooms/my%20room": (200, ROOM),
         "POST rebalance": (200, {"moves": [
             {"room": "my room", "from": "ND_1", "from_name": "node-a", "to": "ND_2",

@@ -57,7 +57,7 @@ class Words(Case):
 
     def test_arguments(self):
         for words, offered in (
-                (("get", ""), ["nodes", "rooms", "capacity", "participants"]),
+                 (("get", ""), ["nodes", "rooms", "snapshot", "capacity", "participants"]),
                 (("get", "n"), ["nodes"]),
                 (("get", "nodes", ""), []), (("describe", ""), ["node", "room", "participant"]),
                 (("describe", "node", ""), ["node-a"]), (("describe", "room", ""), ["my room"]),
@@ -169,8 +169,8 @@ class Shells(Case):
         """Which bash takes apart at '=' and ':', and leaves quoted."""
         server = self.env.pop("SPILLWAY_SERVER")
         apart = ["--server", "http", ":", "//127.0.0.1", ":", server.rpartition(":")[2]]
-        self.assertEqual(self.bash("get", *apart, ""), ["nodes", "rooms", "capacity",
-                                                        "participants"])
+        self.assertEqual(self.bash("get", *apart, ""),
+                         ["nodes", "rooms", "snapshot", "capacity", "participants"])
         self.assertEqual(self.bash("cordon", *apart, "no"), ["node-a"])
         self.env["SPILLWAY_SERVER"] = server
         self.assertEqual(self.bash("move", "--to", "="), ["node-a"])

@@ -11,8 +11,8 @@ import unittest
 from unittest.mock import patch
 
 import yaml
-from admin import EVIL, FAILED, NODE, NOT_FOUND, PERSON, PLACE, ROOM, SPILLCTL, STATS, TIMEOUT
-from admin import Case, Handler
+from admin import EVIL, FAILED, NODE, NOT_FOUND, PERSON, PLACE, ROOM, SNAPSHOT, SPILLCTL, STATS
+from admin import TIMEOUT, Case, Handler
 
 READS = {("get", "nodes"): {"nodes": [NODE]},
          ("get", "rooms"): {"rooms": [ROOM]},
@@ -39,6 +39,19 @@ class Formats(Case):
             rows = answer[command[1]] if command[0] == "get" else [answer]
             lines = self.out(*command, "--output=jsonl").splitlines()
             self.assertEqual([json.loads(line) for line in lines], rows)
+
+    def test_snapshot(self):
+        """One datum; as a table what its regions add up to."""
+        for flag in ("json", "jsonl"):
+            said = json.loads(self.out("get", "snapshot", "-o", flag))
+            self.assertEqual((said, list(said)), (SNAPSHOT, list(SNAPSHOT)))
+        self.assertEqual(yaml.safe_load(self.out("get", "snapshot", "-o", "yaml")), SNAPSHOT)
+        self.assertEqual(self.out("get", "snapshot", "-o", "name"), "eu\n")
+        self.assertRegex(self.out("get", "snapshot"), r"REGION .*\neu +1 +1 +1 +12 +3 +1000 +1 ")
+        with patch.dict(Handler.answers, {"GET snapshot": (200, {**SNAPSHOT,
+                                                                 "unanswered": ["or-2"]})}):
+            self.assertIn("or-2", self.run_it("get", "snapshot", "-o", "json", exit_code=TIMEOUT,
+                                              data=True).stderr)
 
     def test_names(self):
         for command, names in zip(READS, NAMES):

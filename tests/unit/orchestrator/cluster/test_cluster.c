@@ -162,6 +162,7 @@ static void apis(void **state)
         {NULL, "/admin/v1/nodes", 200},
         {NULL, "/admin/v1/nodes/ND_a", 200},
         {NULL, "/admin/v1/nodes/ND_x", 404},
+        {NULL, "/admin/v1/snapshot", 200},
         {NULL, "/admin/v1/nothing", 404},
     };
     struct cluster_world w;
