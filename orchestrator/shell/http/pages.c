@@ -13,7 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ETAG_MAX 32 /* characters with quotes and NUL */
+#define ETAG_MAX       32  /* characters with quotes and NUL */
+#define INDEX_PATH_MAX 256 /* of a folder's page, NUL included */
 
 struct page {
     char *path; /* "/index.html" */
@@ -214,6 +215,16 @@ static bool has_it(const char *if_none_match, const char *etag)
     return strcmp(if_none_match, "*") == 0 || strstr(if_none_match, etag) != NULL;
 }
 
+/* A folder is its index.html, with or without a slash at its end. */
+static const struct page *find_index(const struct pages *pages, const char *path)
+{
+    char index[INDEX_PATH_MAX];
+    size_t len = strlen(path);
+    int wanted = snprintf(index, sizeof(index), "%s%sindex.html", path,
+                          len > 0 && path[len - 1] == '/' ? "" : "/");
+    return wanted < (int)sizeof(index) ? find(pages, index) : NULL;
+}
+
 void pages_answer(const struct pages *pages, const struct http_request *request,
                   struct http_call *call)
 {
@@ -222,6 +233,9 @@ void pages_answer(const struct pages *pages, const struct http_request *request,
         path = "/index.html";
     }
     const struct page *page = find(pages, path);
+    if (page == NULL) {
+        page = find_index(pages, path);
+    }
     if (page == NULL) {
         http_call_answer(call, &(struct http_answer){.status = 404});
         return;

@@ -28,7 +28,8 @@ struct pages;
 int pages_load(struct pages **out, const char *dir, const struct log_sink *log) MUST_CHECK;
 void pages_free(struct pages *pages);
 
-/* Answers with the file at request->path, the index for "/", "/meet" and "/meet/...", or 404. */
+/* Answers with the file at request->path, with the index for "/", "/meet" and "/meet/...", with the
+ * index.html of any other folder, or 404. */
 void pages_answer(const struct pages *pages, const struct http_request *request,
                   struct http_call *call);
 

@@ -467,6 +467,7 @@ class Pages(Case):
             "www/assets/app-1a2b.js": self.script,
             "www/assets/app-1a2b.js.gz": gzip.compress(self.script),
             "www/a b.svg": b"<svg/>",
+            "www/console/index.html": b"<!doctype html><title>console</title>",
         }
         for name, content in files.items():
             path = os.path.join(root, name)
@@ -490,6 +491,15 @@ class Pages(Case):
             self.assertIn("default-src 'self';", policy)
             self.assertNotIn("unsafe", policy)
             self.assertNotIn("http", policy)
+
+    def test_folder(self):
+        """A folder with an index is that, with or without a slash; one without is nothing."""
+        for path in ("/console", "/console/", "/console/?x=1", "/console/index.html"):
+            answer = request(self.server, "GET " + path)
+            self.assertIn(b"console", answer.body, path)
+            self.assertIn("default-src 'self';", answer.headers["content-security-policy"])
+        for path in ("/assets", "/console/x", "/console/index.html/", "/" + "c" * 300):
+            self.assertEqual(request(self.server, "GET " + path).status, 404, path)
 
     def test_gzip_and_etag(self):
         plain = request(self.server, "GET /assets/app-1a2b.js")
