@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bundles the page into dist/, which the orchestrator serves (pages.dir). Scripts and styles go to
+// Bundles the pages into dist/, which the orchestrator serves (pages.dir). Scripts and styles go to
 // dist/assets/ with their hash in their name, so that browsers keep them for ever; index.html
-// names them, and the service worker, which keeps them. A gzipped twin lies beside every file that
-// gains by it.
+// names them, and the service worker, which keeps them. console/ is the operators' page. A gzipped
+// twin lies beside every file that gains by it.
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
@@ -63,10 +63,17 @@ const page = await bundle('src/main.jsx', {
   },
 });
 const copy = async (name) => writeFile(join(dist, name), await readFile(join(here, 'src', name)));
-const html = (await readFile(join(here, 'src/index.html'), 'utf8'))
-  .replace('{{script}}', page('.js'))
-  .replace('{{style}}', page('.css'));
-await writeFile(join(dist, 'index.html'), html);
+/** Writes a page that names its bundle; returns its text. */
+async function writePage(path, bundled) {
+  const html = (await readFile(join(here, 'src', path), 'utf8'))
+    .replace('{{script}}', bundled('.js'))
+    .replace('{{style}}', bundled('.css'));
+  await mkdir(dirname(join(dist, path)), { recursive: true });
+  await writeFile(join(dist, path), html);
+  return html;
+}
+const html = await writePage('index.html', page);
+await writePage('console/index.html', await bundle('src/console/console.jsx'));
 await copy('icon.svg');
 await copy('app.webmanifest');
 await bundle('src/service-worker.js', {
