@@ -539,6 +539,37 @@ static void owner_killed_before_one(void **state)
     sim_free(sim);
 }
 
+/* Through that orchestrator, in a moment. */
+static void joins_through(struct sim *sim, struct client *c, size_t orchestrator)
+{
+    c->front = orchestrator + sim->config.orchestrators - 1; /* it tries the next one */
+    client_join(c, "room0");
+}
+
+/* Goal: somebody joins through an orchestrator that has just started, and the store fails: while it
+ * waits, the one that has his room tells it so, and the store comes back empty. It does not ask
+ * that any more, and nobody starts over. (stops_any, seed 751) */
+static void told_while_it_waits(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"c1", "c2", "c3", "c4"};
+    for (int64_t ms = 20; ms <= 200; ms += 20) {
+        struct sim *sim = meeting();
+        size_t owner = owner_of(sim), other = (owner + 1) % sim->config.orchestrators;
+        happens(sim, FAULT_ORCHESTRATOR_CRASH, other, TIME_MS(100));
+        sim_run(sim, TIME_MS(100));
+        joins_through(sim, &sim->clients[PEOPLE + 1], other);
+        sim_run(sim, TIME_MS(ms));
+        happens(sim, FAULT_STORE_EMPTY, 0, TIME_MS(150));
+        well_within(sim, TIME_S(10));
+        assert_int_equal(owner_of(sim), owner);
+        char *told = timeline_of(sim->timeline, names, ARRAY_LEN(names));
+        assert_null(strstr(told, "starts over"));
+        free(told);
+        sim_free(sim);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -562,6 +593,7 @@ int main(void)
         cmocka_unit_test(nodes_come_late),
         cmocka_unit_test(joined_unheard),
         cmocka_unit_test(owner_killed_before_one),
+        cmocka_unit_test(told_while_it_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

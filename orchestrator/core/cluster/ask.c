@@ -559,6 +559,20 @@ void ask_peer_gone(struct cluster *c, size_t member)
 
 /* ---- Time ---------------------------------------------------------------------------------- */
 
+static void claim_again(struct cluster *c, struct claim *claim)
+{
+    if (ask_owner(c, claim->room) == OWNERSHIP_NOBODY &&
+        (ask_waits(c, claim->room) ||
+         (claim->orphan && orch_orphaned(c->orch, claim->room)))) {
+        ask_store(c, claim);
+        return;
+    }
+    char *room = mem_str(claim->room);
+    claim_free(c, claim);
+    route_all(c, room); /* its owner has told us */
+    free(room);
+}
+
 void ask_expire(struct cluster *c)
 {
     struct ask *ask, *next;
@@ -572,20 +586,8 @@ void ask_expire(struct cluster *c)
     struct claim *claim, *next_claim;
     HASH_ITER(hh, c->claims, claim, next_claim)
     {
-        if (claim->again_us > c->now_us) {
-            continue;
-        }
-        bool wanted = false;
-        HASH_ITER(hh, c->asks, ask, next)
-        {
-            wanted |= waits_for(ask, claim->room);
-        }
-        wanted = wanted || (claim->orphan && orch_orphaned(c->orch, claim->room) &&
-                            ask_owner(c, claim->room) == OWNERSHIP_NOBODY);
-        if (wanted) {
-            ask_store(c, claim);
-        } else {
-            claim_free(c, claim);
+        if (claim->again_us <= c->now_us) {
+            claim_again(c, claim);
         }
     }
 }
