@@ -570,6 +570,36 @@ static void told_while_it_waits(void **state)
     }
 }
 
+/* Goal: an orchestrator starts in a region that is lost, and goes on with a room there until all of
+ * its people have gone; back again, the region's nodes do not end the room where it went on in the
+ * others. (stops_any, seed 812) */
+static void outlives_a_lost_region(void **state)
+{
+    (void)state;
+    enum { LOST = 1 };
+    uint64_t seed = 1;
+    struct sim *sim = meeting_of(seed);
+    while (owner_of(sim) % sim->config.regions == LOST) {
+        sim_free(sim);
+        sim = meeting_of(++seed);
+    }
+    size_t owner = owner_of(sim);
+    happens(sim, FAULT_ORCHESTRATOR_CRASH, LOST, TIME_S(1));
+    sim_run(sim, TIME_MS(500));
+    happens(sim, FAULT_REGION_LOST, LOST, TIME_S(28));
+    sim_run(sim, TIME_S(12));
+    assert_true(orch_has_room(sim->orchestrators[LOST].orch, "room0"));
+    sim_run(sim, TIME_S(28));
+    assert_int_equal(sim_owners(sim, "room0"), 1u << owner);
+    free(timeline_of(sim->timeline, NULL, 0));
+    joins_through(sim, &sim->clients[PEOPLE + LOST], LOST);
+    well_within(sim, TIME_S(6));
+    assert_int_equal(owner_of(sim), owner);
+    static const char *const names[] = {"c1", "c2", "c3", "c4"};
+    clients_tell_of(sim, names, ARRAY_LEN(names), "");
+    sim_free(sim);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,6 +624,7 @@ int main(void)
         cmocka_unit_test(joined_unheard),
         cmocka_unit_test(owner_killed_before_one),
         cmocka_unit_test(told_while_it_waits),
+        cmocka_unit_test(outlives_a_lost_region),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -269,6 +269,8 @@ void tell_ack(struct node *node, size_t link, const char *id, const struct room 
                 (room == NULL || room->fwd == NULL); /* of a fence, too, nothing is left */
     ack.version = room == NULL || gone ? 0 : room->version;
     ack.result = said->result;
+    ack.dropped = said->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__STALE_EPOCH &&
+                  room != NULL && room->fwd == NULL;
     ack.reason = text(said->reason);
     queue(node, link, &message);
 }

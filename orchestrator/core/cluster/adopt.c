@@ -69,6 +69,15 @@ static void orphaned(struct cluster *c, const struct effect *orphan)
     }
 }
 
+static void outlived(struct cluster *c, const char *room)
+{
+    if (c->config.peer_count == 0) {
+        orch_outlive(c->orch, c->now_us, room, 0);
+    } else if (cluster_own_epoch(c, room) != 0) {
+        ask_claim_outlived(c, room);
+    }
+}
+
 /* ---- Its people, where their front is -------------------------------------------------------- */
 
 static void tell_gone(struct cluster *c, size_t member, uint64_t transport)
@@ -153,7 +162,8 @@ static size_t front_of(const struct cluster *c, const struct effect *effect, uin
 void adopt_effect(struct cluster *c, struct effect *effect)
 {
     uint64_t number;
-    size_t member = effect->type == EFFECT_ORPHAN ? OWNERSHIP_SELF : front_of(c, effect, &number);
+    bool of_room = effect->type == EFFECT_ORPHAN || effect->type == EFFECT_OUTLIVED;
+    size_t member = of_room ? OWNERSHIP_SELF : front_of(c, effect, &number);
     if (member == OWNERSHIP_SELF || member == OWNERSHIP_NOBODY) {
         later(c, effect);
     } else {
@@ -184,6 +194,8 @@ bool adopt_next(struct cluster *c)
     }
     if (adoption->effect.type == EFFECT_ORPHAN) {
         orphaned(c, &adoption->effect);
+    } else if (adoption->effect.type == EFFECT_OUTLIVED) {
+        outlived(c, adoption->effect.name);
     } else {
         adopt(c, &adoption->effect);
     }

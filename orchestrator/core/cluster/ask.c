@@ -247,6 +247,17 @@ static void redirect(struct cluster *c, struct ask *ask, size_t owner)
     ask_forget(c, ask);
 }
 
+/* One that is there, and has not said yet which rooms it has, is as good as missing. */
+static bool misses_somebody(const struct cluster *c)
+{
+    bool missing = false;
+    for (size_t member = 1; member < c->member_count; member++) {
+        const struct peer *peer = &c->peers[member];
+        missing |= !(peer->up && peer->told) && !peer->ended;
+    }
+    return missing;
+}
+
 static void ask_store(struct cluster *c, struct claim *claim)
 {
     claim->again_us = TIME_NEVER;
@@ -310,6 +321,17 @@ void ask_claim_orphan(struct cluster *c, const char *room, const char *over)
     } else if (first) {
         ask_store(c, claim);
     }
+}
+
+void ask_claim_outlived(struct cluster *c, const char *room)
+{
+    if (find_claim(c, room) != NULL) {
+        return;
+    }
+    struct claim *claim = add_claim(c, room);
+    claim->outlived = true;
+    c->stats.claims++;
+    ask_store(c, claim);
 }
 
 static void route_unowned(struct cluster *c, struct ask *ask)
@@ -418,16 +440,10 @@ static void not_there(struct cluster *c, const char *room)
     route_all(c, room);
 }
 
-/* Neither the store nor every peer is there, and that for a moment only. One that is, and has not
- * said yet which rooms it has, is as good as missing. */
+/* Neither the store nor every peer is there, and that for a moment only. */
 static bool is_alone(const struct cluster *c, const struct claim *claim)
 {
-    bool missing = false;
-    for (size_t member = 1; member < c->member_count; member++) {
-        const struct peer *peer = &c->peers[member];
-        missing |= !(peer->up && peer->told) && !peer->ended;
-    }
-    return missing && !claim->look && c->now_us - claim->began_us < CLUSTER_ALONE_US;
+    return misses_somebody(c) && !claim->look && c->now_us - claim->began_us < CLUSTER_ALONE_US;
 }
 
 /* It is ours: as it was, if nodes have it still. */
@@ -461,12 +477,48 @@ static void without_store(struct cluster *c, const char *room)
     }
 }
 
+/* Of a room of ours: whose it is. Where that cannot be found out, it is given up. */
+static void claimed_again(struct cluster *c, struct claim *claim, int err, const char *owner,
+                          uint64_t epoch)
+{
+    size_t member = err == 0 ? ownership_member_of(c->ownership, owner) : OWNERSHIP_SELF;
+    bool unsure = err == 0 ? member == OWNERSHIP_NOBODY : misses_somebody(c);
+    if (unsure && c->now_us - claim->began_us < CLUSTER_ALONE_US) {
+        claim->again_us = c->now_us + CLUSTER_CLAIM_US;
+        return;
+    }
+    char *room = mem_str(claim->room);
+    bool ours = cluster_own_epoch(c, room) != 0; /* still */
+    claim_free(c, claim);
+    if (!ours && err == 0 && member == OWNERSHIP_SELF) {
+        effects_take(
+            &c->fx,
+            (struct effect){.type = EFFECT_STORE_ROOM_GONE, .name = mem_str(room), .epoch = epoch});
+    } else if (ours && member == OWNERSHIP_SELF && !unsure) {
+        epoch = err == 0 ? epoch : cluster_next_epoch(c);
+        cluster_own(c, room, epoch);
+        orch_outlive(c->orch, c->now_us, room, epoch);
+        cluster_disown(c, room); /* everybody has gone meanwhile */
+    } else {
+        cluster_lost(c, c->now_us, room);
+    }
+    if (member != OWNERSHIP_SELF && member != OWNERSHIP_NOBODY) {
+        (void)ownership_take(c->ownership, member, room, epoch);
+    }
+    route_all(c, room);
+    free(room);
+}
+
 void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int err,
                      const char *owner, uint64_t epoch)
 {
     cluster_tick(c, now_us);
     struct claim *claim = find_claim(c, room);
     if (claim == NULL) {
+        return;
+    }
+    if (claim->outlived) {
+        claimed_again(c, claim, err, owner, epoch);
         return;
     }
     bool look =
@@ -561,9 +613,11 @@ void ask_peer_gone(struct cluster *c, size_t member)
 
 static void claim_again(struct cluster *c, struct claim *claim)
 {
-    if (ask_owner(c, claim->room) == OWNERSHIP_NOBODY &&
-        (ask_waits(c, claim->room) ||
-         (claim->orphan && orch_orphaned(c->orch, claim->room)))) {
+    size_t owner = ask_owner(c, claim->room);
+    bool sought =
+        owner == OWNERSHIP_NOBODY &&
+        (ask_waits(c, claim->room) || (claim->orphan && orch_orphaned(c->orch, claim->room)));
+    if (sought || (claim->outlived && owner == OWNERSHIP_SELF)) {
         ask_store(c, claim);
         return;
     }

@@ -295,8 +295,8 @@ static bool sort_out(struct cluster *c, struct effect *effect)
     } else if (effect->type == EFFECT_RESERVATION) {
         reservation_effect(c, effect);
         return false;
-    } else if (effect->type == EFFECT_ORPHAN || effect->type == EFFECT_CONN_ADOPT ||
-               effect->type == EFFECT_FRONT_ADOPT) {
+    } else if (effect->type == EFFECT_ORPHAN || effect->type == EFFECT_OUTLIVED ||
+               effect->type == EFFECT_CONN_ADOPT || effect->type == EFFECT_FRONT_ADOPT) {
         adopt_effect(c, effect);
         return false;
     }

@@ -132,6 +132,7 @@ struct claim {
     char *room;        /* owned */
     bool look;         /* only: nothing is claimed */
     bool orphan;       /* nodes go on with it alone */
+    bool outlived;     /* it is ours, and somebody else may have it since */
     char over[ID_MAX]; /* its owner, which we saw die; "" */
     int64_t began_us;
     int64_t again_us; /* TIME_NEVER while the store is asked */
@@ -203,7 +204,8 @@ void cluster_disown(struct cluster *c, const char *room);
 size_t cluster_front_numbered(const struct cluster *c, uint64_t number);
 
 /* ---- adopt.c: owners that die */
-/* An ORPHAN, CONN_ADOPT or FRONT_ADOPT of orch, perhaps taken over; the next of those is done. */
+/* An ORPHAN, OUTLIVED, CONN_ADOPT or FRONT_ADOPT of orch, perhaps taken over; the next of those is
+ * done. */
 void adopt_effect(struct cluster *c, struct effect *effect);
 bool adopt_next(struct cluster *c);
 void adopt_peer_died(struct cluster *c, const char *id);
@@ -218,6 +220,8 @@ void adopt_free_all(struct cluster *c);
 /* Claims a room that is nobody's, if this is to be its owner; over: the one that died, "" unknown.
  */
 void ask_claim_orphan(struct cluster *c, const char *room, const char *over);
+/* Claims one of ours anew. */
+void ask_claim_outlived(struct cluster *c, const char *room);
 /* Who decides this room now; NOBODY: has to be found. Without peers it is always this one. */
 size_t ask_owner(const struct cluster *c, const char *room);
 /* Asks it of the owner. message is copied; until then the caller's. */

@@ -77,6 +77,9 @@ enum effect_type {
                            permille how far it may fill a node, data: ids of candidates, a zero byte
                            after each. Answered by cluster_placed() */
     EFFECT_ORPHAN,    /* name: room name, text: who owned it, epoch: a node goes on with it alone */
+    EFFECT_OUTLIVED,  /* name: room name: a node dropped it under a later epoch than its own, and
+                         people are in it; whose it is has to be found out. Answered by
+                         orch_outlive() or orch_yield() */
     EFFECT_PLACED,    /* name: room name, text: region: cluster/ asks again who waited for that */
     EFFECT_PEER_SEND, /* id: index of the peer, data: one PeerMessage; status 1: may be lost. If
                          there is no place for another: cluster_peer_link(false) */

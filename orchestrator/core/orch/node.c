@@ -272,6 +272,27 @@ static void outdated(struct orch *orch, struct room_entry *entry, uint64_t epoch
     orch_settle(orch, entry);
 }
 
+/* A node was told to drop the room since a later epoch: whoever had it then, perhaps cut off from
+ * us, may have gone on with it until nobody was in it there, and may have it elsewhere still. */
+static void outlived(struct orch *orch, struct room_entry *entry, uint64_t epoch)
+{
+    log_write(orch->config.log, LOG_WARN, "epoch_outlived room=%s ours=%llu node=%llu", entry->sid,
+              (unsigned long long)room_epoch(entry->room), (unsigned long long)epoch);
+    orch->last_epoch = MAX(orch->last_epoch, epoch);
+    effects_take(&orch->fx, (struct effect){.type = EFFECT_OUTLIVED, .name = mem_str(entry->name)});
+}
+
+void orch_outlive(struct orch *orch, int64_t now_us, const char *name, uint64_t epoch)
+{
+    orch_tick(orch, now_us);
+    struct room_entry *entry = orch_room(orch, name);
+    epoch = epoch != 0 ? epoch : orch_next_epoch(orch);
+    if (entry != NULL && epoch > room_epoch(entry->room)) {
+        room_outlive(entry->room, epoch);
+        orch_settle(orch, entry);
+    }
+}
+
 /* Rooms that a node holds and should not: they moved away while it did not listen. */
 static bool is_stranger(const struct orch *orch, const char *id,
                         const Spillway__Control__RoomVersion *held)
@@ -492,7 +513,11 @@ static void acked(struct orch *orch, const char *id, const Spillway__Control__Sp
     }
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__STALE_EPOCH &&
         ack->epoch > room_epoch(entry->room)) { /* somebody claimed it after us (§2.5) */
-        outdated(orch, entry, ack->epoch);
+        if (ack->dropped && ack->epoch < (uint64_t)1 << 53) {
+            outlived(orch, entry, ack->epoch);
+        } else {
+            outdated(orch, entry, ack->epoch);
+        }
         return;
     }
     room_spec_acked(entry->room, orch->now_us, id, ack);

@@ -134,6 +134,8 @@ bool orch_adopt(struct orch *orch, int64_t now_us, const char *name, uint64_t ep
 /* room_miss() of that room, if we have it. */
 void orch_miss(struct orch *orch, int64_t now_us, const char *name, const char *identity,
                const char *sid);
+/* Answers an OUTLIVED: it is ours, since this epoch, 0: a later one of the clock. */
+void orch_outlive(struct orch *orch, int64_t now_us, const char *name, uint64_t epoch);
 /* The room is somebody else's now: its clients start over, and find it there. */
 void orch_yield(struct orch *orch, int64_t now_us, const char *name);
 /* The front with this number is gone, with all connections and transports that ended there. */

@@ -103,6 +103,9 @@ char **room_remains_nodes(const struct room_config *config, const char *sid,
 const char *room_name(const struct room *room);
 const char *room_sid(const struct room *room);
 uint64_t room_epoch(const struct room *room);
+/* It goes on under this later epoch: its nodes are told all of it, and the store and other
+ * orchestrators that it is ours since then. */
+void room_outlive(struct room *room, uint64_t epoch);
 size_t room_participant_count(const struct room *room);
 /* Published and subscribed tracks of the people on that node; NULL: of all. */
 uint32_t room_weight(const struct room *room, const char *node);

@@ -460,6 +460,18 @@ void room_respec(struct room *room, const char *node)
     }
 }
 
+void room_outlive(struct room *room, uint64_t epoch)
+{
+    struct host *host;
+    assert(epoch > room->epoch);
+    room->epoch = epoch;
+    room->hosts_changed = true;
+    DL_FOREACH(room->hosts, host)
+    {
+        host->whole = host->dirty = true;
+    }
+}
+
 void room_unsent(struct room *room, const char *node)
 {
     struct host *host = host_find(room, node);

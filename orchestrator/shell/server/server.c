@@ -189,6 +189,7 @@ static void carry_out(struct server *server, const struct effect *effect)
     case EFFECT_RPC: /* the core turns these into REPLY */
     case EFFECT_MEDIA:
     case EFFECT_RECOVERED:
+    case EFFECT_OUTLIVED:
     case EFFECT_PLACED:
     case EFFECT_ORPHAN:
     case EFFECT_CONN_ADOPT:

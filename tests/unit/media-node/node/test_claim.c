@@ -190,7 +190,7 @@ static void test_fence(void **state)
     world_spec_at(&w, 1, &spec);
     world_expect(&w, "    0 ack RM_1 1.8 applied\n"
                      "    0 link 1 state RM_1 2.0 claimed 2 sessions 0\n"
-                     "    0 ack RM_1 2.0 stale epoch\n"
+                     "    0 ack RM_1 2.0 stale epoch, dropped\n"
                      "    0 ack RM_1 2.1 applied\n");
     world_fini(&w);
 }

@@ -98,10 +98,10 @@ static void test_fence(void **state)
     world_spec(&w, &spec);
     world_expect(&w, "    0 ack RM_1 7.1 applied\n"
                      "    0 ack RM_9 7.1 applied\n"
-                     "    0 ack RM_1 7.1 stale epoch\n"
-                     "    0 ack RM_9 7.1 stale epoch\n"
+                     "    0 ack RM_1 7.1 stale epoch, dropped\n"
+                     "    0 ack RM_9 7.1 stale epoch, dropped\n"
                      "    0 ack RM_1 7.0 need whole\n"
-                     "59000 ack RM_9 7.1 stale epoch\n"
+                     "59000 ack RM_9 7.1 stale epoch, dropped\n"
                      "61000 ack RM_9 6.50 applied\n"
                      "61000 ack RM_1 8.1 applied\n");
     world_fini(&w);

@@ -165,6 +165,38 @@ static void fresh_after_loss(void **state)
     world_fini(&world);
 }
 
+static void stale(struct world *world, uint64_t epoch, bool dropped)
+{
+    Spillway__Control__SpecAck ack = SPILLWAY__CONTROL__SPEC_ACK__INIT;
+    ack.result = SPILLWAY__CONTROL__SPEC_ACK__RESULT__STALE_EPOCH;
+    ack.dropped = dropped;
+    world->last_epoch = epoch;
+    world_ack(world, "ND_a", &ack);
+}
+
+/* Goal: a node that dropped the room under a later epoch, and has nothing of it, does not end it:
+ * it goes on under one that is later still, and the node is told all of it. One that has it ends
+ * it. */
+static void later_epochs(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    alice_publishes(&world);
+    join(&world, 2, "bob", "chromium-join.offer");
+    uint64_t epoch = world.last_epoch;
+    stale(&world, epoch + 5, true);
+    orch_outlive(world.orch, world.now_us, "lobby", 0); /* nobody has it */
+    world_drain(&world);
+    assert_int_equal(world.last_spec->base_version, 0);
+    assert_true(world.last_spec->epoch > epoch + 5);
+    assert_int_equal(world.last_spec->n_transports, 2);
+    assert_null(strstr(world_story(&world), "leave"));
+    stale(&world, world.last_epoch + 5, false);
+    assert_false(orch_has_room(world.orch, "lobby"));
+    world_fini(&world);
+}
+
 /* Goal: what clients could not use, or would take for something else in their SDP, does not become
  * a node; it is told why, and counted. */
 static void bad_registrations(void **state)
@@ -618,7 +650,8 @@ int main(void)
         cmocka_unit_test(speakers),           cmocka_unit_test(room_made),
         cmocka_unit_test(server_api),         cmocka_unit_test(several_addresses),
         cmocka_unit_test(fresh_after_loss),   cmocka_unit_test(another_certificate),
-        cmocka_unit_test(bad_registrations),  cmocka_unit_test(store_is_back),
+        cmocka_unit_test(later_epochs),       cmocka_unit_test(bad_registrations),
+        cmocka_unit_test(store_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
