@@ -224,7 +224,9 @@ void check_client_packet(struct sim *sim, const struct node_process *from,
         read_rtcp(&of, data);
         break;
     case PACKET_DTLS:
-        take_keys(keying, data);
+        if (data.data[0] == SIM_DTLS) {
+            take_keys(keying, data);
+        }
         return;
     default:
         return;
@@ -370,6 +372,16 @@ void check_session_broken(struct sim *sim, struct client *client, const char *wh
     client->resumed = sim->stops;
 }
 
+void check_disturbed(struct sim *sim, uint32_t who)
+{
+    for (size_t i = 0; i < sim->config.orchestrators; i++) {
+        if ((who & ~sim->disturbed & 1u << i) != 0) {
+            sim->disturbed_us[i] = sim_now(sim);
+        }
+    }
+    sim->disturbed |= who;
+}
+
 void check_stopped(struct sim *sim, struct orchestrator *orchestrator)
 {
     bool is_front = conns_in(orchestrator) || orchestrator->transports != NULL;
@@ -378,7 +390,7 @@ void check_stopped(struct sim *sim, struct orchestrator *orchestrator)
     }
     orchestrator->ended_us = sim_now(sim);
     if (is_front || orchestrator->ended_us - sim->struck_us < CHECK_KEPT_US) {
-        sim->disturbed |= 1u << orchestrator->index;
+        check_disturbed(sim, 1u << orchestrator->index);
     }
 }
 
@@ -387,7 +399,7 @@ void check_struck(struct sim *sim)
     sim->struck_us = sim_now(sim);
     for (size_t i = 0; i < sim->config.orchestrators; i++) {
         if (sim->struck_us - sim->orchestrators[i].ended_us < CHECK_KEPT_US) {
-            sim->disturbed |= 1u << i;
+            check_disturbed(sim, 1u << i);
         }
     }
 }
@@ -449,6 +461,10 @@ void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX])
             if (a->heard_us[j] < sim_now(sim) - CHECK_HEARD_US) {
                 snprintf(out, CHECK_TEXT_MAX, "%s does not hear %s in %s", a->name, b->name,
                          a->room);
+                return;
+            }
+            check_messages(sim, a, b, out);
+            if (out[0] != '\0') {
                 return;
             }
         }

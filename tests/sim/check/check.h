@@ -10,11 +10,13 @@
  *   - where orchestrators are told to stop and nothing else happens, somebody who starts over, or
  *     resumes twice for one of them, and one that ends while it is somebody's front;
  *   - a node that says it carries more than its capacity, or refuses a spec as invalid;
+ *   - a reliable message that somebody lacks who has later ones of the same session, but for what
+ *     was lost with a front (messages.c);
  *   - more messages than what happened since all was quiet allows for (traffic.h);
  *
  * and what must be so once nothing is broken any more, for whoever asks: a room has one owner,
- * everybody in it hears and sees listed exactly the others; and when all have left, nothing is
- * left.
+ * everybody in it hears and sees listed exactly the others, and has their messages; and when all
+ * have left, nothing is left.
  *
  * A breach ends the program, with the seed and the timeline.
  */
@@ -33,6 +35,7 @@
 #define CHECK_SETTLES_US TIME_S(5) /* one that was away gives rooms up that others took */
 
 struct client;
+struct data_heard;
 struct sim;
 struct node_process;
 struct orchestrator;
@@ -71,13 +74,27 @@ void check_session_broken(struct sim *sim, struct client *client, const char *wh
  * is may have to start over; and so may people of its rooms, if what keeps their sessions for the
  * next owner is struck within CHECK_KEPT_US before or after it. */
 void check_stopped(struct sim *sim, struct orchestrator *orchestrator);
+/* Something happens to these orchestrators, by bit. */
+void check_disturbed(struct sim *sim, uint32_t who);
 /* A node ends, hangs or is cut off, or the store hangs. */
 void check_struck(struct sim *sim);
 void check_round_over(struct sim *sim);
 
+/* A reliable message of that session came, and before that one the other. The SDK has dropped what
+ * came twice, or behind its time, so that whatever went wrong is a hole. */
+void check_message(struct sim *sim, const struct client *to, const struct data_heard *heard,
+                   const struct data_heard *before);
+/* That client's front is lost: since when what it was given may be lost with it, half a second
+ * before something happened to it or to the room's owner; TIME_NEVER: it was told to stop, and
+ * nothing is. What it had not acknowledged may be lost as well, unless it is TIME_NEVER. */
+int64_t check_front_lost(const struct sim *sim, const struct client *client);
+
 /* The first thing that is not as it should be; "" if there is none. */
 #define CHECK_TEXT_MAX 200
 void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX]);
+/* Part of it: of one of those who meet. */
+void check_messages(const struct sim *sim, const struct client *to, const struct client *from,
+                    char out[CHECK_TEXT_MAX]);
 /* Every orchestrator has all others and all nodes: the next one may be told to stop. */
 void check_acquainted(const struct sim *sim, char out[CHECK_TEXT_MAX]);
 void check_empty(const struct sim *sim, char out[CHECK_TEXT_MAX]);

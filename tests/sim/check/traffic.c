@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/gen/bus.pb-c.h"
+#include "proto/wire/wire.h"
 #include "tests/sim/world/world.h"
 
 static const char *const names[TRAFFIC_KINDS] = {
@@ -56,8 +57,22 @@ void traffic_from_node(struct sim *sim, const Spillway__Control__Events *events)
     }
 }
 
+/* What goes over data channels, and that one is open. */
+static bool is_of_channel(struct bytes message)
+{
+    ProtobufCMessage *unpacked;
+    int err = wire_unpack(&spillway__bus__peer_message__descriptor, message, &unpacked);
+    assert(err == 0);
+    const Spillway__Bus__TransportEvent *event =
+        ((const Spillway__Bus__PeerMessage *)unpacked)->transport_event;
+    bool is = event->kind == SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_OPENED ||
+              event->kind == SPILLWAY__BUS__TRANSPORT_EVENT__KIND__CHANNEL_MESSAGE;
+    protobuf_c_message_free_unpacked(unpacked, NULL);
+    return is;
+}
+
 /* Signals and effects are what clients say and hear, pings too: these are counted where they
- * arrive. */
+ * arrive. Data is said in its own rhythm. */
 void traffic_to_peer(struct sim *sim, struct bytes message)
 {
     switch (field_at(message, 1 + 8)) { /* behind the session, a tag and eight bytes */
@@ -65,6 +80,10 @@ void traffic_to_peer(struct sim *sim, struct bytes message)
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT:
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL:
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_EFFECT:
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_CHANNEL_SEND:
+        break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_TRANSPORT_EVENT:
+        sim->check.traffic.sent[TRAFFIC_PEERS] += !is_of_channel(message);
         break;
     default:
         sim->check.traffic.sent[TRAFFIC_PEERS]++;

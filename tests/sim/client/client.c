@@ -146,6 +146,7 @@ static void new_pc(struct client *c)
     c->microphone = -1;
     c->announced = c->published = c->offered = c->offer_wanted = false;
     c->roster = 0;
+    data_begin(c);
 }
 
 static void send_datagram(void *arg, const struct net_addr *to, struct bytes datagram)
@@ -173,9 +174,14 @@ static void heard(void *arg, uint8_t who)
     c->heard_us[who] = now(c);
 }
 
+static void told(void *arg, struct bytes message)
+{
+    data_told(arg, message);
+}
+
 static struct pc_handler handler(struct client *c)
 {
-    return (struct pc_handler){.send = send_datagram, .heard = heard, .arg = c};
+    return (struct pc_handler){.send = send_datagram, .heard = heard, .told = told, .arg = c};
 }
 
 void client_datagram(void *arg, uint64_t number, struct bytes data)
@@ -263,6 +269,9 @@ static void tick(void *arg, uint64_t number, struct bytes data)
     }
     struct pc_handler with = handler(c);
     pc_tick(&c->pc, now(c), &with);
+    if (c->sim->config.data) {
+        data_say(c, &with);
+    }
     if (c->state == CLIENT_IN && pc_failed(&c->pc, now(c))) {
         client_resume(c, "no media path");
     } else if (c->state == CLIENT_IN && !pc_connected(&c->pc) &&
@@ -333,6 +342,7 @@ void client_init(struct client *c, struct sim *sim, size_t index)
 
 void client_fini(struct client *c)
 {
+    data_fini(&c->data);
     if (c->has_pc) {
         pc_fini(&c->pc);
     }

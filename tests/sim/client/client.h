@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Somebody with a LiveKit SDK: joins through one of the orchestrators, publishes a microphone,
- * hears the others, and does what livekit-client does when something breaks:
+ * hears the others, says and gets reliable messages if they are to, and does what livekit-client
+ * does when something breaks:
  *
  *   WebSocket lost            resumes at another front; an ICE restart with it
  *   no media path             the same
@@ -13,6 +14,7 @@
 #define TESTS_SIM_CLIENT_CLIENT_H
 
 #include "proto/gen/client.pb-c.h"
+#include "tests/sim/client/data.h"
 #include "tests/sim/client/pc.h"
 
 #define CLIENT_SECTIONS 64
@@ -46,6 +48,7 @@ struct client {
     bool has_pc;
     int64_t began_us; /* when it was made */
     uint16_t pcs;     /* so far */
+    struct data data; /* if messages are said */
     struct offer_section sections[CLIENT_SECTIONS];
     size_t section_count;
     int microphone;           /* section, -1: not announced; known once it has a sid */

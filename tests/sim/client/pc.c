@@ -41,6 +41,7 @@ void pc_init(struct pc *pc, const struct net_addr *addr, struct prng *prng, uint
 
 void pc_fini(struct pc *pc)
 {
+    assoc_end(&pc->assoc);
     if (pc->sec != NULL) {
         rtpsec_free(pc->sec);
         pc->sec = NULL;
@@ -97,25 +98,28 @@ void pc_candidate(struct pc *pc, const struct answer_candidate *candidate)
 }
 
 /* Another front: DTLS begins anew, and with it every rollover counter. */
-static void take_fingerprint(struct pc *pc, const char *fingerprint)
+static bool take_fingerprint(struct pc *pc, const char *fingerprint)
 {
-    if (pc->fingerprint[0] != '\0' && strcmp(pc->fingerprint, fingerprint) != 0 &&
-        pc->sec != NULL) {
+    bool anew =
+        pc->fingerprint[0] != '\0' && strcmp(pc->fingerprint, fingerprint) != 0 && pc->sec != NULL;
+    if (anew) {
         pc_fini(pc);
         pc->hello_us = 0;
         rtpsec_stream_init(&pc->stream, pc->stream.ssrc);
     }
     snprintf(pc->fingerprint, sizeof(pc->fingerprint), "%s", fingerprint);
+    return anew;
 }
 
-void pc_answered(struct pc *pc, const struct answer *answer)
+bool pc_answered(struct pc *pc, const struct answer *answer)
 {
-    take_fingerprint(pc, answer->fingerprint);
+    bool anew = take_fingerprint(pc, answer->fingerprint);
     snprintf(pc->server_ufrag, sizeof(pc->server_ufrag), "%s", answer->ufrag);
     snprintf(pc->server_pwd, sizeof(pc->server_pwd), "%s", answer->pwd);
     for (size_t i = 0; i < answer->candidate_count; i++) {
         pc_candidate(pc, &answer->candidates[i]);
     }
+    return anew;
 }
 
 void pc_restart(struct pc *pc, int64_t now_us)
@@ -210,8 +214,39 @@ static void send_rtcp(struct pc *pc, const struct pc_handler *handler)
     handler->send(handler->arg, &pc->paths[pc->chosen].remote, (struct bytes){out, len});
 }
 
+/* ---- Data ---------------------------------------------------------------------------------- */
+
+struct packet_way {
+    const struct pc *pc;
+    const struct pc_handler *handler;
+};
+
+static void send_packet(void *arg, struct bytes packet)
+{
+    const struct packet_way *way = arg;
+    const struct pc *pc = way->pc;
+    if (pc->chosen >= 0) {
+        way->handler->send(way->handler->arg, &pc->paths[pc->chosen].remote, packet);
+    }
+}
+
+static void told(void *arg, struct bytes message)
+{
+    const struct packet_way *way = arg;
+    way->handler->told(way->handler->arg, message);
+}
+
+void pc_say(struct pc *pc, int64_t now_us, struct bytes message, const struct pc_handler *handler)
+{
+    struct packet_way way = {pc, handler};
+    assoc_say(&pc->assoc, now_us, message, &(struct assoc_handler){send_packet, told, &way});
+}
+
+/* ---- Time ---------------------------------------------------------------------------------- */
+
 void pc_tick(struct pc *pc, int64_t now_us, const struct pc_handler *handler)
 {
+    struct packet_way way = {pc, handler};
     pc->ticks++;
     check_paths(pc, now_us, handler);
     if (pc->chosen < 0) {
@@ -221,6 +256,7 @@ void pc_tick(struct pc *pc, int64_t now_us, const struct pc_handler *handler)
         say_hello(pc, now_us, handler);
         return;
     }
+    assoc_tick(&pc->assoc, now_us, &(struct assoc_handler){send_packet, told, &way});
     if (pc->publishing && pc->ticks % pc->talk_ticks == 0) {
         send_rtp(pc, handler);
     }
@@ -278,6 +314,17 @@ static void take_keys(struct pc *pc, struct bytes flight)
                                          .receive_key = {flight.data + 1 + len, len}};
     int err = rtpsec_new(&pc->sec, &config);
     assert(err == 0);
+    assoc_begin(&pc->assoc, sim_dtls_tag(flight.data + 1));
+}
+
+static void take_dtls(struct pc *pc, struct bytes datagram, const struct pc_handler *handler)
+{
+    struct packet_way way = {pc, handler};
+    if (datagram.data[0] == ASSOC_FIRST_BYTE) {
+        assoc_receive(&pc->assoc, datagram, &(struct assoc_handler){send_packet, told, &way});
+    } else {
+        take_keys(pc, datagram);
+    }
 }
 
 static void take_rtp(struct pc *pc, struct bytes datagram, const struct pc_handler *handler)
@@ -301,7 +348,7 @@ void pc_receive(struct pc *pc, int64_t now_us, const struct net_addr *from, stru
         take_stun(pc, now_us, from, datagram, handler);
         break;
     case PACKET_DTLS:
-        take_keys(pc, datagram);
+        take_dtls(pc, datagram, handler);
         break;
     case PACKET_RTP:
         take_rtp(pc, datagram, handler);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A client's peer connection, as far as the media plane goes: ICE (full agent, controlling), the
- * model's DTLS, and one microphone whose packets say whose they are. Everything it receives goes
- * through real SRTP.
+ * model's DTLS with an association for data, and one microphone whose packets say whose they are.
+ * Everything it receives goes through real SRTP.
  */
 #ifndef TESTS_SIM_CLIENT_PC_H
 #define TESTS_SIM_CLIENT_PC_H
@@ -10,6 +10,7 @@
 #include "common/net/net.h"
 #include "media-node/core/srtp/srtp.h"
 #include "tests/bench/load/offer.h"
+#include "tests/sim/assoc/assoc.h"
 #include "tests/sim/net/net.h"
 
 #define PC_PATHS_MAX 24
@@ -37,6 +38,7 @@ struct pc {
     uint8_t transaction;
     int64_t hello_us;   /* the last one */
     struct rtpsec *sec; /* NULL: no keys yet */
+    struct assoc assoc; /* begins with them */
     uint32_t rtcp_ssrc;
     bool publishing;
     char mid[12];        /* its section's number */
@@ -48,10 +50,11 @@ struct pc {
     unsigned ticks;
 };
 
-/* How it sends, and whom it heard. */
+/* How it sends, whom it heard, and what came over its data channel. */
 struct pc_handler {
     void (*send)(void *arg, const struct net_addr *to, struct bytes datagram);
     void (*heard)(void *arg, uint8_t who);
+    void (*told)(void *arg, struct bytes message);
     void *arg;
 };
 
@@ -64,12 +67,16 @@ bool pc_connected(const struct pc *pc);
 /* It had a path, and has none that answers. */
 bool pc_failed(const struct pc *pc, int64_t now_us);
 
-void pc_answered(struct pc *pc, const struct answer *answer);
+/* True: from another front, so that its association is over. */
+bool pc_answered(struct pc *pc, const struct answer *answer);
 void pc_candidate(struct pc *pc, const struct answer_candidate *candidate);
 /* New credentials, for the next offer. */
 void pc_restart(struct pc *pc, int64_t now_us);
 /* The microphone is on, in that section. */
 void pc_publish(struct pc *pc, unsigned section);
+
+/* Its association has begun. */
+void pc_say(struct pc *pc, int64_t now_us, struct bytes message, const struct pc_handler *handler);
 
 void pc_tick(struct pc *pc, int64_t now_us, const struct pc_handler *handler);
 void pc_receive(struct pc *pc, int64_t now_us, const struct net_addr *from, struct bytes datagram,

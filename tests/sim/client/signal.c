@@ -117,8 +117,8 @@ static void take_answer(struct client *c, const Livekit__SessionDescription *des
         return; /* to an older offer */
     }
     c->offered = false;
-    if (answer_read(&answer, description->sdp) == 0) {
-        pc_answered(&c->pc, &answer);
+    if (answer_read(&answer, description->sdp) == 0 && pc_answered(&c->pc, &answer)) {
+        data_front_lost(c);
     }
     if (c->microphone >= 0) {
         pc_publish(&c->pc, (unsigned)c->microphone);
@@ -164,9 +164,11 @@ static void take_join(struct client *c, const Livekit__JoinResponse *join)
     client_is_in(c);
 }
 
-/* What it publishes: of a track that the server does not know it has to be told. */
+/* What it publishes: of a track that the server does not know it has to be told; and how far it has
+ * others' messages. */
 static void say_state(struct client *c)
 {
+    struct arena arena = {0};
     Livekit__TrackInfo track = LIVEKIT__TRACK_INFO__INIT;
     Livekit__TrackPublishedResponse published = LIVEKIT__TRACK_PUBLISHED_RESPONSE__INIT;
     Livekit__TrackPublishedResponse *list = &published;
@@ -181,15 +183,18 @@ static void say_state(struct client *c)
     published.track = &track;
     state.publish_tracks = &list;
     state.n_publish_tracks = c->microphone >= 0;
+    data_state(c, &state, &arena);
     request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_SYNC_STATE;
     request.sync_state = &state;
     client_request(c, &request);
+    arena_fini(&arena);
 }
 
 /* An ICE restart goes with every resume; what was not answered is said again. */
-static void take_reconnect(struct client *c)
+static void take_reconnect(struct client *c, const Livekit__ReconnectResponse *reconnect)
 {
     client_is_in(c);
+    data_resumed(c, reconnect->last_message_seq);
     say_state(c);
     pc_restart(&c->pc, sim_now(c->sim));
     c->offered = false;
@@ -221,7 +226,7 @@ static void take(struct client *c, const Livekit__SignalResponse *m)
         take_join(c, m->join);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT:
-        take_reconnect(c);
+        take_reconnect(c, m->reconnect);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ANSWER:
         take_answer(c, m->answer);

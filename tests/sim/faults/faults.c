@@ -119,7 +119,7 @@ static void look_for_nodes(struct sim *sim)
             return;
         }
     }
-    sim->disturbed = UINT32_MAX;
+    check_disturbed(sim, UINT32_MAX);
 }
 
 static void drained(void *arg, uint64_t life, struct bytes data)
@@ -324,7 +324,7 @@ void fault_happens(struct sim *sim, const struct fault *fault)
         return;
     }
     *broken(sim, fault) = true;
-    sim->disturbed |= fault_disturbs(sim, fault);
+    check_disturbed(sim, fault_disturbs(sim, fault));
     if ((STRIKES & 1u << fault->kind) != 0) {
         check_struck(sim);
     }

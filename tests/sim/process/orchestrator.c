@@ -91,6 +91,7 @@ static void carry_out(struct orchestrator *o, const struct effect *effect)
     case EFFECT_FRONT_OPEN:
     case EFFECT_FRONT_CLOSE:
     case EFFECT_FRONT_ROUTE:
+    case EFFECT_CHANNEL_SEND:
         transports_effect(o, effect);
         break;
     case EFFECT_REPLY:
@@ -106,7 +107,7 @@ static void carry_out(struct orchestrator *o, const struct effect *effect)
     case EFFECT_PEER_SEND:
         peer_send(o, effect);
         break;
-    default: /* webhooks, data, nodes' rows: nobody listens */
+    default: /* webhooks, nodes' rows: nobody listens */
         break;
     }
 }

@@ -15,11 +15,16 @@
 #define SIM_ORCHESTRATORS_MAX 4
 #define SIM_NODES_MAX         8
 
-#define SIM_DTLS       22 /* first byte of a datagram that DTLS would have */
+#define SIM_DTLS       22 /* first byte of a datagram that a handshake would have */
 #define SIM_DTLS_KEYS  56 /* bytes behind the first of the front's: both keys */
 #define SIM_QUEUE_MAX  1000
 #define SIM_PEER_QUEUE 20000
 #define SIM_GRACE_US   TIME_S(60) /* drain_grace, its default */
+
+/* What a client says on its association begins with one of these; what it hears is a message. */
+enum { SIM_CHANNEL_OPEN, SIM_CHANNEL_GOES_ON, SIM_CHANNEL_MESSAGE };
+#define SIM_CHANNEL_LABEL  "_reliable"
+#define SIM_CHANNEL_STREAM 1
 
 struct sim;
 struct asked;
@@ -85,6 +90,8 @@ struct net_end orchestrator_client_end(struct orchestrator *o);
 void orchestrator_tunnel(void *arg, uint64_t number, struct bytes frame);
 
 /* ---- transports.c */
+/* The association that begins with these keys. */
+uint32_t sim_dtls_tag(const uint8_t keys[SIM_DTLS_KEYS]);
 void transports_effect(struct orchestrator *o, const struct effect *effect);
 void transports_forget(struct orchestrator *o);
 

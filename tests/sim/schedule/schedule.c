@@ -36,6 +36,9 @@ static const struct schedule_class classes[] = {
     {.name = "unreached", .kinds = FAULT(NODE_UNREACHED), .faults = 1},
     {.name = "stops", .kinds = FAULT(ORCHESTRATOR_STOP), .faults = 1},
     {.name = "stops_any", .kinds = ANY, .also = FAULT(ORCHESTRATOR_STOP), .faults = 3},
+    {.name = "data_calm", .operated = true, .data = true},
+    {.name = "data_stops", .kinds = FAULT(ORCHESTRATOR_STOP), .faults = 1, .data = true},
+    {.name = "data", .kinds = ANY, .faults = 2, .data = true},
 };
 
 const struct schedule_class *schedule_class(const char *name)
@@ -77,6 +80,7 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
                                        .capacity = 1000,
                                        .sound = story.class->faults == 0,
                                        .stops = story.class->kinds == FAULT(ORCHESTRATOR_STOP),
+                                       .data = story.class->data,
                                        .talk_us = TIME_MS(400)};
     if (story.class->tight) {
         story.config.tight = true;

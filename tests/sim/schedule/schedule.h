@@ -21,6 +21,7 @@ struct schedule_class {
     size_t faults;  /* at a time, at most */
     bool tight;     /* nodes carry a fraction of what would come: some are refused */
     bool operated;  /* an operator is at work, in every story and not in some */
+    bool data;      /* people say reliable messages, too */
 };
 
 /* NULL: there is none of that name. */

@@ -26,6 +26,7 @@ struct sim_config {
     bool tight;        /* not enough of it: some may not get in */
     bool sound;        /* nothing breaks: nobody has to resume */
     bool stops;        /* orchestrators are told to stop, one at a time, and nothing else breaks */
+    bool data;         /* everybody says reliable messages, too, as often as packets */
     int64_t talk_us;   /* between two packets of somebody; 0: CLIENT_TALK_US */
     bool aloud;
 };
@@ -43,8 +44,9 @@ struct sim {
     } broken;           /* now, by faults/ */
     uint32_t disturbed; /* orchestrators that something happened to in this round, by bit; all of
                            them once no node is left that they could send anybody to */
-    int64_t struck_us;  /* a node, or the store, see check_struck() */
-    unsigned stops;     /* orchestrators told to, so far */
+    int64_t disturbed_us[SIM_ORCHESTRATORS_MAX]; /* the first time, in this round */
+    int64_t struck_us;                           /* a node, or the store, see check_struck() */
+    unsigned stops;                              /* orchestrators told to, so far */
     int64_t mended_us;  /* when something that was broken was whole again last */
     bool store_doubted; /* somebody's connection to the store broke: what was said on it may be lost
                          */
