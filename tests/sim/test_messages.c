@@ -109,6 +109,23 @@ static void front_killed(void **state)
     }
 }
 
+/* Goal: a front dies while somebody opens his channel there, wherever that has got to: he says and
+ * gets messages all the same. (data, seed 47) */
+static void front_killed_amid(void **state)
+{
+    (void)state;
+    for (int64_t ms = 150; ms <= 600; ms += STEP_MS) {
+        struct sim *sim = meeting(OWNER);
+        client_leave(&sim->clients[0]);
+        sim_run(sim, TIME_S(1));
+        sim->clients[0].front = ORCHESTRATORS - 1; /* it tries the next one */
+        client_join(&sim->clients[0], "room0");
+        gone(sim, FAULT_ORCHESTRATOR_CRASH, 0, ms);
+        becomes_well(sim);
+        sim_free(sim);
+    }
+}
+
 /* Goal: a front is told to stop: nobody lacks anything at all. */
 static void front_stops(void **state)
 {
@@ -129,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(owner_killed),
         cmocka_unit_test(front_killed),
+        cmocka_unit_test(front_killed_amid),
         cmocka_unit_test(front_stops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ const char *channel_label(enum channel_kind kind)
     return labels[kind];
 }
 
-static bool channel_of(const char *label, enum channel_kind *out)
+bool channel_of(const char *label, enum channel_kind *out)
 {
     for (unsigned kind = 0; kind < CHANNEL_COUNT; kind++) {
         if (strcmp(channel_label((enum channel_kind)kind), label) == 0) {

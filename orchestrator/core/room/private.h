@@ -605,6 +605,7 @@ void channel_rpc_expire(struct room *room, int64_t now_us, struct effects *fx);
 void channel_rpc_forget(struct room *room, const char *destination, struct effects *fx);
 
 const char *channel_label(enum channel_kind kind);
+bool channel_of(const char *label, enum channel_kind *out); /* false: an application's own */
 
 /* ---- suspend.c: data channels that get another SCTP association */
 void channel_suspend(struct participant *p);

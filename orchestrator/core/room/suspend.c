@@ -48,8 +48,25 @@ size_t channel_waiting(const struct participant *p, struct effect_channel out[CH
     return count;
 }
 
+/* Open to it, and its last front was gone before it could say so. */
+static void take_channels(struct participant *p, const Livekit__SyncState *state)
+{
+    for (size_t i = 0; i < state->n_data_channels; i++) {
+        const Livekit__DataChannelInfo *info = state->data_channels[i];
+        enum channel_kind kind;
+        if (info->target == LIVEKIT__SIGNAL_TARGET__PUBLISHER && info->id < UINT16_MAX &&
+            channel_of(info->label, &kind) && !p->channels[kind].open && !p->channels[kind].waits) {
+            p->channels[kind] = (struct channel){.waits = true, .stream = (uint16_t)info->id};
+            sealed_changed(p);
+        }
+    }
+}
+
 void channel_received(struct participant *p, const Livekit__SyncState *state)
 {
+    if (p->front_lost) {
+        take_channels(p, state);
+    }
     if (p->lost_from == 0) {
         return;
     }
