@@ -5,7 +5,8 @@
  *   serving  -> leaving: cluster_leave()
  *   leaving  its people resume at other fronts, told by the owners of their rooms
  *            (orch/front_drain.c); it refuses WebSockets, and is nobody's preferred owner
- *            -> left: nobody has anything here, and the others are told so
+ *            -> left: nobody has anything here, nor is to get any data that is here alone, and the
+ *            others are told so
  *
  * The rooms that it decides stay its own until its process ends; then others adopt them, as after
  * a death (adopt.c): nobody's front is here any more who could notice.
@@ -38,9 +39,10 @@ bool cluster_leave(struct cluster *c, int64_t now_us)
 
 bool cluster_left(const struct cluster *c)
 {
-    return c->leaves && ((c->conns == NULL && c->transports == NULL &&
-                          !orch_has_front(c->orch, c->config.front.number)) ||
-                         !others_stay(c));
+    return c->leaves &&
+           ((c->conns == NULL && c->transports == NULL &&
+             !orch_has_front(c->orch, c->config.front.number) && !orch_holds_data(c->orch)) ||
+            !others_stay(c));
 }
 
 bool leave_said(struct cluster *c)

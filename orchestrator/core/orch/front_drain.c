@@ -61,6 +61,16 @@ bool orch_has_front(const struct orch *orch, uint64_t number)
     return false;
 }
 
+bool orch_holds_data(const struct orch *orch)
+{
+    for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
+        if (room_holds_data(entry->room)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void orch_front_drain_end(struct orch *orch, uint64_t number)
 {
     struct front_drain *drain = find(orch, number);

@@ -145,6 +145,8 @@ void orch_front_lost(struct orch *orch, int64_t now_us, uint64_t number);
 void orch_front_leaves(struct orch *orch, int64_t now_us, uint64_t number);
 /* Whether somebody in our rooms has his WebSocket or DTLS there. */
 bool orch_has_front(const struct orch *orch, uint64_t number);
+/* room_holds_data() of any room. */
+bool orch_holds_data(const struct orch *orch);
 /* It cannot be reached for a while, or can again: its clients are not expected to be heard. */
 void orch_front_away(struct orch *orch, int64_t now_us, uint64_t number, bool away);
 /* Whether the region has nodes, and none was heard for so long. */

@@ -113,6 +113,11 @@ bool room_has_front(const struct room *room, uint64_t number)
     return false;
 }
 
+bool room_holds_data(const struct room *room)
+{
+    return room->replay.holders > 0;
+}
+
 void room_front_away(struct room *room, int64_t now_us, uint64_t number, bool away)
 {
     struct participant *p, *next;

@@ -301,6 +301,8 @@ size_t room_front_leaves(struct room *room, int64_t now_us, uint64_t number, siz
                          struct effects *fx);
 /* Whether it still is somebody's. */
 bool room_has_front(const struct room *room, uint64_t number);
+/* Somebody's data channel is away for a moment, and what it is to get is here alone. */
+bool room_holds_data(const struct room *room);
 /* It is cut off from us, or not any more: nobody is gone for not being heard through it. */
 void room_front_away(struct room *room, int64_t now_us, uint64_t number, bool away);
 void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, uint16_t stream,
