@@ -359,7 +359,7 @@ static void meetings(void **state)
     sim_free(sim);
 }
 
-static struct sim *small_with_data(void)
+static struct sim *small_with(bool data, bool video)
 {
     struct sim *sim = sim_new(&(struct sim_config){.seed = 1,
                                                    .regions = 1,
@@ -368,7 +368,8 @@ static struct sim *small_with_data(void)
                                                    .clients = 2,
                                                    .rooms = 1,
                                                    .capacity = 100,
-                                                   .data = true});
+                                                   .data = data,
+                                                   .video = video});
     client_join(&sim->clients[0], "room0");
     client_join(&sim->clients[1], "room0");
     sim_run(sim, TIME_S(8));
@@ -403,7 +404,7 @@ static void lacks_third(struct sim *sim)
 static void messages(void **state)
 {
     (void)state;
-    struct sim *sim = small_with_data();
+    struct sim *sim = small_with(true, false);
     struct client *to = &sim->clients[0], *from = &sim->clients[1];
     hears_fifth(sim, 4);
     from->data.quiet_us = TIME_NEVER;
@@ -422,6 +423,17 @@ static void messages(void **state)
     sim_free(sim);
     fails(lacks_fourth);
     fails(lacks_third);
+}
+
+/* Goal: a camera that nobody sees any more is found. */
+static void cameras(void **state)
+{
+    (void)state;
+    struct sim *sim = small_with(false, true);
+    sim->clients[1].pc.video.on = false;
+    sim_run(sim, TIME_S(3));
+    finds(sim, "c1 does not see c2 in room0");
+    sim_free(sim);
 }
 
 /* Goal: what is reserved for a room, in the store and in its owner's registry, is found while it
@@ -450,6 +462,6 @@ int main(void)
         cmocka_unit_test(breaches),     cmocka_unit_test(wakes_late),
         cmocka_unit_test(no_node_left), cmocka_unit_test(told_to_stop),
         cmocka_unit_test(meetings),     cmocka_unit_test(reservations),
-        cmocka_unit_test(messages)};
+        cmocka_unit_test(messages),     cmocka_unit_test(cameras)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -463,6 +463,11 @@ void check_meetings(const struct sim *sim, char out[CHECK_TEXT_MAX])
                          a->room);
                 return;
             }
+            if (sim->config.video && a->seen_us[j] < sim_now(sim) - CHECK_SEEN_US) {
+                snprintf(out, CHECK_TEXT_MAX, "%s does not see %s in %s", a->name, b->name,
+                         a->room);
+                return;
+            }
             check_messages(sim, a, b, out);
             if (out[0] != '\0') {
                 return;

@@ -15,8 +15,8 @@
  *   - more messages than what happened since all was quiet allows for (traffic.h);
  *
  * and what must be so once nothing is broken any more, for whoever asks: a room has one owner,
- * everybody in it hears and sees listed exactly the others, and has their messages; and when all
- * have left, nothing is left.
+ * everybody in it hears, sees and has listed exactly the others, and has their messages; and when
+ * all have left, nothing is left.
  *
  * A breach ends the program, with the seed and the timeline.
  */
@@ -29,6 +29,7 @@
 #include "tests/sim/check/traffic.h"
 
 #define CHECK_HEARD_US   TIME_S(1) /* everybody talks five times in it */
+#define CHECK_SEEN_US    TIME_S(2) /* and a key frame that is asked for comes */
 #define CHECK_AHEAD      64        /* numbers, when one node goes on with another one's stream */
 #define CHECK_LATE_US    TIME_S(1) /* for a node that was away to hear what it has to do now */
 #define CHECK_KEPT_US    TIME_S(5)

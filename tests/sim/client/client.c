@@ -143,8 +143,8 @@ static void new_pc(struct client *c)
     c->began_us = now(c);
     c->section_count = PREPARED;
     memset(c->sections, 0, sizeof(c->sections));
-    c->microphone = -1;
-    c->announced = c->published = c->offered = c->offer_wanted = false;
+    c->microphone = c->camera = -1;
+    c->camera_announced = c->announced = c->published = c->offered = c->offer_wanted = false;
     c->roster = 0;
     data_begin(c);
 }
@@ -174,6 +174,13 @@ static void heard(void *arg, uint8_t who)
     c->heard_us[who] = now(c);
 }
 
+static void seen(void *arg, uint8_t who)
+{
+    struct client *c = arg;
+    assert(who < CLIENT_PEOPLE);
+    c->seen_us[who] = now(c);
+}
+
 static void told(void *arg, struct bytes message)
 {
     data_told(arg, message);
@@ -181,7 +188,8 @@ static void told(void *arg, struct bytes message)
 
 static struct pc_handler handler(struct client *c)
 {
-    return (struct pc_handler){.send = send_datagram, .heard = heard, .told = told, .arg = c};
+    return (struct pc_handler){
+        .send = send_datagram, .heard = heard, .seen = seen, .told = told, .arg = c};
 }
 
 void client_datagram(void *arg, uint64_t number, struct bytes data)
@@ -288,6 +296,7 @@ void client_join(struct client *c, const char *room)
     c->state = CLIENT_OUT;
     c->until_us = now(c);
     memset(c->heard_us, 0, sizeof(c->heard_us));
+    memset(c->seen_us, 0, sizeof(c->seen_us));
     if (!c->ticking) {
         c->ticking = true;
         tick(c, 0, (struct bytes){NULL, 0});
@@ -332,7 +341,8 @@ void client_vanish(struct client *c)
 void client_init(struct client *c, struct sim *sim, size_t index)
 {
     size_t region = index % sim->config.regions;
-    *c = (struct client){.sim = sim, .index = index, .front = region, .microphone = -1};
+    *c = (struct client){
+        .sim = sim, .index = index, .front = region, .microphone = -1, .camera = -1};
     c->host = net_add(sim->net, region, true);
     sim_region_name(c->region, region);
     snprintf(c->name, sizeof(c->name), "c%zu", index + 1);

@@ -54,10 +54,13 @@ struct client {
     int microphone;           /* section, -1: not announced; known once it has a sid */
     char sid[OFFER_WORD_MAX]; /* of its track */
     bool announced, published;
+    int camera; /* as the microphone, if there are cameras */
+    char camera_sid[OFFER_WORD_MAX];
+    bool camera_announced;
     uint32_t offer_id;
     bool offered, offer_wanted; /* one is not answered; another is needed */
     uint32_t roster;            /* bit by client: the server says it is there */
-    int64_t heard_us[CLIENT_PEOPLE];
+    int64_t heard_us[CLIENT_PEOPLE], seen_us[CLIENT_PEOPLE];
     int64_t pause_us; /* longest time between two packets of one publisher */
     unsigned resumed; /* how many orchestrators had been told to stop when it did so last */
     uint32_t relied;  /* bit by orchestrator: its front and its room's owners, in this round */

@@ -17,7 +17,9 @@
 #define RTCP_TICKS      10
 #define PACKET_MAGIC    0x53
 
-static const struct rtp_ext_ids exts = {.id = {[RTP_EXT_AUDIO_LEVEL] = 1, [RTP_EXT_MID] = 4}};
+/* Of those of every offer. */
+static const struct rtp_ext_ids exts = {
+    .id = {[RTP_EXT_AUDIO_LEVEL] = 1, [RTP_EXT_MID] = 4, [RTP_EXT_RID] = 10}};
 
 static void new_credentials(struct pc *pc)
 {
@@ -106,6 +108,7 @@ static bool take_fingerprint(struct pc *pc, const char *fingerprint)
         pc_fini(pc);
         pc->hello_us = 0;
         rtpsec_stream_init(&pc->stream, pc->stream.ssrc);
+        video_rekeyed(&pc->video);
     }
     snprintf(pc->fingerprint, sizeof(pc->fingerprint), "%s", fingerprint);
     return anew;
@@ -184,22 +187,36 @@ static void say_hello(struct pc *pc, int64_t now_us, const struct pc_handler *ha
     }
 }
 
+void pc_send_rtp(struct pc *pc, struct rtpsec_stream *stream, const struct rtp_header *header,
+                 struct bytes payload, const struct pc_handler *handler)
+{
+    uint8_t out[RTP_HEADER_OUT_MAX + 64];
+    struct rtp_header_out where;
+    int err = rtp_header_write(out, header, &exts, &where);
+    assert(err == 0);
+    const struct rtpsec_packet packet = {.header_len = where.len, .body = payload};
+    int sealed = rtpsec_protect_rtp(pc->sec, stream, &packet, out);
+    assert(sealed > 0);
+    handler->send(handler->arg, &pc->paths[pc->chosen].remote, (struct bytes){out, (size_t)sealed});
+}
+
 static void send_rtp(struct pc *pc, const struct pc_handler *handler)
 {
-    uint8_t out[RTP_HEADER_OUT_MAX + 64], level = 20;
+    uint8_t level = 20;
     const uint8_t payload[4] = {PACKET_MAGIC, pc->who, (uint8_t)(pc->seq >> 8), (uint8_t)pc->seq};
-    struct rtp_header_out where;
     struct rtp_header header = {
         .ts = pc->ts, .ssrc = pc->stream.ssrc, .seq = pc->seq++, .pt = OFFER_OPUS};
     header.exts.value[RTP_EXT_MID] = (struct bytes){(const uint8_t *)pc->mid, strlen(pc->mid)};
     header.exts.value[RTP_EXT_AUDIO_LEVEL] = (struct bytes){&level, 1};
     pc->ts += (uint32_t)(48 * pc->talk_ticks * PC_TICK_US / 1000);
-    int err = rtp_header_write(out, &header, &exts, &where);
+    pc_send_rtp(pc, &pc->stream, &header, (struct bytes){payload, sizeof(payload)}, handler);
+}
+
+void pc_send_rtcp(struct pc *pc, uint8_t *rtcp, size_t len, const struct pc_handler *handler)
+{
+    int err = rtpsec_protect_rtcp(pc->sec, rtcp, &len);
     assert(err == 0);
-    const struct rtpsec_packet packet = {.header_len = where.len, .body = {payload, 4}};
-    int sealed = rtpsec_protect_rtp(pc->sec, &pc->stream, &packet, out);
-    assert(sealed > 0);
-    handler->send(handler->arg, &pc->paths[pc->chosen].remote, (struct bytes){out, (size_t)sealed});
+    handler->send(handler->arg, &pc->paths[pc->chosen].remote, (struct bytes){rtcp, len});
 }
 
 static void send_rtcp(struct pc *pc, const struct pc_handler *handler)
@@ -208,10 +225,7 @@ static void send_rtcp(struct pc *pc, const struct pc_handler *handler)
     struct rtcp_writer writer = {.data = out, .cap = sizeof(out) - RTPSEC_RTCP_OVERHEAD};
     int err = rtcp_write_rr(&writer, pc->rtcp_ssrc, NULL, 0);
     assert(err == 0);
-    size_t len = writer.len;
-    err = rtpsec_protect_rtcp(pc->sec, out, &len);
-    assert(err == 0);
-    handler->send(handler->arg, &pc->paths[pc->chosen].remote, (struct bytes){out, len});
+    pc_send_rtcp(pc, out, writer.len, handler);
 }
 
 /* ---- Data ---------------------------------------------------------------------------------- */
@@ -259,6 +273,9 @@ void pc_tick(struct pc *pc, int64_t now_us, const struct pc_handler *handler)
     assoc_tick(&pc->assoc, now_us, &(struct assoc_handler){send_packet, told, &way});
     if (pc->publishing && pc->ticks % pc->talk_ticks == 0) {
         send_rtp(pc, handler);
+    }
+    if (pc->video.on && pc->ticks % pc->talk_ticks == 0) {
+        video_send(pc, handler);
     }
     if (pc->ticks % RTCP_TICKS == 0) {
         send_rtcp(pc, handler);
@@ -327,16 +344,32 @@ static void take_dtls(struct pc *pc, struct bytes datagram, const struct pc_hand
     }
 }
 
-static void take_rtp(struct pc *pc, struct bytes datagram, const struct pc_handler *handler)
+static void take_rtp(struct pc *pc, int64_t now_us, struct bytes datagram,
+                     const struct pc_handler *handler)
 {
     uint8_t copy[RTP_PACKET_MAX];
     struct rtp_view view;
     size_t len = datagram.len;
     memcpy(copy, datagram.data, len);
-    if (pc->sec != NULL && rtpsec_unprotect_rtp(pc->sec, copy, &len) == 0 &&
-        rtp_parse(&view, copy, len) == 0 && view.payload.len == 4 &&
-        view.payload.data[0] == PACKET_MAGIC) {
+    if (pc->sec == NULL || rtpsec_unprotect_rtp(pc->sec, copy, &len) != 0 ||
+        rtp_parse(&view, copy, len) != 0) {
+        return;
+    }
+    if (view.payload.len == 4 && view.payload.data[0] == PACKET_MAGIC) {
         handler->heard(handler->arg, view.payload.data[1]);
+    } else {
+        video_take(pc, now_us, &view, handler);
+    }
+}
+
+/* Nothing else asks what it says. */
+static void take_rtcp(struct pc *pc, struct bytes datagram)
+{
+    uint8_t copy[RTP_PACKET_MAX];
+    size_t len = datagram.len;
+    memcpy(copy, datagram.data, len);
+    if (pc->video.on && pc->sec != NULL && rtpsec_unprotect_rtcp(pc->sec, copy, &len) == 0) {
+        video_feedback(&pc->video, (struct bytes){copy, len});
     }
 }
 
@@ -351,9 +384,12 @@ void pc_receive(struct pc *pc, int64_t now_us, const struct net_addr *from, stru
         take_dtls(pc, datagram, handler);
         break;
     case PACKET_RTP:
-        take_rtp(pc, datagram, handler);
+        take_rtp(pc, now_us, datagram, handler);
         break;
-    default: /* RTCP: nothing here asks what it says */
+    case PACKET_RTCP:
+        take_rtcp(pc, datagram);
+        break;
+    default:
         break;
     }
 }

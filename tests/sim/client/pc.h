@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A client's peer connection, as far as the media plane goes: ICE (full agent, controlling), the
- * model's DTLS with an association for data, and one microphone whose packets say whose they are.
- * Everything it receives goes through real SRTP.
+ * model's DTLS with an association for data, one microphone whose packets say whose they are, and a
+ * camera (video.h). Everything it receives goes through real SRTP.
  */
 #ifndef TESTS_SIM_CLIENT_PC_H
 #define TESTS_SIM_CLIENT_PC_H
@@ -11,6 +11,7 @@
 #include "media-node/core/srtp/srtp.h"
 #include "tests/bench/load/offer.h"
 #include "tests/sim/assoc/assoc.h"
+#include "tests/sim/client/video.h"
 #include "tests/sim/net/net.h"
 
 #define PC_PATHS_MAX 24
@@ -47,13 +48,15 @@ struct pc {
     struct rtpsec_stream stream;
     uint16_t seq;
     uint32_t ts;
+    struct video video;
     unsigned ticks;
 };
 
-/* How it sends, whom it heard, and what came over its data channel. */
+/* How it sends, whom it heard and saw, and what came over its data channel. */
 struct pc_handler {
     void (*send)(void *arg, const struct net_addr *to, struct bytes datagram);
     void (*heard)(void *arg, uint8_t who);
+    void (*seen)(void *arg, uint8_t who);
     void (*told)(void *arg, struct bytes message);
     void *arg;
 };
@@ -81,5 +84,10 @@ void pc_say(struct pc *pc, int64_t now_us, struct bytes message, const struct pc
 void pc_tick(struct pc *pc, int64_t now_us, const struct pc_handler *handler);
 void pc_receive(struct pc *pc, int64_t now_us, const struct net_addr *from, struct bytes datagram,
                 const struct pc_handler *handler);
+
+/* ---- For video.c: under its keys, to its path. rtcp has RTPSEC_RTCP_OVERHEAD bytes more. */
+void pc_send_rtp(struct pc *pc, struct rtpsec_stream *stream, const struct rtp_header *header,
+                 struct bytes payload, const struct pc_handler *handler);
+void pc_send_rtcp(struct pc *pc, uint8_t *rtcp, size_t len, const struct pc_handler *handler);
 
 #endif

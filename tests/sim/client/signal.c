@@ -65,36 +65,74 @@ static struct offer_section *add_section(struct client *c)
 
 /* ---- Publishing ---------------------------------------------------------------------------- */
 
+static void announce(struct client *c, Livekit__AddTrackRequest *add)
+{
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK;
+    request.add_track = add;
+    client_request(c, &request);
+}
+
+static void announce_camera(struct client *c)
+{
+    char cid[OFFER_WORD_MAX], name[] = "vp8";
+    Livekit__AddTrackRequest add = LIVEKIT__ADD_TRACK_REQUEST__INIT;
+    Livekit__SimulcastCodec codec = LIVEKIT__SIMULCAST_CODEC__INIT, *codecs = &codec;
+    Livekit__VideoLayer layers[VIDEO_LAYERS], *list[VIDEO_LAYERS];
+    for (size_t i = 0; i < VIDEO_LAYERS; i++) {
+        layers[i] = (Livekit__VideoLayer)LIVEKIT__VIDEO_LAYER__INIT;
+        layers[i].quality = (Livekit__VideoQuality)i;
+        layers[i].width = add.width = 320u << i;
+        layers[i].height = add.height = 180u << i;
+        layers[i].bitrate = 160000u << (2 * i);
+        list[i] = &layers[i];
+    }
+    snprintf(cid, sizeof(cid), "cam-%s-%u", c->name, c->pcs);
+    codec.codec = name;
+    codec.cid = add.cid = cid;
+    add.type = LIVEKIT__TRACK_TYPE__VIDEO;
+    add.source = LIVEKIT__TRACK_SOURCE__CAMERA;
+    add.layers = list;
+    add.n_layers = VIDEO_LAYERS;
+    add.simulcast_codecs = &codecs;
+    add.n_simulcast_codecs = 1;
+    announce(c, &add);
+    c->camera_announced = true;
+}
+
 /* Announced once the peer connection stands, offered once it has a sid; and again what a lost
  * WebSocket took with it. */
 void client_publish(struct client *c)
 {
+    if (c->sim->config.video && !c->camera_announced) {
+        announce_camera(c);
+    }
     if (c->announced) {
         return;
     }
     char cid[OFFER_WORD_MAX];
     snprintf(cid, sizeof(cid), "mic-%s-%u", c->name, c->pcs);
     Livekit__AddTrackRequest add = LIVEKIT__ADD_TRACK_REQUEST__INIT;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
     add.cid = cid;
     add.type = LIVEKIT__TRACK_TYPE__AUDIO;
     add.source = LIVEKIT__TRACK_SOURCE__MICROPHONE;
     add.disable_red = true;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK;
-    request.add_track = &add;
-    client_request(c, &request);
+    announce(c, &add);
     c->announced = true;
 }
 
 static void take_published(struct client *c, const Livekit__TrackPublishedResponse *published)
 {
-    if (c->microphone >= 0) {
+    bool video = published->track->type == LIVEKIT__TRACK_TYPE__VIDEO;
+    int *number = video ? &c->camera : &c->microphone;
+    if (*number >= 0) {
         return; /* it was announced twice, around a resume */
     }
-    c->microphone = (int)c->section_count;
-    snprintf(c->sid, sizeof(c->sid), "%s", published->track->sid);
+    *number = (int)c->section_count;
+    snprintf(video ? c->camera_sid : c->sid, OFFER_WORD_MAX, "%s", published->track->sid);
     struct offer_section *section = add_section(c);
-    section->layers = 1;
+    section->video = video;
+    section->layers = video ? VIDEO_LAYERS : 1;
     snprintf(section->cid, sizeof(section->cid), "%s", published->cid);
     client_offer(c);
 }
@@ -122,6 +160,9 @@ static void take_answer(struct client *c, const Livekit__SessionDescription *des
     }
     if (c->microphone >= 0) {
         pc_publish(&c->pc, (unsigned)c->microphone);
+    }
+    if (c->camera >= 0) {
+        video_on(&c->pc, (unsigned)c->camera);
     }
     if (c->offer_wanted) {
         client_offer(c);
@@ -169,20 +210,25 @@ static void take_join(struct client *c, const Livekit__JoinResponse *join)
 static void say_state(struct client *c)
 {
     struct arena arena = {0};
-    Livekit__TrackInfo track = LIVEKIT__TRACK_INFO__INIT;
-    Livekit__TrackPublishedResponse published = LIVEKIT__TRACK_PUBLISHED_RESPONSE__INIT;
-    Livekit__TrackPublishedResponse *list = &published;
+    const int sections[] = {c->microphone, c->camera};
+    Livekit__TrackInfo tracks[ARRAY_LEN(sections)];
+    Livekit__TrackPublishedResponse published[ARRAY_LEN(sections)], *list[ARRAY_LEN(sections)];
     Livekit__SyncState state = LIVEKIT__SYNC_STATE__INIT;
     Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    track.sid = c->sid;
-    track.type = LIVEKIT__TRACK_TYPE__AUDIO;
-    track.source = LIVEKIT__TRACK_SOURCE__MICROPHONE;
-    if (c->microphone >= 0) {
-        published.cid = c->sections[c->microphone].cid;
+    state.publish_tracks = list;
+    for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+        livekit__track_info__init(&tracks[i]);
+        livekit__track_published_response__init(&published[i]);
+        tracks[i].sid = i == 1 ? c->camera_sid : c->sid;
+        tracks[i].type = i == 1 ? LIVEKIT__TRACK_TYPE__VIDEO : LIVEKIT__TRACK_TYPE__AUDIO;
+        tracks[i].source =
+            i == 1 ? LIVEKIT__TRACK_SOURCE__CAMERA : LIVEKIT__TRACK_SOURCE__MICROPHONE;
+        published[i].track = &tracks[i];
+        if (sections[i] >= 0) {
+            published[i].cid = c->sections[sections[i]].cid;
+            list[state.n_publish_tracks++] = &published[i];
+        }
     }
-    published.track = &track;
-    state.publish_tracks = &list;
-    state.n_publish_tracks = c->microphone >= 0;
     data_state(c, &state, &arena);
     request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_SYNC_STATE;
     request.sync_state = &state;
@@ -199,6 +245,7 @@ static void take_reconnect(struct client *c, const Livekit__ReconnectResponse *r
     pc_restart(&c->pc, sim_now(c->sim));
     c->offered = false;
     c->announced = c->microphone >= 0;
+    c->camera_announced = c->camera >= 0;
     client_offer(c);
 }
 
@@ -245,6 +292,9 @@ static void take(struct client *c, const Livekit__SignalResponse *m)
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_MEDIA_SECTIONS_REQUIREMENT:
         for (size_t i = 0; i < m->media_sections_requirement->num_audios; i++) {
             (void)add_section(c);
+        }
+        for (size_t i = 0; i < m->media_sections_requirement->num_videos; i++) {
+            add_section(c)->video = true;
         }
         client_offer(c);
         break;

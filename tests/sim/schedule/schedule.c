@@ -39,6 +39,8 @@ static const struct schedule_class classes[] = {
     {.name = "data_calm", .operated = true, .data = true},
     {.name = "data_stops", .kinds = FAULT(ORCHESTRATOR_STOP), .faults = 1, .data = true},
     {.name = "data", .kinds = ANY, .faults = 2, .data = true},
+    {.name = "video_calm", .operated = true, .video = true},
+    {.name = "video", .kinds = ANY, .faults = 2, .video = true},
 };
 
 const struct schedule_class *schedule_class(const char *name)
@@ -81,6 +83,7 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
                                        .sound = story.class->faults == 0,
                                        .stops = story.class->kinds == FAULT(ORCHESTRATOR_STOP),
                                        .data = story.class->data,
+                                       .video = story.class->video,
                                        .talk_us = TIME_MS(400)};
     if (story.class->tight) {
         story.config.tight = true;

@@ -22,6 +22,7 @@ struct schedule_class {
     bool tight;     /* nodes carry a fraction of what would come: some are refused */
     bool operated;  /* an operator is at work, in every story and not in some */
     bool data;      /* people say reliable messages, too */
+    bool video;     /* and have cameras */
 };
 
 /* NULL: there is none of that name. */

@@ -27,6 +27,7 @@ struct sim_config {
     bool sound;        /* nothing breaks: nobody has to resume */
     bool stops;        /* orchestrators are told to stop, one at a time, and nothing else breaks */
     bool data;         /* everybody says reliable messages, too, as often as packets */
+    bool video;        /* and has a camera */
     int64_t talk_us;   /* between two packets of somebody; 0: CLIENT_TALK_US */
     bool aloud;
 };
