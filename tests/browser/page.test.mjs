@@ -10,7 +10,8 @@ import { languages } from '../../orchestrator/web/src/words/languages.js';
 import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
 import { poll } from './lib/poll.mjs';
 import { Stage } from './lib/stage.mjs';
-import { DEADLINE_MS, isAccessible, showsPeople, visitors } from './lib/visitors.mjs';
+import { isAccessible } from './lib/pages.mjs';
+import { DEADLINE_MS, showsPeople, visitors } from './lib/visitors.mjs';
 
 const stage = await Stage.open({ pages: meetingPages });
 const { visit, enter, enterAsHost } = visitors(stage);

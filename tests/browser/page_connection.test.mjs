@@ -10,7 +10,8 @@ import { Whereabouts } from '../../orchestrator/web/src/whereabouts.js';
 import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
 import { killNode, moveAll } from './lib/moving.mjs';
 import { Stage } from './lib/stage.mjs';
-import { DEADLINE_MS, isAccessible, showsPeople, visitors } from './lib/visitors.mjs';
+import { isAccessible } from './lib/pages.mjs';
+import { DEADLINE_MS, showsPeople, visitors } from './lib/visitors.mjs';
 
 const stage = await Stage.open({ pages: meetingPages });
 const { enter } = visitors(stage);

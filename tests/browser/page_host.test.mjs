@@ -5,7 +5,8 @@
 import { test } from 'node:test';
 import { meetingPages } from './lib/cluster.mjs';
 import { Stage } from './lib/stage.mjs';
-import { isAccessible, showsPeople, visitors } from './lib/visitors.mjs';
+import { isAccessible } from './lib/pages.mjs';
+import { showsPeople, visitors } from './lib/visitors.mjs';
 
 const stage = await Stage.open({ pages: meetingPages });
 const { visit, enter, enterAsHost } = visitors(stage);

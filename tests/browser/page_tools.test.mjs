@@ -9,7 +9,8 @@ import { RoomServiceClient } from 'livekit-server-sdk';
 import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
 import { Robot } from './lib/robot.mjs';
 import { Stage } from './lib/stage.mjs';
-import { choose, isAccessible, showsPeople, visitors } from './lib/visitors.mjs';
+import { isAccessible } from './lib/pages.mjs';
+import { choose, showsPeople, visitors } from './lib/visitors.mjs';
 
 const stage = await Stage.open({ pages: meetingPages });
 const { enter } = visitors(stage);

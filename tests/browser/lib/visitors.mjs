@@ -4,7 +4,7 @@
 // a request to another origin, something that the page's policy stopped, an error that nothing caught.
 import assert from 'node:assert/strict';
 import { afterEach } from 'node:test';
-import axe from 'axe-core';
+import { watch } from './pages.mjs';
 
 export const DEADLINE_MS = 40_000;
 
@@ -35,23 +35,7 @@ export function visitors(stage) {
     tabs.push(tab);
     const { page } = tab;
     page.setDefaultTimeout(DEADLINE_MS);
-    page.on('request', (request) => {
-      const url = new URL(request.url());
-      if (!['blob:', 'data:'].includes(url.protocol) && url.host !== `127.0.0.1:${stage.cluster.port}`) {
-        strangers.push(request.url());
-      }
-    });
-    page.on('websocket', (socket) => {
-      if (!socket.url().startsWith(stage.cluster.ws)) {
-        strangers.push(socket.url());
-      }
-    });
-    page.on('console', (message) => {
-      if (/Content Security Policy/.test(message.text())) {
-        strangers.push(message.text());
-      }
-    });
-    page.on('pageerror', (error) => strangers.push(`error: ${error.message}`));
+    watch(page, `127.0.0.1:${stage.cluster.port}`, strangers);
     await page.addInitScript(modestCamera);
     await prepare(page);
     await page.goto(`${stage.cluster.http}${path}`, { waitUntil });
@@ -87,13 +71,6 @@ export function showsPeople(page, count) {
     count,
     { timeout: DEADLINE_MS },
   );
-}
-
-/** By axe-core's own choice of rules: WCAG's, A and AA, and what it calls best practice. */
-export async function isAccessible(page) {
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => axe.run());
-  assert.deepEqual(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
 }
 
 export async function choose(page, name) {

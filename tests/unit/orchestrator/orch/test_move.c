@@ -279,7 +279,7 @@ static void a_publishers_node_dies(void **state)
         assert_null(strstr(story, "node ND_b < drop"));
         assert_null(strstr(story, "-t=1"));
         world_admin(&world, "GET", "/admin/v1/rooms/lobby", "");
-        assert_non_null(strstr(world.last_reply, "\"participants\":2}]"));
+        assert_non_null(strstr(world.last_reply, "\"participants\":2,"));
         world_fini(&world);
     }
 }
