@@ -30,14 +30,20 @@ static const struct {
     {TOKEN_ROLE_READ, "GET", "rooms", ""},
     {TOKEN_ROLE_READ, "GET", "rooms/lobby", ""},
     {TOKEN_ROLE_READ, "GET", "rooms/lobby/participants", ""},
+    {TOKEN_ROLE_READ, "GET", "rooms/lobby/explain", ""},
+    {TOKEN_ROLE_READ, "GET", "snapshot", ""},
+    {TOKEN_ROLE_READ, "GET", "reservations", ""},
     {TOKEN_ROLE_READ, "GET", "events", ""},
     {TOKEN_ROLE_READ, "POST", "place", "{}"},
     {TOKEN_ROLE_OPERATE, "POST", "nodes/ND_a/cordon", "{}"},
     {TOKEN_ROLE_OPERATE, "POST", "nodes/ND_a/uncordon", "{}"},
+    {TOKEN_ROLE_OPERATE, "POST", "rooms/lobby/pin", "{\"region\":\"r1\"}"},
+    {TOKEN_ROLE_OPERATE, "POST", "rooms/lobby/unpin", "{}"},
     {TOKEN_ROLE_OPERATE, "POST", "rooms/lobby/move", "{\"to\":\"ND_b\"}"},
     {TOKEN_ROLE_OPERATE, "POST", "nodes/ND_a/drain", "{}"},
     {TOKEN_ROLE_OPERATE, "POST", "nodes/ND_a/drain", "{\"force\":false}"},
     {TOKEN_ROLE_ADMIN, "POST", "nodes/ND_b/drain", "{\"force\":true}"},
+    {TOKEN_ROLE_ADMIN, "GET", "config", ""},
 };
 
 /* Goal: each call takes its role, at every orchestrator alike, and who has a lower one is told
