@@ -29,6 +29,9 @@ ROOM = {"name": TEXT, "sid": TEXT, "node": TEXT, "node_name": TEXT, "nodes": LIS
         "epoch": NUMBER, "participants": NUMBER, "publishers": NUMBER, "weight": NUMBER,
         "max_participants": NUMBER, "metadata": TEXT, "created_at": TIME, "pinned_node": TEXT,
         "pinned_region": TEXT}
+TREE = {**ROOM, "tracks": LIST}
+TREE_NODE = {"id": TEXT, "name": TEXT, "participants": NUMBER, "region": TEXT, "role": TEXT,
+             "parent": type(None)}
 PARTICIPANT = {"identity": TEXT, "sid": TEXT, "node": TEXT, "node_name": TEXT, "name": TEXT,
                "state": TEXT, "hidden": FLAG, "metadata": TEXT, "joined_at": TIME, "tracks": LIST}
 TRACK = {"sid": TEXT, "name": TEXT, "kind": TEXT, "source": TEXT, "mime_type": TEXT, "muted": FLAG,
@@ -119,7 +122,10 @@ class Get(Case):
     def test_describe(self):
         self.join("described")
         room = self.json("describe", "room", "described")
-        self.check_shape(room, ROOM)
+        self.check_shape(room, TREE)
+        self.assertEqual(len(room["nodes"]), 1)
+        self.check_shape(room["nodes"][0], TREE_NODE)
+        self.assertEqual(room["nodes"][0]["role"], "hub")
         node = self.json("describe", "node", room["node_name"])
         self.assertEqual(node["id"], room["node"])
         self.assertIn("described", node["room_names"])
