@@ -11,6 +11,7 @@
  */
 #include "common/http/private.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 
@@ -182,6 +183,14 @@ void answer_watch(struct conn *conn)
     lws_set_timer_usecs(conn->wsi, TICK_US);
 }
 
+/* The client waits for its call no more: while it does nothing is read (dispatch), so the end of
+ * the stream is not seen otherwise. */
+static bool given_up(const struct conn *conn)
+{
+    struct pollfd poll_fd = {.fd = lws_get_socket_fd(conn->wsi), .events = POLLRDHUP};
+    return poll(&poll_fd, 1, 0) == 1;
+}
+
 /* The connection's timer: whether a client still waits, progress of an answer, or a body that took
  * too long. One that is no longer of use is left to fire, since lws 4.1 fires a cancelled one at
  * once. */
@@ -190,7 +199,7 @@ int answer_tick(struct conn *conn)
     int pending = 0;
     if (conn->call != NULL && conn->call->gone != NULL) {
         answer_watch(conn);
-        return request_given_up(conn) ? -1 : 0;
+        return given_up(conn) ? -1 : 0;
     }
     if (!conn->answered) {
         return conn->body_awaited ? -1 : 0;

@@ -124,7 +124,6 @@ int request_head(struct conn *conn);
 int request_body(struct conn *conn, const void *bytes, size_t len);
 int request_complete(struct conn *conn);
 void request_gone(struct conn *conn); /* the connection is lost: let go of call and body */
-bool request_given_up(const struct conn *conn); /* the client waits for its call no more */
 /* Reads the head at hand into the server's scratch. False if it is not one to be served. */
 bool request_parse(struct conn *conn, struct http_request *out);
 const struct http_route *request_route(const struct http_server *server, const char *path);

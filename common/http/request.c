@@ -15,7 +15,6 @@
  */
 #include "common/http/private.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -400,11 +399,4 @@ void request_gone(struct conn *conn)
             call->gone(call->gone_arg); /* may answer, which frees it */
         }
     }
-}
-
-/* While a call waits nothing is read (dispatch), so the end of the stream is not seen otherwise. */
-bool request_given_up(const struct conn *conn)
-{
-    struct pollfd poll_fd = {.fd = lws_get_socket_fd(conn->wsi), .events = POLLRDHUP};
-    return poll(&poll_fd, 1, 0) == 1;
 }
