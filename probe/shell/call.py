@@ -48,6 +48,7 @@ class Side:
             # Should the room outlive us, not for long.
             roomConfig={"emptyTimeout": 10, "departureTimeout": 1, "maxParticipants": 2})
         self.session = None
+        self.asking = None  # the POST that makes it
         self.connected = asyncio.get_running_loop().create_future()
         self.pc.on("connectionstatechange", self._changed)
 
@@ -65,22 +66,37 @@ class Side:
         await self.pc.setLocalDescription(await self.pc.createOffer())
         while True:
             begun = time.monotonic()
-            answer = await self.call.api.ask(
+            self.asking = asyncio.ensure_future(self.call.api.ask(
                 self.call.servers, "POST", self.path, {**self.headers,
                                                        "Content-Type": "application/sdp"},
-                data=self.pc.localDescription.sdp)
+                data=self.pc.localDescription.sdp))
+            answer = await asyncio.shield(self.asking)  # or close() has to know what came of it
             if answer.status != 409:  # nothing to play yet
                 break
             await asyncio.sleep(AGAIN_S)
         if answer.status != 201:
             raise Failed("full" if answer.status == 503 else "refused",
                          f"{answer.server}: {answer.status} {answer.body[:200]!r}")
-        self.call.servers.sort(key=lambda url: url != answer.server)  # it has the sessions
-        self.session = urljoin(answer.server, answer.headers.get("Location", ""))
+        self._has_session(answer)
         await self.pc.setRemoteDescription(RTCSessionDescription(answer.body.decode(), "answer"))
         return begun
 
+    def _has_session(self, answer):
+        self.call.servers.sort(key=lambda url: url != answer.server)  # it has the sessions
+        self.session = urljoin(answer.server, answer.headers.get("Location", ""))
+
+    async def _wait_for_session(self):
+        """Of a call that was given up while it was asked for one."""
+        if self.session is None and self.asking is not None:
+            try:
+                answer = await self.asking
+            except NoAnswer:
+                return
+            if answer.status == 201:
+                self._has_session(answer)
+
     async def close(self):
+        await self._wait_for_session()
         if not self.connected.cancel() and not self.connected.cancelled():
             self.connected.exception()  # looked at: asyncio need not tell of it
         if self.session:
@@ -153,6 +169,19 @@ class _OneCall:
             pass  # it goes by itself: departureTimeout
 
 
+async def _surely(task):
+    """Waits for it to the end; whoever is cancelled meanwhile, is so then."""
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as why:
+            cancelled = why
+    task.exception()
+    if cancelled:
+        raise cancelled
+
+
 async def make(api, region, servers, timeout_s):
     """The rules.Call of one test call, which ends within timeout_s and what ending it takes."""
     call = _OneCall(api, region, servers)
@@ -168,8 +197,6 @@ async def make(api, region, servers, timeout_s):
     except Exception as why:  # of a library: it must not pass for an outage of the region
         code, detail = "probe", f"{type(why).__name__}: {why}"
     finally:
-        ending = asyncio.ensure_future(asyncio.wait_for(call.end(), END_S))
-        await asyncio.wait([ending])
-        ending.exception()
+        await _surely(asyncio.ensure_future(asyncio.wait_for(call.end(), END_S)))
     LOG.warning('call_failed region=%s code=%s detail="%s"', region, code, detail)
     return Call(code)

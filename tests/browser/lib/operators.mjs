@@ -4,6 +4,9 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { API_KEY, API_SECRET } from './cluster.mjs';
+import { poll } from './poll.mjs';
+
+const JOIN_MS = 20_000;
 
 /** As an operator gets it. */
 export async function operatorToken(role) {
@@ -21,5 +24,9 @@ export async function meet(cluster, page, { room, identity, region, camera = fal
   }
   await page.getByRole('button', { name: 'Join' }).click();
   await page.getByRole('navigation').waitFor();
-  return (await cluster.admin('GET', `rooms/${room}/participants/${identity}`)).node_name;
+  // The page shows its controls while it still connects.
+  const joined = await poll(`${identity} is in ${room}`, JOIN_MS, () =>
+    cluster.admin('GET', `rooms/${room}/participants/${identity}`).catch(() => null),
+  );
+  return joined.node_name;
 }
