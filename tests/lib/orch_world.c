@@ -605,6 +605,20 @@ void world_admin(struct world *world, const char *verb, const char *path, const 
         &(struct orch_admin_request){.path = path, .body = {(const uint8_t *)json, strlen(json)}});
 }
 
+int world_post(struct world *world, const char *path, const char *json)
+{
+    world->last_status = 0;
+    world_admin(world, "POST", path, json);
+    return world->last_status;
+}
+
+void world_beat(struct world *world, const char *id, uint32_t weight)
+{
+    static uint64_t sequence;
+    world->node_weight = weight;
+    world_heartbeat(world, id, ++sequence);
+}
+
 void world_list(struct world *world, const char *path, const char *fields)
 {
     admin_granted(world, "GET", &(struct orch_admin_request){.path = path, .fields = fields});

@@ -139,6 +139,12 @@ void world_twirp(struct world *world, const char *method, const char *json);
 /* With a token that grants this verb and no other; ASK: a POST that changes nothing. */
 void world_admin(struct world *world, const char *verb, const char *path, const char *json);
 
+/* A POST of these; returns its status. */
+int world_post(struct world *world, const char *path, const char *json);
+
+/* The next heartbeat of a node that carries so much. */
+void world_beat(struct world *world, const char *id, uint32_t weight);
+
 /* With one that grants nothing, of that role. */
 void world_admin_as(struct world *world, enum token_role role, const char *verb, const char *path,
                     const char *json);

@@ -11,20 +11,6 @@
 
 #include <cmocka.h>
 
-static void beat(struct world *world, const char *id, uint32_t weight)
-{
-    static uint64_t sequence;
-    world->node_weight = weight;
-    world_heartbeat(world, id, ++sequence);
-}
-
-static int post(struct world *world, const char *path, const char *body)
-{
-    world->last_status = 0;
-    world_admin(world, "POST", path, body);
-    return world->last_status;
-}
-
 /* So many rooms of two people on ND_a; then ND_b comes. */
 static void rooms(struct world *world, int count)
 {
@@ -37,7 +23,7 @@ static void rooms(struct world *world, int count)
         world_join(world, (uint64_t)i + 1,
                    &(struct world_join){
                        .room = room, .identity = identity, .offer_file = "chromium-join.offer"});
-        beat(world, "ND_a", 0);
+        world_beat(world, "ND_a", 0);
     }
     world_node(world, "ND_b");
     world->node_weight = 0;
@@ -55,9 +41,9 @@ static void pass(struct world *world, int64_t us)
 {
     for (; us > 0; us -= TIME_MS(250)) {
         world_advance(world, MIN(us, TIME_MS(250)));
-        beat(world, "ND_a", 0);
-        beat(world, "ND_b", 0);
-        beat(world, "ND_c", 0); /* where there is one */
+        world_beat(world, "ND_a", 0);
+        world_beat(world, "ND_b", 0);
+        world_beat(world, "ND_c", 0); /* where there is one */
     }
 }
 
@@ -75,9 +61,9 @@ static void cordon(void **state)
     (void)state;
     struct world world;
     rooms(&world, 1);
-    assert_int_equal(post(&world, "/admin/v1/nodes/nobody/cordon", "{}"), 404);
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/paint", "{}"), 404);
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_b/cordon", "{}"), 200);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/nobody/cordon", "{}"), 404);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/paint", "{}"), 404);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_b/cordon", "{}"), 200);
     assert_non_null(strstr(world.last_reply, "\"state\":\"cordoned\""));
     for (int i = 0; i < 5; i++) {
         char json[64];
@@ -85,7 +71,7 @@ static void cordon(void **state)
         world_twirp(&world, "CreateRoom", json);
     }
     assert_true(shows(&world, "ND_b", "\"rooms\":0,"));
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}"), 200);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}"), 200);
     assert_true(shows(&world, "ND_b", "\"state\":\"ready\""));
     world_twirp(&world, "CreateRoom", "{\"name\": \"last\"}");
     assert_true(shows(&world, "ND_b", "\"rooms\":1,"));
@@ -99,10 +85,11 @@ static void paced(void **state)
     (void)state;
     struct world world;
     rooms(&world, 60);
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 200);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 200);
     assert_non_null(strstr(world.last_reply, "\"state\":\"draining\""));
     assert_int_equal(moves(&world), 50);
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 200); /* no more by that */
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/drain", "{}"),
+                     200); /* no more by that */
     assert_int_equal(moves(&world), 50);
     pass(&world, TIME_MS(500));
     assert_in_range(moves(&world), 70, 80);
@@ -122,8 +109,8 @@ static void reversed(void **state)
     (void)state;
     struct world world;
     rooms(&world, 60);
-    post(&world, "/admin/v1/nodes/ND_a/drain", "{}");
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 200);
+    world_post(&world, "/admin/v1/nodes/ND_a/drain", "{}");
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 200);
     assert_non_null(strstr(world.last_reply, "\"state\":\"ready\""));
     pass(&world, TIME_S(4));
     assert_int_equal(moves(&world), 50);
@@ -137,20 +124,21 @@ static void refused(void **state)
     (void)state;
     struct world world;
     rooms(&world, 1);
-    post(&world, "/admin/v1/nodes/ND_b/cordon", "{}"); /* and ND_a has not told its load yet */
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
-    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
-    beat(&world, "ND_a", 300);
-    beat(&world, "ND_b", 700); /* of 1000, of which joins may fill 950 */
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
+    world_post(&world, "/admin/v1/nodes/ND_b/cordon",
+               "{}"); /* and ND_a has not told its load yet */
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
+    world_post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    world_beat(&world, "ND_a", 300);
+    world_beat(&world, "ND_b", 700); /* of 1000, of which joins may fill 950 */
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
     assert_true(shows(&world, "ND_a", "\"state\":\"ready\""));
     assert_int_equal(moves(&world), 0);
-    beat(&world, "ND_b", 600);
-    post(&world, "/admin/v1/nodes/ND_b/cordon", "{}");
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
-    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
-    beat(&world, "ND_b", 990);
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}"), 200);
+    world_beat(&world, "ND_b", 600);
+    world_post(&world, "/admin/v1/nodes/ND_b/cordon", "{}");
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 409);
+    world_post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    world_beat(&world, "ND_b", 990);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}"), 200);
     world_fini(&world);
 }
 
@@ -170,9 +158,9 @@ static void scattered(void **state)
                                         .offer_file = "chromium-join.offer"});
     }
     world_node(&world, "ND_c");
-    beat(&world, "ND_b", 990);
-    beat(&world, "ND_c", 990); /* two people each */
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}"), 200);
+    world_beat(&world, "ND_b", 990);
+    world_beat(&world, "ND_c", 990); /* two people each */
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}"), 200);
     assert_int_equal(moves(&world), 4);
     world_admin(&world, "GET", "/admin/v1/rooms/room-0", "");
     assert_non_null(strstr(world.last_reply, "\"name\":\"ND_a\",\"participants\":2"));
@@ -192,7 +180,7 @@ static void stopping(void **state)
     rooms(&world, 1);
     world_draining(&world, "ND_a");
     assert_int_equal(moves(&world), 2);
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 409);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 409);
     assert_true(shows(&world, "ND_a", "\"state\":\"draining\""));
     world_fini(&world);
 }
@@ -203,7 +191,7 @@ static void node_says(struct world *world, Spillway__Control__Service__State sta
     service.state = state;
     service.changed_us = us;
     world->service = &service;
-    beat(world, "ND_a", 0);
+    world_beat(world, "ND_a", 0);
     world->service = NULL;
 }
 
@@ -223,7 +211,7 @@ static void remembered(void **state)
     world.service = NULL;
     assert_true(shows(&world, "ND_c", "\"state\":\"cordoned\""));
 
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/cordon", "{}"), 200);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/cordon", "{}"), 200);
     node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__READY, early);
     assert_true(shows(&world, "ND_a", "\"state\":\"cordoned\""));
     node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__READY, late);
@@ -234,7 +222,7 @@ static void remembered(void **state)
     node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING, late + 1);
     assert_true(shows(&world, "ND_a", "\"state\":\"draining\""));
     assert_int_equal(moves(&world), 2);
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 200);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}"), 200);
     node_says(&world, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING, late + 1); /* on its way */
     assert_true(shows(&world, "ND_a", "\"state\":\"ready\""));
 
@@ -269,21 +257,21 @@ static void watched(void **state)
                         "node_registered node=ND_a name=ND_a region=r1 capacity=1000\n"
                         "node_registered node=ND_b name=ND_b region=r1 capacity=1000\n");
     for (int i = 0; i < 2; i++) { /* said twice, done once */
-        post(&world, "/admin/v1/nodes/ND_b/cordon", "{}");
+        world_post(&world, "/admin/v1/nodes/ND_b/cordon", "{}");
     }
-    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    world_post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
     assert_string_equal(events(&world, &index), "node_cordoned node=ND_b name=ND_b\n"
                                                 "node_ready node=ND_b name=ND_b\n");
-    post(&world, "/admin/v1/rooms/room-0/move", "{\"to\": \"ND_b\"}");
+    world_post(&world, "/admin/v1/rooms/room-0/move", "{\"to\": \"ND_b\"}");
     char wanted[128];
     snprintf(wanted, sizeof(wanted), "room_moves room=%s from=ND_a to=ND_b participants=2\n",
              world.last_room);
     assert_string_equal(events(&world, &index), wanted);
-    post(&world, "/admin/v1/nodes/ND_b/drain", "{}");
+    world_post(&world, "/admin/v1/nodes/ND_b/drain", "{}");
     pass(&world, TIME_S(9));
     assert_string_equal(events(&world, &index), "node_draining node=ND_b name=ND_b\n"
                                                 "node_drained node=ND_b name=ND_b\n");
-    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    world_post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
     orch_node_link_lost(world.orch, world.now_us, "ND_a");
     assert_string_equal(events(&world, &index),
                         "node_ready node=ND_b name=ND_b\n"
@@ -300,19 +288,19 @@ static void told_once(void **state)
     struct world world;
     uint64_t index = 0;
     rooms(&world, 1);
-    beat(&world, "ND_b", 1000);
+    world_beat(&world, "ND_b", 1000);
     (void)events(&world, &index);
     for (int drain = 0; drain < 2; drain++) {
-        post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}");
+        world_post(&world, "/admin/v1/nodes/ND_a/drain", "{\"force\": true}");
         for (int i = 0; i < 40; i++) {
             world_advance(&world, TIME_MS(250));
-            beat(&world, "ND_a", 0);
-            beat(&world, "ND_b", 1000);
+            world_beat(&world, "ND_a", 0);
+            world_beat(&world, "ND_b", 1000);
         }
         const char *told = strstr(events(&world, &index), "room_stays");
         assert_non_null(told);
         assert_null(strstr(told + 1, "room_stays"));
-        post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}");
+        world_post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}");
     }
     world_fini(&world);
 }
@@ -337,19 +325,19 @@ static void explained(void **state)
     rooms(&world, 1);
     explains(&world, "ND_a", "new_room", "");
     assert_non_null(strstr(world.last_reply, "\"who\":\"join\"")); /* of the next one */
-    post(&world, "/admin/v1/rooms/room-0/move", "{\"to\": \"ND_b\"}");
+    world_post(&world, "/admin/v1/rooms/room-0/move", "{\"to\": \"ND_b\"}");
     pass(&world, TIME_S(4));
     explains(&world, "ND_b", "move", "ND_a");
-    post(&world, "/admin/v1/nodes/ND_b/drain", "{}");
+    world_post(&world, "/admin/v1/nodes/ND_b/drain", "{}");
     pass(&world, TIME_S(4));
     explains(&world, "ND_a", "drain", "ND_b");
-    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    world_post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
     orch_node_link_lost(world.orch, world.now_us, "ND_a");
     world_advance(&world, 0);
     explains(&world, "ND_b", "death", "ND_a");
     world_admin(&world, "GET", "/admin/v1/rooms/nowhere/explain", "");
     assert_int_equal(world.last_status, 404);
-    assert_int_equal(post(&world, "/admin/v1/rooms/room-0/explain", "{}"), 405);
+    assert_int_equal(world_post(&world, "/admin/v1/rooms/room-0/explain", "{}"), 405);
     world_fini(&world);
 }
 

@@ -11,23 +11,9 @@
 
 #include <cmocka.h>
 
-static void beat(struct world *world, const char *id, uint32_t weight)
-{
-    static uint64_t sequence;
-    world->node_weight = weight;
-    world_heartbeat(world, id, ++sequence);
-}
-
-static int post(struct world *world, const char *path, const char *body)
-{
-    world->last_status = 0;
-    world_admin(world, "POST", path, body);
-    return world->last_status;
-}
-
 static int pin(struct world *world, const char *body)
 {
-    return post(world, "/admin/v1/rooms/lobby/pin", body);
+    return world_post(world, "/admin/v1/rooms/lobby/pin", body);
 }
 
 static void join(struct world *world, const char *identity)
@@ -53,9 +39,9 @@ static void pass(struct world *world, int64_t us)
 {
     for (; us > 0; us -= TIME_MS(250)) {
         world_advance(world, MIN(us, TIME_MS(250)));
-        beat(world, "ND_a", 0);
-        beat(world, "ND_b", 500);
-        beat(world, "ND_c", 0);
+        world_beat(world, "ND_a", 0);
+        world_beat(world, "ND_b", 500);
+        world_beat(world, "ND_c", 0);
     }
 }
 
@@ -84,7 +70,7 @@ static void joiners(void **state)
     assert_true(is_on(&world, "bob", "ND_b"));
     world_admin(&world, "GET", "/admin/v1/rooms/lobby/explain", "");
     assert_non_null(strstr(world.last_reply, "\"next\":{\"room\":\"lobby\",\"who\":\"join\""));
-    assert_int_equal(post(&world, "/admin/v1/rooms/lobby/unpin", "{}"), 200);
+    assert_int_equal(world_post(&world, "/admin/v1/rooms/lobby/unpin", "{}"), 200);
     assert_non_null(strstr(world.last_reply, "\"pinned_node\":\"\""));
     join(&world, "carol");
     assert_true(is_on(&world, "carol", "ND_a")); /* less filled, and holds the room */
@@ -98,16 +84,16 @@ static void drained(void **state)
     (void)state;
     struct world world;
     begin(&world);
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 200);
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_a/drain", "{}"), 200);
     pass(&world, TIME_S(4));
     assert_true(is_on(&world, "alice", "ND_b"));
-    post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}");
-    assert_int_equal(post(&world, "/admin/v1/nodes/ND_b/drain", "{}"), 200);
+    world_post(&world, "/admin/v1/nodes/ND_a/uncordon", "{}");
+    assert_int_equal(world_post(&world, "/admin/v1/nodes/ND_b/drain", "{}"), 200);
     pass(&world, TIME_S(4));
     assert_false(is_on(&world, "alice", "ND_b"));
     join(&world, "bob");
     assert_false(is_on(&world, "bob", "ND_b"));
-    post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
+    world_post(&world, "/admin/v1/nodes/ND_b/uncordon", "{}");
     join(&world, "carol");
     assert_true(is_on(&world, "carol", "ND_b"));
     world_fini(&world);
@@ -120,7 +106,7 @@ static void overridden(void **state)
     struct world world;
     begin(&world);
     join(&world, "bob");
-    beat(&world, "ND_b", 990);
+    world_beat(&world, "ND_b", 990);
     join(&world, "carol");
     assert_false(is_on(&world, "carol", "ND_b"));
     orch_node_link_lost(world.orch, world.now_us, "ND_b");
@@ -155,7 +141,8 @@ static void refused(void **state)
     }
     world_admin(&world, "GET", "/admin/v1/rooms/lobby/pin", "");
     assert_int_equal(world.last_status, 405);
-    assert_int_equal(post(&world, "/admin/v1/rooms/nowhere/pin", "{\"node\": \"ND_a\"}"), 404);
+    assert_int_equal(world_post(&world, "/admin/v1/rooms/nowhere/pin", "{\"node\": \"ND_a\"}"),
+                     404);
     orch_node_link_lost(world.orch, world.now_us, "ND_c");
     assert_int_equal(pin(&world, "{\"node\": \"ND_c\"}"), 404);
     join(&world, "bob");
