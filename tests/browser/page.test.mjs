@@ -161,6 +161,17 @@ test('what cannot work is said before it is tried', async () => {
   await note(anna, 'You can join without.');
 });
 
+test('who leaves before the connection is made is told of no failure', async () => {
+  const prepare = (page) =>
+    page.addInitScript(() => {
+      RTCPeerConnection.prototype.setRemoteDescription = () => new Promise(() => {}); // so never is
+    });
+  const page = await enter('Anna', { prepare });
+  await page.getByRole('button', { name: 'Leave' }).click();
+  await page.getByRole('button', { name: 'Join' }).waitFor();
+  assert.equal(await page.getByRole('alert').count(), 0);
+});
+
 test('a link that is too old', async () => {
   const token = await stage.cluster.token(stage.room, 'late', {}, { ttl: -600 });
   const page = await visit(`/meet/${stage.room}#token=${token}`);

@@ -15,6 +15,9 @@ export function troubleBefore() {
 
 /** Of a connection that was not made. */
 export function troubleJoining({ message, reason, status }) {
+  if (reason === ConnectionErrorReason.Cancelled) {
+    return ''; // by whoever left before it was made, and knows
+  }
   if (status === 401 && tokenFromAddress()) {
     return say('linkRefused', { error: message.replace(/^could not establish signal connection: /, '') });
   }
