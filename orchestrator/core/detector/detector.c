@@ -12,7 +12,8 @@
  * Silence is not judged before judge_from_us, which is set a suspect_us ahead whenever we have
  * reason to doubt our own ears: this loop was late, or everyone was silent and somebody spoke
  * again; then by two to four times as much as the silence lasted if that was longer. While heard is
- * empty, everyone is silent, and nobody is declared dead.
+ * empty, everyone is silent, and nobody is declared dead. Links that are lost meanwhile may be
+ * given up by our own side: their nodes have dead_us, once somebody spoke, to come again.
  */
 #include "orchestrator/core/detector/detector.h"
 
@@ -28,7 +29,7 @@ struct watched {
     int64_t heard_at_us;
     bool suspect;   /* which queue it stands in */
     bool witnessed; /* somebody else does not hear it either */
-    bool unlinked;  /* while it was held: dead when that ends */
+    bool unlinked;  /* while it was held, or everyone was silent: dead when that ends */
     int64_t held_until_us;
     struct watched *prev, *next;
     UT_hash_handle hh;
@@ -42,8 +43,9 @@ struct detector {
     struct watched *suspect;
     bool all_silent;
     int64_t judge_from_us;
-    int64_t heard_us;   /* anybody, not counting the time in which this loop was late */
-    int64_t now_us;     /* of the last call */
+    int64_t judge_links_from_us; /* those lost while everyone was silent */
+    int64_t heard_us;            /* anybody, not counting the time in which this loop was late */
+    int64_t now_us;              /* of the last call */
     int64_t expired_us; /* of the last detector_expire(), or of the first node's registration */
     struct detector_out *outs;
     size_t out_count;
@@ -130,6 +132,7 @@ static void spoke(struct detector *detector, struct watched *watched)
     DL_APPEND(detector->heard, watched);
     if (detector->all_silent || silent_us >= detector->config.suspect_us) {
         detector->all_silent = false;
+        detector->judge_links_from_us = detector->now_us + detector->config.dead_us;
         /* The others' words may be right behind, or take long: after a cut, TCP tries at intervals
          * that double (RFC 6298 5.5). The next try is within as long again as the cut was; if that
          * is lost, too, the one after it within four times. */
@@ -168,9 +171,12 @@ void detector_link_lost(struct detector *detector, int64_t now_us, const char *i
 {
     advance(detector, now_us);
     struct watched *watched = find(detector, id);
-    if (watched != NULL && is_held(detector, watched)) {
+    if (watched == NULL) {
+        return;
+    }
+    if (detector->all_silent || is_held(detector, watched)) {
         watched->unlinked = true;
-    } else if (watched != NULL) {
+    } else {
         die(detector, watched, DETECTOR_LINK_LOST);
     }
 }
@@ -262,17 +268,25 @@ static void judge_heard(struct detector *detector)
     }
 }
 
+static bool may_judge_links(const struct detector *detector)
+{
+    return !detector->all_silent && detector->now_us >= detector->judge_links_from_us;
+}
+
 static void judge_suspects(struct detector *detector)
 {
     struct watched *watched;
     struct watched *next;
+    bool of_links = may_judge_links(detector), of_silence = may_judge(detector);
     DL_FOREACH_SAFE(detector->suspect, watched, next)
     {
         if (is_held(detector, watched)) {
             continue;
         }
-        if (watched->unlinked) {
+        if (watched->unlinked && of_links) {
             die(detector, watched, DETECTOR_LINK_LOST);
+        } else if (!of_silence) {
+            continue;
         } else if (watched->witnessed) {
             die(detector, watched, DETECTOR_WITNESSED);
         } else if (silence_us(detector, watched) >= detector->config.dead_us) {
@@ -291,9 +305,7 @@ void detector_expire(struct detector *detector, int64_t now_us)
     if (now_us >= detector->judge_from_us) {
         judge_heard(detector);
     }
-    if (may_judge(detector)) {
-        judge_suspects(detector);
-    }
+    judge_suspects(detector);
 }
 
 int64_t detector_deadline(const struct detector *detector)
@@ -331,6 +343,7 @@ struct detector *detector_new(const struct detector_config *config)
     detector->config = *config;
     detector->now_us = INT64_MIN;
     detector->judge_from_us = INT64_MIN;
+    detector->judge_links_from_us = INT64_MIN;
     return detector;
 }
 

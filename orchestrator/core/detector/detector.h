@@ -11,6 +11,7 @@
  *     suspect_us has passed since.
  *   - If every node went silent, it is we who are cut off: nobody is declared dead of silence while
  *     that lasts. So a single node is never declared dead of silence: there is nowhere to move to.
+ *     Nor of a link that is lost meanwhile, until another has spoken for dead_us.
  *
  *   - A node of a region that is cut off (cluster.h) is held: suspect, but not declared dead of
  *     silence, witness or a lost link until it spoke or the time it is held for is over.

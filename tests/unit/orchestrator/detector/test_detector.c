@@ -315,6 +315,35 @@ static void test_words_come_late_after_a_cut(void **state)
                          "[11250] c dead (silent)\n");
 }
 
+/* Goal: our own side gives up links, too. Who had one has time to come again once another did. */
+static void test_links_lost_while_everyone_is_silent(void **state)
+{
+    (void)state;
+    struct world world = world_new(3);
+    run_to(&world, 1000);
+    world.hangs[0] = world.hangs[1] = world.hangs[2] = true;
+    run_to(&world, 5000);
+    for (size_t i = 0; i < 3; i++) {
+        detector_link_lost(world.detector, world.now_us, names[i]);
+        tell(&world);
+    }
+    run_to(&world, 8100);
+    detector_node_registered(world.detector, world.now_us, "a");
+    tell(&world);
+    world.hangs[0] = false;
+    run_to(&world, 10900);
+    detector_node_registered(world.detector, world.now_us, "b");
+    tell(&world);
+    world.hangs[1] = false;
+    run_to(&world, 20000);
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
+                         "[ 1502] c suspect (silent)\n"
+                         "[ 1750] a suspect (silent)\n"
+                         "[ 8100] a alive (spoke)\n"
+                         "[10900] b alive (spoke)\n"
+                         "[11250] c dead (link_lost)\n");
+}
+
 static void test_single_node_never_dies_of_silence(void **state)
 {
     (void)state;
@@ -323,9 +352,14 @@ static void test_single_node_never_dies_of_silence(void **state)
     run_to(&world, 60000);
     detector_link_lost(world.detector, world.now_us, "a");
     tell(&world);
-    assert_int_equal(detector_deadline(world.detector), TIME_NEVER);
+    run_to(&world, 62000); /* and then another one comes */
+    detector_node_registered(world.detector, world.now_us, "b");
+    tell(&world);
+    world.beat_at_us[1] = world.now_us + BEAT_US;
+    world.nodes = 2;
+    run_to(&world, 70000);
     assert_story(&world, "[  750] a suspect (silent)\n"
-                         "[60000] a dead (link_lost)\n");
+                         "[65000] a dead (link_lost)\n");
 }
 
 /* Goal: nodes that are held do not die of silence, witnesses or lost links until that time, or at
@@ -395,6 +429,7 @@ int main(void)
         cmocka_unit_test(test_lag_delays_but_does_not_hide),
         cmocka_unit_test(test_everyone_silent_is_our_fault),
         cmocka_unit_test(test_words_come_late_after_a_cut),
+        cmocka_unit_test(test_links_lost_while_everyone_is_silent),
         cmocka_unit_test(test_single_node_never_dies_of_silence),
         cmocka_unit_test(test_held_nodes_wait),
         cmocka_unit_test(test_who_leaves_is_not_missed),

@@ -107,6 +107,8 @@ static void all_gone(void **state)
     struct world w;
     begin(&w);
     world_advance(&w, TIME_S(5)); /* nobody is expected any more who starts, too */
+    world_beat(&w, "ND_a", 0);
+    world_beat(&w, "ND_b", 0);
     lost(&w, "ND_a");
     assert_true(orch_orphaned(w.orch, "lobby"));
     lost(&w, "ND_b");
