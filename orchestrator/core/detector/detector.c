@@ -167,6 +167,11 @@ void detector_node_heard(struct detector *detector, int64_t now_us, const char *
     }
 }
 
+static int64_t silence_us(const struct detector *detector, const struct watched *watched)
+{
+    return detector->now_us - watched->heard_at_us;
+}
+
 void detector_link_lost(struct detector *detector, int64_t now_us, const char *id)
 {
     advance(detector, now_us);
@@ -176,14 +181,10 @@ void detector_link_lost(struct detector *detector, int64_t now_us, const char *i
     }
     if (detector->all_silent || is_held(detector, watched)) {
         watched->unlinked = true;
-    } else {
-        die(detector, watched, DETECTOR_LINK_LOST);
+    } else { /* the bus, too, gives up links on which nothing comes, and may be first to say so */
+        bool of_silence = silence_us(detector, watched) >= detector->config.dead_us;
+        die(detector, watched, of_silence ? DETECTOR_SILENT : DETECTOR_LINK_LOST);
     }
-}
-
-static int64_t silence_us(const struct detector *detector, const struct watched *watched)
-{
-    return detector->now_us - watched->heard_at_us;
 }
 
 static bool may_judge(const struct detector *detector)

@@ -147,6 +147,21 @@ static void test_hung_node_dies_of_silence(void **state)
                          "[ 3751] b dead (silent)\n");
 }
 
+/* Goal: the bus gives up a link on which nothing comes, too, maybe just before we look. */
+static void test_link_given_up_for_silence(void **state)
+{
+    (void)state;
+    struct world world = world_new(3);
+    run_to(&world, 1000);
+    world.hangs[1] = true; /* last word at 751 */
+    run_to(&world, 3740);
+    world.now_us = TIME_MS(3752);
+    detector_link_lost(world.detector, world.now_us, "b");
+    tell(&world);
+    assert_story(&world, "[ 1501] b suspect (silent)\n"
+                         "[ 3752] b dead (silent)\n");
+}
+
 /* Others are told whom we miss at once, not with the next beat; not while it may be our fault. */
 static void test_suspects_are_named_at_once(void **state)
 {
@@ -419,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_quiet_days_have_no_story),
         cmocka_unit_test(test_lost_link_is_death_at_once),
         cmocka_unit_test(test_hung_node_dies_of_silence),
+        cmocka_unit_test(test_link_given_up_for_silence),
         cmocka_unit_test(test_witness_makes_it_faster),
         cmocka_unit_test(test_witness_of_a_suspect),
         cmocka_unit_test(test_suspects_are_named_at_once),
