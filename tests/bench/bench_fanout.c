@@ -4,7 +4,8 @@
  * to many subscribers over loopback, beside the limit of the same machine and run, and beside
  * Debian's Janus with the same frames and rate, where that is installed.
  *
- *     bench_fanout [--receivers N] [--beside PACKETS_PER_SECOND] [--write DIR] SPILLWAY_NODE
+ *     bench_fanout [--receivers N] [--beside PACKETS_PER_SECOND] [--seconds N] [--write DIR]
+ *                  SPILLWAY_NODE
  *
  * Frames come in bursts, as pacers of clients let them out, and the size of a burst decides what
  * can be saved: several are run. The rate is chosen so that all receivers together get 100,000
@@ -35,7 +36,8 @@ struct options {
     const char *program;
     const char *dir; /* NULL: nothing is written */
     size_t receivers;
-    size_t beside; /* packets a second to all receivers, when compared with Janus */
+    size_t beside;    /* packets a second to all receivers, when compared with Janus */
+    unsigned seconds; /* of a measurement */
 };
 
 static void begin(const struct fanout *fanout, unsigned rate)
@@ -51,7 +53,7 @@ static void measure_janus(struct fanout_report *report, size_t mode)
     begin(&fanout, report->janus_rate);
     for (size_t i = 0; i < FANOUT_BURSTS; i++) {
         struct fanout_result *result = &report->rows[i].janus[mode];
-        *result = fanout_measure(&fanout, report->janus_rate, fanout_bursts[i]);
+        *result = fanout_measure(&fanout, report->janus_rate, fanout_bursts[i], report->seconds);
         printf("janus, %s, %u a frame: %.2f us, %.0f %% of a core, lost %.2f %%\n",
                fanout_janus_names[mode], fanout_bursts[i], result->us, 100 * result->busy,
                100 * result->lost);
@@ -64,7 +66,8 @@ static void measure_relays(const struct fanout *fanout, const struct fanout_repo
     printf("spillway-node, relaying to %zu other nodes\n", report->receivers);
     for (size_t i = 0; i < FANOUT_BURSTS; i++) {
         const struct fanout_row *row = &report->rows[i];
-        struct fanout_result result = fanout_measure(fanout, report->rate, row->burst);
+        struct fanout_result result =
+            fanout_measure(fanout, report->rate, row->burst, report->seconds);
         printf("  %2u a frame: %.2f us, %.0f %% of the limit, %.0f %% of a core, lost %.2f %%\n",
                row->burst, result.us, 100 * row->limit_us / result.us, 100 * result.busy,
                100 * result.lost);
@@ -79,10 +82,10 @@ static void measure_row(struct fanout_report *report, size_t i, const struct fan
     struct fanout_row *row = &report->rows[i];
     row->burst = fanout_bursts[i];
     limit_measure(&before, report->receivers);
-    row->full = fanout_measure(fanout, report->rate, row->burst);
+    row->full = fanout_measure(fanout, report->rate, row->burst, report->seconds);
     limit_measure(&after, report->receivers);
     row->limit_us = (limit_of_burst(&before, row->burst) + limit_of_burst(&after, row->burst)) / 2;
-    row->beside = fanout_measure(fanout, report->janus_rate, row->burst);
+    row->beside = fanout_measure(fanout, report->janus_rate, row->burst, report->seconds);
     printf("spillway-node, %u a frame: %.2f us, %.0f %% of the limit, lost %.2f %%; "
            "at the rate of janus: %.2f us\n",
            row->burst, row->full.us, 100 * row->limit_us / row->full.us, 100 * row->full.lost,
@@ -123,24 +126,28 @@ static void read_options(struct options *out, int argc, char **argv)
 {
     static const struct option names[] = {{"receivers", required_argument, NULL, 'r'},
                                           {"beside", required_argument, NULL, 'b'},
+                                          {"seconds", required_argument, NULL, 's'},
                                           {"write", required_argument, NULL, 'w'},
                                           {0}};
     int option;
-    *out = (struct options){.receivers = RECEIVERS, .beside = ALL_JANUS};
+    *out = (struct options){.receivers = RECEIVERS, .beside = ALL_JANUS, .seconds = FANOUT_SECONDS};
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (option == 'r') {
             out->receivers = strtoul(optarg, NULL, 10);
         } else if (option == 'b') {
             out->beside = strtoul(optarg, NULL, 10);
+        } else if (option == 's') {
+            out->seconds = (unsigned)strtoul(optarg, NULL, 10);
         } else if (option == 'w') {
             out->dir = optarg;
         } else {
             exit(2);
         }
     }
-    if (optind + 1 != argc || out->receivers == 0 || out->beside < out->receivers) {
+    if (optind + 1 != argc || out->receivers == 0 || out->beside < out->receivers ||
+        out->seconds == 0) {
         bench_fail("usage: bench_fanout [--receivers N] [--beside PACKETS_PER_SECOND] "
-                   "[--write DIR] SPILLWAY_NODE");
+                   "[--seconds N] [--write DIR] SPILLWAY_NODE");
     }
     out->program = argv[optind];
 }
@@ -152,6 +159,7 @@ int main(int argc, char **argv)
     struct fanout_report report = {.receivers = options.receivers,
                                    .rate = (unsigned)(ALL / options.receivers),
                                    .janus_rate = (unsigned)(options.beside / options.receivers),
+                                   .seconds = options.seconds,
                                    .janus = janus_run_installed()};
     bench_allow_files(2 * options.receivers + 64); /* of its own and in what is started */
     bench_go_first();

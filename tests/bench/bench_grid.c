@@ -49,7 +49,7 @@ static struct fanout_result measure(const struct fanout *fanout, const struct op
     unsigned rate = (unsigned)options->participants * options->fps * packets;
     (void)fanout_play(fanout, rate, packets, TIME_S(2)); /* until layers are chosen */
     fanout_check_all_receive(fanout);
-    return fanout_measure(fanout, rate, packets);
+    return fanout_measure(fanout, rate, packets, FANOUT_SECONDS);
 }
 
 static void measure_all(struct report *report, const struct options *options)

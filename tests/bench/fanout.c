@@ -5,7 +5,6 @@
 
 #include <time.h>
 
-#define SECONDS   4
 #define WARM_MS   500
 #define SETTLE_MS 200
 
@@ -64,14 +63,15 @@ static void settle(const struct fanout *fanout)
     }
 }
 
-struct fanout_result fanout_measure(const struct fanout *fanout, unsigned rate, unsigned burst)
+struct fanout_result fanout_measure(const struct fanout *fanout, unsigned rate, unsigned burst,
+                                    unsigned seconds)
 {
     (void)fanout_play(fanout, rate, burst, TIME_MS(WARM_MS));
     settle(fanout);
     uint64_t received = sink_received_all(fanout->sink, fanout->pt);
     int64_t cpu_us = bench_process_cpu_us(fanout->pid);
     int64_t wall_us = bench_now_us();
-    uint64_t sent = fanout_play(fanout, rate, burst, TIME_S(SECONDS)) * fanout->copies;
+    uint64_t sent = fanout_play(fanout, rate, burst, TIME_S(seconds)) * fanout->copies;
     wall_us = bench_now_us() - wall_us;
     settle(fanout); /* what is still queued is forwarded on the account of the same packets */
     cpu_us = bench_process_cpu_us(fanout->pid) - cpu_us;

@@ -39,7 +39,10 @@ struct fanout_result {
 /* rate: packets a second into the fan-out. Returns how many were sent. */
 uint64_t fanout_play(const struct fanout *fanout, unsigned rate, unsigned burst, int64_t for_us);
 
-struct fanout_result fanout_measure(const struct fanout *fanout, unsigned rate, unsigned burst);
+#define FANOUT_SECONDS 4
+
+struct fanout_result fanout_measure(const struct fanout *fanout, unsigned rate, unsigned burst,
+                                    unsigned seconds);
 
 /* Fails if one of the receivers has got nothing. */
 void fanout_check_all_receive(const struct fanout *fanout);

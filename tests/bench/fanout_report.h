@@ -24,6 +24,7 @@ struct fanout_report {
     size_t receivers;
     unsigned rate;       /* packets a second into Spillway, beside the limit */
     unsigned janus_rate; /* and into both, for comparison with Janus */
+    unsigned seconds;    /* of each measurement */
     bool janus;          /* it is installed */
     struct fanout_row rows[FANOUT_BURSTS];
 };
