@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/logger/logger.h"
 
+#include "common/rfc3339/rfc3339.h"
+
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -77,13 +79,8 @@ static void put_escaped(struct line *line, char c)
 
 static void put_time(struct line *line, int64_t unix_ms)
 {
-    time_t seconds = (time_t)(unix_ms / 1000);
-    struct tm utc;
-    gmtime_r(&seconds, &utc);
-    char text[40];
-    size_t len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + len, sizeof(text) - len, ".%03dZ", (int)(unix_ms % 1000));
-    put_text(line, text);
+    char text[RFC3339_MAX];
+    put_text(line, rfc3339_ms(text, unix_ms));
 }
 
 /* Text inside a JSON string, which has to be UTF-8: other bytes become question marks. */

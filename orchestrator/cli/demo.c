@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/live.h"
 
 #define POLL_MS    100
@@ -20,9 +21,9 @@ struct demo {
     const struct cli *cli;
     struct cli_node node; /* as it was */
     pid_t pid;
-    char killed_at[32]; /* RFC 3339, as events have it */
-    int64_t killed_ms;  /* since 1970 */
-    json_t *told;       /* events so far */
+    char killed_at[RFC3339_MAX]; /* RFC 3339, as events have it */
+    int64_t killed_ms;           /* since 1970 */
+    json_t *told;                /* events so far */
     bool dead;
 };
 
@@ -110,18 +111,10 @@ static enum cli_exit find_process(struct demo *demo)
 
 /* ---- What happens -------------------------------------------------------------------------- */
 
-static int64_t ms_of(const char *rfc3339)
-{
-    struct tm utc = {0};
-    const char *rest = strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &utc);
-    long ms = rest != NULL && *rest == '.' ? strtol(rest + 1, NULL, 10) : 0;
-    return (int64_t)timegm(&utc) * 1000 + ms;
-}
-
 static enum cli_exit kill_it(struct demo *demo)
 {
     demo->killed_ms = cli_time_ms();
-    cli_time_ms_text(demo->killed_at, sizeof(demo->killed_at), demo->killed_ms);
+    rfc3339_ms(demo->killed_at, demo->killed_ms);
     if (kill(demo->pid, SIGKILL) != 0) {
         cli_say("%s: %s", demo->node.name, strerror(errno));
         return errno == EPERM ? CLI_REFUSED : CLI_FAILED;
@@ -134,7 +127,11 @@ static void print_event(struct demo *demo, const json_t *event)
 {
     char text[TEXT_BYTES];
     json_t *line = json_copy((json_t *)(uintptr_t)event);
-    int64_t after_ms = ms_of(cli_text(event, "time")) - demo->killed_ms;
+    int64_t at_ms;
+    if (rfc3339_parse(&at_ms, cli_text(event, "time")) != 0) {
+        at_ms = demo->killed_ms; /* no event of ours */
+    }
+    int64_t after_ms = at_ms - demo->killed_ms;
     json_object_set_new(line, "after_ms", json_integer(after_ms));
     json_array_append(demo->told, line);
     if (demo->cli->format == CLI_TABLE || demo->cli->format == CLI_WIDE) {

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/live.h"
 
 #define WAIT_S       20L
@@ -16,7 +17,7 @@
 #define PATH_BYTES   4096
 
 struct wanted {
-    char since[32];            /* RFC 3339, with which times compare as texts; "" all */
+    char since[RFC3339_MAX];   /* RFC 3339, with which times compare as texts; "" all */
     const char *node, *room;   /* as typed; NULL any */
     char *node_id, *node_name; /* what is known of it; owned, may be NULL */
     char *room_sid;            /* owned */
@@ -270,8 +271,7 @@ static bool read_since(struct wanted *wanted, const char *text)
 {
     int64_t ago_s = text == NULL ? 0 : cli_seconds(text);
     if (text != NULL) {
-        cli_time_ms_text(wanted->since, sizeof(wanted->since),
-                         cli_time_ms() - 1000 * MAX(ago_s, 0));
+        rfc3339_ms(wanted->since, cli_time_ms() - 1000 * MAX(ago_s, 0));
     }
     return ago_s >= 0;
 }

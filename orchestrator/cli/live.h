@@ -57,9 +57,6 @@ size_t cli_live_place(size_t lines);
 void cli_live_head(const struct cli_live *live, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Waits for the next second. False: q was typed. */
 bool cli_live_tick(struct cli_live *live);
-/* RFC 3339 in UTC: now, and with milliseconds, as events have it. */
-void cli_time_text(char *out, size_t cap);
-void cli_time_ms_text(char *out, size_t cap, int64_t unix_ms);
 int64_t cli_time_ms(void); /* now, since 1970 */
 
 /* ---- watch.c: a list as it changes ---- */

@@ -9,8 +9,8 @@
  * not as the version it should, or that is not ready any more while others are restarted.
  */
 #include <stdlib.h>
-#include <time.h>
 
+#include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/rollout.h"
 
 #define DEADLINE "5m"
@@ -207,9 +207,9 @@ static enum cli_exit show_status(struct rollout *rollout)
 /* As the API writes it, so that texts compare. */
 static bool is_time(const char *text)
 {
-    struct tm utc = {0};
-    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return end != NULL && *end == '\0';
+    char same[RFC3339_MAX];
+    int64_t unix_ms;
+    return rfc3339_parse(&unix_ms, text) == 0 && strcmp(rfc3339_s(same, unix_ms / 1000), text) == 0;
 }
 
 static bool read_count(const char *text, size_t *out)

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/live.h"
 
 #define EVERY_MS   1000
@@ -28,26 +29,6 @@ int64_t cli_time_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static size_t put_seconds(char *out, size_t cap, int64_t unix_ms)
-{
-    struct tm utc;
-    time_t second = (time_t)(unix_ms / 1000);
-    gmtime_r(&second, &utc);
-    return strftime(out, cap, "%Y-%m-%dT%H:%M:%S", &utc);
-}
-
-void cli_time_text(char *out, size_t cap)
-{
-    size_t len = put_seconds(out, cap, cli_time_ms());
-    snprintf(out + len, cap - len, "Z");
-}
-
-void cli_time_ms_text(char *out, size_t cap, int64_t unix_ms)
-{
-    size_t len = put_seconds(out, cap, unix_ms);
-    snprintf(out + len, cap - len, ".%03dZ", (int)(unix_ms % 1000));
 }
 
 void cli_live_say(struct cli_live *live, const char *format, ...)
@@ -110,12 +91,12 @@ size_t cli_live_place(size_t lines)
 
 void cli_live_head(const struct cli_live *live, const char *format, ...)
 {
-    char now[32], server[CLI_SAID_BYTES], text[CLI_SAID_BYTES];
+    char now[RFC3339_MAX], server[CLI_SAID_BYTES], text[CLI_SAID_BYTES];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    cli_time_text(now, sizeof(now));
+    rfc3339_s(now, cli_time_ms() / 1000);
     cli_harmless(server, sizeof(server), cli_live_server(live));
     printf(CLEAR "%s  %s, at %s; q ends it\n%s\n", now, text, server,
            live->said_ticks > 0 ? live->said : "");

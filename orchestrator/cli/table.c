@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/cli.h"
 
 #define CELL_MAX    256
@@ -55,12 +56,12 @@ static void bitrate_text(char *out, size_t cap, double bps)
 
 static void age_text(char *out, size_t cap, const char *rfc3339)
 {
-    struct tm utc = {0};
-    if (rfc3339 == NULL || strptime(rfc3339, "%Y-%m-%dT%H:%M:%S", &utc) == NULL) {
+    int64_t unix_ms;
+    if (rfc3339 == NULL || rfc3339_parse(&unix_ms, rfc3339) != 0) {
         snprintf(out, cap, "-");
         return;
     }
-    long long age_s = MAX((long long)(time(NULL) - timegm(&utc)), 0);
+    long long age_s = MAX((long long)time(NULL) - unix_ms / 1000, 0);
     if (age_s < 120) {
         snprintf(out, cap, "%llds", age_s);
     } else if (age_s < 2 * 3600) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/cli.h"
 #include "orchestrator/core/token/token.h"
 
@@ -144,9 +145,7 @@ static enum cli_exit print_token(const struct cli *cli, const struct create *c,
 {
     struct token_key key;
     int64_t now_s = (int64_t)time(NULL);
-    char expires[32];
-    time_t expires_s = (time_t)(now_s + ttl_s);
-    struct tm utc;
+    char expires[RFC3339_MAX];
     if (!key_of(cli, &key)) {
         return cli_usage(cli, "an API key is needed: SPILLWAY_API_KEY and SPILLWAY_API_SECRET");
     }
@@ -155,7 +154,7 @@ static enum cli_exit print_token(const struct cli *cli, const struct create *c,
         cli_say("no token can be made of this: a text is not UTF-8, or all is too long");
         return CLI_FAILED;
     }
-    strftime(expires, sizeof(expires), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&expires_s, &utc));
+    rfc3339_s(expires, now_s + ttl_s);
     json_t *json = json_pack("{s:s, s:s*, s:s*, s:s}", "token", text, "identity", c->identity,
                              "room", c->room, "expires_at", expires);
     if (!cli_print_data(cli, json, NULL)) {

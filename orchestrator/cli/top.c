@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/live.h"
 
 static const struct cli_column node_columns[] = {
@@ -160,11 +161,11 @@ static void draw(const struct top *top)
 
 static void print_lines(const struct top *top)
 {
-    char now[32];
+    char now[RFC3339_MAX];
     size_t i;
     json_t *node;
     json_t *rows = json_array();
-    cli_time_text(now, sizeof(now));
+    rfc3339_s(now, cli_time_ms() / 1000);
     json_array_foreach(json_object_get(top->answer, "nodes"), i, node)
     {
         json_t *row = json_pack("{s:s}", "time", now);

@@ -3,6 +3,7 @@
  * A list as it changes: on a terminal the list, once a second; elsewhere a line for what came,
  * changed and went. A list that lacks an orchestrator's part tells of nobody that he went.
  */
+#include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/live.h"
 
 #define COLUMNS_MAX 24
@@ -49,8 +50,8 @@ static json_t *differences(const struct cli_watched *what, json_t *before, const
 
 static void add(json_t *changes, const char *change, json_t *take_fields, json_t *row)
 {
-    char now[32];
-    cli_time_text(now, sizeof(now));
+    char now[RFC3339_MAX];
+    rfc3339_s(now, cli_time_ms() / 1000);
     json_t *line = json_pack("{s:s, s:s, s:o}", "time", now, "change", change, "fields",
                              take_fields == NULL ? json_array() : take_fields);
     json_object_update(line, row);

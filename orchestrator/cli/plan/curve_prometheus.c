@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/cli/plan/private.h"
 
+#include "common/rfc3339/rfc3339.h"
+
 #include <jansson.h>
 #include <stdio.h>
-#include <time.h>
 
 #define SECONDS_MAX 253402300799.0 /* 9999-12-31T23:59:59Z */
 
@@ -11,14 +12,6 @@ static int wrong(const struct curve_rows *rows, size_t series, const char *what)
 {
     snprintf(rows->error, CURVE_ERROR_MAX, "series %zu: %s", series + 1, what);
     return ERR_INVALID;
-}
-
-static void time_text(char out[CURVE_NAME_MAX], double unix_s)
-{
-    struct tm utc;
-    time_t t = (time_t)unix_s;
-    gmtime_r(&t, &utc);
-    strftime(out, CURVE_NAME_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
 /* [time, "value"] */
@@ -31,7 +24,7 @@ static int read_value(struct curve_rows *rows, size_t series, const json_t *pair
     if (!json_is_number(at) || !(unix_s >= 0 && unix_s <= SECONDS_MAX) || value == NULL) {
         return wrong(rows, series, "not pairs of a time and a value");
     }
-    time_text(row.time, unix_s);
+    rfc3339_s(row.time, (int64_t)unix_s);
     if (!curve_number(value, &row.value)) {
         return wrong(rows, series, "a value is not a number of 0 to 1e12");
     }

@@ -5,10 +5,11 @@
  */
 #include "orchestrator/core/orch/private.h"
 
+#include "common/rfc3339/rfc3339.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define PREFIX         "/admin/v1/"
 #define SEGMENTS_MAX   5
@@ -64,12 +65,8 @@ static void fail(const struct admin_call *c, int status, const char *code, const
 
 static json_t *time_json(int64_t unix_s)
 {
-    char text[32];
-    struct tm utc;
-    time_t t = (time_t)unix_s;
-    gmtime_r(&t, &utc);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return json_string(text);
+    char text[RFC3339_MAX];
+    return json_string(rfc3339_s(text, unix_s));
 }
 
 json_t *orch_time_json(const struct orch *orch, int64_t at_us)

@@ -5,10 +5,11 @@
  */
 #include "orchestrator/core/orch/private.h"
 
+#include "common/rfc3339/rfc3339.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <utlist.h>
 
 enum { OK = 200, BAD = 400, UNAVAILABLE = 503 };
@@ -53,15 +54,11 @@ static json_t *fields_json(const char *words)
 static json_t *event_json(const struct journal_event *event, const char *cursor)
 {
     static const char *const levels[] = {"trace", "debug", "info", "warn", "error"};
-    char at[32], at_ms[40];
-    struct tm utc;
+    char at[RFC3339_MAX];
     size_t name_len = log_event_len(event->text);
-    time_t seconds = (time_t)(event->wall_us / 1000000);
-    gmtime_r(&seconds, &utc);
-    strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(at_ms, sizeof(at_ms), "%s.%03dZ", at, (int)(event->wall_us / 1000 % 1000));
-    return json_pack("{s:s, s:s, s:s%, s:o, s:s, s:o, s:s}", "time", at_ms, "level",
-                     levels[event->level], "event", event->text, name_len, "orchestrator",
+    return json_pack("{s:s, s:s, s:s%, s:o, s:s, s:o, s:s}", "time",
+                     rfc3339_ms(at, event->wall_us / 1000), "level", levels[event->level], "event",
+                     event->text, name_len, "orchestrator",
                      text_json(event->name, strlen(event->name)), "orchestrator_id", event->id,
                      "fields", fields_json(event->text + name_len), "cursor", cursor);
 }

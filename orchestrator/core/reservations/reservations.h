@@ -71,8 +71,4 @@ struct json_t *reservation_json(const struct reservation *reservation);
 /* The same as text, to be freed. */
 char *reservation_text(const struct reservation *reservation);
 
-/* RFC 3339, seconds optional ("2026-12-01T09:00Z", "...T10:00:00+01:00"), in seconds since 1970, in
- * the years 1970 to 9998. ERR_INVALID. */
-int reservation_time(const char *text, int64_t *out) MUST_CHECK;
-
 #endif

@@ -1,96 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/core/reservations/reservations.h"
 
+#include "common/rfc3339/rfc3339.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-/* ---- Times --------------------------------------------------------------------------------- */
-
-/* So many digits; NULL: they are not there. */
-static const char *digits(const char *text, int count, int *out)
-{
-    *out = 0;
-    for (int i = 0; text != NULL && i < count; i++) {
-        if (text[i] < '0' || text[i] > '9') {
-            return NULL;
-        }
-        *out = *out * 10 + text[i] - '0';
-    }
-    return text == NULL ? NULL : text + count;
-}
-
-static const char *letter(const char *text, char wanted)
-{
-    return text != NULL && *text == wanted ? text + 1 : NULL;
-}
-
-static const char *zone(const char *text, int *out_s)
-{
-    int hours, minutes;
-    *out_s = 0;
-    if (text == NULL || *text == 'Z') {
-        return letter(text, 'Z');
-    }
-    int sign = *text == '-' ? -1 : 1;
-    if (*text != '+' && *text != '-') {
-        return NULL;
-    }
-    text = digits(letter(digits(text + 1, 2, &hours), ':'), 2, &minutes);
-    *out_s = sign * (hours * 3600 + minutes * 60);
-    return hours > 23 || minutes > 59 ? NULL : text;
-}
-
-int reservation_time(const char *text, int64_t *out)
-{
-    int year, month, day, hour, minute, second = 0, zone_s;
-    text = letter(digits(text, 4, &year), '-');
-    text = letter(digits(text, 2, &month), '-');
-    text = letter(digits(text, 2, &day), 'T');
-    text = digits(letter(digits(text, 2, &hour), ':'), 2, &minute);
-    if (text != NULL && *text == ':') {
-        text = digits(text + 1, 2, &second);
-    }
-    text = zone(text, &zone_s);
-    /* Whatever the offset, it is written with four digits of a year. */
-    if (text == NULL || *text != '\0' || year < 1970 || year > 9998) {
-        return ERR_INVALID;
-    }
-    struct tm tm = {.tm_year = year - 1900,
-                    .tm_mon = month - 1,
-                    .tm_mday = day,
-                    .tm_hour = hour,
-                    .tm_min = minute,
-                    .tm_sec = second};
-    struct tm same = tm;
-    int64_t unix_s = timegm(&same); /* what is no date, the 31st of June, becomes another one */
-    if (same.tm_mon != tm.tm_mon || same.tm_mday != tm.tm_mday || same.tm_hour != tm.tm_hour ||
-        same.tm_min != tm.tm_min || same.tm_sec != tm.tm_sec) {
-        return ERR_INVALID;
-    }
-    *out = unix_s - zone_s;
-    return 0;
-}
-
-static json_t *time_json(int64_t unix_s)
-{
-    char text[64];
-    struct tm utc;
-    time_t t = (time_t)unix_s;
-    gmtime_r(&t, &utc);
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-    return json_string(text);
-}
 
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 json_t *reservation_json(const struct reservation *r)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:o, s:I, s:I, s:b}", "id", r->id, "room", r->room,
-                     "region", r->region, "people", (json_int_t)r->people, "at", time_json(r->at_s),
-                     "for_s", (json_int_t)(r->until_s - r->at_s), "changed_us",
-                     (json_int_t)r->changed_us, "cancelled", r->cancelled);
+    char at[RFC3339_MAX];
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:b}", "id", r->id, "room", r->room,
+                     "region", r->region, "people", (json_int_t)r->people, "at",
+                     rfc3339_s(at, r->at_s), "for_s", (json_int_t)(r->until_s - r->at_s),
+                     "changed_us", (json_int_t)r->changed_us, "cancelled", r->cancelled);
 }
 
 char *reservation_text(const struct reservation *reservation)
@@ -125,6 +50,7 @@ static bool whole_number(const json_t *json, const char *key, json_int_t most, j
 static const char *read_event(const json_t *json, struct reservation *out)
 {
     json_int_t people, for_s;
+    int64_t at_ms;
     const char *at = json_string_value(json_object_get(json, "at"));
     if (!json_is_object(json)) {
         return "a JSON object is needed";
@@ -138,13 +64,14 @@ static const char *read_event(const json_t *json, struct reservation *out)
     if (!whole_number(json, "people", RESERVATION_PEOPLE_MAX, &people)) {
         return "people is not a number from 1 to 1000000";
     }
-    if (at == NULL || reservation_time(at, &out->at_s) != 0) {
+    if (at == NULL || rfc3339_parse(&at_ms, at) != 0) {
         return "at is not a time like 2026-12-01T09:00Z";
     }
     if (!whole_number(json, "for_s", RESERVATION_FOR_MAX_S, &for_s)) {
         return "for_s is not a number of seconds from 1 to 604800 (7 days)";
     }
     out->people = (uint32_t)people;
+    out->at_s = at_ms / 1000;
     out->until_s = out->at_s + for_s;
     return NULL;
 }
