@@ -2,7 +2,8 @@
  *
  * What flows between regions: the trunks between their nodes, each by the word of its sending end,
  * once a second (control.proto, TrunkReport). Nodes count bytes since a trunk was made, so a rate
- * takes two reports. What a node has not repeated for STALE_US is not told any more.
+ * takes two reports, and what flowed before the first one is nowhere counted. What a node has not
+ * repeated for STALE_US is not told any more.
  */
 #include "orchestrator/core/orch/private.h"
 
@@ -50,6 +51,25 @@ static bool crosses(const struct orch *orch, const char *id, const char *other)
     return a != NULL && b != NULL && registry_region_of(a) != registry_region_of(b);
 }
 
+/* Where is counted what one region sent to another. */
+static uint64_t *crossed(struct orch *orch, const char *id, const char *other)
+{
+    struct crossings *all = &orch->crossings;
+    size_t regions = registry_region_count(orch->registry);
+    if (all->regions < regions) {
+        uint64_t *bytes = mem_array(regions * regions, sizeof(*bytes));
+        for (size_t i = 0; i < all->regions; i++) {
+            memcpy(bytes + i * regions, all->bytes + i * all->regions,
+                   all->regions * sizeof(*bytes));
+        }
+        free(all->bytes);
+        *all = (struct crossings){.bytes = bytes, .regions = regions};
+    }
+    size_t from = registry_region_of(registry_get(orch->registry, id));
+    size_t to = registry_region_of(registry_get(orch->registry, other));
+    return &all->bytes[from * all->regions + to];
+}
+
 void orch_links_heard(struct orch *orch, struct node_entry *entry,
                       Spillway__Control__TrunkReport *const *trunks, size_t count)
 {
@@ -71,8 +91,9 @@ void orch_links_heard(struct orch *orch, struct node_entry *entry,
         snprintf(trunk->node, sizeof(trunk->node), "%s", told->node);
         if (before != NULL && us > 0 && before->bytes_out <= told->bytes_out) {
             trunk->rated = true; /* else it was made anew */
-            double bps = (double)(told->bytes_out - before->bytes_out) * 8e6 / (double)us;
-            trunk->bps_out = (uint64_t)MIN(bps, BPS_MAX);
+            uint64_t bytes = told->bytes_out - before->bytes_out;
+            trunk->bps_out = (uint64_t)MIN((double)bytes * 8e6 / (double)us, BPS_MAX);
+            *crossed(orch, entry->id, told->node) += bytes;
         }
     }
     orch_links_forget(entry);
@@ -88,7 +109,31 @@ void orch_links_forget(struct node_entry *entry)
     entry->trunk_count = 0;
 }
 
+void orch_links_fini(struct orch *orch)
+{
+    free(orch->crossings.bytes);
+}
+
 /* ---- Regions ------------------------------------------------------------------------------- */
+
+size_t orch_crossings(const struct orch *orch, struct orch_crossing *out, size_t max)
+{
+    size_t regions = registry_region_count(orch->registry), counted = orch->crossings.regions;
+    size_t count = 0;
+    for (size_t from = 0; from < regions; from++) {
+        for (size_t to = 0; to < regions && count < max; to++) {
+            if (from != to) {
+                out[count++] =
+                    (struct orch_crossing){.from = registry_region_name(orch->registry, from),
+                                           .to = registry_region_name(orch->registry, to),
+                                           .bytes = from < counted && to < counted
+                                                        ? orch->crossings.bytes[from * counted + to]
+                                                        : 0};
+            }
+        }
+    }
+    return count;
+}
 
 static void add_node(const struct orch *orch, const struct node_entry *entry, struct link *links)
 {

@@ -79,6 +79,7 @@ void orch_free(struct orch *orch)
         node_entry_free(orch, node);
     }
     orch_rpcs_free(orch);
+    orch_links_fini(orch);
     orch_share_fini(orch);
     orch_drain_fini(orch);
     orch_front_drain_fini(orch);

@@ -367,6 +367,15 @@ bool orch_reservation_heard(struct orch *orch, int64_t now_us, struct bytes text
 /* The owner of its room says that so many people are there. */
 void orch_reservation_present(struct orch *orch, int64_t now_us, const char *id, uint32_t people);
 
+/* What nodes of one region sent to those of another since this orchestrator heard of both: media,
+ * feedback and pings, without headers of UDP and IP. */
+struct orch_crossing {
+    const char *from, *to; /* valid until the next call that takes an orch which is not const */
+    uint64_t bytes;
+};
+#define ORCH_CROSSINGS_MAX 2048 /* of 45 regions all; of more, those from the first ones */
+size_t orch_crossings(const struct orch *orch, struct orch_crossing *out, size_t max);
+
 /* How many nodes a region is to have (scaling/). */
 struct orch_wanted {
     const char *region; /* valid until the next call that takes an orch which is not const */

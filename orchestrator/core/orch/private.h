@@ -208,6 +208,10 @@ struct orch {
     int64_t rebalanced_us; /* up to when the moves so far use up what is allowed */
     struct reservations *reservations;
     struct capacity *capacity; /* NULL: regions have no numbers of nodes */
+    struct crossings {         /* between regions, links.c */
+        uint64_t *bytes;       /* [from * regions + to] */
+        size_t regions;        /* those of the registry, or the first of them */
+    } crossings;
     struct orch_stats stats;
 };
 
@@ -429,6 +433,7 @@ void orch_tree_add(const struct room_entry *entry, struct json_t *room);
 void orch_links_heard(struct orch *orch, struct node_entry *entry,
                       Spillway__Control__TrunkReport *const *trunks, size_t count);
 void orch_links_forget(struct node_entry *entry);
+void orch_links_fini(struct orch *orch);
 /* Each region that has nodes, with its links: {"name", "links"}. */
 struct json_t *orch_links_json(const struct orch *orch);
 

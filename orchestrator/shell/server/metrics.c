@@ -50,6 +50,16 @@ static const char *region_label(struct arena *arena, const char *region, const c
                          : arena_printf(arena, "%s,state=\"%s\"", label, state);
 }
 
+static const char *pair_label(struct arena *arena, const char *from, const char *to)
+{
+    char from_label[6 * REGISTRY_NAME_MAX], to_label[6 * REGISTRY_NAME_MAX];
+    if (probes_label(from_label, sizeof(from_label), "from_region", from) < 0 ||
+        probes_label(to_label, sizeof(to_label), "to_region", to) < 0) {
+        unreachable();
+    }
+    return arena_printf(arena, "%s,%s", from_label, to_label);
+}
+
 static void add_states(struct list *list, const struct orch_region_stats *region)
 {
     static const char help[] = "Media nodes by state, as this orchestrator sees them.";
@@ -108,6 +118,18 @@ static void add_wanted(struct list *list, struct orch *orch)
             region_label(list->arena, wanted[i].region, NULL), wanted[i].held,
             "1 while wanted_nodes stays as it is since not everything of the region is known.");
     }
+}
+
+static void add_crossings(struct list *list, const struct orch *orch)
+{
+    struct orch_crossing *crossings = mem_array(ORCH_CROSSINGS_MAX, sizeof(*crossings));
+    size_t count = orch_crossings(orch, crossings, ORCH_CROSSINGS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        add(list, PROBES_COUNTER, "relay_bytes_total",
+            pair_label(list->arena, crossings[i].from, crossings[i].to), (double)crossings[i].bytes,
+            "Bytes that nodes of a region sent to those of another.");
+    }
+    free(crossings);
 }
 
 /* ---- What is counted ----------------------------------------------------------------------- */
@@ -386,5 +408,6 @@ size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)
         (double)server->certificate_ends_s,
         "When the certificate that clients are shown ends, since 1970; 0: without TLS.");
     add_shells(&list, server);
+    add_crossings(&list, server->orch); /* the last to go, should there be too many of all */
     return list.count;
 }

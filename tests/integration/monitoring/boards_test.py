@@ -46,7 +46,9 @@ def targets(name):
 
 def series(name, kind, labels):
     """As both programs would tell it: (series, values)."""
-    choices = {"region": sorted(set(NODES.values())), "version": ["1.0"]} | {
+    regions = sorted(set(NODES.values()))
+    choices = {"region": regions, "from_region": regions, "to_region": regions,
+               "version": ["1.0"]} | {
         label: values for label, values in labels.items() if values}
     choices = {label: choices[label] for label in labels}
     for target, values in itertools.product(targets(name), itertools.product(*choices.values())):

@@ -12,7 +12,8 @@ import unittest
 from cluster import Cluster, http, wait
 from exposition import REFERENCE, read
 
-OPEN = {"region", "version"}  # labels whose values are the operator's, or change with each version
+# Labels whose values are the operator's, or change with each version.
+OPEN = {"region", "from_region", "to_region", "version"}
 HEAD = """\
 # Metrics
 
@@ -28,9 +29,9 @@ to collect and watch them: [operations/monitoring.md](../operations/monitoring.m
   `spillctl`. A node's name and region are labels of its target, set by the scrape configuration;
   `region` here is of nodes as orchestrators know them.
 * Every orchestrator tells of all nodes as it sees them: `nodes`, `nodes_*`, `wanted_nodes`,
-  `region_*` and `node_detection_seconds` of several are not to be added up, `max` is meant (`sum`
-  for `region_reserved_weight`: each has promises of its own). What is about rooms, participants and
-  connections is each one's own, and adds up.
+  `region_*`, `relay_bytes_total` and `node_detection_seconds` of several are not to be added up,
+  `max` is meant (`sum` for `region_reserved_weight`: each has promises of its own). What is about
+  rooms, participants and connections is each one's own, and adds up.
 """
 
 
@@ -57,7 +58,7 @@ class Reference(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        with Cluster(nodes=1) as cluster:
+        with Cluster(nodes=2, regions=("eu", "us")) as cluster:
             cluster.start()
             wait("a number of nodes, which there is none of just after the start",
                  lambda: b"wanted_nodes" in http(f"{cluster.orchestrator.url}/metrics")[1])

@@ -181,6 +181,50 @@ static void links(void **state)
     world_fini(&world);
 }
 
+static uint64_t crossed(const struct world *world, const char *from, const char *to)
+{
+    struct orch_crossing all[16];
+    size_t count = orch_crossings(world->orch, all, ARRAY_LEN(all));
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i].from, from) == 0 && strcmp(all[i].to, to) == 0) {
+            return all[i].bytes;
+        }
+    }
+    fail();
+    return 0;
+}
+
+/* Goal: bytes are counted in their direction, on over a trunk that is made anew, and a region that
+ * comes later does not disturb what was counted. */
+static void bytes_between_regions(void **state)
+{
+    (void)state;
+    struct world world;
+    struct orch_crossing none;
+    world_init(&world);
+    assert_int_equal(orch_crossings(world.orch, &none, 1), 0);
+    add_node(&world, "ND_a", "eu");
+    add_node(&world, "ND_b", "us");
+    assert_int_equal(crossed(&world, "eu", "us"), 0);
+    tell(&world, "ND_a", "ND_b", 1000000, 0); /* since when is not known */
+    assert_int_equal(crossed(&world, "eu", "us"), 0);
+    advance(&world, TIME_S(1));
+    tell(&world, "ND_a", "ND_b", 1125000, 0);
+    assert_int_equal(crossed(&world, "eu", "us"), 125000);
+    assert_int_equal(crossed(&world, "us", "eu"), 0);
+    add_node(&world, "ND_c", "asia");
+    for (uint64_t bytes = 7; bytes <= 14; bytes += 7) {
+        advance(&world, TIME_S(1));
+        tell(&world, "ND_a", "ND_b", bytes, 0);
+        tell(&world, "ND_c", "ND_a", 2 * bytes, 0);
+    }
+    assert_int_equal(crossed(&world, "eu", "us"), 125007);
+    assert_int_equal(crossed(&world, "asia", "eu"), 14);
+    assert_int_equal(crossed(&world, "asia", "us"), 0);
+    assert_int_equal(orch_crossings(world.orch, &none, 1), 1);
+    world_fini(&world);
+}
+
 /* Goal: trunks within a region, to nodes that nobody knows, and with absurd counts do no harm. */
 static void odd_reports(void **state)
 {
@@ -207,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree),
         cmocka_unit_test(links),
+        cmocka_unit_test(bytes_between_regions),
         cmocka_unit_test(odd_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
