@@ -5,16 +5,16 @@
  * which it owns a ninth. The owner is the orchestrator's core as in production: detector, registry,
  * placement, rooms, specs, sealed sessions and messages, of people who joined with offers of real
  * Chromiums and whose DTLS is up; sockets are not in it. Its rooms in the lost region have all
- * their people (the size mix of tests/sim/placement); of the others one person each is there, so
+ * their people (the size mix of common/room_mix); of the others one person each is there, so
  * that no more memory is taken than this is worth.
  *
  *     bench_region [SHARE]    of the whole, in percent of nodes and rooms; 100
  */
+#include "common/room_mix/room_mix.h"
 #include "orchestrator/core/ownership/ownership.h"
 #include "proto/wire/wire.h"
 #include "tests/bench/bench.h"
 #include "tests/lib/orch_world.h"
-#include "tests/sim/placement/mix.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,7 +148,7 @@ static void add_rooms(struct run *run, struct prng *prng)
     char name[32], region[16];
     for (uint32_t i = 0; i < run->rooms; i++) {
         bool lost = i < run->lost_rooms;
-        uint16_t people = lost ? mix_room_size(prng) : 1;
+        uint16_t people = lost ? room_mix_size(prng) : 1;
         snprintf(name, sizeof(name), "room-%u", i);
         snprintf(region, sizeof(region), "r%u", lost ? 0 : 1 + i % (REGIONS - 1));
         run->world.region = region;

@@ -5,7 +5,7 @@
  */
 #include "tests/sim/placement/fleet.h"
 
-#include "tests/sim/placement/mix.h"
+#include "common/room_mix/room_mix.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ struct fleet {
 
 static uint16_t draw_region(struct fleet *fleet)
 {
-    double at = mix_uniform(&fleet->prng) * fleet->demand[fleet->config->regions - 1];
+    double at = room_mix_uniform(&fleet->prng) * fleet->demand[fleet->config->regions - 1];
     uint16_t region = 0;
     while (fleet->demand[region] <= at) {
         region++;
@@ -64,7 +64,8 @@ static void schedule_next(struct fleet *fleet, struct fleet_room *room)
     uint16_t left = (uint16_t)(room->size - room->come);
     if (left > 0) {
         /* The first of so many who are yet to come. */
-        int64_t join_us = fleet->now_us + (int64_t)mix_exponential(&fleet->prng, RAMP_US / left);
+        int64_t join_us =
+            fleet->now_us + (int64_t)room_mix_exponential(&fleet->prng, RAMP_US / left);
         room->next_us = MIN(join_us, room->ends_us);
     }
     schedule(fleet, room);
@@ -88,13 +89,13 @@ static struct fleet_room *new_room(struct fleet *fleet)
     room->generation++;
     room->regions[0] = draw_region(fleet);
     room->regions[1] = draw_region(fleet);
-    room->size = mix_room_size(&fleet->prng);
-    room->weight = mix_person_weight(room->size);
-    room->hinted = mix_uniform(&fleet->prng) < HINTED;
+    room->size = room_mix_size(&fleet->prng);
+    room->weight = room_mix_person_weight(room->size);
+    room->hinted = room_mix_uniform(&fleet->prng) < HINTED;
     room->come = 0;
     room->share_count = 0;
     room->ends_us =
-        fleet->now_us + (int64_t)mix_exponential(&fleet->prng, (double)fleet->config->life_us);
+        fleet->now_us + (int64_t)room_mix_exponential(&fleet->prng, (double)fleet->config->life_us);
     fleet->room_count++;
     return room;
 }
@@ -127,7 +128,7 @@ static void add_share(struct fleet *fleet, struct fleet_room *room, uint32_t nod
 
 static void join(struct fleet *fleet, struct fleet_room *room)
 {
-    bool abroad = room->come > 0 && mix_uniform(&fleet->prng) < ABROAD;
+    bool abroad = room->come > 0 && room_mix_uniform(&fleet->prng) < ABROAD;
     uint32_t node =
         fleet->policy->join(fleet->policy->arg, fleet->now_us, room, room->regions[abroad ? 1 : 0]);
     room->come++;
@@ -229,7 +230,7 @@ static void measure(struct fleet *fleet)
 static void run_phase(struct fleet *fleet, int64_t until_us, double rate)
 {
     double between_us = (double)fleet->config->life_us / fleet->config->rooms / rate;
-    fleet->next_room_us = (double)fleet->now_us + mix_exponential(&fleet->prng, between_us);
+    fleet->next_room_us = (double)fleet->now_us + room_mix_exponential(&fleet->prng, between_us);
     memset(fleet->over, 0, fleet->config->nodes * sizeof(*fleet->over));
     while (fleet->now_us < until_us) {
         fleet->now_us += TICK_US;
@@ -244,7 +245,7 @@ static void run_phase(struct fleet *fleet, int64_t until_us, double rate)
         }
         while (fleet->next_room_us <= (double)fleet->now_us) {
             begin_room(fleet);
-            fleet->next_room_us += mix_exponential(&fleet->prng, between_us);
+            fleet->next_room_us += room_mix_exponential(&fleet->prng, between_us);
         }
         if (fleet->now_us % TIME_S(1) == 0) {
             measure(fleet);
@@ -256,13 +257,14 @@ void fleet_run(const struct fleet_config *config, const struct fleet_policy *pol
                struct fleet_result results[FLEET_PHASES])
 {
     struct fleet *fleet = mem_alloc(sizeof(*fleet));
-    *fleet = (struct fleet){.config = config,
-                            .policy = policy,
-                            .capacity = mix_capacity(config->rooms, config->nodes, config->use),
-                            .carried = mem_array(config->nodes, sizeof(uint32_t)),
-                            .over = mem_array(config->nodes, sizeof(bool)),
-                            .demand = mem_array(config->regions, sizeof(double)),
-                            .free_room = NONE};
+    *fleet =
+        (struct fleet){.config = config,
+                       .policy = policy,
+                       .capacity = room_mix_capacity(config->rooms, config->nodes, config->use),
+                       .carried = mem_array(config->nodes, sizeof(uint32_t)),
+                       .over = mem_array(config->nodes, sizeof(bool)),
+                       .demand = mem_array(config->regions, sizeof(double)),
+                       .free_room = NONE};
     memset(results, 0, FLEET_PHASES * sizeof(*results));
     memset(fleet->slots, 0xff, sizeof(fleet->slots));
     prng_seed(&fleet->prng, config->seed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/placement/policy.h"
 
-#include "tests/sim/placement/mix.h"
+#include "common/room_mix/room_mix.h"
 #include "tests/sim/placement/nodes.h"
 
 #include <stdio.h>
@@ -125,7 +125,7 @@ struct own_policy *own_policy_new(const struct fleet_config *config, uint32_t or
 {
     struct own_policy *own = mem_alloc(sizeof(*own));
     own->config = config;
-    own->capacity = mix_capacity(config->rooms, config->nodes, config->use);
+    own->capacity = room_mix_capacity(config->rooms, config->nodes, config->use);
     own->count = orchestrators;
     own->registries = mem_array(orchestrators, sizeof(*own->registries));
     const struct nodes nodes = {config->nodes, config->regions, own->capacity};

@@ -6,8 +6,8 @@
  *
  *     sim_placement small|full [SEED]
  */
+#include "common/room_mix/room_mix.h"
 #include "orchestrator/core/placement/placement.h"
-#include "tests/sim/placement/mix.h"
 #include "tests/sim/placement/policy.h"
 
 #include <stdio.h>
@@ -66,8 +66,8 @@ static int run(const struct fleet_config *config)
     struct fleet_policy policy;
     double began_s = now_s();
     printf("%u nodes of capacity %u in %u regions, %u rooms, %d orchestrators, seed %llu\n",
-           config->nodes, mix_capacity(config->rooms, config->nodes, config->use), config->regions,
-           config->rooms, ORCHESTRATORS, (unsigned long long)config->seed);
+           config->nodes, room_mix_capacity(config->rooms, config->nodes, config->use),
+           config->regions, config->rooms, ORCHESTRATORS, (unsigned long long)config->seed);
     printf("%-24s %-7s %9s %10s %10s %6s %10s %10s %7s %5s\n", "policy", "phase", "joins",
            "refused", "overfull", "over", "mean", "max", "max/mean", "span");
     struct own_policy *own = own_policy_new(config, ORCHESTRATORS, &policy);

@@ -22,8 +22,8 @@
  * Orchestrators are those of other regions. What clients need to get to their new node is not in
  * it.
  */
+#include "common/room_mix/room_mix.h"
 #include "orchestrator/core/ownership/ownership.h"
-#include "tests/sim/placement/mix.h"
 #include "tests/sim/placement/nodes.h"
 
 #include <stdio.h>
@@ -136,13 +136,13 @@ static void fill(struct sim *sim)
 {
     sim->shares = mem_array(sim->scale->rooms * 2, sizeof(*sim->shares));
     for (uint32_t room = 0; room < sim->scale->rooms; room++) {
-        uint16_t size = mix_room_size(&sim->prng);
+        uint16_t size = room_mix_size(&sim->prng);
         uint32_t region = (uint32_t)prng_below(&sim->prng, sim->scale->regions);
         for (uint16_t left = size; left > 0;) {
             uint16_t people = MIN(left, GROUP);
             add_share(sim, room, roomy_node(sim, region),
                       (struct share){.people = people,
-                                     .weight = (uint32_t)people * mix_person_weight(size)});
+                                     .weight = (uint32_t)people * room_mix_person_weight(size)});
             left = (uint16_t)(left - people);
         }
     }
@@ -164,7 +164,7 @@ static struct sim *sim_new(const struct scale *scale, uint64_t seed)
     struct sim *sim = mem_alloc(sizeof(*sim));
     sim->scale = scale;
     sim->per_region = scale->nodes / scale->regions;
-    sim->capacity = mix_capacity(scale->rooms, scale->nodes, USE);
+    sim->capacity = room_mix_capacity(scale->rooms, scale->nodes, USE);
     const struct nodes nodes = {scale->nodes, scale->regions, sim->capacity};
     sim->map = nodes_map(&nodes);
     sim->carried = mem_array(scale->nodes, sizeof(*sim->carried));
