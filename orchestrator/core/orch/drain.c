@@ -5,20 +5,19 @@
  * time, each room as a whole where one node takes it. Uncordoning ends it at any moment; who was
  * moved stays where he is.
  *
- * MOVES_PER_S people move on average, MOVES_AT_ONCE of them at once at the start; a room counts
- * when it was moved, so that one larger than that moves whole, too. Who did not arrive at the new
- * node stays (room/move.c), and whom no node takes: both are tried again after AGAIN_US.
+ * BUDGETS_DRAIN_PER_S people move on average, BUDGETS_DRAIN_AT_ONCE of them at once at the start; a
+ * room counts when it was moved, so that one larger than that moves whole, too. Who did not arrive
+ * at the new node stays (room/move.c), and whom no node takes: both are tried again after
+ * BUDGETS_AGAIN_US.
  */
+#include "orchestrator/core/orch/budgets.h"
 #include "orchestrator/core/orch/private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
-#define MOVES_PER_S   50
-#define MOVES_AT_ONCE 50
-#define MOVE_US       (TIME_S(1) / MOVES_PER_S)
-#define AGAIN_US      TIME_S(3) /* more than ROOM_ARRIVAL_TIMEOUT_US */
+#define MOVE_US (TIME_S(1) / BUDGETS_DRAIN_PER_S)
 
 static struct drain *find(const struct orch *orch, const char *node)
 {
@@ -61,7 +60,7 @@ static size_t scatter(struct orch *orch, struct room_entry *entry, const char *f
 static size_t move(struct orch *orch, struct room_entry *entry, const char *from)
 {
     size_t moved = room_node_people(entry->room, from);
-    entry->drained_us = orch->now_us + AGAIN_US;
+    entry->drained_us = orch->now_us + BUDGETS_AGAIN_US;
     if (orch_place_evacuate(orch, entry, from, NULL) != 0) {
         moved = scatter(orch, entry, from);
     }
@@ -96,7 +95,7 @@ static bool is_clear(const struct orch *orch, const char *node)
 static void run(struct orch *orch, struct drain *drain)
 {
     struct room_entry *entry = NULL;
-    int64_t ahead_us = orch->now_us + MOVES_AT_ONCE * MOVE_US;
+    int64_t ahead_us = orch->now_us + BUDGETS_DRAIN_AT_ONCE * MOVE_US;
     while (drain->moves_us < ahead_us && (entry = next_room(orch, drain->node)) != NULL) {
         size_t moved = move(orch, entry, drain->node);
         drain->moves_us = MAX(drain->moves_us, orch->now_us) + (int64_t)moved * MOVE_US;
@@ -108,8 +107,8 @@ static void run(struct orch *orch, struct drain *drain)
                   orch_node_name(orch, drain->node));
     }
     drain->drained = drained;
-    drain->wake_us =
-        paced ? drain->moves_us - (MOVES_AT_ONCE - 1) * MOVE_US : orch->now_us + AGAIN_US;
+    drain->wake_us = paced ? drain->moves_us - (BUDGETS_DRAIN_AT_ONCE - 1) * MOVE_US
+                           : orch->now_us + BUDGETS_AGAIN_US;
 }
 
 /* ---- Nodes --------------------------------------------------------------------------------- */

@@ -2,14 +2,11 @@
  *
  * Where rooms go and who is let into them: requests to placement/, and what is reserved for them.
  */
+#include "orchestrator/core/orch/budgets.h"
 #include "orchestrator/core/orch/private.h"
 
 #include <stdio.h>
 
-#define RESERVATION_US TIME_S(10)
-#define EXPECTATION_US TIME_S(600) /* of a room whose size was told beforehand, to fill */
-#define FORGET_US      TIME_S(600)
-#define JOIN_WEIGHT    4 /* reserved for somebody who joins: two tracks each way */
 /* What is expected of a room reserves at most this share of a node: limits on participants are
  * often set high for all rooms alike, and a room that outgrows its node may span. */
 #define EXPECTED_PERMILLE 250
@@ -18,9 +15,9 @@ void orch_place_init(struct orch *orch)
 {
     const struct orch_config *config = &orch->config;
     orch->registry = registry_new(&(struct registry_config){
-        .hold_us = RESERVATION_US,
-        .forget_us = FORGET_US,
-        .expect_us = EXPECTATION_US,
+        .hold_us = BUDGETS_RESERVATION_US,
+        .forget_us = BUDGETS_FORGET_US,
+        .expect_us = BUDGETS_EXPECTATION_US,
         .open_permille = config->fill_permille,
         .join_permille = config->join_permille,
         .usual_weight = config->room_weight,
@@ -204,7 +201,7 @@ struct placement_request orch_place_request(const struct orch *orch, const struc
     }
     if (request.held_count > 0) {
         request.who = PLACEMENT_JOIN;
-        request.weight = JOIN_WEIGHT;
+        request.weight = BUDGETS_JOIN_WEIGHT;
     }
     if (entry != NULL && room_node_of(entry->room, identity) != NULL) {
         request.who = PLACEMENT_RECONNECT;
@@ -257,7 +254,7 @@ uint32_t orch_place_retry_s(struct orch *orch)
 
 uint32_t orch_place_weight(const struct orch *orch)
 {
-    return orch->config.room_weight + JOIN_WEIGHT;
+    return orch->config.room_weight + BUDGETS_JOIN_WEIGHT;
 }
 
 int orch_place_room(struct orch *orch, struct room_entry *entry, const char *region)
@@ -291,7 +288,7 @@ int orch_place_join(struct orch *orch, struct room_entry *entry, const char *reg
     int err = orch_share_choose(orch, entry, &request, &orch->refusal);
     if (err == 0) {
         const char *id = orch->refusal.node->id;
-        uint32_t weight = has_weight(entry, id) ? JOIN_WEIGHT : orch_place_weight(orch);
+        uint32_t weight = has_weight(entry, id) ? BUDGETS_JOIN_WEIGHT : orch_place_weight(orch);
         err = reserve(orch, entry, id, weight, entry->node_count == 0 ? PLACED_NEW : PLACED_JOIN,
                       NULL);
         *out = info_of(orch, id)->info;
@@ -330,7 +327,7 @@ int orch_place_move(struct orch *orch, struct room_entry *entry, const char *ide
     if (!room_on_node(entry->room, node) && room_node_count(entry->room) == ROOM_NODES_MAX) {
         return ERR_FULL;
     }
-    int err = reserve(orch, entry, node, JOIN_WEIGHT, leaving(orch, from), from);
+    int err = reserve(orch, entry, node, BUDGETS_JOIN_WEIGHT, leaving(orch, from), from);
     if (err == 0) {
         orch->stats.moves++;
         err = room_move(entry->room, orch->now_us, identity, info->info, &orch->fx);
@@ -412,14 +409,14 @@ int orch_place_flee(struct orch *orch, struct room_entry *entry, const char *fro
 int orch_place_elsewhere(struct orch *orch, struct room_entry *entry, const char *identity,
                          const char *from)
 {
-    int err = choose_other(orch, entry, from, PLACEMENT_RECONNECT, JOIN_WEIGHT);
+    int err = choose_other(orch, entry, from, PLACEMENT_RECONNECT, BUDGETS_JOIN_WEIGHT);
     return err != 0 ? err : orch_place_move(orch, entry, identity, orch->refusal.node->id);
 }
 
 int orch_place_plan(struct orch *orch, struct room_entry *entry, const char *identity,
                     const char *from)
 {
-    int err = choose_other(orch, entry, from, PLACEMENT_RECONNECT, JOIN_WEIGHT);
+    int err = choose_other(orch, entry, from, PLACEMENT_RECONNECT, BUDGETS_JOIN_WEIGHT);
     if (err != 0) {
         return err;
     }

@@ -17,21 +17,17 @@
  * place. It is taken where a node is full, so what was given back is not taken again for want of
  * the same place.
  *
- * Both for PEOPLE_A_STEP at a time, so that reports of what it did come in between.
+ * Both for BUDGETS_SHORT_PEOPLE at a time, so that reports of what it did come in between.
  */
+#include "orchestrator/core/orch/budgets.h"
 #include "orchestrator/core/orch/private.h"
 
 #include <stdlib.h>
 
-#define STEP_US       TIME_S(1)
-#define PEOPLE_A_STEP 50
-#define ROOMS_A_STEP  50        /* that found no place: the others do not ask then */
-#define AGAIN_US      TIME_S(3) /* more than ROOM_ARRIVAL_TIMEOUT_US */
-
 void orch_short_begin(struct orch *orch, struct room_entry *entry)
 {
     entry->is_short = true;
-    orch->short_us = MIN(orch->short_us, orch->now_us + STEP_US);
+    orch->short_us = MIN(orch->short_us, orch->now_us + BUDGETS_SHORT_STEP_US);
 }
 
 static void flee_one_by_one(struct orch *orch, struct room_entry *entry, const char *from)
@@ -148,7 +144,7 @@ static void make_place(struct orch *orch, uint64_t weight)
     struct arena arena = {0};
     const struct registry_node **nodes;
     size_t count = list_nodes(orch, &arena, &nodes);
-    size_t people = PEOPLE_A_STEP;
+    size_t people = BUDGETS_SHORT_PEOPLE;
     int64_t wanted = (int64_t)MIN(weight, UINT32_MAX);
     if (fits_somewhere(nodes, count, wanted)) { /* it is not for want of place */
         count = 0;
@@ -195,7 +191,7 @@ static size_t move_for_video(struct orch *orch, struct room_entry *entry,
         orch_place_evacuate(orch, entry, id, answer.node->id) != 0) {
         return 0;
     }
-    entry->drained_us = orch->now_us + AGAIN_US;
+    entry->drained_us = orch->now_us + BUDGETS_AGAIN_US;
     return people;
 }
 
@@ -227,7 +223,8 @@ static size_t give_back(struct orch *orch, struct room_entry *entry)
  * yet. Not before nodes have said that they are there, else they would count as dead. */
 static uint64_t serve_waiting(struct orch *orch)
 {
-    uint64_t weight = orch->now_us < orch->settled_us ? 0 : orch_place_waiting(orch, ROOMS_A_STEP);
+    uint64_t weight =
+        orch->now_us < orch->settled_us ? 0 : orch_place_waiting(orch, BUDGETS_SHORT_ROOMS);
     if (weight > 0) {
         make_place(orch, weight);
     }
@@ -248,12 +245,12 @@ void orch_short_expire(struct orch *orch)
         if (!entry->is_short) {
             continue;
         }
-        if (!waiting && done < PEOPLE_A_STEP) {
+        if (!waiting && done < BUDGETS_SHORT_PEOPLE) {
             done += give_back(orch, entry);
             entry->is_short = room_held(entry->room, NULL).people > 0;
         }
         more = more || entry->is_short;
         orch_settle(orch, entry);
     }
-    orch->short_us = more ? orch->now_us + STEP_US : TIME_NEVER;
+    orch->short_us = more ? orch->now_us + BUDGETS_SHORT_STEP_US : TIME_NEVER;
 }
