@@ -85,16 +85,6 @@ static const struct config_key rooms_keys[] = {
 };
 static const struct config_table rooms_table = CONFIG_TABLE(rooms_keys, struct settings_rooms);
 
-static const struct config_key placement_keys[] = {
-    CONFIG_INT("fill_percent", struct settings_placement, fill_percent, "80", 1, 100),
-    CONFIG_INT("join_percent", struct settings_placement, join_percent, "95", 1, 100),
-    CONFIG_INT("room_weight", struct settings_placement, room_weight, "16", 1, 100000),
-    CONFIG_INT("node_joins_per_s", struct settings_placement, node_joins_per_s, "400", 0, 1000000),
-    CONFIG_INT("room_joins_per_s", struct settings_placement, room_joins_per_s, "200", 0, 1000000),
-};
-static const struct config_table placement_table =
-    CONFIG_TABLE(placement_keys, struct settings_placement);
-
 static const struct config_key rebalance_keys[] = {
     CONFIG_BOOL("enabled", struct settings_rebalance, enabled, "true"),
     CONFIG_INT("hot_percent", struct settings_rebalance, hot_percent, "90", 2, 100),
@@ -127,14 +117,6 @@ static const struct config_key autoscaling_keys[] = {
 };
 static const struct config_table autoscaling_table =
     CONFIG_TABLE(autoscaling_keys, struct settings_autoscaling);
-
-static const struct config_key distance_keys[] = {
-    CONFIG_STRING_REQUIRED("from", struct settings_distance, from),
-    CONFIG_STRING_REQUIRED("to", struct settings_distance, to),
-    CONFIG_INT("ms", struct settings_distance, ms, "0", 0, 10000),
-};
-static const struct config_table distance_table =
-    CONFIG_TABLE(distance_keys, struct settings_distance);
 
 static const struct config_key turn_keys[] = {
     CONFIG_STRINGS("urls", struct settings_turn, urls, false),
@@ -178,11 +160,12 @@ static const struct config_key keys[] = {
     CONFIG_LIST("peers", struct settings, peers, &peer_table, false),
     CONFIG_GROUP("redis", struct settings, redis, &redis_table),
     CONFIG_GROUP("rooms", struct settings, rooms, &rooms_table),
-    CONFIG_GROUP("placement", struct settings, placement, &placement_table),
+    CONFIG_GROUP("placement", struct settings, placement, &settings_placement_table),
     CONFIG_GROUP("rebalance", struct settings, rebalance, &rebalance_table),
     CONFIG_GROUP("autoscaling", struct settings, autoscaling, &autoscaling_table),
     CONFIG_DURATION("drain_grace", struct settings, drain_grace_us, "60s", 0, TIME_S(24 * 3600)),
-    CONFIG_LIST("region_distances", struct settings, region_distances, &distance_table, false),
+    CONFIG_LIST("region_distances", struct settings, region_distances, &settings_distance_table,
+                false),
     CONFIG_GROUP("turn", struct settings, turn, &turn_table),
     CONFIG_GROUP("webhooks", struct settings, webhooks, &webhooks_table),
     CONFIG_GROUP("pages", struct settings, pages, &pages_table),
@@ -190,34 +173,22 @@ static const struct config_key keys[] = {
 };
 static const struct config_table table = CONFIG_TABLE(keys, struct settings);
 
-static const char not_a_label[] = "1 to 32 of a-z, 0-9 and '-'";
-
 static int check_places(const struct settings *settings, const struct config_source *source,
                         char error[CONFIG_ERROR_MAX])
 {
-    const struct settings_distance *items = settings->region_distances.items;
     if (settings->region[0] != '\0' && !config_is_label(settings->region)) {
-        return config_complain(source, "region", not_a_label, error);
+        return config_complain(source, "region", settings_not_a_label, error);
     }
     if (settings->zone[0] != '\0' && !config_is_label(settings->zone)) {
-        return config_complain(source, "zone", not_a_label, error);
+        return config_complain(source, "zone", settings_not_a_label, error);
     }
-    for (size_t i = 0; i < settings->region_distances.count; i++) {
-        bool from = config_is_label(items[i].from);
-        if (!from || !config_is_label(items[i].to)) {
-            char key[64];
-            snprintf(key, sizeof(key), "region_distances.%zu.%s", i, from ? "to" : "from");
-            return config_complain(source, key, not_a_label, error);
-        }
-    }
-    if (settings->placement.join_percent < settings->placement.fill_percent) {
-        return config_complain(source, "placement.join_percent", "less than fill_percent", error);
-    }
-    if (settings->rebalance.cool_percent >= settings->rebalance.hot_percent) {
+    int err =
+        settings_check_placement(&settings->placement, &settings->region_distances, source, error);
+    if (err == 0 && settings->rebalance.cool_percent >= settings->rebalance.hot_percent) {
         return config_complain(source, "rebalance.cool_percent", "not less than hot_percent",
                                error);
     }
-    return 0;
+    return err;
 }
 
 static int check_peers(const struct settings *settings, const struct config_source *source,

@@ -152,6 +152,14 @@ MUST_CHECK int settings_host_port(const char *text, char *host, size_t len, uint
  * sense, or the machine's tz database does not have the zone. */
 MUST_CHECK int settings_timetable_entry(const struct settings_timetable *settings,
                                         struct timetable_entry *out, const char **why);
+/* config_placement.c: placement and an entry of region_distances, and what is wrong with them
+ * beyond their ranges: ERR_INVALID with a text. */
+extern const struct config_table settings_placement_table, settings_distance_table;
+extern const char settings_not_a_label[]; /* what is wrong where config_is_label() says no */
+MUST_CHECK int settings_check_placement(const struct settings_placement *placement,
+                                        const struct config_list *distances,
+                                        const struct config_source *source,
+                                        char error[CONFIG_ERROR_MAX]);
 /* Whether there is a Redis, somewhere. */
 bool settings_has_redis(const struct settings *settings);
 
