@@ -60,6 +60,8 @@ struct cli_tables {
     size_t own_count, common_count;
 };
 
+#define CLI_LIST_BYTES 4096 /* of an option that is there several times */
+
 struct cli {
     const char *command; /* "get", for messages */
     /* Gets the tables of a command that is run for their sake alone; NULL else. */
@@ -76,7 +78,11 @@ struct cli {
     const char *quiet;
     const char *timeout_text;
     const char *help;
-    char server_text[4096]; /* of --server, several times */
+    char server_text[CLI_LIST_BYTES]; /* of --server, several times */
+    /* Set by a command whose option may be there several times: that gets all texts, a line each.
+     */
+    const char **lines_of;
+    char lines[CLI_LIST_BYTES];
     enum cli_hush hush;
     enum cli_format format;
     long timeout_s;
@@ -276,6 +282,7 @@ enum cli_exit cli_cmd_explain(struct cli *cli, int argc, char **argv);   /* expl
 enum cli_exit cli_cmd_reserve(struct cli *cli, int argc, char **argv);   /* reserve.c */
 enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv);     /* place.c */
 enum cli_exit cli_cmd_plan(struct cli *cli, int argc, char **argv);      /* plan.c */
+enum cli_exit cli_cmd_sim(struct cli *cli, int argc, char **argv);       /* sim.c */
 enum cli_exit cli_cmd_stats(struct cli *cli, int argc, char **argv);     /* stats.c */
 enum cli_exit cli_cmd_events(struct cli *cli, int argc, char **argv);    /* events.c */
 enum cli_exit cli_cmd_top(struct cli *cli, int argc, char **argv);       /* top.c */

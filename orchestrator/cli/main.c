@@ -58,6 +58,7 @@ static const struct cli_command commands[] = {
     {"reserve", cli_cmd_reserve, "tell of an event, so that there are nodes for it"},
     {"place", cli_cmd_place, "where the next one of a room would go, and why"},
     {"plan", cli_cmd_plan, "how many nodes a day like that needs, in a file"},
+    {"sim", cli_cmd_sim, "what a loss would do to a fleet, in a file"},
     {"config", cli_cmd_config, "the settings that are in force, or whether a file's are fine"},
     {"demo", cli_cmd_demo, "kill a node of deploy/up's cluster, and see it heal"},
     {"token", cli_cmd_token, "make a token for a client"},

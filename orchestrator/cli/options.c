@@ -109,7 +109,22 @@ static bool format_of(const char *text, enum cli_format *out)
     return false;
 }
 
-/* The last one counts, but of servers there may be several. False: no value for it, told. */
+/* Behind those that are there. False: too long, told. */
+static bool append(struct cli *cli, const struct cli_option *option, char text[CLI_LIST_BYTES],
+                   const char *separator, const char *more)
+{
+    size_t len = strlen(text);
+    int added = snprintf(text + len, CLI_LIST_BYTES - len, "%s%s", len == 0 ? "" : separator, more);
+    *option->value = text;
+    if ((size_t)added >= CLI_LIST_BYTES - len) {
+        cli_usage(cli, "--%s is too long", option->name);
+        return false;
+    }
+    return true;
+}
+
+/* The last one counts, but of servers, and where the command says so, there may be several. False:
+ * no value for it, told. */
 static bool set(struct cli *cli, const struct cli_option *option, const char *text)
 {
     bool boolean;
@@ -118,18 +133,13 @@ static bool set(struct cli *cli, const struct cli_option *option, const char *te
         cli_usage(cli, "--%s takes true or false, not \"%s\"", option->name, text);
         return false;
     }
-    if (option->value != &cli->server) {
-        *option->value = text;
-        return true;
+    if (option->value == &cli->server) {
+        return append(cli, option, cli->server_text, ",", text);
     }
-    size_t len = strlen(cli->server_text);
-    int added = snprintf(cli->server_text + len, sizeof(cli->server_text) - len, "%s%s",
-                         len == 0 ? "" : ",", text);
-    cli->server = cli->server_text;
-    if ((size_t)added >= sizeof(cli->server_text) - len) {
-        cli_usage(cli, "--server is too long");
-        return false;
+    if (option->value == cli->lines_of) {
+        return append(cli, option, cli->lines, "\n", text);
     }
+    *option->value = text;
     return true;
 }
 
