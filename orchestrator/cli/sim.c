@@ -2,7 +2,7 @@
  *
  * sim: what a loss would do to the fleet in a file. Asks no orchestrator.
  */
-#include "orchestrator/cli/sim/sim.h"
+#include "orchestrator/cli/sim/plot.h"
 
 #include <stdlib.h>
 
@@ -239,6 +239,21 @@ static bool read_faults(const struct cli *cli, const char *lines, struct faults 
     return fine;
 }
 
+/* CLI_FAILED: the file cannot be written, told. */
+static enum cli_exit plot(const char *path, const struct sim_result *result)
+{
+    FILE *file = fopen(path, "we");
+    if (file != NULL) {
+        plot_write(file, result);
+        bool failed = ferror(file) != 0;
+        if (fclose(file) == 0 && !failed) {
+            return CLI_OK;
+        }
+    }
+    cli_say("%s cannot be written", path);
+    return CLI_FAILED;
+}
+
 static enum cli_exit judge(const struct sim_result *r)
 {
     if (r->waiting == 0 && r->nodes_over == 0) {
@@ -249,7 +264,8 @@ static enum cli_exit judge(const struct sim_result *r)
     return CLI_REFUSED;
 }
 
-static enum cli_exit run(const struct cli *cli, const char *path, struct sim_config *config)
+static enum cli_exit run(const struct cli *cli, const char *path, const char *plot_path,
+                         struct sim_config *config)
 {
     char error[CONFIG_ERROR_MAX];
     struct fleet fleet;
@@ -265,7 +281,8 @@ static enum cli_exit run(const struct cli *cli, const char *path, struct sim_con
         cli_say("%s: %s", path, error);
     } else {
         print(cli, &result);
-        exit_code = judge(&result);
+        exit_code = plot_path == NULL ? CLI_OK : plot(plot_path, &result);
+        exit_code = exit_code == CLI_OK ? judge(&result) : exit_code;
         sim_result_free(&result);
     }
     fleet_free(&fleet);
@@ -282,12 +299,14 @@ static bool number_of(const char *text, uint64_t least, uint64_t most, uint64_t 
 
 enum cli_exit cli_cmd_sim(struct cli *cli, int argc, char **argv)
 {
-    const char *path = NULL, *lines = NULL, *seconds_text = "60", *seed_text = "1";
+    const char *path = NULL, *lines = NULL, *plot_path = NULL, *seconds_text = "60",
+               *seed_text = "1";
     const struct cli_option options[] = {
         {"fleet", "FILE", &path, "nodes and rooms, as docs/operations/what-if.md says"},
         {"fault", "FAULT", &lines,
          "\"region=eu share=33 at=10s\", \"node=eu-1\", \"drain=eu-1\", \"start=eu nodes=4\"; may "
          "be repeated"},
+        {"plot", "FILE", &plot_path, "a picture of it, as SVG"},
         {"seconds", "N", &seconds_text, "how long is looked at (60)"},
         {"seed", "N", &seed_text, "of all that is left to chance (1)"},
     };
@@ -313,7 +332,7 @@ enum cli_exit cli_cmd_sim(struct cli *cli, int argc, char **argv)
                                     .fault_count = faults.count,
                                     .seconds = (int64_t)seconds,
                                     .seed = seed};
-        exit_code = run(cli, path, &config);
+        exit_code = run(cli, path, plot_path, &config);
     }
     free_faults(&faults);
     return exit_code;

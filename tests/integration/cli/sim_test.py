@@ -10,6 +10,7 @@ import shlex
 import tempfile
 import unittest
 from pathlib import Path
+from xml.etree import ElementTree
 
 from admin import FAILED, NOT_FOUND, REFUSED, USAGE, Case
 
@@ -46,9 +47,10 @@ class Sim(Case):
             arguments = [str(ROOT / word) if word.startswith("docs/") else word
                          for word in shlex.split(command)]
             refused = "find no place" in text
-            done = self.run_it(*arguments, server=False, data=True,
-                               exit_code=REFUSED if refused else 0)
+            done = self.run_it(*arguments, "--plot", str(self.dir / "plot.svg"), server=False,
+                               data=True, exit_code=REFUSED if refused else 0)
             self.assertEqual(done.stdout, text)
+        self.assertEqual((self.dir / "plot.svg").read_text(), PAGE.with_suffix(".svg").read_text())
 
     def test_a_region_as_json(self):
         answer = json.loads(self.sim("--fault", "region=eu at=2s", "--seconds", "5", "-o",
@@ -69,6 +71,22 @@ class Sim(Case):
                  for seed in ("1", "1", "2")]
         self.assertEqual(texts[0], texts[1])
         self.assertNotEqual(texts[0], texts[2])
+
+    def test_a_plot(self):
+        path = self.dir / "loss.svg"
+        self.sim("--fault", "region=eu", "--plot", str(path))
+        svg = "{http://www.w3.org/2000/svg}"
+        root = ElementTree.parse(path).getroot()
+        self.assertEqual(root.tag, svg + "svg")
+        curves = [[point.split(",") for point in curve.get("points").split()]
+                  for curve in root.iter(svg + "polyline")]
+        self.assertEqual(len(curves), 4)
+        for x, y in sum(curves, []):
+            self.assertTrue(0 <= float(x) <= float(root.get("width")), x)
+            self.assertTrue(0 <= float(y) <= float(root.get("height")), y)
+        self.assertIn("10.00 s: eu loses 10 of its 10 nodes: 1000 people",
+                      [text.text for text in root.iter(svg + "text")])
+        self.sim("--plot", "/nowhere/loss.svg", exit_code=FAILED, data=True)
 
     def test_several_faults(self):
         events = [row["event"] for row in json.loads(self.sim(
