@@ -242,11 +242,12 @@ void pages_answer(const struct pages *pages, const struct http_request *request,
     }
     bool gzip = page->gzip.len > 0 && takes_gzip(request->accept_encoding);
     bool for_ever = strncmp(page->path, "/assets/", 8) == 0;
+    bool wasm = strncmp(page->path, PAGES_WASM_FOLDER, strlen(PAGES_WASM_FOLDER)) == 0;
     char etag[ETAG_MAX];
     char headers[1024];
     snprintf(etag, sizeof(etag), "%.20s%s\"", page->etag, gzip ? "-gz" : "");
     snprintf(headers, sizeof(headers), "%sETag: %s\r\nCache-Control: %s\r\n%s%s",
-             PAGES_SECURITY_HEADERS, etag,
+             wasm ? PAGES_WASM_HEADERS : PAGES_SECURITY_HEADERS, etag,
              for_ever ? "public, max-age=31536000, immutable" : "no-cache",
              page->gzip.len > 0 ? "Vary: Accept-Encoding\r\n" : "",
              gzip ? "Content-Encoding: gzip\r\n" : "");

@@ -12,8 +12,9 @@
 
 /* A page of our own origin only: scripts, styles and workers from here, media from the call, and
  * connections to wherever the signalling is. Nothing may frame it. */
-#define PAGES_SECURITY_HEADERS                                                                     \
-    "Content-Security-Policy: default-src 'self'; connect-src 'self' ws: wss:; "                   \
+#define PAGES_HEADERS_WITH(script_sources)                                                         \
+    "Content-Security-Policy: default-src 'self'; script-src 'self'" script_sources "; "           \
+    "connect-src 'self' ws: wss:; "                                                                \
     "img-src 'self' data: blob:; media-src 'self' blob: mediastream:; worker-src 'self' blob:; "   \
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\n"           \
     "Permissions-Policy: camera=(self), microphone=(self), display-capture=(self), "               \
@@ -21,6 +22,12 @@
     "Cross-Origin-Opener-Policy: same-origin\r\n"                                                  \
     "Referrer-Policy: no-referrer\r\n"                                                             \
     "X-Content-Type-Options: nosniff\r\n"
+#define PAGES_SECURITY_HEADERS PAGES_HEADERS_WITH("")
+
+/* A worker's policy is that of its own file (CSP 3, 4.2.2), so that those which compile WebAssembly
+ * may, and no page: the files below this folder. */
+#define PAGES_WASM_FOLDER  "/assets/wasm/"
+#define PAGES_WASM_HEADERS PAGES_HEADERS_WITH(" 'wasm-unsafe-eval'")
 
 struct pages;
 

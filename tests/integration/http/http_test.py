@@ -467,6 +467,8 @@ class Pages(Case):
             "www/assets/app-1a2b.js": self.script,
             "www/assets/app-1a2b.js.gz": gzip.compress(self.script),
             "www/a b.svg": b"<svg/>",
+            "www/assets/wasm/worker-1a2b.js": b"importScripts()",
+            "www/assets/wasm/3c4d/x.wasm": b"\0asm",
             "www/console/index.html": b"<!doctype html><title>console</title>",
         }
         for name, content in files.items():
@@ -500,6 +502,17 @@ class Pages(Case):
             self.assertIn("default-src 'self';", answer.headers["content-security-policy"])
         for path in ("/assets", "/console/x", "/console/index.html/", "/" + "c" * 300):
             self.assertEqual(request(self.server, "GET " + path).status, 404, path)
+
+    def test_who_may_compile_webassembly(self):
+        """A worker of that folder, and nothing else; no one may compile text."""
+        for path, may in (("/assets/wasm/worker-1a2b.js", True), ("/assets/wasm/3c4d/x.wasm", True),
+                          ("/assets/app-1a2b.js", False), ("/meet/x", False), ("/console", False)):
+            policy = request(self.server, "GET " + path).headers["content-security-policy"]
+            sources = re.search(r"script-src ([^;]*);", policy)[1].split()
+            self.assertEqual(sources, ["'self'", "'wasm-unsafe-eval'"] if may else ["'self'"], path)
+        module = request(self.server, "GET /assets/wasm/3c4d/x.wasm")
+        self.assertEqual(module.headers["content-type"], "application/wasm")
+        self.assertIn("immutable", module.headers["cache-control"])
 
     def test_gzip_and_etag(self):
         plain = request(self.server, "GET /assets/app-1a2b.js")
