@@ -2,6 +2,7 @@
 //
 // Goal: the meeting page in Firefox: two people meet, chat, and are told of a move. In a network
 // namespace with an outer address, as firefox.test.mjs.
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openFirefox } from './lib/browsers.mjs';
 import { meetingPages, outerAddress } from './lib/cluster.mjs';
@@ -45,6 +46,8 @@ test('two people meet, chat, and are moved', async () => {
   await anna.type('.panel input[autocomplete=off]', 'Good morning');
   await anna.page.keyboard.press('Enter');
   await reads(bert, '.log', 'Good morning');
+  const more = await anna.page.$$eval('.more button', (buttons) => buttons.map(({ textContent }) => textContent));
+  assert.deepEqual(more, ['Speaker view', 'Captions', 'Keyboard shortcuts']); // it cannot blur a background
   await moveAll(stage);
   await reads(anna, '[role=status]', 'You were moved to another server.');
   await reads(bert, '[role=status]', 'You were moved to another server.');

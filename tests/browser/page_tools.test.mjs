@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Goal: what people may use in a meeting at the page: keys in place of buttons, a view of who speaks,
-// captions.
+// captions, a blurred background.
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { dispose } from '@livekit/rtc-node';
@@ -10,10 +10,11 @@ import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
 import { Robot } from './lib/robot.mjs';
 import { Stage } from './lib/stage.mjs';
 import { isAccessible } from './lib/pages.mjs';
-import { choose, showsPeople, visitors } from './lib/visitors.mjs';
+import { chequeredCamera, noteSharpness } from './lib/sharpness.mjs';
+import { DEADLINE_MS, choose, showsPeople, visitors } from './lib/visitors.mjs';
 
 const stage = await Stage.open({ pages: meetingPages });
-const { enter } = visitors(stage);
+const { enter, visit } = visitors(stage);
 after(() => dispose());
 
 /** Whether a button is pressed, or what it is of is on. */
@@ -126,4 +127,97 @@ test('captions of whoever sends some', async () => {
   await anna.keyboard.press('t');
   await captions.waitFor({ state: 'detached' });
   await Promise.all([bert.leave(), agent.leave()]);
+});
+
+/** Steps between neighbouring pixels: of squares as they are 32, blurred below 1. */
+const BLURRED_MAX = 4;
+const blurs = (page) => page.getByRole('switch', { name: 'Blur background' });
+const camerasOff = (page) => page.waitForFunction(() => window.cameras.every(({ readyState }) => readyState === 'ended'));
+
+/** Pictures of others that the page gets from now on. */
+async function sees(page, what, count = 5) {
+  const before = await page.evaluate(() => window.seen.length);
+  const enough = ([from, wanted]) => window.seen.length >= from + wanted;
+  await page.waitForFunction(enough, [before, count], { timeout: DEADLINE_MS });
+  const last = (await page.evaluate(() => window.seen)).at(-1);
+  assert.ok(last.light > 60 && last.light < 200, `${what}: ${JSON.stringify(last)}`);
+}
+
+test('a blurred background, never clear first, and encrypted', async (t) => {
+  const asked = [];
+  const address = `/meet/${stage.room}#key=open-sesame`;
+  const visitWith = async (name, prepare) => {
+    const page = await visit(address, { prepare });
+    await page.getByLabel('Your name').fill(name);
+    return page;
+  };
+  const bert = await visitWith('Bert', (page) => page.addInitScript(noteSharpness));
+  await bert.getByRole('button', { name: 'Join' }).click();
+  const anna = await visitWith('Anna', async (page) => {
+    await page.addInitScript(chequeredCamera);
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  });
+  assert.deepEqual(asked.filter((path) => path.startsWith('/assets/wasm/')), []);
+  await blurs(anna).check();
+  await anna.waitForFunction(() => document.querySelector('.preview video')?.videoWidth > 2);
+  await isAccessible(anna);
+  assert.ok(asked.some((path) => path.endsWith('.wasm')), asked.join('\n'));
+  await anna.getByRole('button', { name: 'Join' }).click();
+  await sees(bert, 'from the beginning');
+  await anna.keyboard.press('v');
+  await camerasOff(anna);
+  await anna.keyboard.press('v');
+  await sees(bert, 'off and on');
+  const sharpest = await bert.evaluate(() => Math.max(...window.seen.map(({ sharpness }) => sharpness)));
+  t.diagnostic(`sharpness, at most: ${sharpest.toFixed(1)}`);
+  assert.ok(sharpest < BLURRED_MAX, `${sharpest}`);
+
+  const becomes = (wanted) => bert.waitForFunction(wanted, BLURRED_MAX, { timeout: DEADLINE_MS });
+  await anna.keyboard.press('b');
+  await becomes((bound) => window.seen.at(-1).sharpness > 4 * bound);
+  await choose(anna, 'Blur background');
+  await becomes((bound) => window.seen.at(-1).sharpness < bound);
+  await sees(bert, 'switched on in the meeting');
+
+  await anna.keyboard.press('v'); // switched off while the camera is
+  await camerasOff(anna);
+  await anna.keyboard.press('b');
+  await anna.locator('button[aria-pressed=false]', { hasText: 'Blur background' }).waitFor({ state: 'attached' });
+  await anna.keyboard.press('v');
+  await becomes((bound) => window.seen.at(-1).sharpness > 4 * bound);
+  assert.equal(await anna.getByRole('alert').filter({ hasText: /./ }).count(), 0);
+});
+
+/** The worker finds no WebGL. */
+async function withoutWebGl(route) {
+  const response = await route.fetch();
+  const first = `
+    const { getContext } = OffscreenCanvas.prototype;
+    OffscreenCanvas.prototype.getContext = function (kind) { return kind === '2d' ? getContext.call(this, kind) : null; };`;
+  await route.fulfill({ response, body: first + (await response.text()) });
+}
+
+test('who cannot be blurred as wanted is not seen', async () => {
+  const prepare = async (page) => {
+    await page.addInitScript(chequeredCamera);
+    await page.addInitScript(() => localStorage.setItem('spillway-blur', 'true'));
+    await page.route('**/wasm/blur-*.js', withoutWebGl);
+  };
+  const bert = await enter('Bert', { prepare: (page) => page.addInitScript(noteSharpness) });
+  const anna = await visit(`/meet/${stage.room}`, { prepare });
+  const failed = (why) => anna.getByRole('alert').filter({ hasText: `so your camera is off (${why}` }).waitFor();
+  await failed('Error: WebGL');
+  await anna.getByRole('img', { name: 'Your camera is off' }).waitFor();
+  await isOn(anna, 'Camera', false);
+  await camerasOff(anna);
+  await anna.unrouteAll();
+  await anna.route('**/*.tflite', (route) => route.abort());
+  await anna.getByLabel('Your name').fill('Anna');
+  await anna.getByRole('button', { name: 'Join' }).click();
+  await bert.getByText('2 people').waitFor();
+  await anna.keyboard.press('v');
+  await failed('TypeError: Failed to fetch');
+  await isOn(anna, 'Camera', false);
+  await camerasOff(anna);
+  assert.deepEqual(await bert.evaluate(() => window.seen), []);
 });

@@ -11,6 +11,7 @@ import {
 } from '@livekit/components-react';
 import { Track } from 'livekit-client';
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { BlurSwitch, useBlurredPreview } from './blur/switch.jsx';
 import { canEncrypt, newPassphrase } from './encryption.js';
 import { passphraseFromAddress, roomFromAddress, tokenFromAddress } from './entry.js';
 import { troubleBefore } from './trouble.js';
@@ -125,10 +126,16 @@ export function Lobby({ note, onJoin }) {
   const invited = tokenFromAddress() !== ''; // the token says who you are and where you go
 
   const onError = useCallback((error) => setTrouble(deviceTrouble(error)), []);
+  const [failures, setFailures] = useState(0); // after which the camera is off: its button begins anew
+  const blur = useBlurredPreview((error) => {
+    setTrouble(error.message);
+    saved.saveVideoInputEnabled(false);
+    setFailures((count) => count + 1);
+  });
   const tracks = usePreviewTracks(
     {
       audio: audioEnabled && { deviceId: start.audioDeviceId },
-      video: videoEnabled && { deviceId: start.videoDeviceId },
+      video: videoEnabled && { deviceId: start.videoDeviceId, processor: blur.processor },
     },
     onError,
   );
@@ -171,6 +178,7 @@ export function Lobby({ note, onJoin }) {
           onDevice={saved.saveAudioInputDeviceId}
         />
         <DeviceButton
+          key={failures}
           source={Track.Source.Camera}
           kind="videoinput"
           label={say('camera')}
@@ -182,6 +190,7 @@ export function Lobby({ note, onJoin }) {
           onDevice={saved.saveVideoInputDeviceId}
         />
       </div>
+      <BlurSwitch {...blur} />
       <MicrophoneLevel track={microphone} />
       <form onSubmit={submit}>
         {!invited && (

@@ -10,6 +10,7 @@ import {
 } from '@livekit/components-react';
 import { DisconnectReason, RoomEvent } from 'livekit-client';
 import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useBlurredCamera } from './blur/switch.jsx';
 import { Captions } from './captions.jsx';
 import { Chat, useMeetingChat } from './chat.jsx';
 import { Connection } from './connection.jsx';
@@ -89,7 +90,7 @@ function Header({ name, room, passphrase }) {
   );
 }
 
-function Conference({ room, token, choices, trouble, onError }) {
+function Conference({ room, token, choices, blur, trouble, onError }) {
   const layout = useCreateLayoutContext();
   const chat = useMeetingChat();
   const host = useMemo(() => hostWith(token), [token]);
@@ -109,6 +110,7 @@ function Conference({ room, token, choices, trouble, onError }) {
   }, [panel, count]);
   const more = [
     { name: 'speakerView', on: speakerView, onClick: () => setSpeakerView(!speakerView) },
+    ...blur,
     { name: 'captions', on: captions, onClick: () => setCaptions(!captions) },
     { name: 'shortcuts', onClick: () => setListed(true) },
   ];
@@ -149,6 +151,7 @@ function Conference({ room, token, choices, trouble, onError }) {
 /** The meeting, or the waiting room before it. */
 function Inside({ room, choices, onError, onLeave, ...rest }) {
   const waits = useIsWaiting(room);
+  const blur = useBlurredCamera(room, onError); // before anything is published
   usePublishing(choices, onError);
   return (
     <>
@@ -156,7 +159,7 @@ function Inside({ room, choices, onError, onLeave, ...rest }) {
       {waits ? (
         <WaitingRoom name={choices.room} onLeave={onLeave} />
       ) : (
-        <Conference room={room} choices={choices} onError={onError} {...rest} />
+        <Conference room={room} choices={choices} blur={blur} onError={onError} {...rest} />
       )}
     </>
   );

@@ -6,6 +6,7 @@
 // held.
 import { useRoomContext } from '@livekit/components-react';
 import { createContext, useContext, useEffect, useId, useRef } from 'react';
+import { canBlur } from './blur/camera.js';
 import { say } from './words/words.js';
 
 const Active = createContext(false);
@@ -20,6 +21,7 @@ const list = {
   chat: 'c',
   speakerView: 'l',
   captions: 't',
+  ...(canBlur && { blur: 'b' }),
   shortcuts: '?',
 };
 

@@ -78,6 +78,8 @@ export default {
   screenOf: 'شاشة {name}',
   more: 'المزيد',
   speakerView: 'عرض المتحدث',
+  blur: 'تمويه الخلفية',
+  blurFailed: 'تعذّر تمويه الخلفية، لذلك أُوقفت الكاميرا ({error}).',
   captions: 'الترجمة النصية',
   noCaptions: 'لا توجد ترجمة نصية: لا أحد هنا يدوّن ما يقال.',
   shortcuts: 'اختصارات لوحة المفاتيح',

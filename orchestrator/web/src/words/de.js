@@ -80,6 +80,8 @@ export default {
   screenOf: 'Bildschirm von {name}',
   more: 'Mehr',
   speakerView: 'Sprecheransicht',
+  blur: 'Hintergrund unscharf',
+  blurFailed: 'Der Hintergrund ließ sich nicht unscharf machen, darum ist Ihre Kamera aus ({error}).',
   captions: 'Untertitel',
   noCaptions: 'Keine Untertitel: Niemand hier schreibt mit.',
   shortcuts: 'Tastenkürzel',

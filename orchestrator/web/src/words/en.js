@@ -79,6 +79,8 @@ export default {
   screenOf: 'Screen of {name}',
   more: 'More',
   speakerView: 'Speaker view',
+  blur: 'Blur background',
+  blurFailed: 'The background could not be blurred, so your camera is off ({error}).',
   captions: 'Captions',
   noCaptions: 'No captions: nobody here writes down what is said.',
   shortcuts: 'Keyboard shortcuts',

@@ -81,6 +81,8 @@ export default {
   screenOf: 'Pantalla de {name}',
   more: 'Más',
   speakerView: 'Vista de orador',
+  blur: 'Desenfocar el fondo',
+  blurFailed: 'No se pudo desenfocar el fondo, por eso su cámara está apagada ({error}).',
   captions: 'Subtítulos',
   noCaptions: 'Sin subtítulos: nadie aquí transcribe lo que se dice.',
   shortcuts: 'Atajos de teclado',

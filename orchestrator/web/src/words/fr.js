@@ -81,6 +81,8 @@ export default {
   screenOf: 'Écran de {name}',
   more: 'Plus',
   speakerView: 'Vue intervenant',
+  blur: 'Flouter l’arrière-plan',
+  blurFailed: 'L’arrière-plan n’a pas pu être flouté, votre caméra est donc coupée ({error}).',
   captions: 'Sous-titres',
   noCaptions: 'Pas de sous-titres : personne ici ne transcrit ce qui se dit.',
   shortcuts: 'Raccourcis clavier',

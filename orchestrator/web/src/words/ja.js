@@ -78,6 +78,8 @@ export default {
   screenOf: '{name} の画面',
   more: 'その他',
   speakerView: 'スピーカー表示',
+  blur: '背景をぼかす',
+  blurFailed: '背景をぼかせなかったため、カメラはオフです（{error}）。',
   captions: '字幕',
   noCaptions: '字幕はありません。発言を文字にしている人がいません。',
   shortcuts: 'キーボードショートカット',
