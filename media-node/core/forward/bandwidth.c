@@ -98,6 +98,18 @@ void bandwidth_free(struct fwd_member *member)
     member->bandwidth = NULL;
 }
 
+bool bandwidth_waits(const struct fwd_member *member)
+{
+    return member->bandwidth != NULL && member->bandwidth->pacer.count > 0;
+}
+
+void bandwidth_trim(struct fwd_member *member, int64_t now_us)
+{
+    if (member->bandwidth != NULL) {
+        pacer_trim(&member->bandwidth->pacer, now_us);
+    }
+}
+
 void bandwidth_restart(struct fwd_member *member, int64_t now_us)
 {
     struct bandwidth *bandwidth = member->bandwidth;

@@ -432,6 +432,45 @@ static void expire_receivers(struct track *track, int64_t now_us)
     }
 }
 
+/* Whether a packet of the track that came waits to be forwarded, or for its turn. */
+static bool waits(const struct track *track)
+{
+    bool any = track->waiting > 0;
+    for (size_t i = 0; i < track->subscription_count && !any; i++) {
+        any = bandwidth_waits(track->subscriptions[i]->member);
+    }
+    return any;
+}
+
+static void trim_track(struct track *track, int64_t now_us)
+{
+    bool idle = !waits(track);
+    for (size_t layer = 0; layer < STREAM_LAYERS_MAX && idle; layer++) {
+        if (track->receivers[layer] != NULL) {
+            stream_receiver_trim(track->receivers[layer], now_us);
+        }
+    }
+}
+
+/* What rests gives back what it remembers. One of its subscribers looks after a track from another
+ * node. */
+static void trim_member(struct fwd_member *member, int64_t now_us)
+{
+    for (size_t i = 0; i < member->track_count; i++) {
+        trim_track(member->tracks[i], now_us);
+    }
+    for (size_t i = 0; i < member->subscription_count; i++) {
+        struct track *track = member->subscriptions[i]->track;
+        if (!bandwidth_waits(member)) {
+            stream_sender_trim(member->subscriptions[i]->sender, now_us);
+        }
+        if (track->member == NULL && track->subscriptions[0] == member->subscriptions[i]) {
+            trim_track(track, now_us);
+        }
+    }
+    bandwidth_trim(member, now_us);
+}
+
 /* Goes on while anything flows; the first packet of a layer starts it again. */
 static void look_at_layers(struct fwd_member *member, int64_t now_us)
 {
@@ -461,6 +500,7 @@ static void expire_member(struct fwd_member *member, int64_t now_us)
     if (member->report_at_us <= now_us) {
         member->report_at_us = now_us + FWD_REPORT_US;
         report_statistics(member, now_us);
+        trim_member(member, now_us);
     }
     if (member->standing_at_us <= now_us) {
         member->standing_at_us = TIME_NEVER;
@@ -483,6 +523,7 @@ static void expire_track(struct track *track, int64_t now_us)
     }
     if (track->clock_at_us <= now_us) {
         track->clock_at_us = now_us + FWD_RTCP_US;
+        trim_track(track, now_us);
         for (size_t i = 0; i < track->edge_count; i++) {
             edge_clock(track->edges[i], UINT8_MAX);
         }

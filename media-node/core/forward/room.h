@@ -324,6 +324,12 @@ bool shares_describe(struct subscription *subscription, int64_t now_us);
 void bandwidth_begin(struct fwd_member *member, int64_t now_us, bool transport_cc);
 void bandwidth_free(struct fwd_member *member);
 
+/* Whether packets wait for their turn: senders and caches must know them. */
+bool bandwidth_waits(const struct fwd_member *member);
+
+/* Gives back what only a member that is sent to needs; the estimator does so itself. */
+void bandwidth_trim(struct fwd_member *member, int64_t now_us);
+
 /* Another node has numbered packets to the member meanwhile. */
 void bandwidth_restart(struct fwd_member *member, int64_t now_us);
 

@@ -10,6 +10,13 @@ void pacer_fini(struct pacer *pacer)
     pacer->count = 0;
 }
 
+void pacer_trim(struct pacer *pacer, int64_t now_us)
+{
+    if (pacer->count == 0 && now_us * 1000 - pacer->free_ns >= PACER_REST_US * 1000) {
+        pacer_fini(pacer);
+    }
+}
+
 void pacer_set_rate(struct pacer *pacer, uint32_t bps)
 {
     pacer->ns_per_byte = bps == 0 ? 0 : (uint32_t)MIN(8000000000u / bps, UINT32_MAX);

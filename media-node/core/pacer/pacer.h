@@ -19,6 +19,7 @@
 #define PACER_BURST_US TIME_MS(20)
 #define PACER_DEBT_US  TIME_MS(500) /* no burst keeps others waiting for longer */
 #define PACER_QUEUE    256
+#define PACER_REST_US  TIME_S(5)
 
 /* A packet, by its stream and index. */
 struct pacer_item {
@@ -42,6 +43,9 @@ struct pacer {
 };
 
 void pacer_fini(struct pacer *pacer);
+
+/* Gives the ring back if nothing waits, and nothing was sent at a rate for PACER_REST_US. */
+void pacer_trim(struct pacer *pacer, int64_t now_us);
 
 /* Bytes counted as bwe_packet does. 0: none. */
 void pacer_set_rate(struct pacer *pacer, uint32_t bps);

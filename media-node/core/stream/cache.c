@@ -129,6 +129,53 @@ const struct stream_packet *stream_cache_find(const struct stream_cache *cache, 
     return packet->seq == seq ? packet : NULL;
 }
 
+/* Where the block with that serial stands. */
+static uint32_t block_of(const struct stream_cache *cache, uint32_t serial)
+{
+    uint32_t i = 0;
+    while (cache->blocks[i]->serial != serial) {
+        i++;
+    }
+    return i;
+}
+
+static bool outlives_rest(const struct stream_cache *cache, uint32_t serial)
+{
+    return serial + CACHE_BLOCKS_REST > cache->serial;
+}
+
+bool stream_cache_rests(const struct stream_cache *cache, int64_t now_us)
+{
+    return cache->block_count == 0 ||
+           now_us - cache->blocks[cache->current]->newest_us >= STREAM_REST_US;
+}
+
+void stream_cache_trim(struct stream_cache *cache)
+{
+    if (cache->block_count <= CACHE_BLOCKS_REST) {
+        return;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < cache->block_count; i++) {
+        if (outlives_rest(cache, cache->blocks[i]->serial)) {
+            cache->blocks[kept++] = cache->blocks[i];
+        } else {
+            free(cache->blocks[i]);
+        }
+    }
+    assert(kept == CACHE_BLOCKS_REST);
+    cache->block_count = kept;
+    cache->current = block_of(cache, cache->serial);
+    for (uint32_t i = 0; i < cache->shape.slots; i++) {
+        struct stream_cache_slot *slot = &cache->slots[i];
+        if (outlives_rest(cache, slot->serial)) {
+            slot->block = (uint16_t)block_of(cache, slot->serial);
+        } else {
+            *slot = (struct stream_cache_slot){0};
+        }
+    }
+}
+
 size_t stream_cache_bytes(const struct stream_cache *cache)
 {
     const struct stream_cache_shape *shape = &cache->shape;

@@ -53,7 +53,8 @@ static bool extends(const struct stream_series *series, const struct stream_slot
 static void export_ring(const struct stream_sender *sender, struct stream_state *out)
 {
     const struct stream_ring *ring = &sender->ring;
-    uint64_t count = MIN(ring->next - sender->run.index, (uint64_t)STREAM_HANDED_MAX);
+    uint64_t known = ring->next - MAX(sender->run.index, stream_ring_oldest(ring));
+    uint64_t count = MIN(known, (uint64_t)STREAM_HANDED_MAX);
     for (uint64_t i = 1; i <= count; i++) {
         const struct stream_slot *slot = &ring->slots[(ring->next - i) & (ring->size - 1)];
         enum stream_series_state state = series_state(sender, slot);
@@ -224,8 +225,7 @@ static const struct stream_packet *kept(const struct stream_sender *sender,
                                         uint64_t *cursor)
 {
     const struct stream_ring *ring = &sender->ring;
-    uint64_t oldest = ring->next - MIN(ring->next - ring->first, (uint64_t)ring->size);
-    uint64_t index = MAX(*cursor, oldest);
+    uint64_t index = MAX(*cursor, stream_ring_oldest(ring));
     const struct stream_packet *packet = NULL;
     for (; packet == NULL && index < ring->next; index++) {
         const struct stream_slot *slot = &ring->slots[index & (ring->size - 1)];

@@ -23,6 +23,14 @@ void stream_nack_fini(struct stream_nack *nack)
     free(nack->entries);
 }
 
+void stream_nack_trim(struct stream_nack *nack)
+{
+    if (nack->count == 0) {
+        free(nack->entries);
+        nack->entries = NULL;
+    }
+}
+
 bool stream_nack_missing(struct stream_nack *nack, int64_t now_us, uint64_t first, uint64_t count)
 {
     assert(nack->count == 0 || nack->entries[nack->count - 1].seq < first);

@@ -563,6 +563,15 @@ const struct stream_packet *stream_receiver_find(const struct stream_receiver *r
     return stream_cache_find(&receiver->cache, seq);
 }
 
+void stream_receiver_trim(struct stream_receiver *receiver, int64_t now_us)
+{
+    advance_time(receiver, now_us);
+    if (stream_cache_rests(&receiver->cache, now_us)) {
+        stream_cache_trim(&receiver->cache);
+        stream_nack_trim(&receiver->nack);
+    }
+}
+
 void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_us,
                            struct stream_receiver_stats *out)
 {

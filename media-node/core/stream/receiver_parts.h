@@ -80,6 +80,9 @@ bool stream_nack_missing(struct stream_nack *nack, int64_t now_us, uint64_t firs
 
 void stream_nack_arrived(struct stream_nack *nack, uint64_t seq);
 
+/* Gives the list's memory back if it is empty. */
+void stream_nack_trim(struct stream_nack *nack);
+
 /* Nobody needs the numbers below seq any more. */
 void stream_nack_forget(struct stream_nack *nack, uint64_t seq);
 
@@ -143,6 +146,14 @@ void stream_cache_fini(struct stream_cache *cache);
 struct stream_packet *stream_cache_put(struct stream_cache *cache, int64_t now_us, uint64_t seq,
                                        struct bytes header, struct bytes payload);
 const struct stream_packet *stream_cache_find(const struct stream_cache *cache, uint64_t seq);
+
+/* Whether nothing was put for STREAM_REST_US. */
+bool stream_cache_rests(const struct stream_cache *cache, int64_t now_us);
+
+/* Frees all but the CACHE_BLOCKS_REST newest blocks. */
+#define CACHE_BLOCKS_REST 2
+void stream_cache_trim(struct stream_cache *cache);
+
 size_t stream_cache_bytes(const struct stream_cache *cache); /* heap held */
 
 /* ---- targets.c: layers inside a stream ------------------------------------------------------ */

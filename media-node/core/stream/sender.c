@@ -72,6 +72,18 @@ static void advance_time(struct stream_sender *sender, int64_t now_us)
     sender->now_us = now_us;
 }
 
+/* By what was given since the last look, so that giving a number costs nothing more. */
+void stream_sender_trim(struct stream_sender *sender, int64_t now_us)
+{
+    advance_time(sender, now_us);
+    if (sender->trim_next != sender->ring.next) {
+        sender->trim_next = sender->ring.next;
+        sender->trim_us = now_us;
+    } else if (now_us - sender->trim_us >= STREAM_REST_US) {
+        stream_ring_shrink(&sender->ring);
+    }
+}
+
 /* ---- Layers --------------------------------------------------------------------------------- */
 
 int stream_sender_layer(const struct stream_sender *sender)
@@ -377,7 +389,7 @@ static bool is_cut(const struct stream_sender *sender, const struct stream_packe
 {
     const struct stream_run *run = &sender->run;
     return packet->rtp.ssrc != run->ssrc || counts_anew(run->head, packet->seq) ||
-           (packet->seq > run->head && packet->seq - run->head > sender->ring.size / 2);
+           (packet->seq > run->head && packet->seq - run->head > sender->ring.size_max / 2);
 }
 
 unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
@@ -411,6 +423,7 @@ unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
 void stream_sender_stats(const struct stream_sender *sender, struct stream_sender_stats *out)
 {
     *out = sender->stats;
+    out->heap_bytes = sizeof(*sender) + sender->ring.size * sizeof(*sender->ring.slots);
 }
 
 uint64_t stream_sender_next(const struct stream_sender *sender)

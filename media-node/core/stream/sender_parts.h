@@ -39,17 +39,20 @@ struct stream_slot {
 };
 static_assert(sizeof(struct stream_slot) == 16, "four to a cache line");
 
+#define RING_MIN 16 /* slots, and what is kept of a stream that rests */
+
 struct stream_ring {
-    struct stream_slot *slots; /* by index % size; NULL until the first packet */
-    uint32_t size;             /* a power of two */
-    uint64_t first;            /* first index ever given */
-    uint64_t next;             /* next index to give */
+    struct stream_slot *slots; /* by index % size */
+    uint32_t size;             /* a power of two; 0 until the first packet */
+    uint32_t size_max;
+    uint64_t first; /* nothing before it is known; what is, ends with next and fits size */
+    uint64_t next;  /* next index to give */
 };
 
 void stream_ring_init(struct stream_ring *ring, enum stream_kind kind, uint64_t next);
 void stream_ring_fini(struct stream_ring *ring);
 
-/* Gives the next number. */
+/* Gives the next number. The ring grows until it is full at size_max. */
 struct stream_slot *stream_ring_append(struct stream_ring *ring, struct stream_slot slot);
 
 /* NULL if that number was not given yet or is too old. */
@@ -59,6 +62,12 @@ struct stream_slot *stream_ring_get(struct stream_ring *ring, uint64_t index);
  * given none. */
 bool stream_ring_search(const struct stream_ring *ring, uint64_t low, uint64_t source,
                         uint64_t *index);
+
+/* The lowest number that is known. */
+uint64_t stream_ring_oldest(const struct stream_ring *ring);
+
+/* Forgets all but the RING_MIN newest numbers, and gives their memory back. */
+void stream_ring_shrink(struct stream_ring *ring);
 
 /* The source of that layer is another one now: its packets can't be found any more. */
 void stream_ring_void(struct stream_ring *ring, uint8_t layer);
@@ -167,6 +176,8 @@ struct stream_sender {
     struct stream_layer_source layers[STREAM_LAYERS_MAX];
     struct stream_report_sent reports[REPORTS_KEPT];
     unsigned report_count;
+    uint64_t trim_next; /* ring.next when last looked at, */
+    int64_t trim_us;    /* and since when it is known to be that */
     struct stream_sender_stats stats;
 };
 

@@ -34,6 +34,7 @@
 #define STREAM_PREFIX_MAX   32 /* bytes a sender may put in place of a payload's first ones */
 #define STREAM_NACK_MAX     64 /* sequence numbers in one request */
 #define STREAM_BORROW_MAX   16 /* packets of one receiver that may be in use */
+#define STREAM_REST_US      TIME_S(5) /* a stream of which nothing came or went for so long rests */
 #define STREAM_WALL_UNKNOWN INT64_MIN
 #define STREAM_RATE_ALL     7 /* no limit to temporal layers, */
 #define STREAM_SIZE_ALL     7 /* nor to spatial ones inside a stream */
@@ -87,7 +88,7 @@ struct stream_dependency {
 
 /* A packet as its publisher sent it: what receivers give and senders take. It lives in the
  * receiver's cache: borrowed until STREAM_BORROW_MAX more came by _media or _repair of that
- * receiver. */
+ * receiver, or until its _trim. */
 struct stream_packet {
     struct rtp_view rtp; /* header and extensions as they came, without padding; of a packet that
                             came by RTX: as they were before. Payload empty: nothing to show,
@@ -187,6 +188,10 @@ bool stream_receiver_span(const struct stream_receiver *receiver, uint32_t ssrc,
  * the last second is kept, up to 512 packets (audio: 128). */
 const struct stream_packet *stream_receiver_find(const struct stream_receiver *receiver,
                                                  uint64_t seq);
+
+/* If nothing came for STREAM_REST_US, gives back what only a receiver of media that flow needs: all
+ * packets but the newest, of which senders know, and the NACK list. Call it every few seconds. */
+void stream_receiver_trim(struct stream_receiver *receiver, int64_t now_us);
 
 /* Since creation; rates over the last full second. */
 struct stream_receiver_stats {
@@ -321,9 +326,9 @@ struct stream_want {
     uint8_t temporal_max; /* STREAM_RATE_ALL: all */
 };
 
-/* An idle sender takes 0.6 KB; its ring (video 8 KB, audio 2 KB) comes with media. It starts
- * paused: tell stream_sender_want, and stream_sender_layers to have it ask for a key frame before
- * the first packet comes. */
+/* An idle sender takes 0.6 KB; its ring (up to 8 KB for video, 2 for audio) grows with media, and
+ * stream_sender_trim gives it back. It starts paused: tell stream_sender_want, and
+ * stream_sender_layers to have it ask for a key frame before the first packet comes. */
 struct stream_sender *stream_sender_new(const struct stream_sender_config *config, int64_t now_us);
 void stream_sender_free(struct stream_sender *sender);
 
@@ -403,6 +408,12 @@ void stream_sender_on_report(struct stream_sender *sender, int64_t now_us,
 MUST_CHECK int stream_sender_report(struct stream_sender *sender, int64_t now_us,
                                     struct rtcp_sr *out);
 
+/* Once no number was given for STREAM_REST_US, forgets all but the 16 newest: had the stream gone
+ * on, the rest would be out of the cache. Those stay, for only what follows shows a subscriber that
+ * the end of what came before is missing. Call it every few seconds, while no index is to be
+ * recalled. */
+void stream_sender_trim(struct stream_sender *sender, int64_t now_us);
+
 /* Layer being forwarded, -1 none. */
 int stream_sender_layer(const struct stream_sender *sender);
 
@@ -429,6 +440,7 @@ struct stream_sender_stats {
     uint8_t fraction_lost; /* of the last report, in 1/256 */
     uint32_t jitter_us;
     uint32_t rtt_us; /* 0 unknown */
+    size_t heap_bytes;
 };
 void stream_sender_stats(const struct stream_sender *sender, struct stream_sender_stats *out);
 

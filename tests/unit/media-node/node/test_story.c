@@ -251,6 +251,47 @@ static void test_loss_behind_the_node(void **state)
     world_fini(&w);
 }
 
+/* The camera stands still for longer than anything of it is remembered but its end; then it goes on
+ * with the next number, and what is lost is repaired as before. */
+static void test_loss_around_a_rest(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w, 2);
+    struct media_client *b = w.clients[1].client;
+    struct media_incoming *in = media_client_incoming(b, "5");
+    for (size_t i = 0; i < 4; i++) {
+        w.clients[0].client->sources[i].on = i == 2;
+    }
+    world_run(&w, 2000);
+    w.clients[0].client->sources[2].on = false;
+    uint16_t last = in->seq;
+    unsigned packets = in->packets;
+    const struct counters *counters = node_counters(w.node);
+    const struct media_feedback end = {.nack_ssrc = in->ssrc, .nack_seq = last};
+    const struct media_feedback before = {.nack_ssrc = in->ssrc, .nack_seq = (uint16_t)(last - 20)};
+    world_run(&w, 4000);
+    world_rtcp(&w, &w.clients[1], &before);
+    assert_int_equal(in->repaired_seq, last - 20); /* it has not rested for long */
+    world_run(&w, 12000);
+    world_rtcp(&w, &w.clients[1], &before);
+    assert_int_equal(counters->drop_resend, 1); /* given back */
+    world_rtcp(&w, &w.clients[1], &end);
+    assert_int_equal(in->repaired_seq, last);
+    w.clients[0].client->sources[2].due_us = w.now_us;
+    w.clients[0].client->sources[2].on = true;
+    world_run(&w, 20);
+    assert_int_equal(in->packets, packets + 1);
+    assert_int_equal(in->seq, last + 1);
+    world_run(&w, 2000);
+    const struct media_feedback again = {.nack_ssrc = in->ssrc, .nack_seq = (uint16_t)(last + 1)};
+    world_rtcp(&w, &w.clients[1], &again);
+    assert_int_equal(in->repaired_seq, last + 1);
+    assert_int_equal(in->repairs, 3);
+    assert_int_equal(in->gaps, 0);
+    world_fini(&w);
+}
+
 /* Two subscribers that lost the picture at once cost the publisher one key frame. */
 static void test_key_frame_requests_are_joined(void **state)
 {
@@ -743,6 +784,7 @@ int main(void)
         cmocka_unit_test(test_loss_before_the_node),
         cmocka_unit_test(test_padding),
         cmocka_unit_test(test_loss_behind_the_node),
+        cmocka_unit_test(test_loss_around_a_rest),
         cmocka_unit_test(test_key_frame_requests_are_joined),
         cmocka_unit_test(test_keys_by_tunnel),
         cmocka_unit_test(test_new_keys),

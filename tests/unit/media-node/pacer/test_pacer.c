@@ -82,6 +82,33 @@ static void a_full_queue_gives_its_oldest(void **state)
     pacer_fini(&pacer);
 }
 
+/* The ring goes once nothing waited for long, and comes back when something does. */
+static void rest_gives_the_ring_back(void **state)
+{
+    (void)state;
+    struct pacer pacer = {0};
+    struct pacer_item item;
+    pacer_set_rate(&pacer, RATE);
+    for (unsigned round = 0; round < 3; round++) {
+        int64_t now_us = START_US + round * TIME_S(60);
+        for (unsigned i = 0; i < 100; i++) {
+            assert_false(pacer_push(&pacer, (struct pacer_item){.index = i, .stream = 1}, &item));
+        }
+        pacer_trim(&pacer, now_us + TIME_S(30)); /* something waits, for whatever reason */
+        assert_non_null(pacer.ring);
+        for (unsigned i = 0; i < 100; i++) {
+            assert_true(pacer_take(&pacer, &item));
+            assert_int_equal(item.index, i);
+        }
+        send_one(&pacer, now_us); /* takes 8 ms */
+        pacer_trim(&pacer, now_us + TIME_MS(8) + PACER_REST_US - 1);
+        assert_non_null(pacer.ring);
+        pacer_trim(&pacer, now_us + TIME_MS(8) + PACER_REST_US);
+        assert_null(pacer.ring);
+    }
+    pacer_fini(&pacer);
+}
+
 /* What others are kept waiting for is bounded, whatever was sent. */
 static void no_debt_without_end(void **state)
 {
@@ -138,6 +165,7 @@ int main(void)
         cmocka_unit_test(without_a_rate_nothing_waits),
         cmocka_unit_test(a_burst_leaves_at_the_rate),
         cmocka_unit_test(a_full_queue_gives_its_oldest),
+        cmocka_unit_test(rest_gives_the_ring_back),
         cmocka_unit_test(no_debt_without_end),
         cmocka_unit_test(a_train_has_its_rate),
         cmocka_unit_test(an_empty_train_ends),

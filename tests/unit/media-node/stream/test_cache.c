@@ -124,13 +124,51 @@ static void memory_follows_the_bitrate(void **state)
     assert_true(bytes_at(STREAM_VIDEO, 1100, 100) < 48 * 17000u); /* 88 Mbit/s: the bound */
 }
 
+/* The newest block may have just begun: the one before it stays, too. */
+static void rest_leaves_two_blocks(void **state)
+{
+    (void)state;
+    struct stream_cache cache;
+    stream_cache_init(&cache, STREAM_VIDEO);
+    int64_t now_us = TIME_S(5);
+    size_t least = 0;
+    uint64_t head = 0;
+    for (int round = 0; round < 200; round++) {
+        uint64_t first = head + 1;
+        for (unsigned i = 0; i < 1 + 3u * (unsigned)round; i++) {
+            put(&cache, now_us, ++head);
+            now_us += TIME_MS(2);
+        }
+        now_us += STREAM_REST_US - TIME_MS(2);
+        assert_false(stream_cache_rests(&cache, now_us - 1));
+        assert_true(stream_cache_rests(&cache, now_us));
+        size_t before = stream_cache_bytes(&cache);
+        stream_cache_trim(&cache);
+        least = cache.block_count < CACHE_BLOCKS_REST ? least : stream_cache_bytes(&cache);
+        assert_true(cache.block_count <= CACHE_BLOCKS_REST);
+        assert_true(stream_cache_bytes(&cache) <= before);
+        unsigned found = 0;
+        for (uint64_t seq = 1; seq <= head; seq++) {
+            const struct stream_packet *packet = stream_cache_find(&cache, seq);
+            if (packet != NULL) {
+                check(packet, seq);
+                found++;
+            } else {
+                assert_int_equal(found, 0); /* the newest are those that stay */
+            }
+        }
+        assert_true(found >= MIN(head - first + 1, 9)); /* as many as any block holds */
+    }
+    assert_int_equal(stream_cache_bytes(&cache), least);
+    stream_cache_fini(&cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(empty_finds_nothing),
-        cmocka_unit_test(random_video),
-        cmocka_unit_test(random_audio),
-        cmocka_unit_test(memory_follows_the_bitrate),
+        cmocka_unit_test(empty_finds_nothing),    cmocka_unit_test(random_video),
+        cmocka_unit_test(random_audio),           cmocka_unit_test(memory_follows_the_bitrate),
+        cmocka_unit_test(rest_leaves_two_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
