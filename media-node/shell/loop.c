@@ -12,6 +12,7 @@
 #include "common/base/openssl.h"
 #include "media-node/core/srtp/srtp.h"
 
+#include <malloc.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -160,6 +161,14 @@ static int64_t cpu_us(void)
            usage.ru_stime.tv_usec;
 }
 
+static void give_memory_back(struct shell *shell)
+{
+    const struct counters *counters = node_counters(shell->node);
+    if (heap_look(&shell->heap, counters->rtp_forwarded + counters->relay_out)) {
+        (void)malloc_trim(HEAP_KEEP);
+    }
+}
+
 static void on_second(uv_timer_t *timer)
 {
     struct shell *shell = timer->data;
@@ -172,6 +181,7 @@ static void on_second(uv_timer_t *timer)
     shell->lag_us = shell->lag_us_max;
     shell->lag_us_max = 0;
     node_load(shell->node, shell->cpu_permille, shell->lag_us);
+    give_memory_back(shell);
     shell->alone_s = registered_anywhere(shell) ? 0 : shell->alone_s + 1;
     stop_if_empty(shell);
 }

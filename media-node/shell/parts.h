@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "common/probes/probes.h"
+#include "media-node/shell/heap.h"
 #include "media-node/shell/shell.h"
 
 #define SHELL_PACKET 2048 /* bytes of a receive buffer; longer datagrams are dropped */
@@ -50,7 +51,7 @@ struct shell {
     struct probes_listener *probes_listener;
     char id[ID_MAX];
     uv_timer_t deadline;
-    uv_timer_t second; /* measures load, ends a drain */
+    uv_timer_t second; /* measures load, gives memory back, ends a drain */
     uv_timer_t pulse;  /* its lateness is the loop's lag */
     uv_signal_t terminate;
     uv_signal_t interrupt;
@@ -61,6 +62,7 @@ struct shell {
     int64_t load_at_us;
     int64_t load_cpu_us;
     uint32_t cpu_permille;
+    struct heap heap;
     int64_t pulse_due_us;
     uint32_t lag_us_max; /* of the running second */
     uint32_t lag_us;     /* of the last one */
