@@ -4,7 +4,10 @@
  * with a subscription to a camera and a microphone, and once something flowed; and the CPU time
  * that all of them take.
  *
- *     bench_receivers SPILLWAY_NODE [RECEIVERS]
+ *     bench_receivers [--flow] SPILLWAY_NODE [RECEIVERS]
+ *
+ * With --flow, which takes a minute more: what they cost when a lot flowed, what of that is left
+ * after a rest, and what once all rooms have ended.
  *
  * Rooms of a publisher and 25 receivers. The node is driven by its control protocol: keys come with
  * the spec, every client authenticates by a STUN check and repeats it, receivers send reports. What
@@ -25,11 +28,18 @@
 #define IDLE_MS   3000
 #define KB_WANTED 20
 
+/* Of each camera, until all that is remembered of a stream is full. */
+#define FLOW_FRAMES  10
+#define FLOW_PACKETS 30    /* of a frame */
+#define FLOW_MS      3     /* for one to its room */
+#define REST_MS      21000 /* 5 to 10 s until streams rest, up to 10 more until memory goes back */
+
 struct crowd {
     struct node_run *run;
     struct node_client *clients; /* of a room: the publisher, and the receivers behind it */
     size_t rooms;
-    size_t count; /* of clients */
+    size_t count;                  /* of clients */
+    struct media_source **cameras; /* by room */
     struct node_client_turns turns;
     struct bench_memory empty;
 };
@@ -41,18 +51,18 @@ static size_t receivers(const struct crowd *crowd)
 
 /* ---- Rooms ----------------------------------------------------------------------------------- */
 
-static void begin_spec(struct room_spec *spec, size_t room, uint64_t version)
+static void begin_spec(struct room_spec *spec, size_t room, uint64_t base, uint64_t version)
 {
     char name[32];
     snprintf(name, sizeof(name), "RM_%zu", room);
-    room_spec_init(spec, name, 1, version - 1, version);
+    room_spec_init(spec, name, 1, base, version);
 }
 
 static void tell_transports(struct crowd *crowd, size_t room)
 {
     struct room_spec spec;
     size_t first = room * (ROOM + 1);
-    begin_spec(&spec, room, 1);
+    begin_spec(&spec, room, 0, 1);
     for (size_t i = first; i <= first + ROOM; i++) {
         room_spec_transport(&spec, node_client_id(i), crowd->clients[i].media, true);
     }
@@ -63,7 +73,7 @@ static void tell_subscriptions(struct crowd *crowd, size_t room)
 {
     struct room_spec spec;
     size_t first = room * (ROOM + 1);
-    begin_spec(&spec, room, 2);
+    begin_spec(&spec, room, 1, 2);
     room_spec_video(&spec, VIDEO, node_client_id(first), "0", NULL);
     room_spec_audio(&spec, AUDIO, node_client_id(first), "1");
     for (size_t i = 1; i <= ROOM; i++) {
@@ -85,6 +95,16 @@ static void tell_subscriptions(struct crowd *crowd, size_t room)
     node_run_spec(crowd->run, &spec);
 }
 
+static void end_rooms(struct crowd *crowd)
+{
+    for (size_t room = 0; room < crowd->rooms; room++) {
+        struct room_spec spec;
+        begin_spec(&spec, room, 0, 3);
+        spec.message.dropped = true;
+        node_run_spec(crowd->run, &spec);
+    }
+}
+
 /* ---- The crowd ------------------------------------------------------------------------------- */
 
 /* What comes back to them is left in their sockets. */
@@ -102,6 +122,7 @@ static void join(struct crowd *crowd, const char *program)
     node_run_wait(crowd->run, 500);
     crowd->empty = bench_process_memory(node_run_pid(crowd->run));
     crowd->clients = mem_array(crowd->count, sizeof(*crowd->clients));
+    crowd->cameras = mem_array(crowd->rooms, sizeof(struct media_source *));
     for (size_t i = 0; i < crowd->count; i++) {
         int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0) {
@@ -123,6 +144,7 @@ static void leave(struct crowd *crowd)
         node_client_fini(&crowd->clients[i]);
         close(crowd->clients[i].fd);
     }
+    free(crowd->cameras);
     free(crowd->clients);
     node_run_stop(crowd->run);
 }
@@ -135,11 +157,22 @@ static void play(struct crowd *crowd)
     for (size_t room = 0; room < crowd->rooms; room++) {
         uint8_t data[MEDIA_CLIENT_PACKET];
         struct node_client *publisher = &crowd->clients[room * (ROOM + 1)];
-        struct media_source *camera = media_client_publish(publisher->media, &video);
+        crowd->cameras[room] = media_client_publish(publisher->media, &video);
         struct media_source *microphone = media_client_publish(publisher->media, &audio);
-        node_client_frame(publisher, camera, 1);
+        node_client_frame(publisher, crowd->cameras[room], 1);
         node_client_send(publisher, data, media_client_send(publisher->media, microphone, data));
         keep(crowd, 1);
+    }
+}
+
+static void flow(struct crowd *crowd)
+{
+    for (size_t frame = 0; frame < FLOW_FRAMES; frame++) {
+        for (size_t room = 0; room < crowd->rooms; room++) {
+            node_client_frame(&crowd->clients[room * (ROOM + 1)], crowd->cameras[room],
+                              FLOW_PACKETS);
+            keep(crowd, FLOW_MS);
+        }
     }
 }
 
@@ -148,7 +181,7 @@ static void play(struct crowd *crowd)
 static void print_memory(const struct crowd *crowd, const char *what)
 {
     struct bench_memory now = bench_process_memory(node_run_pid(crowd->run));
-    printf("  %-46s %8.1f MB resident, %5.2f KB each (wanted: under %d)\n", what,
+    printf("  %-46s %8.1f MB resident, %5.2f KB each (wanted at rest: under %d)\n", what,
            (double)now.total_kb / 1024,
            (double)(now.total_kb - crowd->empty.total_kb) / (double)receivers(crowd), KB_WANTED);
 }
@@ -165,12 +198,44 @@ static void print_idle(struct crowd *crowd)
            100 * (double)cpu_us / (double)wall_us);
 }
 
+static void run_idle(struct crowd *crowd, const char *program)
+{
+    join(crowd, program);
+    printf("%zu receivers in %zu rooms, in one node (empty: %.1f MB resident)\n", receivers(crowd),
+           crowd->rooms, (double)crowd->empty.total_kb / 1024);
+    print_memory(crowd, "connected");
+    for (size_t room = 0; room < crowd->rooms; room++) {
+        tell_subscriptions(crowd, room);
+    }
+    keep(crowd, 500);
+    print_memory(crowd, "each with a camera and a microphone that rest");
+    print_idle(crowd);
+    play(crowd);
+    keep(crowd, 500);
+    print_memory(crowd, "... that were seen and heard once");
+}
+
+static void run_flow(struct crowd *crowd)
+{
+    flow(crowd);
+    keep(crowd, 500);
+    print_memory(crowd, "... of which 300 packets of video came");
+    keep(crowd, REST_MS);
+    print_memory(crowd, "... and then nothing for 21 s");
+    end_rooms(crowd);
+    node_run_wait(crowd->run, REST_MS);
+    print_memory(crowd, "when all rooms have ended");
+}
+
 int main(int argc, char **argv)
 {
     struct crowd crowd = {0};
+    bool flows = argc > 1 && strcmp(argv[1], "--flow") == 0;
+    argc -= flows;
+    argv += flows;
     size_t wanted = argc < 3 ? RECEIVERS : strtoul(argv[2], NULL, 10);
     if (argc < 2 || argc > 3 || wanted == 0 || wanted % ROOM != 0) {
-        bench_fail("usage: bench_receivers SPILLWAY_NODE [RECEIVERS (times %d)]", ROOM);
+        bench_fail("usage: bench_receivers [--flow] SPILLWAY_NODE [RECEIVERS (times %d)]", ROOM);
     }
     crowd.rooms = wanted / ROOM;
     crowd.count = crowd.rooms * (ROOM + 1);
@@ -178,19 +243,10 @@ int main(int argc, char **argv)
     bench_go_first();
     setvbuf(stdout, NULL, _IOLBF, 0);
     bench_print_machine();
-    join(&crowd, argv[1]);
-    printf("%zu receivers in %zu rooms, in one node (empty: %.1f MB resident)\n", receivers(&crowd),
-           crowd.rooms, (double)crowd.empty.total_kb / 1024);
-    print_memory(&crowd, "connected");
-    for (size_t room = 0; room < crowd.rooms; room++) {
-        tell_subscriptions(&crowd, room);
+    run_idle(&crowd, argv[1]);
+    if (flows) {
+        run_flow(&crowd);
     }
-    keep(&crowd, 500);
-    print_memory(&crowd, "each with a camera and a microphone that rest");
-    print_idle(&crowd);
-    play(&crowd);
-    keep(&crowd, 500);
-    print_memory(&crowd, "... that were seen and heard once");
     leave(&crowd);
     return 0;
 }
