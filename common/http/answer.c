@@ -183,9 +183,7 @@ void answer_watch(struct conn *conn)
     lws_set_timer_usecs(conn->wsi, TICK_US);
 }
 
-/* The client waits for its call no more: while it does nothing is read (dispatch), so the end of
- * the stream is not seen otherwise. */
-static bool given_up(const struct conn *conn)
+bool answer_given_up(const struct conn *conn)
 {
     struct pollfd poll_fd = {.fd = lws_get_socket_fd(conn->wsi), .events = POLLRDHUP};
     return poll(&poll_fd, 1, 0) == 1;
@@ -199,7 +197,7 @@ int answer_tick(struct conn *conn)
     int pending = 0;
     if (conn->call != NULL && conn->call->gone != NULL) {
         answer_watch(conn);
-        return given_up(conn) ? -1 : 0;
+        return answer_given_up(conn) ? -1 : 0;
     }
     if (!conn->answered) {
         return conn->body_awaited ? -1 : 0;

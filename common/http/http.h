@@ -114,8 +114,9 @@ int http_port(const struct http_server *server);
  * quarter of a second of its having ended what it sends. The call is still to be answered. */
 void http_call_watch(struct http_call *call, void (*gone)(void *arg), void *arg);
 
-/* Answers and frees the call. If the client has gone meanwhile the answer goes nowhere. */
-void http_call_answer(struct http_call *call, const struct http_answer *answer);
+/* Answers and frees the call. False: the client has gone meanwhile and the answer goes nowhere; who
+ * watches the call is told so also of one that has just ended what it sends. */
+bool http_call_answer(struct http_call *call, const struct http_answer *answer);
 
 /* ---- WebSockets ---------------------------------------------------------------------------- */
 

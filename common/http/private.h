@@ -133,7 +133,10 @@ void answer_format(struct conn *conn, const struct http_answer *answer);
 void answer_status(struct conn *conn, int status, const char *text); /* a short plain answer */
 int answer_writeable(struct conn *conn);
 int answer_tick(struct conn *conn);
-void answer_watch(struct conn *conn); /* has answer_tick ask whether the client still waits */
+void answer_watch(struct conn *conn); /* has answer_tick ask whether the client has given up */
+/* The client waits for its call no more: while it does nothing is read (dispatch), so the end of
+ * the stream is not seen otherwise. */
+bool answer_given_up(const struct conn *conn);
 /* One write of what waits. Negative: the connection is lost. */
 int conn_flush(struct conn *conn);
 size_t conn_unsent(const struct conn *conn);

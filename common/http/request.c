@@ -254,21 +254,24 @@ void http_call_watch(struct http_call *call, void (*gone)(void *arg), void *arg)
     }
 }
 
-void http_call_answer(struct http_call *call, const struct http_answer *answer)
+bool http_call_answer(struct http_call *call, const struct http_answer *answer)
 {
     assert(call->magic == MAGIC_CALL);
     struct conn *conn = call->conn;
+    bool watched = call->gone != NULL;
     call->magic = 0;
     free(call);
     if (conn == NULL) {
-        return;
+        return false;
     }
+    bool waits = !watched || !answer_given_up(conn);
     conn->call = NULL;
     if (conn->paused) {
         conn->paused = false;
         lws_rx_flow_control(conn->wsi, 1); /* lws does not write while it may not read */
     }
     answer_format(conn, answer);
+    return waits;
 }
 
 static void body_release(struct conn *conn)

@@ -183,6 +183,20 @@ void whip_session_leave(struct whip *whip, struct session *s)
     whip_session_free(whip, s);
 }
 
+void whip_gone(struct whip *whip, int64_t now_us, uint64_t id)
+{
+    assert(now_us >= whip->now_us);
+    whip->now_us = now_us;
+    struct session *s = whip_find(whip, id);
+    if (s == NULL) {
+        return;
+    }
+    if (s->phase != OPEN) { /* else it was answered */
+        whip_refuse(whip, id, &(struct whip_refusal){HTTP_UNAVAILABLE, "its client is gone", 0});
+    }
+    whip_session_leave(whip, s);
+}
+
 /* ---- Time ---------------------------------------------------------------------------------- */
 
 static void ping(struct whip *whip, struct session *s)

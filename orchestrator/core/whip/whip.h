@@ -81,6 +81,10 @@ struct whip_request {
 /* Exactly one ANSWER of that number follows, within WHIP_ANSWER_US. */
 void whip_request(struct whip *whip, int64_t now_us, uint64_t id, const struct whip_request *from);
 
+/* Its client went away before the answer, or did not get it: nobody knows of the session that it
+ * opens, so that ends. */
+void whip_gone(struct whip *whip, int64_t now_us, uint64_t id);
+
 /* Whether it is a connection of ours; then these are for what the room wants done with it. */
 bool whip_has(const struct whip *whip, uint64_t conn);
 struct whip_refusal {

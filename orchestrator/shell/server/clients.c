@@ -160,6 +160,7 @@ static void on_call_gone(void *arg)
 {
     struct server_request *request = arg;
     struct server *server = request->server;
+    plain_gone(server, request->id);
     orch_request_gone(server->orch, request->id);
     server_drain(server);
 }
@@ -233,14 +234,15 @@ static void on_token(void *arg, const struct http_request *request, struct http_
     server_drain(server);
 }
 
-void clients_answer(struct server *server, uint64_t id, const struct http_answer *answer)
+bool clients_answer(struct server *server, uint64_t id, const struct http_answer *answer)
 {
     struct server_request *request;
     HASH_FIND(hh, server->requests, &id, sizeof(id), request);
     assert(request != NULL); /* one answer for each */
-    http_call_answer(request->call, answer);
+    bool waits = http_call_answer(request->call, answer);
     HASH_DEL(server->requests, request);
     free(request);
+    return waits;
 }
 
 void clients_reply(struct server *server, const struct effect *effect)

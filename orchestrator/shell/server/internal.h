@@ -114,13 +114,15 @@ void clients_close(struct server *server, const struct effect *effect);
 void clients_reply(struct server *server, const struct effect *effect);
 /* A call's number; it waits for clients_answer(). */
 uint64_t clients_request(struct server *server, struct http_call *call);
-void clients_answer(struct server *server, uint64_t id, const struct http_answer *answer);
+/* False: its client has gone. */
+bool clients_answer(struct server *server, uint64_t id, const struct http_answer *answer);
 const char *clients_verb(enum http_method method);
 
 /* ---- plain.c: WHIP and WHEP */
 void plain_open(struct server *server, int64_t wall_us);
 void plain_request(void *server, const struct http_request *request, struct http_call *call);
 bool plain_poll(struct server *server); /* one output of the core; false when drained */
+void plain_gone(struct server *server, uint64_t request); /* its client, without an answer */
 /* Whether the connection is one of these, and so was told. */
 bool plain_refuse(struct server *server, const struct effect *effect);
 bool plain_send(struct server *server, const struct effect *effect);

@@ -47,6 +47,23 @@ static void enter(struct server *server, const struct whip_out *out)
     cluster_connect(server->cluster, server_now(), out->id, &entry, out->address);
 }
 
+void plain_gone(struct server *server, uint64_t request)
+{
+    whip_gone(server->whip, server_now(), request);
+}
+
+static void answer(struct server *server, const struct whip_out *out)
+{
+    const struct http_answer http = {.status = out->status,
+                                     .content_type = out->content_type,
+                                     .body = out->body,
+                                     .retry_after_s = (int)out->retry_after_s,
+                                     .headers = out->headers};
+    if (!clients_answer(server, out->id, &http)) {
+        plain_gone(server, out->id);
+    }
+}
+
 bool plain_poll(struct server *server)
 {
     struct whip_out out;
@@ -55,12 +72,7 @@ bool plain_poll(struct server *server)
     }
     switch (out.type) {
     case WHIP_ANSWER:
-        clients_answer(server, out.id,
-                       &(struct http_answer){.status = out.status,
-                                             .content_type = out.content_type,
-                                             .body = out.body,
-                                             .retry_after_s = (int)out.retry_after_s,
-                                             .headers = out.headers});
+        answer(server, &out);
         break;
     case WHIP_CONNECT:
         enter(server, &out);

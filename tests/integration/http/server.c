@@ -36,9 +36,10 @@ static struct bytes text_bytes(const char *text)
     return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
-static void answer(struct http_call *call, int status, const char *text)
+static bool answer(struct http_call *call, int status, const char *text)
 {
-    http_call_answer(call, &(struct http_answer){.status = status, .body = text_bytes(text)});
+    return http_call_answer(call,
+                            &(struct http_answer){.status = status, .body = text_bytes(text)});
 }
 
 /* /rtc?token=good echoes; anything else is refused. "hello" is sent before the upgrade is done. */
@@ -108,7 +109,10 @@ static void late_closed(uv_handle_t *handle)
 static void late_fires(uv_timer_t *timer)
 {
     struct late *late = timer->data;
-    answer(late->call, 200, "late");
+    if (!answer(late->call, 200, "late")) {
+        printf("in vain\n");
+        fflush(stdout);
+    }
     uv_close((uv_handle_t *)timer, late_closed);
 }
 

@@ -269,6 +269,42 @@ static void deleting(void **state)
     teardown(&w);
 }
 
+/* Goal: a client that goes without its answer leaves no participant behind. */
+static void going(void **state)
+{
+    (void)state;
+    struct world w;
+    char sid[WHIP_SID_MAX], etag[WHIP_ETAG_MAX];
+    struct whip_stats stats;
+    setup(&w);
+    struct whip_request post = request_of(&w, "POST", "/whip/v1");
+    for (uint64_t id = 2; id <= 3; id++) { /* before the room said anything, and after its join */
+        ask(&w, id, &post);
+        (void)next(&w, WHIP_CONNECT);
+        if (id == 3) {
+            says_join(&w, id, NULL, 0);
+        }
+        whip_gone(w.whip, w.now_us, id);
+        assert_int_equal(next(&w, WHIP_ANSWER)->id, id);
+        next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+        assert_int_equal(next(&w, WHIP_DISCONNECT)->id, id);
+        nothing(&w);
+        says_answer(&w, id, false); /* on its way */
+        nothing(&w);
+    }
+    publish(&w, sid, etag);
+    whip_gone(w.whip, w.now_us, 4); /* of a PATCH */
+    nothing(&w);
+    whip_gone(w.whip, w.now_us, 1); /* its 201 was in vain */
+    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+    (void)next(&w, WHIP_DISCONNECT);
+    nothing(&w);
+    whip_stats(w.whip, &stats);
+    assert_int_equal(stats.publishing, 0);
+    assert_int_equal(whip_deadline(w.whip), TIME_NEVER);
+    teardown(&w);
+}
+
 /* Goal: candidates are taken, and another ICE session is not. */
 static void trickling(void **state)
 {
@@ -660,7 +696,7 @@ int main(void)
         cmocka_unit_test(grants),     cmocka_unit_test(sections),
         cmocka_unit_test(over_time),  cmocka_unit_test(refused_by_the_room),
         cmocka_unit_test(playing),    cmocka_unit_test(played_out),
-        cmocka_unit_test(largest),
+        cmocka_unit_test(largest),    cmocka_unit_test(going),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
