@@ -85,7 +85,8 @@ static size_t head_format(const struct conn *conn, const struct http_answer *ans
             answer->content_type != NULL ? answer->content_type : "text/plain; charset=utf-8");
     }
     if (conn->server->cors) {
-        ADD("Access-Control-Allow-Origin: *\r\n");
+        ADD("Access-Control-Allow-Origin: *\r\n"
+            "Access-Control-Expose-Headers: *\r\n");
     }
     if (answer->retry_after_s > 0) {
         ADD("Retry-After: %d\r\n", answer->retry_after_s);

@@ -49,11 +49,13 @@ struct http_answer {
 
 /* ---- Routes --------------------------------------------------------------------------------
  * The first route whose path matches takes the request; none: 404 with an empty body. A wrong
- * method: 405 with Allow. OPTIONS is answered by the server (204, preflight headers). */
+ * method: 405 with Allow. OPTIONS is answered by the server (204, preflight headers, and what the
+ * route has for it). */
 struct http_route {
-    const char *path; /* exact ("/rtc"), or a prefix if it ends in '*' ("/twirp/" and a star) */
-    unsigned methods; /* enum http_method bits; 0: WebSockets only, plain requests get 404 */
-    size_t body_max;  /* bytes of a request body; more: 413 and the connection closes */
+    const char *path;    /* exact ("/rtc"), or a prefix if it ends in '*' ("/twirp/" and a star) */
+    unsigned methods;    /* enum http_method bits; 0: WebSockets only, plain requests get 404 */
+    size_t body_max;     /* bytes of a request body; more: 413 and the connection closes */
+    const char *options; /* NULL, or whole header lines, 256 bytes at most, for OPTIONS' answer */
 
     /* The call must be answered exactly once with http_call_answer, now or at any later time. */
     void (*on_call)(void *arg, const struct http_request *request, struct http_call *call);
@@ -92,7 +94,8 @@ struct http_config {
     size_t route_count;
     const char *tls_cert_path; /* PEM, both or neither */
     const char *tls_key_path;
-    bool cors;                /* any origin may read every answer (never with credentials) */
+    bool cors;                /* any origin may read every answer, with all of its headers (never
+                               * with credentials, for which "*" would not do) */
     bool trust_forwarded_for; /* a proxy in front sets X-Forwarded-For */
     struct http_limits limits;
 };

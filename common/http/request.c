@@ -185,10 +185,12 @@ static int body_length(struct lws *wsi, enum http_method method, size_t *out)
 }
 
 /* ---- Answers of the server itself ------------------------------------------------------------ */
-static void answer_preflight(struct conn *conn)
+static void answer_preflight(struct conn *conn, const struct http_route *route)
 {
     char wanted[1024] = "";
-    char headers[sizeof(wanted) + 256];
+    char headers[sizeof(wanted) + 512];
+    const char *options = route == NULL || route->options == NULL ? "" : route->options;
+    assert(strlen(options) <= 256);
     int len = lws_hdr_copy(conn->wsi, wanted, sizeof(wanted), WSI_TOKEN_HTTP_AC_REQUEST_HEADERS);
     for (int i = 0; i < len; i++) {
         if (wanted[i] < ' ' || wanted[i] > '~') {
@@ -198,8 +200,8 @@ static void answer_preflight(struct conn *conn)
     snprintf(headers, sizeof(headers),
              "Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
              "Access-Control-Allow-Headers: %s\r\n"
-             "Access-Control-Max-Age: 86400\r\n",
-             len > 0 ? wanted : "*");
+             "Access-Control-Max-Age: 86400\r\n%s",
+             len > 0 ? wanted : "*", options);
     answer_format(conn, &(struct http_answer){.status = 204, .headers = headers});
 }
 
@@ -330,7 +332,7 @@ int request_head(struct conn *conn)
     if (conn->over_cap) {
         answer_overload(conn);
     } else if (request.method == 0 && server->cors) {
-        answer_preflight(conn);
+        answer_preflight(conn, route);
     } else if (route == NULL || route->methods == 0) {
         answer_status(conn, 404, "");
     } else if ((route->methods & request.method) == 0) {

@@ -3,6 +3,8 @@
 // Goal: a page without an SDK publishes by WHIP and plays by WHEP, through the room's owner and
 // through another orchestrator, and meets people of livekit-client there.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poll } from './lib/poll.mjs';
@@ -14,9 +16,9 @@ const fronts = stage.cluster.orchestrators;
 const bearer = async (identity, grants, room = stage.room) =>
   `Bearer ${await stage.cluster.token(room, identity, grants)}`;
 
-/** A page that offers, and plays what it gets; resolves with the answer. */
-async function connect(who, path, { front = fronts[0], grants, simulcast = false } = {}) {
-  const page = await stage.visitor(who, { front });
+/** A page of home that offers to front, and plays what it gets; resolves with the answer. */
+async function connect(who, path, { front = fronts[0], home = front, grants, simulcast = false } = {}) {
+  const page = await stage.visitor(who, { front: home });
   const authorization = await bearer(who, grants);
   const answer = await page.run(
     async (url, auth, layers) => {
@@ -143,6 +145,20 @@ test('WHIP to WHEP, the one that was asked for', async () => {
   await bert.until('the player is gone, with what it played', () => !me.participant('player'));
   const nobody = await connect('other', '/whep/v1?participant=nobody');
   assert.equal(nobody.answer.status, 409);
+});
+
+test('a page of another origin', async (t) => {
+  const elsewhere = createServer((_, response) => response.end());
+  await once(elsewhere.listen(0, '127.0.0.1'), 'listening');
+  t.after(() => elsewhere.close());
+  const home = { page: `http://127.0.0.1:${elsewhere.address().port}/` };
+  const early = await connect('early', '/whep/v1', { home });
+  assert.equal(early.answer.status, 409);
+  assert.ok(Number(early.answer.retry) > 0, 'it reads when to come again');
+  const obs = await connect('obs', '/whip/v1', { home });
+  assert.equal(obs.answer.status, 201, obs.answer.body);
+  assert.match(await obs.page.run(() => plain.etag), /^"\w+"$/);
+  assert.equal(await change(obs, 'DELETE'), 200); // at the Location that it read
 });
 
 test('a publisher that goes without a word does not stay', async () => {

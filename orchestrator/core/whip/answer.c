@@ -195,8 +195,7 @@ static void answered(struct whip *whip, struct session *s, const Livekit__Sessio
     snprintf(headers, cap,
              "Location: /%s/v1/sessions/%s\r\n"
              "ETag: \"%s\"\r\n"
-             "Accept-Patch: application/trickle-ice-sdpfrag\r\n"
-             "Access-Control-Expose-Headers: Location, ETag, Link, Accept-Patch\r\n%s",
+             "Accept-Patch: application/trickle-ice-sdpfrag\r\n%s",
              s->mode == PUBLISH ? "whip" : "whep", s->sid, s->etag, s->links);
     whip_take(whip,
               (struct whip_out){.type = WHIP_ANSWER,

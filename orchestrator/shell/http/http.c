@@ -10,7 +10,7 @@
 #include "orchestrator/shell/http/folder.h"
 #include "orchestrator/shell/http/pages.h"
 
-#define ROUTES       17
+#define ROUTES       19
 #define EVERY_METHOD (HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE)
 
 struct orch_http {
@@ -101,6 +101,9 @@ static void on_status(void *arg, const struct http_request *request, struct http
     }
 }
 
+#define ACCEPT_POST  "Accept-Post: application/sdp\r\n"
+#define ACCEPT_PATCH "Accept-Patch: application/trickle-ice-sdpfrag\r\n"
+
 static void routes_fill(struct orch_http *http, const struct probes *probes)
 {
 #define SIGNALLING(p)                                                                              \
@@ -108,10 +111,10 @@ static void routes_fill(struct orch_http *http, const struct probes *probes)
         .path = (p), .on_upgrade = on_upgrade, .on_message = on_message, .on_closed = on_closed,   \
         .arg = http                                                                                \
     }
-#define WHIP(p)                                                                                    \
+#define WHIP(p, accepts)                                                                           \
     {                                                                                              \
         .path = (p), .methods = EVERY_METHOD, .body_max = ORCH_HTTP_WHIP_BODY_MAX,                 \
-        .on_call = on_whip, .arg = http                                                            \
+        .options = (accepts), .on_call = on_whip, .arg = http                                      \
     }
 #define PLAIN(p, m, max, call, a)                                                                  \
     {                                                                                              \
@@ -124,10 +127,12 @@ static void routes_fill(struct orch_http *http, const struct probes *probes)
         PLAIN("/rtc/v1/validate", HTTP_GET, 0, on_validate, http),
         PLAIN("/twirp/*", HTTP_POST, ORCH_HTTP_TWIRP_BODY_MAX, on_twirp, http),
         PLAIN("/admin/v1/*", HTTP_GET | HTTP_POST, ORCH_HTTP_ADMIN_BODY_MAX, on_admin, http),
-        WHIP("/whip/v1"),
-        WHIP("/whip/v1/*"),
-        WHIP("/whep/v1"),
-        WHIP("/whep/v1/*"),
+        WHIP("/whip/v1", ACCEPT_POST),
+        WHIP("/whip/v1/sessions/*", ACCEPT_PATCH),
+        WHIP("/whip/v1/*", ACCEPT_POST),
+        WHIP("/whep/v1", ACCEPT_POST),
+        WHIP("/whep/v1/sessions/*", ACCEPT_PATCH),
+        WHIP("/whep/v1/*", ACCEPT_POST),
         PLAIN("/livez", HTTP_GET, 0, probes_on_call, (void *)probes),
         PLAIN("/readyz", HTTP_GET, 0, probes_on_call, (void *)probes),
         PLAIN("/metrics", HTTP_GET, 0, probes_on_call, (void *)probes),

@@ -314,6 +314,19 @@ class Http(Case):
         self.assertEqual(answer.headers["access-control-max-age"], "86400")
         self.assertIn("POST", answer.headers["access-control-allow-methods"])
 
+    def test_what_a_resource_of_whip_takes(self):
+        for path, name, kind in (("/whip/v1", "accept-post", "application/sdp"),
+                                 ("/whep/v1/room", "accept-post", "application/sdp"),
+                                 ("/whep/v1/sessions/x", "accept-patch",
+                                  "application/trickle-ice-sdpfrag")):
+            answer = request(self.server, f"OPTIONS {path}")
+            self.assertEqual((answer.status, answer.headers[name]), (204, kind))
+        self.assertNotIn("accept-post", request(self.server, "OPTIONS /livez").headers)
+
+    def test_every_header_may_be_read(self):
+        self.assertEqual(
+            request(self.server, "GET /livez").headers["access-control-expose-headers"], "*")
+
     def test_keep_alive_and_pipelining(self):
         s = self.server.connect()
         for i in range(3):
