@@ -94,7 +94,6 @@ static void ask(struct whip *whip, struct session *s, const struct choice *choic
 {
     char *sids[2];
     Livekit__UpdateSubscription update = LIVEKIT__UPDATE_SUBSCRIPTION__INIT;
-    Livekit__SessionDescription offer = LIVEKIT__SESSION_DESCRIPTION__INIT;
     Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
     update.subscribe = true;
     update.track_sids = sids;
@@ -109,15 +108,7 @@ static void ask(struct whip *whip, struct session *s, const struct choice *choic
     request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION;
     request.subscription = &update;
     whip_signal(whip, s, &request);
-
-    offer.type = "offer";
-    offer.sdp = s->offer;
-    offer.id = 1;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER;
-    request.offer = &offer;
-    whip_signal(whip, s, &request);
-    free(s->offer);
-    s->offer = NULL;
+    whip_offer(whip, s, s->offer);
     s->phase = ASKING;
 }
 
@@ -181,6 +172,10 @@ static void updated(struct whip *whip, struct session *s, const Livekit__Partici
 
 static void answered(struct whip *whip, struct session *s, const Livekit__SessionDescription *sdp)
 {
+    if (s->phase == OPEN) {
+        whip_restarted(whip, s, sdp);
+        return;
+    }
     if (s->phase != ASKING) {
         return;
     }
@@ -195,7 +190,7 @@ static void answered(struct whip *whip, struct session *s, const Livekit__Sessio
     snprintf(headers, cap,
              "Location: /%s/v1/sessions/%s\r\n"
              "ETag: \"%s\"\r\n"
-             "Accept-Patch: application/trickle-ice-sdpfrag\r\n%s",
+             "Accept-Patch: " WHIP_TYPE_FRAGMENT "\r\n%s",
              s->mode == PUBLISH ? "whip" : "whep", s->sid, s->etag, s->links);
     whip_take(whip,
               (struct whip_out){.type = WHIP_ANSWER,

@@ -151,7 +151,7 @@ char *whip_join_request(const char *offer, const struct media *media)
     if (offer != NULL) {
         description.type = "offer";
         description.sdp = arena_str(&arena, offer);
-        description.id = 1;
+        description.id = WHIP_OFFER_ID;
         request.publisher_offer = &description;
         request.add_track_requests = tracks;
         if (media->audio != NULL) {

@@ -13,7 +13,10 @@
 
 #define WHIP_SID_MAX  33 /* 32 characters of 62: 190 bits */
 #define WHIP_ETAG_MAX 9
+#define WHIP_OFFER_ID 1 /* of the offer in a join request */
 #define WHIP_BUSY_S   5 /* Retry-After where nobody knows better */
+
+#define WHIP_TYPE_FRAGMENT "application/trickle-ice-sdpfrag" /* RFC 8840 §9 */
 
 enum {
     HTTP_OK = 200,
@@ -50,7 +53,8 @@ struct session {
     char *identity, *room;
     int64_t made_s;          /* wall time */
     char *ufrag;             /* the client's */
-    char *offer;             /* PLAY: until it is said */
+    char *offer;             /* as it came; a restart says it again, with other credentials */
+    uint32_t offer_id;       /* of the last one said */
     bool audio, video;       /* PLAY: what it offers to receive */
     char *wanted;            /* PLAY: whose tracks, "" anybody's */
     char *links;             /* header lines of TURN servers, once it has joined */
@@ -58,9 +62,17 @@ struct session {
     size_t played_count;
     bool left; /* the room said `leave`, and why */
     Livekit__DisconnectReason reason;
+    uint64_t restart; /* the PATCH that waits for the answer of offer_id; 0: none */
+    char *next_ufrag; /* the client's, if that is answered */
+    int64_t restart_due_us;
+    struct session *prev_restart, *next_restart;
     int64_t due_us;              /* JOINING, ASKING: the answer; OPEN: the next ping */
     struct session *prev, *next; /* of its list, in the order of due_us */
     UT_hash_handle hh, hh_sid;
+};
+
+struct whip_ice {
+    struct bytes ufrag, pwd; /* borrowed */
 };
 
 struct output {
@@ -74,6 +86,7 @@ struct whip {
     int64_t wall_offset_us;
     struct session *by_conn, *by_sid;
     struct session *waiting, *open; /* lists */
+    struct session *restarting;     /* those of the open ones, in the order of restart_due_us */
     struct output *outputs;         /* bounded by what one input can cause */
     struct whip_stats stats;
 };
@@ -109,8 +122,25 @@ char *whip_join_request(const char *offer, const struct media *media);
 /* Link header lines, "" of none; to be freed with free(). */
 char *whip_links(Livekit__ICEServer *const *servers, size_t count);
 
+/* ---- restart.c ---- */
+/* Says an offer to the room, under a number of its own. */
+void whip_offer(struct whip *whip, struct session *s, const char *offer);
+/* A PATCH asks an open session for an ICE restart: it is answered later. Else an ERR_* with a
+ * reason, and nothing has changed. */
+MUST_CHECK int whip_restart(struct whip *whip, struct session *s, uint64_t request,
+                            const struct whip_ice *ice, char reason[SDP_REASON_MAX]);
+/* The room answered an open session. */
+void whip_restarted(struct whip *whip, struct session *s, const Livekit__SessionDescription *sdp);
+/* Answers the PATCH that waits for that, if any; what the room makes of it is nobody's. */
+void whip_restart_refuse(struct whip *whip, struct session *s, const struct whip_refusal *why);
+
 /* ---- fragment.c ---- */
-/* The first ufrag in a body of application/trickle-ice-sdpfrag (RFC 8840 §9); false: none. */
-bool whip_fragment_ufrag(struct bytes body, struct bytes *out);
+/* The credentials in a body of application/trickle-ice-sdpfrag, the first there are: pwd is empty
+ * where it has none, of any content; false: no ufrag. */
+bool whip_fragment_read(struct bytes body, struct whip_ice *out);
+/* An offer with these credentials, without a zero byte; free() it. */
+char *whip_fragment_apply(const char *offer, const struct whip_ice *ice);
+/* What an answer of ours says of ICE, as such a body; free() it. */
+char *whip_fragment_of(const char *answer);
 
 #endif

@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define TYPE_OFFER    "application/sdp"
-#define TYPE_FRAGMENT "application/trickle-ice-sdpfrag"
-#define SESSIONS      "sessions/"
+#define TYPE_OFFER "application/sdp"
+#define SESSIONS   "sessions/"
 
 /* Why a request is not served. */
 struct fault {
@@ -149,7 +148,8 @@ static void begin(struct whip *whip, uint64_t id, const struct whip_request *fro
     s->wanted = mem_str(from->participant);
     s->audio = opening->media.audio != NULL;
     s->video = opening->media.video != NULL;
-    s->offer = opening->mode == PLAY ? mem_str(offer) : NULL;
+    s->offer = mem_str(offer);
+    s->offer_id = opening->mode == PLAY ? 0 : WHIP_OFFER_ID;
     whip_take(whip, (struct whip_out){
                         .type = WHIP_CONNECT,
                         .id = id,
@@ -229,7 +229,8 @@ static struct session *session_of(struct whip *whip, const struct whip_request *
     return fault->status == 0 ? s : NULL;
 }
 
-/* If-Match has to name the ICE session (RFC 9725 §4.3.1), or "*" for another one (§4.3.3). */
+/* If-Match has to name the ICE session (RFC 9725 §4.3.1), or "*" for another one (§4.3.3), which
+ * the examples there have in quotation marks. */
 static bool matches(const struct session *s, const char *if_match, struct fault *fault)
 {
     char quoted[WHIP_ETAG_MAX + 2];
@@ -237,29 +238,50 @@ static bool matches(const struct session *s, const char *if_match, struct fault 
     if (if_match[0] == '\0') {
         return fail(fault, HTTP_PRECONDITION_REQUIRED, "no If-Match");
     }
-    if (strcmp(if_match, "*") != 0 && strcmp(if_match, quoted) != 0) {
+    if (strcmp(if_match, "*") != 0 && strcmp(if_match, "\"*\"") != 0 &&
+        strcmp(if_match, quoted) != 0) {
         return fail(fault, HTTP_PRECONDITION_FAILED, "If-Match names another ICE session");
     }
     return true;
 }
 
-static bool trickle(const struct session *s, const struct whip_request *from, struct fault *fault)
+static bool read_fragment(const struct session *s, const struct whip_request *from,
+                          struct whip_ice *out, struct fault *fault)
 {
-    struct bytes ufrag;
-    if (!is_type(from->content_type, TYPE_FRAGMENT)) {
-        return fail(fault, HTTP_UNSUPPORTED_TYPE, "the body is to be " TYPE_FRAGMENT);
+    if (!is_type(from->content_type, WHIP_TYPE_FRAGMENT)) {
+        return fail(fault, HTTP_UNSUPPORTED_TYPE, "the body is to be " WHIP_TYPE_FRAGMENT);
     }
     if (!matches(s, from->if_match, fault)) {
         return false;
     }
-    if (!whip_fragment_ufrag(from->body, &ufrag)) {
+    if (!is_text(from->body) || !whip_fragment_read(from->body, out)) {
         return fail(fault, HTTP_BAD_REQUEST, "no a=ice-ufrag in the fragment");
     }
-    if (strcmp(from->if_match, "*") == 0 || ufrag.len != strlen(s->ufrag) ||
-        memcmp(ufrag.data, s->ufrag, ufrag.len) != 0) {
-        return fail(fault, HTTP_UNPROCESSABLE, "no ICE restarts here: open another session");
-    }
     return true;
+}
+
+/* Other credentials are an ICE restart, whatever If-Match says (RFC 9725 §4.3.3). */
+static bool restarts(const struct session *s, const struct whip_ice *ice)
+{
+    return ice->ufrag.len != strlen(s->ufrag) ||
+           memcmp(ice->ufrag.data, s->ufrag, ice->ufrag.len) != 0;
+}
+
+static void patch(struct whip *whip, uint64_t id, const struct whip_request *from,
+                  struct session *s)
+{
+    struct fault fault = {0};
+    struct whip_ice ice;
+    char reason[SDP_REASON_MAX];
+    if (!read_fragment(s, from, &ice, &fault)) {
+        bool type = fault.status == HTTP_UNSUPPORTED_TYPE;
+        answer_fault(whip, id, &fault, type ? "Accept-Patch: " WHIP_TYPE_FRAGMENT "\r\n" : NULL);
+    } else if (!restarts(s, &ice)) {
+        whip_answer(whip, id, HTTP_NO_CONTENT, "");
+    } else if (whip_restart(whip, s, id, &ice, reason) != 0) {
+        (void)fail(&fault, HTTP_BAD_REQUEST, reason);
+        answer_fault(whip, id, &fault, NULL);
+    }
 }
 
 static void of_session(struct whip *whip, uint64_t id, const struct whip_request *from,
@@ -267,15 +289,13 @@ static void of_session(struct whip *whip, uint64_t id, const struct whip_request
 {
     struct fault fault = {0};
     struct session *s = session_of(whip, from, mode, sid, &fault);
-    bool ends = strcmp(from->verb, "DELETE") == 0;
-    if (s == NULL || (!ends && !trickle(s, from, &fault))) {
-        bool type = fault.status == HTTP_UNSUPPORTED_TYPE;
-        answer_fault(whip, id, &fault, type ? "Accept-Patch: " TYPE_FRAGMENT "\r\n" : NULL);
-    } else if (ends) {
+    if (s == NULL) {
+        answer_fault(whip, id, &fault, NULL);
+    } else if (strcmp(from->verb, "DELETE") == 0) {
         whip_session_leave(whip, s);
         whip_answer(whip, id, HTTP_OK, "");
     } else {
-        whip_answer(whip, id, HTTP_NO_CONTENT, "");
+        patch(whip, id, from, s);
     }
 }
 

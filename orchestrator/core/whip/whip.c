@@ -154,6 +154,8 @@ void whip_session_open(struct whip *whip, struct session *s)
 
 void whip_session_free(struct whip *whip, struct session *s)
 {
+    whip_restart_refuse(
+        whip, s, &(struct whip_refusal){HTTP_NOT_FOUND, "the session has ended meanwhile", 0});
     if (s->phase == OPEN) {
         DL_DELETE(whip->open, s);
         (*gauge(whip, s))--;
@@ -165,6 +167,7 @@ void whip_session_free(struct whip *whip, struct session *s)
     free(s->identity);
     free(s->room);
     free(s->ufrag);
+    free(s->next_ufrag);
     free(s->offer);
     free(s->wanted);
     free(s->links);
@@ -214,14 +217,17 @@ static void ping(struct whip *whip, struct session *s)
 
 void whip_expire(struct whip *whip, int64_t now_us)
 {
+    static const struct whip_refusal late = {HTTP_UNAVAILABLE, "the room did not answer in time",
+                                             WHIP_BUSY_S};
     assert(now_us >= whip->now_us);
     whip->now_us = now_us;
     while (whip->waiting != NULL && whip->waiting->due_us <= now_us) {
         struct session *s = whip->waiting;
-        whip_refuse(whip, s->conn,
-                    &(struct whip_refusal){HTTP_UNAVAILABLE, "the room did not answer in time",
-                                           WHIP_BUSY_S});
+        whip_refuse(whip, s->conn, &late);
         whip_session_leave(whip, s);
+    }
+    while (whip->restarting != NULL && whip->restarting->restart_due_us <= now_us) {
+        whip_restart_refuse(whip, whip->restarting, &late); /* which MUST NOT end the session */
     }
     while (whip->open != NULL && whip->open->due_us <= now_us) {
         ping(whip, whip->open);
@@ -231,5 +237,6 @@ void whip_expire(struct whip *whip, int64_t now_us)
 int64_t whip_deadline(const struct whip *whip)
 {
     int64_t at = whip->waiting == NULL ? TIME_NEVER : whip->waiting->due_us;
+    at = MIN(at, whip->restarting == NULL ? TIME_NEVER : whip->restarting->restart_due_us);
     return MIN(at, whip->open == NULL ? TIME_NEVER : whip->open->due_us);
 }

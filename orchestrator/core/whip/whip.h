@@ -10,7 +10,8 @@
  *             -> asking: the room's `join` shows what is published, and the offer is said
  *   asking    -> open: the room's `answer` came, 201
  *   open      pinged, until DELETE, or the room closes the connection, or all that a player plays
- *             is no longer published
+ *             is no longer published. A PATCH with other ICE credentials says the offer again with
+ *             these; what the room then answers of ICE is its 200, or WHIP_ANSWER_US its 503
  *
  * A `leave`, a refusal or WHIP_ANSWER_US without an answer end the first two, with a status.
  *

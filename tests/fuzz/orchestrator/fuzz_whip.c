@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Any body of a request and any word of the room. The first byte says of what: an offer to publish
- * or to play, a fragment for an open session, a SignalResponse to a player who joins. Whatever
- * comes, each request is answered once, by the time a room has for it, and what is asked of a room
- * is what it can read.
+ * or to play, a fragment for an open session, a SignalResponse to a player who joins, the answer to
+ * an ICE restart. Whatever comes, each request is answered once, by the time a room has for it, and
+ * what is asked of a room is what it can read.
  */
+#include "orchestrator/core/sdp/sdp.h"
 #include "orchestrator/core/whip/whip.h"
+#include "proto/gen/client.pb-c.h"
+#include "proto/wire/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +27,10 @@ static const char offer[] =
 /* LeaveRequest of a SignalResponse is not needed; a JoinResponse, then an answer, empty. */
 static const uint8_t joined[] = {0x0a, 0x00}, answered[] = {0x12, 0x00};
 
+static const char restart[] = "a=ice-ufrag:efgh\r\na=ice-pwd:lkjihgfedcba9876543210\r\n";
+
 struct tally {
-    size_t answers, connects;
+    size_t answers, connects, offers;
     int status;
     char session[64];
 };
@@ -42,6 +47,24 @@ static char *bearer(void)
     return header;
 }
 
+/* What a room is offered by an open session it reads, and has as many sections as the first one. */
+static void check_signal(struct bytes body, struct tally *tally)
+{
+    ProtobufCMessage *unpacked;
+    char reason[SDP_REASON_MAX];
+    int err = wire_unpack(&livekit__signal_request__descriptor, body, &unpacked);
+    assert(err == 0);
+    const Livekit__SignalRequest *said = (const Livekit__SignalRequest *)unpacked;
+    if (said->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER && tally->session[0] != '\0') {
+        struct sdp_offer *parsed;
+        err = sdp_offer_parse(&parsed, said->offer->sdp, strlen(said->offer->sdp), reason);
+        assert(err == 0 && parsed->media_count == 1);
+        sdp_offer_free(parsed);
+        tally->offers++;
+    }
+    protobuf_c_message_free_unpacked(unpacked, NULL);
+}
+
 static void drain(struct whip *whip, struct tally *tally)
 {
     struct whip_out out;
@@ -53,6 +76,9 @@ static void drain(struct whip *whip, struct tally *tally)
         }
         if (out.type == WHIP_ANSWER && out.status == 201) {
             assert(sscanf(out.headers, "Location: %63[^\r]", tally->session) == 1);
+        }
+        if (out.type == WHIP_SIGNAL) {
+            check_signal(out.body, tally);
         }
         if (out.type == WHIP_CONNECT) {
             Livekit__JoinRequest *join;
@@ -72,6 +98,25 @@ static void ask(struct whip *whip, uint64_t id, const struct whip_request *reque
     drain(whip, tally);
 }
 
+/* text: has a zero byte behind it. */
+static void answer_restart(struct whip *whip, struct bytes text)
+{
+    Livekit__SessionDescription answer = LIVEKIT__SESSION_DESCRIPTION__INIT;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    size_t len;
+    if (wire_utf8((const char *)text.data, text.len) != text.len) {
+        text.data = (const uint8_t *)"";
+    }
+    answer.type = "answer";
+    answer.sdp = (char *)(uintptr_t)text.data;
+    answer.id = 2;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ANSWER;
+    response.answer = &answer;
+    uint8_t *data = wire_pack(&response.base, &len);
+    whip_message(whip, 0, 1, (struct bytes){data, len});
+    free(data);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -86,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct tally tally = {0};
     char *authorization = bearer();
     uint8_t *body = mem_copy(data + 1, len - 1);
-    bool plays = (data[0] & 1) != 0, later = (data[0] & 2) != 0;
+    bool plays = (data[0] & 1) != 0, later = (data[0] & 2) != 0, answers = (data[0] & 4) != 0;
     struct whip_request request = {.verb = "POST",
                                    .path = plays ? "/whep/v1" : "/whip/v1",
                                    .authorization = authorization,
@@ -114,9 +159,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         request.content_type = "application/trickle-ice-sdpfrag";
         request.if_match = "*";
         request.body = (struct bytes){body, len - 1};
+        if (answers) {
+            request.body = (struct bytes){(const uint8_t *)restart, sizeof(restart) - 1};
+        }
         ask(whip, 2, &request, &tally);
         asked++;
-        assert(tally.status == 400 || tally.status == 422);
+        assert(tally.status == 400 || tally.status == 204 || tally.offers == 1);
+        assert(!answers || tally.offers == 1);
+        if (answers) {
+            answer_restart(whip, (struct bytes){body, len - 1});
+            drain(whip, &tally);
+            assert(tally.status == 200);
+        }
     }
     whip_expire(whip, WHIP_ANSWER_US);
     drain(whip, &tally);

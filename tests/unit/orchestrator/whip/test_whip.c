@@ -11,177 +11,8 @@
 
 #include <cmocka.h>
 
-#include "orchestrator/core/whip/private.h"
-#include "proto/wire/wire.h"
 #include "tests/unit/orchestrator/whip/offers.h"
-
-#define WALL_S 1600000000
-
-static const struct token_key key = {"key", "secret"};
-
-struct world {
-    struct whip *whip;
-    struct prng prng;
-    int64_t now_us;
-    char *authorization;
-    char *offer;
-    struct whip_out out; /* the last one polled */
-};
-
-static char *bearer(const char *identity, const struct token_video *video, int64_t ttl_s)
-{
-    struct token token = {.identity = identity, .has_video = true, .video = *video};
-    char *text = token_sign(&token, &key, WALL_S, ttl_s);
-    assert_non_null(text);
-    size_t cap = strlen(text) + 8;
-    char *header = mem_alloc(cap);
-    snprintf(header, cap, "Bearer %s", text);
-    free(text);
-    return header;
-}
-
-static const struct token_video plain = {.room_join = true, .room = "hall"};
-
-static void setup(struct world *w)
-{
-    *w = (struct world){.now_us = TIME_S(1)};
-    prng_seed(&w->prng, 1);
-    w->whip = whip_new(&(struct whip_config){.keys = {&key, 1}, .random = prng_source(&w->prng)},
-                       w->now_us, TIME_S(WALL_S));
-    w->authorization = bearer("obs", &plain, 600);
-    w->offer = offer_text("sendonly", "sendonly");
-}
-
-static void teardown(struct world *w)
-{
-    whip_out_fini(&w->out);
-    whip_free(w->whip);
-    free(w->authorization);
-    free(w->offer);
-}
-
-/* The next output, which is of that type. */
-static const struct whip_out *next(struct world *w, enum whip_out_type type)
-{
-    whip_out_fini(&w->out);
-    assert_true(whip_poll(w->whip, &w->out));
-    assert_int_equal(w->out.type, type);
-    return &w->out;
-}
-
-static void nothing(struct world *w)
-{
-    struct whip_out out;
-    assert_false(whip_poll(w->whip, &out));
-}
-
-static struct whip_request request_of(const struct world *w, const char *verb, const char *path)
-{
-    return (struct whip_request){
-        .verb = verb,
-        .path = path,
-        .authorization = w->authorization,
-        .content_type = "application/sdp",
-        .if_match = "",
-        .participant = "",
-        .address = "192.0.2.9",
-        .body = {(const uint8_t *)w->offer, strlen(w->offer)},
-    };
-}
-
-static void ask(struct world *w, uint64_t id, const struct whip_request *request)
-{
-    whip_request(w->whip, w->now_us, id, request);
-}
-
-/* The status it is refused with. */
-static int refusal(struct world *w, const struct whip_request *request)
-{
-    ask(w, 99, request);
-    int status = next(w, WHIP_ANSWER)->status;
-    assert_int_equal(w->out.id, 99);
-    nothing(w);
-    assert_false(whip_has(w->whip, 99));
-    return status;
-}
-
-static void says(struct world *w, uint64_t conn, const Livekit__SignalResponse *response)
-{
-    size_t len;
-    uint8_t *data = wire_pack(&response->base, &len);
-    whip_message(w->whip, w->now_us, conn, (struct bytes){data, len});
-    free(data);
-}
-
-static void says_join(struct world *w, uint64_t conn, Livekit__ParticipantInfo **others,
-                      size_t count)
-{
-    Livekit__JoinResponse join = LIVEKIT__JOIN_RESPONSE__INIT;
-    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
-    join.other_participants = others;
-    join.n_other_participants = count;
-    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN;
-    response.join = &join;
-    says(w, conn, &response);
-}
-
-static void says_answer(struct world *w, uint64_t conn, bool carries)
-{
-    Livekit__SessionDescription answer = LIVEKIT__SESSION_DESCRIPTION__INIT;
-    Livekit__SessionDescription__MidToTrackIdEntry entry =
-        LIVEKIT__SESSION_DESCRIPTION__MID_TO_TRACK_ID_ENTRY__INIT;
-    Livekit__SessionDescription__MidToTrackIdEntry *entries = &entry;
-    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
-    entry.key = "0";
-    entry.value = "TR_1";
-    answer.type = "answer";
-    answer.sdp = "v=0\r\n";
-    answer.mid_to_track_id = &entries;
-    answer.n_mid_to_track_id = carries;
-    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ANSWER;
-    response.answer = &answer;
-    says(w, conn, &response);
-}
-
-static void says_leave(struct world *w, uint64_t conn, Livekit__DisconnectReason reason)
-{
-    Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
-    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
-    leave.reason = reason;
-    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE;
-    response.leave = &leave;
-    says(w, conn, &response);
-}
-
-static const Livekit__SignalRequest *next_signal(struct world *w, ProtobufCMessage **unpacked)
-{
-    const struct whip_out *out = next(w, WHIP_SIGNAL);
-    assert_int_equal(wire_unpack(&livekit__signal_request__descriptor, out->body, unpacked), 0);
-    return (const Livekit__SignalRequest *)*unpacked;
-}
-
-static void next_signal_is(struct world *w, Livekit__SignalRequest__MessageCase what)
-{
-    ProtobufCMessage *unpacked;
-    assert_int_equal(next_signal(w, &unpacked)->message_case, what);
-    protobuf_c_message_free_unpacked(unpacked, NULL);
-}
-
-/* Opens connection 1, and returns the path of its session. */
-static void publish(struct world *w, char sid[WHIP_SID_MAX], char etag[WHIP_ETAG_MAX])
-{
-    struct whip_request post = request_of(w, "POST", "/whip/v1");
-    ask(w, 1, &post);
-    (void)next(w, WHIP_CONNECT);
-    says_join(w, 1, NULL, 0);
-    says_answer(w, 1, false);
-    const struct whip_out *out = next(w, WHIP_ANSWER);
-    assert_int_equal(out->status, 201);
-    assert_int_equal(sscanf(out->headers,
-                            "Location: /whip/v1/sessions/%32[^\r]\r\nETag: \"%8[^\"]\"", sid, etag),
-                     2);
-    nothing(w);
-}
+#include "tests/unit/orchestrator/whip/world.h"
 
 /* ---- Publishing ---------------------------------------------------------------------------- */
 
@@ -190,11 +21,11 @@ static void publishing(void **state)
 {
     (void)state;
     struct world w;
-    setup(&w);
-    struct whip_request post = request_of(&w, "POST", "/whip/v1/hall");
-    ask(&w, 1, &post);
-    const struct whip_out *out = next(&w, WHIP_CONNECT);
-    nothing(&w);
+    world_setup(&w);
+    struct whip_request post = world_request(&w, "POST", "/whip/v1/hall");
+    world_ask(&w, 1, &post);
+    const struct whip_out *out = world_next(&w, WHIP_CONNECT);
+    world_nothing(&w);
     assert_string_equal(out->address, "192.0.2.9");
     Livekit__JoinRequest *join;
     assert_int_equal(entry_decode(out->join_request, &join), 0);
@@ -211,20 +42,20 @@ static void publishing(void **state)
     assert_string_equal(video->simulcast_codecs[0]->codec, "VP8");
     livekit__join_request__free_unpacked(join, NULL);
 
-    says_join(&w, 1, NULL, 0);
-    nothing(&w);
-    says_answer(&w, 1, false);
-    out = next(&w, WHIP_ANSWER);
+    world_says_join(&w, 1, NULL, 0);
+    world_nothing(&w);
+    world_says_answer(&w, 1, false);
+    out = world_next(&w, WHIP_ANSWER);
     assert_int_equal(out->id, 1);
     assert_int_equal(out->status, 201);
     assert_string_equal(out->content_type, "application/sdp");
     assert_memory_equal(out->body.data, "v=0\r\n", 5);
-    nothing(&w);
+    world_nothing(&w);
 
     struct whip_stats stats;
     whip_stats(w.whip, &stats);
     assert_int_equal(stats.publishing, 1);
-    teardown(&w);
+    world_teardown(&w);
 }
 
 /* Goal: a DELETE has the participant leave, once, and by nobody else. */
@@ -233,40 +64,41 @@ static void deleting(void **state)
     (void)state;
     struct world w;
     char sid[WHIP_SID_MAX], etag[WHIP_ETAG_MAX], path[80];
-    setup(&w);
-    publish(&w, sid, etag);
+    world_setup(&w);
+    world_publish(&w, sid, etag);
     snprintf(path, sizeof(path), "/whip/v1/sessions/%s", sid);
     char *own = w.authorization;
-    w.authorization = bearer("bob", &plain, 600);
-    struct whip_request request = request_of(&w, "DELETE", path);
-    assert_int_equal(refusal(&w, &request), 403);
+    w.authorization = world_bearer("bob", &world_plain, 600);
+    struct whip_request request = world_request(&w, "DELETE", path);
+    assert_int_equal(world_refusal(&w, &request), 403);
     free(w.authorization);
-    w.authorization = bearer("obs", &(struct token_video){.room_join = true, .room = "attic"}, 600);
-    request = request_of(&w, "DELETE", path);
-    assert_int_equal(refusal(&w, &request), 403);
+    w.authorization =
+        world_bearer("obs", &(struct token_video){.room_join = true, .room = "attic"}, 600);
+    request = world_request(&w, "DELETE", path);
+    assert_int_equal(world_refusal(&w, &request), 403);
     free(w.authorization);
     w.authorization = own;
-    request = request_of(&w, "DELETE", "/whip/v1/sessions/nobody");
-    assert_int_equal(refusal(&w, &request), 404);
+    request = world_request(&w, "DELETE", "/whip/v1/sessions/nobody");
+    assert_int_equal(world_refusal(&w, &request), 404);
     snprintf(path, sizeof(path), "/whep/v1/sessions/%s", sid);
-    request = request_of(&w, "DELETE", path);
-    assert_int_equal(refusal(&w, &request), 404);
+    request = world_request(&w, "DELETE", path);
+    assert_int_equal(world_refusal(&w, &request), 404);
 
     w.now_us += TIME_S(3600); /* its token has expired: it was valid when the session was made */
     snprintf(path, sizeof(path), "/whip/v1/sessions/%s", sid);
-    request = request_of(&w, "DELETE", path);
+    request = world_request(&w, "DELETE", path);
     request.body = (struct bytes){(const uint8_t *)"", 0};
-    ask(&w, 2, &request);
-    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+    world_ask(&w, 2, &request);
+    world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
     assert_int_equal(w.out.id, 1);
-    assert_int_equal(next(&w, WHIP_DISCONNECT)->id, 1);
-    assert_int_equal(next(&w, WHIP_ANSWER)->status, 200);
+    assert_int_equal(world_next(&w, WHIP_DISCONNECT)->id, 1);
+    assert_int_equal(world_next(&w, WHIP_ANSWER)->status, 200);
     assert_int_equal(w.out.id, 2);
-    nothing(&w);
+    world_nothing(&w);
     assert_false(whip_has(w.whip, 1));
-    assert_int_equal(refusal(&w, &request), 401); /* expired, and of no session any more */
+    assert_int_equal(world_refusal(&w, &request), 401); /* expired, and of no session any more */
     assert_int_equal(whip_deadline(w.whip), TIME_NEVER);
-    teardown(&w);
+    world_teardown(&w);
 }
 
 /* Goal: a client that goes without its answer leaves no participant behind. */
@@ -276,68 +108,33 @@ static void going(void **state)
     struct world w;
     char sid[WHIP_SID_MAX], etag[WHIP_ETAG_MAX];
     struct whip_stats stats;
-    setup(&w);
-    struct whip_request post = request_of(&w, "POST", "/whip/v1");
+    world_setup(&w);
+    struct whip_request post = world_request(&w, "POST", "/whip/v1");
     for (uint64_t id = 2; id <= 3; id++) { /* before the room said anything, and after its join */
-        ask(&w, id, &post);
-        (void)next(&w, WHIP_CONNECT);
+        world_ask(&w, id, &post);
+        (void)world_next(&w, WHIP_CONNECT);
         if (id == 3) {
-            says_join(&w, id, NULL, 0);
+            world_says_join(&w, id, NULL, 0);
         }
         whip_gone(w.whip, w.now_us, id);
-        assert_int_equal(next(&w, WHIP_ANSWER)->id, id);
-        next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
-        assert_int_equal(next(&w, WHIP_DISCONNECT)->id, id);
-        nothing(&w);
-        says_answer(&w, id, false); /* on its way */
-        nothing(&w);
+        assert_int_equal(world_next(&w, WHIP_ANSWER)->id, id);
+        world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+        assert_int_equal(world_next(&w, WHIP_DISCONNECT)->id, id);
+        world_nothing(&w);
+        world_says_answer(&w, id, false); /* on its way */
+        world_nothing(&w);
     }
-    publish(&w, sid, etag);
+    world_publish(&w, sid, etag);
     whip_gone(w.whip, w.now_us, 4); /* of a PATCH */
-    nothing(&w);
+    world_nothing(&w);
     whip_gone(w.whip, w.now_us, 1); /* its 201 was in vain */
-    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
-    (void)next(&w, WHIP_DISCONNECT);
-    nothing(&w);
+    world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+    (void)world_next(&w, WHIP_DISCONNECT);
+    world_nothing(&w);
     whip_stats(w.whip, &stats);
     assert_int_equal(stats.publishing, 0);
     assert_int_equal(whip_deadline(w.whip), TIME_NEVER);
-    teardown(&w);
-}
-
-/* Goal: candidates are taken, and another ICE session is not. */
-static void trickling(void **state)
-{
-    (void)state;
-    struct world w;
-    char sid[WHIP_SID_MAX], etag[WHIP_ETAG_MAX], path[80], match[WHIP_ETAG_MAX + 2];
-    setup(&w);
-    publish(&w, sid, etag);
-    snprintf(path, sizeof(path), "/whip/v1/sessions/%s", sid);
-    snprintf(match, sizeof(match), "\"%s\"", etag);
-    const struct {
-        const char *type, *match, *body;
-        int status;
-    } cases[] = {
-        {"application/trickle-ice-sdpfrag", match, "a=ice-ufrag:abcd\r\na=ice-pwd:x\r\n", 204},
-        {"application/trickle-ice-sdpfrag", match, "a=mid:0\na=ice-ufrag:abcd", 204},
-        {"application/trickle-ice-sdpfrag", match, "a=ice-ufrag:abcde\r\n", 422},
-        {"application/trickle-ice-sdpfrag", "*", "a=ice-ufrag:abcd\r\n", 422},
-        {"application/trickle-ice-sdpfrag", match, "a=mid:0\r\n", 400},
-        {"application/trickle-ice-sdpfrag", match, "", 400},
-        {"application/trickle-ice-sdpfrag", "\"other\"", "a=ice-ufrag:abcd\r\n", 412},
-        {"application/trickle-ice-sdpfrag", "", "a=ice-ufrag:abcd\r\n", 428},
-        {"application/sdp", match, "a=ice-ufrag:abcd\r\n", 415},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct whip_request patch = request_of(&w, "PATCH", path);
-        patch.content_type = cases[i].type;
-        patch.if_match = cases[i].match;
-        patch.body = (struct bytes){(const uint8_t *)cases[i].body, strlen(cases[i].body)};
-        assert_int_equal(refusal(&w, &patch), cases[i].status);
-    }
-    assert_true(whip_has(w.whip, 1));
-    teardown(&w);
+    world_teardown(&w);
 }
 
 /* ---- Refusals ------------------------------------------------------------------------------ */
@@ -347,36 +144,38 @@ static void refusals(void **state)
 {
     (void)state;
     struct world w;
-    setup(&w);
-    struct whip_request post = request_of(&w, "POST", "/whip/v1"), bad;
-    assert_int_equal((bad = post, bad.authorization = "", refusal(&w, &bad)), 401);
+    world_setup(&w);
+    struct whip_request post = world_request(&w, "POST", "/whip/v1"), bad;
+    assert_int_equal((bad = post, bad.authorization = "", world_refusal(&w, &bad)), 401);
     assert_non_null(strstr(w.out.headers, "WWW-Authenticate: Bearer"));
-    assert_int_equal((bad = post, bad.authorization = "Bearer x", refusal(&w, &bad)), 401);
-    assert_int_equal((bad = post, bad.path = "/whip/v1/attic", refusal(&w, &bad)), 403);
-    assert_int_equal((bad = post, bad.content_type = "text/plain", refusal(&w, &bad)), 415);
-    assert_int_equal((bad = post, bad.content_type = "application/sdpx", refusal(&w, &bad)), 415);
-    assert_int_equal((bad = post, bad.body.len = 0, refusal(&w, &bad)), 400);
-    assert_int_equal((bad = post, bad.body.len = 60, refusal(&w, &bad)), 400);
-    assert_int_equal((bad = post, bad.verb = "GET", refusal(&w, &bad)), 405);
+    assert_int_equal((bad = post, bad.authorization = "Bearer x", world_refusal(&w, &bad)), 401);
+    assert_int_equal((bad = post, bad.path = "/whip/v1/attic", world_refusal(&w, &bad)), 403);
+    assert_int_equal((bad = post, bad.content_type = "text/plain", world_refusal(&w, &bad)), 415);
+    assert_int_equal((bad = post, bad.content_type = "application/sdpx", world_refusal(&w, &bad)),
+                     415);
+    assert_int_equal((bad = post, bad.body.len = 0, world_refusal(&w, &bad)), 400);
+    assert_int_equal((bad = post, bad.body.len = 60, world_refusal(&w, &bad)), 400);
+    assert_int_equal((bad = post, bad.verb = "GET", world_refusal(&w, &bad)), 405);
     assert_non_null(strstr(w.out.headers, "Allow: POST"));
-    assert_int_equal((bad = post, bad.verb = "DELETE", refusal(&w, &bad)), 405);
-    assert_int_equal((bad = post, bad.path = "/whip/v1/sessions/x", refusal(&w, &bad)), 405);
+    assert_int_equal((bad = post, bad.verb = "DELETE", world_refusal(&w, &bad)), 405);
+    assert_int_equal((bad = post, bad.path = "/whip/v1/sessions/x", world_refusal(&w, &bad)), 405);
     assert_non_null(strstr(w.out.headers, "Allow: PATCH, DELETE"));
 
-    assert_int_equal((bad = post, bad.path = "/whip/v1/ha\xffll", refusal(&w, &bad)), 400);
+    assert_int_equal((bad = post, bad.path = "/whip/v1/ha\xffll", world_refusal(&w, &bad)), 400);
     char *latin = mem_str(w.offer); /* well-formed but for its encoding */
     memcpy(strstr(latin, "a=msid:obs") + 7, "\xf6", 1);
     bad = post;
     bad.body = (struct bytes){(const uint8_t *)latin, strlen(latin)};
-    assert_int_equal(refusal(&w, &bad), 400);
+    assert_int_equal(world_refusal(&w, &bad), 400);
     free(latin);
 
     static uint8_t large[WHIP_BODY_MAX + 1];
     assert_int_equal(
-        (bad = post, bad.body = (struct bytes){large, sizeof(large)}, refusal(&w, &bad)), 413);
+        (bad = post, bad.body = (struct bytes){large, sizeof(large)}, world_refusal(&w, &bad)),
+        413);
     bad.body.len--;
-    assert_int_equal(refusal(&w, &bad), 400); /* zero bytes */
-    teardown(&w);
+    assert_int_equal(world_refusal(&w, &bad), 400); /* zero bytes */
+    world_teardown(&w);
 }
 
 /* Goal: what a token does not grant is refused before anything is asked of the room. */
@@ -384,7 +183,7 @@ static void grants(void **state)
 {
     (void)state;
     struct world w;
-    setup(&w);
+    world_setup(&w);
     const struct {
         struct token_video video;
         const char *path;
@@ -399,11 +198,11 @@ static void grants(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         free(w.authorization);
-        w.authorization = bearer("obs", &cases[i].video, 600);
-        struct whip_request post = request_of(&w, "POST", cases[i].path);
-        assert_int_equal(refusal(&w, &post), 403);
+        w.authorization = world_bearer("obs", &cases[i].video, 600);
+        struct whip_request post = world_request(&w, "POST", cases[i].path);
+        assert_int_equal(world_refusal(&w, &post), 403);
     }
-    teardown(&w);
+    world_teardown(&w);
 }
 
 /* Goal: offers that are none of a publisher, or none of a player. */
@@ -411,7 +210,7 @@ static void sections(void **state)
 {
     (void)state;
     struct world w;
-    setup(&w);
+    world_setup(&w);
     const struct {
         const char *path, *audio, *video;
         bool taken;
@@ -424,15 +223,15 @@ static void sections(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         free(w.offer);
         w.offer = offer_text(cases[i].audio, cases[i].video);
-        struct whip_request post = request_of(&w, "POST", cases[i].path);
+        struct whip_request post = world_request(&w, "POST", cases[i].path);
         if (cases[i].taken) {
-            ask(&w, i + 1, &post);
-            (void)next(&w, WHIP_CONNECT);
+            world_ask(&w, i + 1, &post);
+            (void)world_next(&w, WHIP_CONNECT);
         } else {
-            assert_int_equal(refusal(&w, &post), 422);
+            assert_int_equal(world_refusal(&w, &post), 422);
         }
     }
-    teardown(&w);
+    world_teardown(&w);
 }
 
 /* Goal: what the room answers instead of an answer. */
@@ -440,12 +239,12 @@ static void refused_by_the_room(void **state)
 {
     (void)state;
     struct world w;
-    setup(&w);
-    struct whip_request post = request_of(&w, "POST", "/whip/v1");
-    ask(&w, 1, &post);
-    (void)next(&w, WHIP_CONNECT);
+    world_setup(&w);
+    struct whip_request post = world_request(&w, "POST", "/whip/v1");
+    world_ask(&w, 1, &post);
+    (void)world_next(&w, WHIP_CONNECT);
     whip_refused(w.whip, w.now_us, 1, &(struct whip_refusal){503, "no node", 7});
-    assert_int_equal(next(&w, WHIP_ANSWER)->status, 503);
+    assert_int_equal(world_next(&w, WHIP_ANSWER)->status, 503);
     assert_int_equal(w.out.retry_after_s, 7);
     assert_false(whip_has(w.whip, 1));
 
@@ -459,19 +258,19 @@ static void refused_by_the_room(void **state)
         {LIVEKIT__DISCONNECT_REASON__JOIN_FAILURE, 1013, 503},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        ask(&w, i + 2, &post);
-        (void)next(&w, WHIP_CONNECT);
-        says_leave(&w, i + 2, cases[i].reason);
-        nothing(&w);
+        world_ask(&w, i + 2, &post);
+        (void)world_next(&w, WHIP_CONNECT);
+        world_says_leave(&w, i + 2, cases[i].reason);
+        world_nothing(&w);
         whip_closed(w.whip, w.now_us, i + 2, cases[i].code, "why");
-        assert_int_equal(next(&w, WHIP_ANSWER)->status, cases[i].status);
+        assert_int_equal(world_next(&w, WHIP_ANSWER)->status, cases[i].status);
         if (cases[i].status != 409) {
             assert_memory_equal(w.out.body.data, "why", 3);
         }
-        assert_int_equal(next(&w, WHIP_DISCONNECT)->id, i + 2);
-        nothing(&w);
+        assert_int_equal(world_next(&w, WHIP_DISCONNECT)->id, i + 2);
+        world_nothing(&w);
     }
-    teardown(&w);
+    world_teardown(&w);
 }
 
 /* ---- Time ---------------------------------------------------------------------------------- */
@@ -482,36 +281,36 @@ static void over_time(void **state)
     (void)state;
     struct world w;
     char sid[WHIP_SID_MAX], etag[WHIP_ETAG_MAX];
-    setup(&w);
-    struct whip_request post = request_of(&w, "POST", "/whip/v1");
-    ask(&w, 7, &post);
-    (void)next(&w, WHIP_CONNECT);
-    publish(&w, sid, etag);
+    world_setup(&w);
+    struct whip_request post = world_request(&w, "POST", "/whip/v1");
+    world_ask(&w, 7, &post);
+    (void)world_next(&w, WHIP_CONNECT);
+    world_publish(&w, sid, etag);
     assert_int_equal(whip_deadline(w.whip), w.now_us + WHIP_PING_US);
 
     w.now_us += WHIP_PING_US;
     whip_expire(w.whip, w.now_us);
-    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ);
-    nothing(&w);
+    world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ);
+    world_nothing(&w);
 
     w.now_us += WHIP_ANSWER_US - WHIP_PING_US;
     whip_expire(w.whip, w.now_us);
-    assert_int_equal(next(&w, WHIP_ANSWER)->status, 503);
+    assert_int_equal(world_next(&w, WHIP_ANSWER)->status, 503);
     assert_int_equal(w.out.id, 7);
-    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
-    assert_int_equal(next(&w, WHIP_DISCONNECT)->id, 7);
-    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ);
-    nothing(&w);
+    world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+    assert_int_equal(world_next(&w, WHIP_DISCONNECT)->id, 7);
+    world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ);
+    world_nothing(&w);
 
-    says_leave(&w, 1, LIVEKIT__DISCONNECT_REASON__PARTICIPANT_REMOVED);
+    world_says_leave(&w, 1, LIVEKIT__DISCONNECT_REASON__PARTICIPANT_REMOVED);
     whip_closed(w.whip, w.now_us, 1, 1000, NULL);
-    (void)next(&w, WHIP_DISCONNECT);
-    nothing(&w);
+    (void)world_next(&w, WHIP_DISCONNECT);
+    world_nothing(&w);
     assert_int_equal(whip_deadline(w.whip), TIME_NEVER);
     struct whip_stats stats;
     whip_stats(w.whip, &stats);
     assert_int_equal(stats.publishing, 0);
-    teardown(&w);
+    world_teardown(&w);
 }
 
 /* ---- Playing ------------------------------------------------------------------------------- */
@@ -578,27 +377,27 @@ static void playing(void **state)
         struct world w;
         struct arena arena = {0};
         Livekit__ParticipantInfo infos[3], *list[3];
-        setup(&w);
+        world_setup(&w);
         free(w.offer);
         w.offer = offer_text(cases[i].audio, cases[i].video);
-        struct whip_request post = request_of(&w, "POST", "/whep/v1");
+        struct whip_request post = world_request(&w, "POST", "/whep/v1");
         post.participant = cases[i].wanted;
-        ask(&w, 1, &post);
+        world_ask(&w, 1, &post);
         Livekit__JoinRequest *join;
-        assert_int_equal(entry_decode(next(&w, WHIP_CONNECT)->join_request, &join), 0);
+        assert_int_equal(entry_decode(world_next(&w, WHIP_CONNECT)->join_request, &join), 0);
         assert_null(join->publisher_offer);
         livekit__join_request__free_unpacked(join, NULL);
         fill_people(infos, list, cases[i].people, &arena);
-        says_join(&w, 1, list, cases[i].people);
+        world_says_join(&w, 1, list, cases[i].people);
         if (cases[i].played[0] == '\0') {
-            assert_int_equal(next(&w, WHIP_ANSWER)->status, 409);
+            assert_int_equal(world_next(&w, WHIP_ANSWER)->status, 409);
             assert_true(w.out.retry_after_s > 0);
-            next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
-            (void)next(&w, WHIP_DISCONNECT);
+            world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+            (void)world_next(&w, WHIP_DISCONNECT);
         } else {
             char played[64] = "";
             ProtobufCMessage *unpacked;
-            const Livekit__SignalRequest *request = next_signal(&w, &unpacked);
+            const Livekit__SignalRequest *request = world_next_signal(&w, &unpacked);
             assert_int_equal(request->message_case, LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION);
             for (size_t j = 0; j < request->subscription->n_track_sids; j++) {
                 size_t len = strlen(played);
@@ -607,12 +406,12 @@ static void playing(void **state)
             }
             assert_string_equal(played, cases[i].played);
             protobuf_c_message_free_unpacked(unpacked, NULL);
-            next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER);
-            says_answer(&w, 1, i % 2 == 0);
-            assert_int_equal(next(&w, WHIP_ANSWER)->status, i % 2 == 0 ? 201 : 422);
+            world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER);
+            world_says_answer(&w, 1, i % 2 == 0);
+            assert_int_equal(world_next(&w, WHIP_ANSWER)->status, i % 2 == 0 ? 201 : 422);
         }
         arena_fini(&arena);
-        teardown(&w);
+        world_teardown(&w);
     }
 }
 
@@ -624,7 +423,7 @@ static void says_update(struct world *w, uint64_t conn, Livekit__ParticipantInfo
     update.n_participants = 1;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE;
     response.update = &update;
-    says(w, conn, &response);
+    world_says(w, conn, &response);
 }
 
 /* Goal: a player's session ends with the last of what it plays, and not before. */
@@ -634,33 +433,33 @@ static void played_out(void **state)
     struct world w;
     struct arena arena = {0};
     Livekit__ParticipantInfo infos[3], *list[3];
-    setup(&w);
+    world_setup(&w);
     free(w.offer);
     w.offer = offer_text("recvonly", "recvonly");
     fill_people(infos, list, 3, &arena);
-    struct whip_request post = request_of(&w, "POST", "/whep/v1");
-    ask(&w, 1, &post);
-    (void)next(&w, WHIP_CONNECT);
-    says_join(&w, 1, list, 3);
-    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION);
-    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER);
-    says_answer(&w, 1, true);
-    assert_int_equal(next(&w, WHIP_ANSWER)->status, 201);
+    struct whip_request post = world_request(&w, "POST", "/whep/v1");
+    world_ask(&w, 1, &post);
+    (void)world_next(&w, WHIP_CONNECT);
+    world_says_join(&w, 1, list, 3);
+    world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION);
+    world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER);
+    world_says_answer(&w, 1, true);
+    assert_int_equal(world_next(&w, WHIP_ANSWER)->status, 201);
 
     says_update(&w, 1, &infos[2]); /* cid, as before */
     infos[0].n_tracks = 0;
     says_update(&w, 1, &infos[0]); /* ann, whom it does not play */
     infos[2].n_tracks = 1;
     says_update(&w, 1, &infos[2]); /* the camera is off, the microphone is not */
-    nothing(&w);
+    world_nothing(&w);
     infos[2].state = LIVEKIT__PARTICIPANT_INFO__STATE__DISCONNECTED;
     says_update(&w, 1, &infos[2]);
-    next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
-    (void)next(&w, WHIP_DISCONNECT);
-    nothing(&w);
+    world_next_signal_is(&w, LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE);
+    (void)world_next(&w, WHIP_DISCONNECT);
+    world_nothing(&w);
     assert_false(whip_has(w.whip, 1));
     arena_fini(&arena);
-    teardown(&w);
+    world_teardown(&w);
 }
 
 /* Goal: the largest offer that is taken fits into what a room's owner reads. */
@@ -668,7 +467,7 @@ static void largest(void **state)
 {
     (void)state;
     struct world w;
-    setup(&w);
+    world_setup(&w);
     size_t len = strlen(w.offer);
     char *offer = mem_alloc(WHIP_BODY_MAX + 2);
     memcpy(offer, w.offer, len);
@@ -677,26 +476,31 @@ static void largest(void **state)
     }
     memset(offer + len, '0', WHIP_BODY_MAX - len);
     memcpy(offer + len, "a=x", MIN(3, WHIP_BODY_MAX - len));
-    struct whip_request post = request_of(&w, "POST", "/whip/v1");
+    struct whip_request post = world_request(&w, "POST", "/whip/v1");
     post.body = (struct bytes){(const uint8_t *)offer, WHIP_BODY_MAX};
-    ask(&w, 1, &post);
+    world_ask(&w, 1, &post);
     Livekit__JoinRequest *join;
-    assert_int_equal(entry_decode(next(&w, WHIP_CONNECT)->join_request, &join), 0);
+    assert_int_equal(entry_decode(world_next(&w, WHIP_CONNECT)->join_request, &join), 0);
     assert_int_equal(strlen(join->publisher_offer->sdp), WHIP_BODY_MAX);
     livekit__join_request__free_unpacked(join, NULL);
     free(offer);
-    teardown(&w);
+    world_teardown(&w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(publishing), cmocka_unit_test(deleting),
-        cmocka_unit_test(trickling),  cmocka_unit_test(refusals),
-        cmocka_unit_test(grants),     cmocka_unit_test(sections),
-        cmocka_unit_test(over_time),  cmocka_unit_test(refused_by_the_room),
-        cmocka_unit_test(playing),    cmocka_unit_test(played_out),
-        cmocka_unit_test(largest),    cmocka_unit_test(going),
+        cmocka_unit_test(publishing),
+        cmocka_unit_test(deleting),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(grants),
+        cmocka_unit_test(sections),
+        cmocka_unit_test(over_time),
+        cmocka_unit_test(refused_by_the_room),
+        cmocka_unit_test(playing),
+        cmocka_unit_test(played_out),
+        cmocka_unit_test(largest),
+        cmocka_unit_test(going),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
