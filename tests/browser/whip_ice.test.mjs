@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Goal: pages without an SDK that publish and play keep their calls when their network changes, and
-// restart ICE, as RFC 9725 has it.
+// restart ICE, and when they are moved.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { killNode, moveAll } from './lib/moving.mjs';
 import { change, connect as plainConnect, plays, restart, restarted } from './lib/plain.mjs';
 import { Stage } from './lib/stage.mjs';
 
@@ -38,4 +39,41 @@ test('ICE restarts of a publisher and of a player, twice', async () => {
   assert.equal(await anna.run(() => me.count('participantDisconnected')), 0);
   assert.equal(await change(player, 'DELETE'), 200);
   assert.equal(await change(obs, 'DELETE'), 200);
+});
+
+/** Notes every state of the page's connection that is not connected, from now on. */
+const watch = ({ page }) =>
+  page.run(() => {
+    plain.states = [];
+    const note = ({ target }) => plain.states.push(target.connectionState);
+    plain.pc.addEventListener('connectionstatechange', note);
+    return plain.pc.connectionState;
+  });
+
+// The last test of the file: one node is left.
+test('a publisher and a player are moved, and again when their node is killed', async () => {
+  const anna = await stage.enter('anna', { front: fronts[0] });
+  const obs = await connect('obs', '/whip/v1');
+  assert.equal(obs.answer.status, 201, obs.answer.body);
+  await anna.sees('obs');
+  const player = await connect('player', '/whep/v1');
+  assert.equal(player.answer.status, 201, player.answer.body);
+  await plays(player);
+  for (const who of [obs, player]) {
+    assert.equal(await watch(who), 'connected');
+  }
+  await moveAll(stage);
+  await anna.sees('obs');
+  await plays(player);
+  await killNode(stage);
+  await anna.sees('obs', 'camera', 45); // 3 s: who has not arrived by then is given up
+  await anna.hears('obs');
+  await plays(player);
+  for (const who of [obs, player]) {
+    assert.deepEqual(await who.page.run(() => plain.states), []);
+  }
+  assert.equal((await restart(obs)).status, 200); // with candidates of the node that it is on now
+  await restarted(obs);
+  await anna.sees('obs');
+  assert.equal(await anna.run(() => me.count('participantDisconnected')), 0);
 });
