@@ -392,6 +392,7 @@ static char *join_parameter(const struct world_join *join, char *offer)
     Livekit__ClientInfo client = LIVEKIT__CLIENT_INFO__INIT;
     client.protocol = 17;
     client.browser = (char *)(uintptr_t)(join->browser == NULL ? "chrome" : join->browser);
+    client.other_sdks = (char *)(uintptr_t)(join->other_sdks == NULL ? "" : join->other_sdks);
     Livekit__ConnectionSettings settings = LIVEKIT__CONNECTION_SETTINGS__INIT;
     settings.auto_subscribe = true;
     Livekit__SessionDescription description = LIVEKIT__SESSION_DESCRIPTION__INIT;

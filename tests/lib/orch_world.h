@@ -116,7 +116,8 @@ struct world_join {
     const char *room, *identity;
     const char *offer_file; /* in tests/data/sdp, NULL: none embedded */
     bool reconnect;
-    const char *browser; /* NULL: chrome */
+    const char *browser;    /* NULL: chrome */
+    const char *other_sdks; /* as its ClientInfo has it; NULL: none */
     const char *front; /* that its WebSocket reached, NULL: OR_test; another one is in region r2 */
     void (*grants)(struct token_video *video); /* NULL: roomJoin alone */
 };

@@ -100,6 +100,9 @@ static void give_port(struct participant *p, const struct host *host,
 
 bool negotiate_may_reach(const struct participant *p, const Spillway__Control__Register *node)
 {
+    if (participant_is_plain(p)) {
+        return true;
+    }
     const Spillway__Control__Endpoint__Protocol udp = SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__UDP;
     for (size_t i = 0; i < node->n_endpoints && p->used_count < USED_MAX; i++) {
         if (node->endpoints[i]->protocol == udp &&
@@ -110,7 +113,29 @@ bool negotiate_may_reach(const struct participant *p, const Spillway__Control__R
     return false;
 }
 
-bool negotiate_choose_candidates(struct participant *p, const struct host *host)
+static bool is_at(const struct used_address *used, const Spillway__Control__Register *node)
+{
+    for (size_t i = 0; i < node->n_endpoints; i++) {
+        if (used->port == node->endpoints[i]->port &&
+            strcmp(used->ip, node->endpoints[i]->ip) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void forget_given(struct participant *p, const Spillway__Control__Register *node)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < p->used_count; i++) {
+        if (!is_at(&p->used[i], node)) {
+            p->used[kept++] = p->used[i];
+        }
+    }
+    p->used_count = kept < USED_MAX ? kept : 0;
+}
+
+static bool choose_candidates(struct participant *p, const struct host *host)
 {
     struct session *session = &p->session;
     session->candidate_count = 0;
@@ -119,6 +144,18 @@ bool negotiate_choose_candidates(struct participant *p, const struct host *host)
     give_port(p, host, SPILLWAY__CONTROL__ENDPOINT__PROTOCOL__TCP,
               session->priority - TCP_PRIORITY_BELOW);
     return session->candidate_count > 0;
+}
+
+bool negotiate_choose_candidates(struct participant *p, const struct host *host)
+{
+    if (choose_candidates(p, host)) {
+        return true;
+    }
+    if (!participant_is_plain(p)) {
+        return false;
+    }
+    forget_given(p, host->info); /* it can not be asked to restart its ICE: it would be gone */
+    return choose_candidates(p, host);
 }
 
 void negotiate_trickle(struct participant *p, struct effects *fx)

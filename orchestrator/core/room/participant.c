@@ -199,6 +199,12 @@ bool participant_is_pion(const struct participant *p)
     return p->client != NULL && p->client->sdk == LIVEKIT__CLIENT_INFO__SDK__GO;
 }
 
+bool participant_is_plain(const struct participant *p)
+{
+    return p->client != NULL && (strcmp(p->client->other_sdks, "whip") == 0 ||
+                                 strcmp(p->client->other_sdks, "whep") == 0);
+}
+
 void participant_free(struct participant *p)
 {
     assert(p->tracks == NULL && p->subscriptions == NULL);

@@ -400,6 +400,7 @@ void participant_refresh_token(struct participant *p, int64_t now_us, struct eff
 
 bool participant_is_firefox(const struct participant *p);
 bool participant_is_pion(const struct participant *p);
+bool participant_is_plain(const struct participant *p); /* WHIP or WHEP: hears of no candidates */
 
 /* ---- front.c */
 struct room_front room_front_copy(const struct room_front *front);
@@ -458,7 +459,8 @@ bool negotiate_is_stale(const struct subscription *subscription, const struct se
  * node's order, the first preferred; the client takes the family it can. Never an ip:port that this
  * peer connection had before (architecture.md §2.3): going back to an old one took Chromium 3.6 s
  * and failed in Firefox. False: it had them all; there are no candidates, only an ICE restart
- * helps. */
+ * helps. Who cannot be asked for one (participant_is_plain) is given old ones again: it may not
+ * come there, and then stays where it is if that still serves it. */
 bool negotiate_choose_candidates(struct participant *p, const struct host *host);
 /* Whether the node has a UDP port that the client was not given yet. */
 bool negotiate_may_reach(const struct participant *p, const Spillway__Control__Register *node);

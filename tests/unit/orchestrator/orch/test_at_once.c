@@ -183,6 +183,34 @@ static void addresses_used_up(void **state)
     world_fini(&world);
 }
 
+/* Goal: who hears of no candidates, and so cannot be asked to restart its ICE, goes on to and fro.
+ */
+static void addresses_used_again(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    world_join(&world, 1,
+               &(struct world_join){.room = "lobby",
+                                    .identity = "alice",
+                                    .offer_file = "chromium-join.offer",
+                                    .other_sdks = "whip"});
+    world_connected(&world, 1);
+    world_node(&world, "ND_b");
+    world_story(&world);
+    static const char *const nodes[] = {"ND_a", "ND_b"}; /* of two UDP ports each */
+    for (size_t i = 1; i <= 8; i++) {
+        move_to(&world, nodes[i % 2]);
+        world_arrive(&world, nodes[i % 2], 1);
+        world_hand_over(&world, nodes[(i + 1) % 2], 1, 0);
+        const char *story = world_story(&world);
+        assert_non_null(strstr(story, "conn 1 < trickle udp\n"));
+        assert_null(strstr(story, "leave"));
+    }
+    world_fini(&world);
+}
+
 /* Goal: a node that comes back under another id at its old addresses is no new node to a client: it
  * is given what is left of them, UDP or TCP, and nothing a second time. */
 static void addresses_outlive_ids(void **state)
@@ -223,6 +251,7 @@ int main(void)
         cmocka_unit_test(move_firefox),
         cmocka_unit_test(arrival),
         cmocka_unit_test(addresses_used_up),
+        cmocka_unit_test(addresses_used_again),
         cmocka_unit_test(addresses_outlive_ids),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
