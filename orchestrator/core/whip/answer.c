@@ -186,19 +186,19 @@ static void answered(struct whip *whip, struct session *s, const Livekit__Sessio
         return;
     }
     size_t cap = HEADERS_BYTES + strlen(s->links);
+    char *answer = whip_fragment_setup(sdp->sdp);
     char *headers = mem_alloc(cap);
     snprintf(headers, cap,
              "Location: /%s/v1/sessions/%s\r\n"
              "ETag: \"%s\"\r\n"
              "Accept-Patch: " WHIP_TYPE_FRAGMENT "\r\n%s",
              s->mode == PUBLISH ? "whip" : "whep", s->sid, s->etag, s->links);
-    whip_take(whip,
-              (struct whip_out){.type = WHIP_ANSWER,
-                                .id = s->conn,
-                                .status = HTTP_CREATED,
-                                .content_type = "application/sdp",
-                                .headers = headers,
-                                .body = {mem_copy(sdp->sdp, strlen(sdp->sdp)), strlen(sdp->sdp)}});
+    whip_take(whip, (struct whip_out){.type = WHIP_ANSWER,
+                                      .id = s->conn,
+                                      .status = HTTP_CREATED,
+                                      .content_type = "application/sdp",
+                                      .headers = headers,
+                                      .body = {(uint8_t *)answer, strlen(answer)}});
     whip_session_open(whip, s);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SDP fragments of ICE (RFC 8840 §9). We are ICE-lite and learn paths from checks, so of a client's
- * only the credentials are of interest; ours are what an answer says of ICE.
+ * SDP as lines of text: fragments of ICE (RFC 8840 §9), and what is taken out of or put into offers
+ * and answers. We are ICE-lite and learn paths from checks, so of a client's fragment only the
+ * credentials are of interest; ours are what an answer says of ICE.
  */
 #include "orchestrator/core/whip/private.h"
 
@@ -9,6 +10,7 @@
 
 #define UFRAG "a=ice-ufrag:"
 #define PWD   "a=ice-pwd:"
+#define SETUP "a=setup:"
 
 static struct bytes bytes_of(const char *text)
 {
@@ -97,6 +99,29 @@ char *whip_fragment_apply(const char *offer, const struct whip_ice *ice)
     add_offer(&measured, offer, ice);
     text.data = mem_alloc(measured.len + 1); /* zeroed */
     add_offer(&text, offer, ice);
+    return text.data;
+}
+
+static void add_answer(struct text *text, const char *answer)
+{
+    struct bytes rest = bytes_of(answer), line, setup = bytes_of("");
+    bool media = false;
+    while (next_line(&rest, &line)) {
+        media |= begins(line, "m=");
+        setup = !media && begins(line, SETUP) ? line : setup;
+        add_line(text, "", line);
+        if (begins(line, "a=mid:") && setup.len > 0) {
+            add_line(text, "", setup);
+        }
+    }
+}
+
+char *whip_fragment_setup(const char *answer)
+{
+    struct text measured = {0}, text = {0};
+    add_answer(&measured, answer);
+    text.data = mem_alloc(measured.len + 1); /* zeroed */
+    add_answer(&text, answer);
     return text.data;
 }
 
