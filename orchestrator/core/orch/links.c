@@ -51,23 +51,43 @@ static bool crosses(const struct orch *orch, const char *id, const char *other)
     return a != NULL && b != NULL && registry_region_of(a) != registry_region_of(b);
 }
 
-/* Where is counted what one region sent to another. */
-static uint64_t *crossed(struct orch *orch, const char *id, const char *other)
+/* The place of a region among those that were counted; of none: how many there are. */
+static size_t place_of(const struct crossings *all, const char *region)
+{
+    size_t i = 0;
+    while (i < all->count && strcmp(all->regions[i], region) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* The same, with a place for it; REGISTRY_REGIONS_MAX: there were too many. */
+static size_t find_place(struct crossings *all, const char *region)
+{
+    size_t place = place_of(all, region), count = all->count;
+    if (place < count || count == REGISTRY_REGIONS_MAX) {
+        return place;
+    }
+    uint64_t *bytes = mem_array((count + 1) * (count + 1), sizeof(*bytes));
+    for (size_t i = 0; i < count; i++) {
+        memcpy(bytes + i * (count + 1), all->bytes + i * count, count * sizeof(*bytes));
+    }
+    free(all->bytes);
+    all->bytes = bytes;
+    all->regions = mem_grow(all->regions, count + 1, sizeof(*all->regions));
+    snprintf(all->regions[count], REGISTRY_NAME_MAX, "%s", region);
+    all->count++;
+    return place;
+}
+
+static void count_crossing(struct orch *orch, const char *id, const char *other, uint64_t bytes)
 {
     struct crossings *all = &orch->crossings;
-    size_t regions = registry_region_count(orch->registry);
-    if (all->regions < regions) {
-        uint64_t *bytes = mem_array(regions * regions, sizeof(*bytes));
-        for (size_t i = 0; i < all->regions; i++) {
-            memcpy(bytes + i * regions, all->bytes + i * all->regions,
-                   all->regions * sizeof(*bytes));
-        }
-        free(all->bytes);
-        *all = (struct crossings){.bytes = bytes, .regions = regions};
+    size_t from = find_place(all, registry_get(orch->registry, id)->region);
+    size_t to = find_place(all, registry_get(orch->registry, other)->region);
+    if (from < all->count && to < all->count) {
+        all->bytes[from * all->count + to] += bytes;
     }
-    size_t from = registry_region_of(registry_get(orch->registry, id));
-    size_t to = registry_region_of(registry_get(orch->registry, other));
-    return &all->bytes[from * all->regions + to];
 }
 
 void orch_links_heard(struct orch *orch, struct node_entry *entry,
@@ -93,7 +113,7 @@ void orch_links_heard(struct orch *orch, struct node_entry *entry,
             trunk->rated = true; /* else it was made anew */
             uint64_t bytes = told->bytes_out - before->bytes_out;
             trunk->bps_out = (uint64_t)MIN((double)bytes * 8e6 / (double)us, BPS_MAX);
-            *crossed(orch, entry->id, told->node) += bytes;
+            count_crossing(orch, entry->id, told->node, bytes);
         }
     }
     orch_links_forget(entry);
@@ -111,24 +131,28 @@ void orch_links_forget(struct node_entry *entry)
 
 void orch_links_fini(struct orch *orch)
 {
+    free(orch->crossings.regions);
     free(orch->crossings.bytes);
 }
 
 /* ---- Regions ------------------------------------------------------------------------------- */
 
+static uint64_t crossed(const struct crossings *all, const char *from, const char *to)
+{
+    size_t i = place_of(all, from), j = place_of(all, to);
+    return i < all->count && j < all->count ? all->bytes[i * all->count + j] : 0;
+}
+
 size_t orch_crossings(const struct orch *orch, struct orch_crossing *out, size_t max)
 {
-    size_t regions = registry_region_count(orch->registry), counted = orch->crossings.regions;
-    size_t count = 0;
-    for (size_t from = 0; from < regions; from++) {
-        for (size_t to = 0; to < regions && count < max; to++) {
-            if (from != to) {
-                out[count++] =
-                    (struct orch_crossing){.from = registry_region_name(orch->registry, from),
-                                           .to = registry_region_name(orch->registry, to),
-                                           .bytes = from < counted && to < counted
-                                                        ? orch->crossings.bytes[from * counted + to]
-                                                        : 0};
+    size_t regions = registry_region_count(orch->registry), count = 0;
+    for (size_t i = 0; i < regions; i++) {
+        for (size_t j = 0; j < regions && count < max; j++) {
+            const char *from = registry_region_name(orch->registry, i);
+            const char *to = registry_region_name(orch->registry, j);
+            if (i != j) {
+                out[count++] = (struct orch_crossing){
+                    .from = from, .to = to, .bytes = crossed(&orch->crossings, from, to)};
             }
         }
     }

@@ -209,8 +209,9 @@ struct orch {
     struct reservations *reservations;
     struct capacity *capacity; /* NULL: regions have no numbers of nodes */
     struct crossings {         /* between regions, links.c */
-        uint64_t *bytes;       /* [from * regions + to] */
-        size_t regions;        /* those of the registry, or the first of them */
+        char (*regions)[REGISTRY_NAME_MAX];
+        size_t count;
+        uint64_t *bytes; /* [from * count + to] */
     } crossings;
     struct orch_stats stats;
 };

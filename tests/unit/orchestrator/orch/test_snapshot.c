@@ -194,6 +194,12 @@ static uint64_t crossed(const struct world *world, const char *from, const char 
     return 0;
 }
 
+static size_t pairs(const struct world *world)
+{
+    struct orch_crossing all[16];
+    return orch_crossings(world->orch, all, ARRAY_LEN(all));
+}
+
 /* Goal: bytes are counted in their direction, on over a trunk that is made anew, and a region that
  * comes later does not disturb what was counted. */
 static void bytes_between_regions(void **state)
@@ -222,6 +228,17 @@ static void bytes_between_regions(void **state)
     assert_int_equal(crossed(&world, "asia", "eu"), 14);
     assert_int_equal(crossed(&world, "asia", "us"), 0);
     assert_int_equal(orch_crossings(world.orch, &none, 1), 1);
+
+    orch_node_link_lost(world.orch, world.now_us, "ND_a"); /* so that its region is forgotten */
+    world_drain(&world);
+    for (int i = 0; i < 700 && pairs(&world) == 6; i++) {
+        advance(&world, TIME_S(1));
+    }
+    assert_int_equal(pairs(&world), 2);
+    assert_int_equal(crossed(&world, "us", "asia"), 0);
+    add_node(&world, "ND_d", "eu");
+    assert_int_equal(crossed(&world, "eu", "us"), 125007);
+    assert_int_equal(crossed(&world, "asia", "eu"), 14);
     world_fini(&world);
 }
 
