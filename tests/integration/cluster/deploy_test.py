@@ -97,7 +97,8 @@ class Start(Case):
         for row, program in zip(rows, ("redis-server", "spillway-orchestrator", "spillway-node",
                                        "spillway-node")):
             self.assertIn(program, self.program_of(row["pid"]))
-        self.assertIn(f"http://localhost:{self.port}/", self.deploy.text())
+        wait("it says where to meet",
+             lambda: f"http://localhost:{self.port}/" in self.deploy.text())
         self.assertEqual(http(self.url + "/"), (200, b"the page"))
         self.assertEqual(http(self.url + "/readyz")[0], 200)
         self.assertEqual(self.nodes(), {"node-1": "ready", "node-2": "ready"})

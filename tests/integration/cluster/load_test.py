@@ -14,7 +14,7 @@ from cluster import API_KEY, API_SECRET, BUILD, Cluster, free_ports, wait
 
 LOAD = BUILD / "tests/bench/load/spillway-load"
 USAGE = 2
-HUNG_S = 0.3    # of a node: less than makes it dead
+HUNG_S = 0.2    # of a node: with the 0.25 since its last word less than makes it dead
 STILL_S = 0.65  # of the orchestrator: more than a node may take to hand over
 
 
