@@ -293,6 +293,8 @@ struct orch_stats {
     uint64_t rooms_on_nodes, reserved; /* as its registry has it: rooms, once for each node that has
                                           it, and weight promised to nodes, not reported yet */
     uint64_t without_video;            /* the same: participants, for want of place */
+    uint64_t
+        specs_unacked; /* the same: a room's newest, once for each node that did not confirm it */
     uint64_t joins, resumes;
     uint64_t refused[5];  /* by ORCH_REFUSED_*; the rest are counters, too */
     uint64_t expelled[3]; /* by ORCH_EXPELLED_*: signalling that broke the protocol */

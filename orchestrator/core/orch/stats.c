@@ -40,6 +40,7 @@ void orch_stats(const struct orch *orch, struct orch_stats *out)
     out->rooms = HASH_COUNT(orch->rooms);
     for (const struct room_entry *entry = orch->rooms; entry != NULL; entry = entry->hh.next) {
         out->participants += room_participant_count(entry->room);
+        out->specs_unacked += room_specs_unacked(entry->room);
         out->without_video += entry->is_short ? room_held(entry->room, NULL).people : 0;
     }
     for (size_t i = 0; i < registry_count(orch->registry); i++) {

@@ -33,6 +33,7 @@ struct host {
     Spillway__Control__Register *info; /* owned */
     size_t place;                      /* in the order of coming: its number in the topology */
     uint64_t version;                  /* of the spec sent last; 0: none yet */
+    uint64_t acked;                    /* the node has it up to here */
     bool whole;                        /* the next spec is sent whole */
     bool dirty;                        /* something of it is to be sent */
     bool unsent;                       /* a spec was lost on its way into the queue */

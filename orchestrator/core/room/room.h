@@ -318,6 +318,8 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__Event *event, struct effects *fx);
 void room_spec_acked(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__SpecAck *ack);
+/* How many nodes have not said that they have the newest. */
+size_t room_specs_unacked(const struct room *room);
 
 /* ---- Server API ---------------------------------------------------------------------------- */
 

@@ -513,12 +513,25 @@ void room_forgotten(struct room *room, int64_t now_us, const char *node)
     room_respec(room, node);
 }
 
+size_t room_specs_unacked(const struct room *room)
+{
+    const struct host *host;
+    size_t count = 0;
+    DL_FOREACH(room->hosts, host)
+    {
+        count += host->acked < host->version;
+    }
+    return count;
+}
+
 void room_spec_acked(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__SpecAck *ack)
 {
-    const struct host *host = host_find(room, node);
-    if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE && host != NULL &&
-        ack->version < host->version) {
+    struct host *host = host_find(room, node);
+    if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED && host != NULL) {
+        host->acked = MAX(host->acked, ack->version);
+    } else if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE && host != NULL &&
+               ack->version < host->version) {
         if (ack->version == 0) { /* the node does not hold the room */
             room_forgotten(room, now_us, node);
         } else {

@@ -213,6 +213,8 @@ static void add_faults(struct list *list, const struct orch_stats *stats)
         "Participants given another node since theirs is dead.");
     add(list, PROBES_GAUGE, "drains", NULL, (double)stats->drains,
         "Media nodes that are to be empty: drained, stopping, or gray.");
+    add(list, PROBES_GAUGE, "specs_unacked", NULL, (double)stats->specs_unacked,
+        "Room specs that their node has not confirmed: on their way, or not taken.");
     add(list, PROBES_GAUGE, "drain_remaining_participants", NULL, (double)stats->draining_people,
         "Participants of rooms of this orchestrator that are on these still.");
     add(list, PROBES_COUNTER, "loop_late_total", NULL, (double)stats->loop_late,

@@ -315,23 +315,34 @@ static void refusals(void **state)
     world_fini(&world);
 }
 
+static uint64_t specs_unacked(const struct world *world)
+{
+    struct orch_stats stats;
+    orch_stats(world->orch, &stats);
+    return stats.specs_unacked;
+}
+
 /* Goal: a spec that found no place in a node's queue goes out whole with the node's next heartbeat,
- * once; and a node that did not hear that a room left it is told again. */
+ * once, and is unconfirmed until then; and a node that did not hear that a room left it is told
+ * again. */
 static void full_queue(void **state)
 {
     (void)state;
     struct world world;
     world_init(&world);
     alice_publishes(&world);
+    assert_int_equal(specs_unacked(&world), 0);
     world.nodes_full = true;
     join(&world, 2, "bob", "chromium-join.offer");
     assert_non_null(strstr(world_story(&world), "node ND_a is full\n"));
+    assert_int_equal(specs_unacked(&world), 1);
     world_heartbeat(&world, "ND_a", 1); /* still */
     world_story(&world);
     world.nodes_full = false;
     world_heartbeat(&world, "ND_a", 2);
     assert_string_equal(world_story(&world),
                         "node ND_a < spec v8 base=0 t=2 k=2 s=2 -t=0 -k=0 -s=0\n");
+    assert_int_equal(specs_unacked(&world), 0);
     world_heartbeat(&world, "ND_a", 3);
     assert_string_equal(world_story(&world), "");
 
