@@ -21,6 +21,7 @@ SENDER = sys.argv.pop(1)
 
 class Receiver(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64  # 5 of themselves: connections beyond them are tried again after 1 s
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -124,7 +125,7 @@ class Webhooks(unittest.TestCase):
         self.assertEqual((counters["delivered"], counters["failures"]), (4, 4))
 
     def test_many_in_order(self):
-        sender = Sender(self.receiver.url, queue=1000)
+        sender = Sender(self.receiver.url, queue=1000, flush_ms=20000)
         for n in range(200):
             sender.send(f"room{n % 5}", n)
         self.assertEqual(sender.finish()["delivered"], 200)
