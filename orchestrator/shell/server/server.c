@@ -249,8 +249,7 @@ static bool reads_first(struct server *server, int64_t now_us)
 static void on_timer(uv_timer_t *timer)
 {
     struct server *server = timer->data;
-    peers_reconnect(
-        server); /* may tell the core that a link broke: now, and time does not go back */
+    peers_reconnect(server); /* it may tell the core of a link, at a time of its own: before ours */
     int64_t now_us = server_now();
     front_expire(server->front, now_us);
     if (now_us >= cluster_deadline(server->cluster) && !reads_first(server, now_us)) {

@@ -1,68 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Goal: a meeting as one node lives it, told in virtual milliseconds: joining, publishing,
- * subscribing, layers, loss on both sides, keys, mute, silence, the end.
+ * subscribing, layers, keys, mute, silence, the end. Loss is test_loss.c's.
  */
-#include "tests/unit/media-node/node/world.h"
+#include "tests/unit/media-node/node/call.h"
 
 #include "proto/wire/wire.h"
 
 #include <stdlib.h>
-
-static const char *const simulcast[] = {"q", "h", "f", ""};
-
-/* A publishes simulcast video (track 1 on mid 0) and audio (track 2 on mid 1); B and perhaps C
- * subscribe to both, on mids 5 and 6. */
-static void spec_of(struct room_spec *spec, const struct world *w, bool keyed)
-{
-    room_spec_init(spec, "RM_1", 1, 0, 1);
-    room_spec_video(spec, 1, 11, "0", simulcast);
-    room_spec_audio(spec, 2, 11, "1");
-    for (uint32_t i = 0; i < w->client_count; i++) {
-        room_spec_transport(spec, 11 + i, w->clients[i].client, keyed);
-        if (i > 0) {
-            const struct room_spec_want video = {20 + i, 1, 11 + i, "5", 7000 + i * 10, false};
-            const struct room_spec_want audio = {30 + i, 2, 11 + i, "6", 8000 + i * 10, true};
-            room_spec_subscription(spec, &video);
-            room_spec_subscription(spec, &audio);
-        }
-    }
-}
-
-static void publish(struct world *w)
-{
-    for (uint8_t i = 0; i < 3; i++) {
-        struct media_source video = {.mid = "0", .layer = i, .due_us = w->now_us};
-        memcpy(video.rid, simulcast[i], 2);
-        media_client_publish(w->clients[0].client, &video);
-    }
-    const struct media_source audio = {.mid = "1", .audio = true, .level = 20, .due_us = w->now_us};
-    media_client_publish(w->clients[0].client, &audio);
-}
-
-/* A room of so many clients, connected, A publishing, its story so far forgotten. */
-static void start(struct world *w, size_t clients)
-{
-    struct room_spec spec;
-    world_init(w);
-    world_register(w);
-    for (size_t i = 0; i < clients; i++) {
-        world_join(w);
-    }
-    spec_of(&spec, w, true);
-    world_spec(w, &spec);
-    for (size_t i = 0; i < clients; i++) {
-        world_check(w, &w->clients[i], true);
-    }
-    publish(w);
-    world_run(w, 1000);
-    world_forget(w);
-}
-
-static const struct media_source *video_of(const struct world *w, size_t layer)
-{
-    return &w->clients[0].client->sources[layer];
-}
 
 static void test_join(void **state)
 {
@@ -73,14 +18,14 @@ static void test_join(void **state)
     world_register(&w);
     struct world_client *a = world_join(&w);
     struct world_client *b = world_join(&w);
-    spec_of(&spec, &w, true);
+    call_spec(&spec, &w, true);
     world_spec(&w, &spec);
     world_run(&w, 10);
     world_check(&w, a, false);
     world_check(&w, a, true);
     world_check(&w, b, true);
     world_run(&w, 10);
-    publish(&w);
+    call_publish(&w);
     world_run(&w, 900);
     a->client->sources[3].level = 127;
     world_run(&w, 1000);
@@ -122,9 +67,9 @@ static void test_layers(void **state)
     (void)state;
     struct world w;
     struct room_spec spec;
-    start(&w, 2);
+    call_start(&w, 2);
     struct media_incoming *in = media_client_incoming(w.clients[1].client, "5");
-    unsigned plis = video_of(&w, 0)->plis;
+    unsigned plis = call_video(&w, 0)->plis;
     room_spec_init(&spec, "RM_1", 1, 1, 2);
     const struct room_spec_want want = {21, 1, 12, "5", 7010, false};
     room_spec_subscription(&spec, &want)->spatial_max = 0;
@@ -133,7 +78,7 @@ static void test_layers(void **state)
     world_expect(&w, " 1000 ack RM_1 1.2 applied\n"
                      " 1023 B gets mid 5 ssrc 7010 layer 0 key\n"
                      " 1200 levels 2:-20/1000\n");
-    assert_int_equal(video_of(&w, 0)->plis, plis + 1);
+    assert_int_equal(call_video(&w, 0)->plis, plis + 1);
     assert_int_equal(in->gaps, 0);
     room_spec_init(&spec, "RM_1", 1, 2, 3);
     room_spec_subscription(&spec, &want)->spatial_max = 1;
@@ -149,7 +94,7 @@ static void test_layer_dries_up(void **state)
 {
     (void)state;
     struct world w;
-    start(&w, 2);
+    call_start(&w, 2);
     struct media_incoming *in = media_client_incoming(w.clients[1].client, "5");
     assert_int_equal(in->layer, 2);
     w.clients[0].client->sources[2].on = false;
@@ -159,168 +104,6 @@ static void test_layer_dries_up(void **state)
     w.clients[0].client->sources[2].on = true;
     world_run(&w, 2500);
     assert_int_equal(in->layer, 2);
-    world_fini(&w);
-}
-
-/* What the last report of client 1 or 2, the viewers, says of video. */
-static const Spillway__Control__SubscriptionReport *video_report(const struct world *w, size_t i)
-{
-    const Spillway__Control__TransportReport *report = world_report(w, 11 + i);
-    assert_non_null(report);
-    assert_int_equal(report->n_subscriptions, 2);
-    return report->subscriptions[report->subscriptions[0]->spatial == 2 ? 0 : 1];
-}
-
-/* Half of what is lost on the way to the node is asked for again, and comes: no subscriber sees a
- * hole it could not have filled. */
-static void test_loss_before_the_node(void **state)
-{
-    (void)state;
-    struct world w;
-    start(&w, 2);
-    const struct counters *counters = node_counters(w.node);
-    w.trickle = 20;
-    world_run(&w, 5000);
-    w.trickle = 0;
-    world_run(&w, 500);
-    assert_true(counters->nacks_sent > 10);
-    assert_true(media_client_incoming(w.clients[1].client, "5")->packets > 160);
-    const struct Spillway__Control__TransportReport *report = world_report(&w, 11);
-    assert_non_null(report);
-    assert_int_equal(report->n_tracks, 2);
-    assert_int_equal(report->tracks[0]->n_layers, 3);
-    for (size_t i = 0; i < 3; i++) {
-        assert_true(report->tracks[0]->layers[i]->packets > 120);
-        assert_true(report->tracks[0]->layers[i]->lost <= 1); /* the one under way */
-        assert_in_range(report->tracks[0]->layers[i]->nacked, 3, 20);
-        assert_in_range(report->tracks[0]->layers[i]->repaired, 3,
-                        report->tracks[0]->layers[i]->nacked);
-    }
-    world_fini(&w);
-}
-
-/* Padding of any length passes, and its number is no hole for the subscriber. Its length byte is
- * encrypted on the way, and looks like anything. */
-static void test_padding(void **state)
-{
-    (void)state;
-    struct world w;
-    uint8_t data[MEDIA_CLIENT_PACKET];
-    start(&w, 2);
-    for (int i = 0; i < 50; i++) {
-        struct media_source *video = &w.clients[0].client->sources[2];
-        size_t len = media_client_pad(w.clients[0].client, video, (uint8_t)(1 + i), data);
-        world_send(&w, &w.clients[0], data, len);
-        world_run(&w, 40);
-    }
-    const struct counters *counters = node_counters(w.node);
-    assert_int_equal(counters->drop_rtp_malformed, 0);
-    assert_int_equal(counters->drop_rtp_stream, 0);
-    assert_int_equal(counters->nacks_sent, 0);
-    assert_int_equal(media_client_incoming(w.clients[1].client, "5")->gaps, 0);
-    assert_int_equal(w.clients[0].client->bad + w.clients[1].client->bad, 0);
-    world_fini(&w);
-}
-
-static void test_loss_behind_the_node(void **state)
-{
-    (void)state;
-    struct world w;
-    start(&w, 2);
-    struct media_client *b = w.clients[1].client;
-    struct media_incoming *in = media_client_incoming(b, "5");
-    w.clients[0].client->sources[3].on = false; /* so that the lost one is video */
-    world_run(&w, 100);
-    b->lose = 1;
-    world_run(&w, 100);
-    assert_int_equal(in->gaps, 1);
-    const struct media_feedback nack = {.nack_ssrc = in->ssrc, .nack_seq = b->lost_seq};
-    world_rtcp(&w, &w.clients[1], &nack);
-    assert_int_equal(in->repairs, 1);
-    assert_int_equal(in->repaired_seq, b->lost_seq);
-    const struct media_feedback never = {.nack_ssrc = in->ssrc,
-                                         .nack_seq = (uint16_t)(in->seq + 1000)};
-    world_rtcp(&w, &w.clients[1], &never);
-    assert_int_equal(in->repairs, 1);
-    assert_int_equal(node_counters(w.node)->rtx_sent, 1);
-    assert_int_equal(node_counters(w.node)->drop_resend, 1);
-    world_run(&w, 5000);
-    assert_int_equal(video_report(&w, 1)->nacked, 2);
-    assert_int_equal(video_report(&w, 1)->repaired, 1);
-    assert_int_equal(video_report(&w, 1)->key_frames_asked, 0);
-    world_fini(&w);
-}
-
-/* The camera stands still for longer than anything of it is remembered but its end; then it goes on
- * with the next number, and what is lost is repaired as before. */
-static void test_loss_around_a_rest(void **state)
-{
-    (void)state;
-    struct world w;
-    start(&w, 2);
-    struct media_client *b = w.clients[1].client;
-    struct media_incoming *in = media_client_incoming(b, "5");
-    for (size_t i = 0; i < 4; i++) {
-        w.clients[0].client->sources[i].on = i == 2;
-    }
-    world_run(&w, 2000);
-    w.clients[0].client->sources[2].on = false;
-    uint16_t last = in->seq;
-    unsigned packets = in->packets;
-    const struct counters *counters = node_counters(w.node);
-    const struct media_feedback end = {.nack_ssrc = in->ssrc, .nack_seq = last};
-    const struct media_feedback before = {.nack_ssrc = in->ssrc, .nack_seq = (uint16_t)(last - 20)};
-    world_run(&w, 4000);
-    world_rtcp(&w, &w.clients[1], &before);
-    assert_int_equal(in->repaired_seq, last - 20); /* it has not rested for long */
-    world_run(&w, 12000);
-    world_rtcp(&w, &w.clients[1], &before);
-    assert_int_equal(counters->drop_resend, 1); /* given back */
-    world_rtcp(&w, &w.clients[1], &end);
-    assert_int_equal(in->repaired_seq, last);
-    w.clients[0].client->sources[2].due_us = w.now_us;
-    w.clients[0].client->sources[2].on = true;
-    world_run(&w, 20);
-    assert_int_equal(in->packets, packets + 1);
-    assert_int_equal(in->seq, last + 1);
-    world_run(&w, 2000);
-    const struct media_feedback again = {.nack_ssrc = in->ssrc, .nack_seq = (uint16_t)(last + 1)};
-    world_rtcp(&w, &w.clients[1], &again);
-    assert_int_equal(in->repaired_seq, last + 1);
-    assert_int_equal(in->repairs, 3);
-    assert_int_equal(in->gaps, 0);
-    world_fini(&w);
-}
-
-/* Two subscribers that lost the picture at once cost the publisher one key frame. */
-static void test_key_frame_requests_are_joined(void **state)
-{
-    (void)state;
-    struct world w;
-    start(&w, 3);
-    world_run(&w, 2000);
-    unsigned plis = video_of(&w, 2)->plis;
-    for (size_t i = 1; i < 3; i++) {
-        const struct media_feedback pli = {
-            .pli_ssrc = media_client_incoming(w.clients[i].client, "5")->ssrc};
-        world_rtcp(&w, &w.clients[i], &pli);
-        world_rtcp(&w, &w.clients[i], &pli);
-    }
-    assert_int_equal(video_of(&w, 2)->plis, plis + 1);
-    assert_int_equal(video_of(&w, 0)->plis + video_of(&w, 1)->plis, 0);
-    world_run(&w, 100);
-    for (size_t i = 1; i < 3; i++) {
-        assert_int_equal(media_client_incoming(w.clients[i].client, "5")->gaps, 0);
-    }
-    world_run(&w, 2000);
-    assert_int_equal(video_of(&w, 2)->plis, plis + 1); /* it came: nobody asks again */
-    world_run(&w, 1000);
-    const Spillway__Control__TransportReport *report = world_report(&w, 11);
-    assert_int_equal(video_report(&w, 1)->key_frames_asked, 2);
-    assert_int_equal(video_report(&w, 2)->key_frames_asked, 2);
-    assert_int_equal(report->tracks[0]->layers[2]->key_frames_asked, plis + 1);
-    world_run(&w, 5000);
-    assert_int_equal(video_report(&w, 1)->key_frames_asked, 0);
     world_fini(&w);
 }
 
@@ -335,7 +118,7 @@ static void test_keys_by_tunnel(void **state)
     world_register(&w);
     struct world_client *a = world_join(&w);
     struct world_client *b = world_join(&w);
-    spec_of(&spec, &w, false);
+    call_spec(&spec, &w, false);
     world_spec(&w, &spec);
     world_send(&w, a, hello, sizeof(hello));
     assert_int_equal(w.tunnel_len, 0); /* not yet authenticated */
@@ -352,7 +135,7 @@ static void test_keys_by_tunnel(void **state)
     assert_string_equal(frame->room, "RM_1");
     assert_int_equal(frame->epoch, 1);
     spillway__control__tunnel_frame__free_unpacked(frame, NULL);
-    publish(&w);
+    call_publish(&w);
     world_run(&w, 200);
     assert_true(node_counters(w.node)->drop_no_keys > 20);
     world_tunnel(&w, 11, a->client, "\x16 server's last flight");
@@ -375,7 +158,7 @@ static void test_new_keys(void **state)
     (void)state;
     struct world w;
     struct room_spec spec;
-    start(&w, 2);
+    call_start(&w, 2);
     struct media_client *b = w.clients[1].client;
     struct peer_keys old = b->keys;
     media_client_rekey(b, 77);
@@ -417,7 +200,7 @@ static void test_another_front(void **state)
     struct world w;
     struct room_spec spec;
     uint8_t hello[] = {22, 1, 2, 3};
-    start(&w, 2);
+    call_start(&w, 2);
     struct world_client *a = &w.clients[0], *b = &w.clients[1];
     a->client->sources[3].seq = 65530; /* its rollover counter is 1 soon */
     media_client_rekey(a->client, 76);
@@ -453,7 +236,7 @@ static void test_held(void **state)
     (void)state;
     struct world w;
     struct room_spec spec;
-    start(&w, 2);
+    call_start(&w, 2);
     struct media_client *b = w.clients[1].client;
     world_run(&w, 300);
     uint32_t weight = w.weight;
@@ -491,7 +274,7 @@ static void test_mute_and_pause(void **state)
     (void)state;
     struct world w;
     struct room_spec spec;
-    start(&w, 2);
+    call_start(&w, 2);
     struct media_client *b = w.clients[1].client;
     room_spec_init(&spec, "RM_1", 1, 1, 2);
     room_spec_audio(&spec, 2, 11, "1")->muted = true;
@@ -522,7 +305,7 @@ static void test_client_left(void **state)
 {
     (void)state;
     struct world w;
-    start(&w, 2);
+    call_start(&w, 2);
     struct world_client *b = &w.clients[1];
     b->quiet = true;
     world_run(&w, 3500);
@@ -533,10 +316,10 @@ static void test_client_left(void **state)
     assert_true(b->client->answers > checks);
     assert_int_equal(b->datagrams - silent, b->client->answers - checks); /* STUN alone */
     b->quiet = false;
-    unsigned plis = video_of(&w, 2)->plis;
+    unsigned plis = call_video(&w, 2)->plis;
     world_run(&w, 500);
     assert_true(b->datagrams > silent + 20);
-    assert_int_equal(video_of(&w, 2)->plis, plis + 1); /* video resumes with a key frame */
+    assert_int_equal(call_video(&w, 2)->plis, plis + 1); /* video resumes with a key frame */
     assert_int_equal(media_client_incoming(b->client, "5")->gaps, 0);
     assert_int_equal(media_client_incoming(b->client, "6")->gaps, 0);
     world_fini(&w);
@@ -549,7 +332,7 @@ static void test_client_is_only_quiet(void **state)
     (void)state;
     struct world w;
     struct room_spec spec;
-    start(&w, 2);
+    call_start(&w, 2);
     struct world_client *b = &w.clients[1];
     b->quiet = true;
     b->nominates = true;
@@ -577,7 +360,7 @@ static void test_another_address(void **state)
 {
     (void)state;
     struct world w;
-    start(&w, 2);
+    call_start(&w, 2);
     struct world_client *a = &w.clients[0], *b = &w.clients[1];
     unsigned packets = media_client_incoming(b->client, "6")->packets;
     for (uint8_t i = 1; i <= 12; i++) { /* more often than a transport has paths */
@@ -600,7 +383,7 @@ static void test_consent(void **state)
 {
     (void)state;
     struct world w;
-    start(&w, 2);
+    call_start(&w, 2);
     struct world_client *b = &w.clients[1];
     b->gone = true;
     world_run(&w, 5000);
@@ -630,7 +413,7 @@ static void test_dropped_room_is_silent(void **state)
     (void)state;
     struct world w;
     struct room_spec spec;
-    start(&w, 2);
+    call_start(&w, 2);
     room_spec_init(&spec, "RM_1", 1, 0, 2);
     spec.message.dropped = true;
     world_spec(&w, &spec);
@@ -649,7 +432,7 @@ static void test_reports(void **state)
 {
     (void)state;
     struct world w;
-    start(&w, 2);
+    call_start(&w, 2);
     struct world_client *b = &w.clients[1];
     const struct media_feedback remb = {.remb_bps = 1500000};
     world_rtcp(&w, b, &remb);
@@ -672,7 +455,7 @@ static void test_sender_reports(void **state)
 {
     (void)state;
     struct world w;
-    start(&w, 2);
+    call_start(&w, 2);
     struct media_client *b = w.clients[1].client;
     assert_int_equal(media_client_incoming(b, "6")->reports, 0);
     const struct media_feedback sr = {.sr = &w.clients[0].client->sources[3],
@@ -690,7 +473,7 @@ static void test_extensions_change(void **state)
     (void)state;
     struct world w;
     struct room_spec spec;
-    start(&w, 2);
+    call_start(&w, 2);
     room_spec_init(&spec, "RM_1", 1, 1, 2);
     Spillway__Control__Transport *transport =
         room_spec_transport(&spec, 11, w.clients[0].client, true);
@@ -717,7 +500,7 @@ static void test_tcp(void **state)
 {
     (void)state;
     struct world w;
-    start(&w, 2);
+    call_start(&w, 2);
     struct world_client *b = &w.clients[1];
     b->endpoint = 4;
     b->client->config.addr.port = 6000;
@@ -740,7 +523,7 @@ static void test_drain(void **state)
 {
     (void)state;
     struct world w;
-    start(&w, 1);
+    call_start(&w, 1);
     node_drain(w.node, w.now_us);
     world_run(&w, 0);
     node_link_down(w.node, w.now_us, 0);
@@ -781,11 +564,6 @@ int main(void)
         cmocka_unit_test(test_join),
         cmocka_unit_test(test_layers),
         cmocka_unit_test(test_layer_dries_up),
-        cmocka_unit_test(test_loss_before_the_node),
-        cmocka_unit_test(test_padding),
-        cmocka_unit_test(test_loss_behind_the_node),
-        cmocka_unit_test(test_loss_around_a_rest),
-        cmocka_unit_test(test_key_frame_requests_are_joined),
         cmocka_unit_test(test_keys_by_tunnel),
         cmocka_unit_test(test_new_keys),
         cmocka_unit_test(test_another_front),
