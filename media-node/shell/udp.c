@@ -3,8 +3,8 @@
  * Media over UDP: a few sockets, each shared by all clients, on file descriptors of their own,
  * because libuv's UDP can't receive and send in batches.
  *
- * Happy path: a socket is readable, recvmmsg fills up to 16 buffers, the core takes them, and what
- * it made leaves by sendmmsg: one call for up to 64 messages of a socket, whatever their addresses,
+ * Happy path: a socket is readable, a batch is read (inbound.h), the core takes it, and what it
+ * made leaves by sendmmsg: one call for up to 64 messages of a socket, whatever their addresses,
  * each a packet or a burst of packets for one address (UDP_SEGMENT).
  *
  * An endpoint is a port, with a socket for each address that is listened on. A packet leaves
@@ -18,9 +18,9 @@
  *   - The kernel refuses a burst: its packets are sent one by one, and if the way out can't cut
  *     bursts, so is everything else on this socket from then on.
  *   - A datagram is longer than our buffers: dropped.
- *   - recvmmsg fails otherwise: what an earlier send got back as an ICMP error. Read on.
  */
 #include "media-node/shell/bursts.h"
+#include "media-node/shell/inbound.h"
 #include "media-node/shell/origins.h"
 #include "media-node/shell/parts.h"
 
@@ -30,15 +30,10 @@
 #include <netinet/udp.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES (8 << 20) /* asked of the kernel for each direction */
-/* Datagrams of one recvmmsg: more would wait for each other, and for what is made of them, and
- * other sockets for all of it (measured by bench.latency). */
-#define RECEIVE_BATCH 16
-#define SEND_BATCH    64 /* messages of one sendmmsg */
-#define WAIT_MAX_US   TIME_S(1)
+#define SEND_BATCH   64        /* messages of one sendmmsg */
 
 struct udp_socket {
     uv_poll_t poll;
@@ -59,16 +54,7 @@ struct udp {
     uint8_t first_v4, first_v6; /* addresses; ORIGINS_NONE: of that family there is none */
     struct origins *origins;    /* NULL: no family has several */
     size_t open;                /* handles that libuv still holds */
-    /* recvmmsg of whichever socket is readable */
-    struct mmsghdr in[RECEIVE_BATCH];
-    struct iovec in_bytes[RECEIVE_BATCH];
-    struct sockaddr_storage in_addrs[RECEIVE_BATCH];
-    struct node_datagram batch[RECEIVE_BATCH];
-    uint8_t buffers[RECEIVE_BATCH][SHELL_PACKET];
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(sizeof(struct timespec)) + CMSG_SPACE(sizeof(uint32_t))];
-    } in_notes[RECEIVE_BATCH]; /* SO_TIMESTAMPNS, SO_RXQ_OVFL */
+    struct inbound *inbound;    /* of whichever socket is readable */
     /* sendmmsg of whichever socket is flushed */
     struct mmsghdr out[SEND_BATCH];
     struct iovec out_bytes[SEND_BATCH][BURST_PACKETS_MAX];
@@ -81,54 +67,6 @@ struct udp {
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
-/* Returns how many were read, 0 when there is nothing more. */
-static size_t receive(struct udp_socket *socket)
-{
-    struct udp *udp = socket->udp;
-    for (size_t i = 0; i < RECEIVE_BATCH; i++) {
-        udp->in[i].msg_hdr.msg_namelen = sizeof(udp->in_addrs[i]);
-        udp->in[i].msg_hdr.msg_control = &udp->in_notes[i];
-        udp->in[i].msg_hdr.msg_controllen = sizeof(udp->in_notes[i]);
-    }
-    int count = recvmmsg(socket->fd, udp->in, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
-    return count > 0 ? (size_t)count : 0;
-}
-
-/* How long a datagram waited in the kernel, by its stamp, which is of the wall clock: a clock
- * that was set meanwhile gives nonsense, and nonsense counts as no wait. */
-static int64_t waited_us(const struct cmsghdr *note, const struct timespec *wall)
-{
-    struct timespec stamp;
-    memcpy(&stamp, CMSG_DATA(note), sizeof(stamp));
-    int64_t waited =
-        (wall->tv_sec - stamp.tv_sec) * 1000000 + (wall->tv_nsec - stamp.tv_nsec) / 1000;
-    return waited < 0 || waited > WAIT_MAX_US ? 0 : waited;
-}
-
-static void count_overflow(struct udp_socket *socket, const struct cmsghdr *note)
-{
-    uint32_t overflowed;
-    memcpy(&overflowed, CMSG_DATA(note), sizeof(overflowed));
-    socket->udp->shell->counters.udp_receive_full += overflowed - socket->overflowed;
-    socket->overflowed = overflowed;
-}
-
-/* What the kernel says about a datagram. Returns how long it waited. */
-static int64_t read_notes(struct udp_socket *socket, struct msghdr *header,
-                          const struct timespec *wall)
-{
-    int64_t waited = 0;
-    struct cmsghdr *note;
-    for (note = CMSG_FIRSTHDR(header); note != NULL; note = CMSG_NXTHDR(header, note)) {
-        if (note->cmsg_level == SOL_SOCKET && note->cmsg_type == SCM_TIMESTAMPNS) {
-            waited = waited_us(note, wall);
-        } else if (note->cmsg_level == SOL_SOCKET && note->cmsg_type == SO_RXQ_OVFL) {
-            count_overflow(socket, note);
-        }
-    }
-    return waited;
-}
-
 static void note_origin(const struct udp_socket *socket, const struct node_datagram *datagram)
 {
     struct origins *origins = socket->udp->origins;
@@ -138,42 +76,31 @@ static void note_origin(const struct udp_socket *socket, const struct node_datag
     }
 }
 
-static size_t collect(struct udp_socket *socket, size_t received)
+static void count_overflow(struct udp_socket *socket, const struct inbound_batch *batch)
 {
-    struct udp *udp = socket->udp;
-    size_t count = 0;
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    for (size_t i = 0; i < received; i++) {
-        struct msghdr *header = &udp->in[i].msg_hdr;
-        struct node_datagram *datagram = &udp->batch[count];
-        datagram->waited_us = read_notes(socket, header, &wall);
-        if ((header->msg_flags & MSG_TRUNC) != 0) {
-            udp->shell->counters.udp_truncated++;
-            continue;
-        }
-        if (net_from_sockaddr(&datagram->remote, header->msg_name, header->msg_namelen) != 0) {
-            continue;
-        }
-        datagram->endpoint = socket->endpoint;
-        datagram->data = udp->buffers[i];
-        datagram->len = udp->in[i].msg_len;
-        note_origin(socket, datagram);
-        count++;
+    if (batch->full_known) {
+        socket->udp->shell->counters.udp_receive_full += batch->full - socket->overflowed;
+        socket->overflowed = batch->full;
     }
-    return count;
 }
 
 /* What is left makes the socket readable again, when others have had their turn. */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct udp_socket *socket = poll->data;
+    struct shell *shell = socket->udp->shell;
     (void)events;
     if (status < 0) {
         return;
     }
-    size_t count = collect(socket, receive(socket));
-    shell_feed(socket->udp->shell, shell_now(), socket->udp->batch, count);
+    struct inbound_batch batch = inbound_read(socket->udp->inbound, socket->fd);
+    count_overflow(socket, &batch);
+    shell->counters.udp_truncated += batch.truncated;
+    for (size_t i = 0; i < batch.count; i++) {
+        batch.datagrams[i].endpoint = socket->endpoint;
+        note_origin(socket, &batch.datagrams[i]);
+    }
+    shell_feed(shell, shell_now(), batch.datagrams, batch.count);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -325,8 +252,7 @@ MUST_CHECK static int open_fd(const struct net_addr *addr, int *out)
     if (addr->family == NET_V6) {
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     }
-    (void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)); /* without: no wait known */
-    (void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on));    /* without: not counted */
+    inbound_prepare(fd);
     if (bind(fd, (const struct sockaddr *)&bound, len) != 0) {
         close(fd);
         return ERR_IO;
@@ -395,11 +321,7 @@ int udp_open(struct udp **out, struct shell *shell)
 {
     struct udp *udp = mem_alloc(sizeof(*udp));
     udp->shell = shell;
-    for (size_t i = 0; i < RECEIVE_BATCH; i++) {
-        udp->in_bytes[i] = (struct iovec){udp->buffers[i], SHELL_PACKET};
-        udp->in[i].msg_hdr = (struct msghdr){
-            .msg_name = &udp->in_addrs[i], .msg_iov = &udp->in_bytes[i], .msg_iovlen = 1};
-    }
+    udp->inbound = inbound_new();
     sort_addresses(udp);
     size_t sockets = shell->config->ports * udp->addresses;
     udp->sockets = mem_array(sockets, sizeof(*udp->sockets));
@@ -418,6 +340,7 @@ static void udp_free(struct udp *udp)
     if (udp->origins != NULL) {
         origins_free(udp->origins);
     }
+    inbound_free(udp->inbound);
     free(udp->sockets);
     free(udp);
 }
