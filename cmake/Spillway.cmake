@@ -44,6 +44,15 @@ foreach(pair ${test_modules} zmq:libzmq uv:libuv ssl:openssl usrsctp:usrsctp hir
   add_library(dep::${name} ALIAS PkgConfig::${name})
 endforeach()
 
+# intel-ipsec-mb, which comes without a .pc file, and for one architecture (decisions/0015).
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  find_library(SPILLWAY_IPSEC_MB IPSec_MB REQUIRED)
+  find_path(SPILLWAY_IPSEC_MB_INCLUDE intel-ipsec-mb.h REQUIRED)
+  add_library(dep::ipsec_mb UNKNOWN IMPORTED GLOBAL)
+  set_target_properties(dep::ipsec_mb PROPERTIES IMPORTED_LOCATION ${SPILLWAY_IPSEC_MB}
+    INTERFACE_INCLUDE_DIRECTORIES ${SPILLWAY_IPSEC_MB_INCLUDE})
+endif()
+
 # spillway_library(NAME SOURCES a.c b.c DEPS other_library dep::ssl)
 # One static library per folder. DEPS are public: they say which folders this one may include.
 function(spillway_library name)

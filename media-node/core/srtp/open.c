@@ -9,29 +9,14 @@
 /* The transform of one direction is made with its first packet: most transports receive little. */
 static int begin(struct rtpsec *sec, struct transform *t, enum key_use use)
 {
-    if (t->cipher != NULL) {
+    if (t->begun) {
         return 0;
     }
-    int err = rtpsec_transform_init(t, sec->suite, sec->master, use, DIRECTION_RECEIVE);
+    int err = rtpsec_transform_init(t, sec->suite, sec->master, use, GCM_OPEN);
     if (err != 0) {
         rtpsec_transform_fini(t);
     }
     return err;
-}
-
-/* Behind the text stands its tag. */
-static bool gcm_open(struct transform *t, const uint8_t iv[GCM_IV_LEN], struct bytes aad,
-                     struct bytes more_aad, uint8_t *text, size_t text_len)
-{
-    int n;
-    return EVP_DecryptInit_ex(t->cipher, NULL, NULL, NULL, iv) == 1 &&
-           EVP_CIPHER_CTX_ctrl(t->cipher, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_LEN, text + text_len) ==
-               1 &&
-           EVP_DecryptUpdate(t->cipher, NULL, &n, aad.data, (int)aad.len) == 1 &&
-           (more_aad.len == 0 ||
-            EVP_DecryptUpdate(t->cipher, NULL, &n, more_aad.data, (int)more_aad.len) == 1) &&
-           (text_len == 0 || EVP_DecryptUpdate(t->cipher, text, &n, text, (int)text_len) == 1) &&
-           EVP_DecryptFinal_ex(t->cipher, text + text_len, &n) == 1;
 }
 
 static bool cm_open(struct transform *t, const uint8_t iv[CM_IV_LEN], struct bytes authenticated,
@@ -67,7 +52,7 @@ int rtpsec_rtp_open_at(struct rtpsec *sec, uint64_t index, uint8_t *packet, size
         uint8_t iv[GCM_IV_LEN];
         rtpsec_gcm_rtp_iv(iv, t->salt, ssrc, index);
         opened =
-            gcm_open(t, iv, (struct bytes){packet, header_len}, (struct bytes){0}, text, text_len);
+            gcm_library()->open(t->gcm, iv, (struct bytes){packet, header_len}, text, text_len);
     } else {
         uint8_t iv[CM_IV_LEN];
         uint8_t roc[4];
@@ -125,10 +110,11 @@ int rtpsec_rtcp_open_at(struct rtpsec *sec, uint32_t index, uint8_t *packet, siz
     bool opened;
     if (is_gcm(sec->suite)) {
         uint8_t iv[GCM_IV_LEN];
+        uint8_t aad[RTCP_FIXED_LEN + INDEX_WORD_LEN];
         rtpsec_gcm_rtcp_iv(iv, t->salt, ssrc, index);
-        opened =
-            gcm_open(t, iv, (struct bytes){packet, RTCP_FIXED_LEN},
-                     (struct bytes){text + text_len + GCM_TAG_LEN, INDEX_WORD_LEN}, text, text_len);
+        memcpy(aad, packet, RTCP_FIXED_LEN);
+        memcpy(aad + RTCP_FIXED_LEN, text + text_len + GCM_TAG_LEN, INDEX_WORD_LEN);
+        opened = gcm_library()->open(t->gcm, iv, (struct bytes){aad, sizeof(aad)}, text, text_len);
     } else {
         uint8_t iv[CM_IV_LEN];
         rtpsec_cm_iv(iv, t->salt, ssrc, index);

@@ -9,12 +9,11 @@
 
 #include <openssl/evp.h>
 
+#include "media-node/core/srtp/gcm.h"
 #include "media-node/core/srtp/srtp.h"
 
 #define RTP_FIXED_LEN   12
 #define RTCP_FIXED_LEN  8
-#define GCM_IV_LEN      12
-#define GCM_TAG_LEN     16
 #define CM_IV_LEN       16
 #define CM_TAG_LEN      10 /* SHA-1's 160 bits cut to 80 */
 #define AUTH_KEY_LEN    20
@@ -32,8 +31,10 @@ struct session_keys {
 
 /* Kept contexts: their keys are scheduled, each packet only sets its IV. */
 struct transform {
-    EVP_CIPHER_CTX *cipher; /* NULL: not begun */
-    EVP_MAC_CTX *mac;       /* AES_CM only */
+    bool begun;
+    struct gcm *gcm;        /* of gcm_library() */
+    EVP_CIPHER_CTX *cipher; /* AES_CM, as is mac */
+    EVP_MAC_CTX *mac;
     uint8_t salt[SALT_MAX];
 };
 
@@ -85,9 +86,8 @@ int rtpsec_stream_take(struct rtpsec_stream *stream, uint16_t seq, bool again, u
 int rtpsec_stream_take_at(struct rtpsec_stream *stream, uint64_t index, bool again);
 
 /* transform.c */
-enum direction { DIRECTION_RECEIVE, DIRECTION_SEND };
 int rtpsec_transform_init(struct transform *t, enum rtpsec_suite suite, const uint8_t *master,
-                          enum key_use use, enum direction direction);
+                          enum key_use use, enum gcm_direction direction);
 void rtpsec_transform_fini(struct transform *t);
 /* HMAC-SHA1 over both, cut to CM_TAG_LEN. */
 bool rtpsec_cm_tag(EVP_MAC_CTX *mac, struct bytes packet, struct bytes suffix,

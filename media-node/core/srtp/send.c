@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Protection of what leaves: RFC 7714 for the GCM suites, RFC 3711 for AES-CM with HMAC-SHA1. Both
- * through OpenSSL, so that all suites share one discipline of indices and one way of copying.
+ * Protection of what leaves: RFC 7714 for the GCM suites, RFC 3711 for AES-CM with HMAC-SHA1. All
+ * suites share one discipline of indices and one way of copying.
  */
 #include "media-node/core/srtp/private.h"
 
@@ -9,19 +9,6 @@ static bool encrypt(EVP_CIPHER_CTX *cipher, struct bytes in, uint8_t *out)
 {
     int n;
     return in.len == 0 || EVP_EncryptUpdate(cipher, out, &n, in.data, (int)in.len) == 1;
-}
-
-static bool authenticate(EVP_CIPHER_CTX *cipher, struct bytes aad)
-{
-    int n;
-    return EVP_EncryptUpdate(cipher, NULL, &n, aad.data, (int)aad.len) == 1;
-}
-
-static bool gcm_finish(EVP_CIPHER_CTX *cipher, uint8_t *tag)
-{
-    int n;
-    return EVP_EncryptFinal_ex(cipher, tag, &n) == 1 &&
-           EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_LEN, tag) == 1;
 }
 
 /* ---- RTP ----------------------------------------------------------------------------------- */
@@ -33,11 +20,8 @@ static int gcm_rtp(struct transform *s, uint64_t index, const struct rtpsec_pack
     uint8_t *text = out + packet->header_len;
     uint8_t *tag = text + packet->prefix.len + packet->body.len;
     rtpsec_gcm_rtp_iv(iv, s->salt, be32_get(out + 8), index);
-    bool ok = EVP_EncryptInit_ex(s->cipher, NULL, NULL, NULL, iv) == 1 &&
-              authenticate(s->cipher, (struct bytes){out, packet->header_len}) &&
-              encrypt(s->cipher, packet->prefix, text) &&
-              encrypt(s->cipher, packet->body, text + packet->prefix.len) &&
-              gcm_finish(s->cipher, tag);
+    bool ok = gcm_library()->seal(s->gcm, iv, (struct bytes){out, packet->header_len},
+                                  packet->prefix, packet->body, text);
     return ok ? (int)(tag + GCM_TAG_LEN - out) : ERR_CRYPTO;
 }
 
@@ -92,20 +76,17 @@ int rtpsec_seal_rtp(struct rtpsec *sec, struct rtpsec_stream *stream, uint64_t i
 static int gcm_rtcp(struct transform *s, uint32_t index, uint8_t *packet, size_t *len)
 {
     uint8_t iv[GCM_IV_LEN];
-    uint8_t word[INDEX_WORD_LEN];
+    uint8_t aad[RTCP_FIXED_LEN + INDEX_WORD_LEN];
     uint8_t *text = packet + RTCP_FIXED_LEN;
     uint8_t *tag = packet + *len;
     rtpsec_gcm_rtcp_iv(iv, s->salt, be32_get(packet + 4), index);
-    be32_put(word, INDEX_E | index);
-    bool ok = EVP_EncryptInit_ex(s->cipher, NULL, NULL, NULL, iv) == 1 &&
-              authenticate(s->cipher, (struct bytes){packet, RTCP_FIXED_LEN}) &&
-              authenticate(s->cipher, (struct bytes){word, sizeof(word)}) &&
-              encrypt(s->cipher, (struct bytes){text, (size_t)(tag - text)}, text) &&
-              gcm_finish(s->cipher, tag);
-    if (!ok) {
+    memcpy(aad, packet, RTCP_FIXED_LEN);
+    be32_put(aad + RTCP_FIXED_LEN, INDEX_E | index);
+    if (!gcm_library()->seal(s->gcm, iv, (struct bytes){aad, sizeof(aad)}, (struct bytes){0},
+                             (struct bytes){text, (size_t)(tag - text)}, text)) {
         return ERR_CRYPTO;
     }
-    memcpy(tag + GCM_TAG_LEN, word, sizeof(word));
+    be32_put(tag + GCM_TAG_LEN, INDEX_E | index);
     *len += GCM_TAG_LEN + INDEX_WORD_LEN;
     return 0;
 }

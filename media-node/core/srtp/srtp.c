@@ -14,10 +14,10 @@ int rtpsec_new(struct rtpsec **out, const struct rtpsec_config *config)
     struct rtpsec *sec = mem_alloc(sizeof(*sec));
     sec->suite = config->suite;
     int err = rtpsec_transform_init(&sec->send_rtp, config->suite, config->send_key.data, USE_RTP,
-                                    DIRECTION_SEND);
+                                    GCM_SEAL);
     if (err == 0) {
         err = rtpsec_transform_init(&sec->send_rtcp, config->suite, config->send_key.data, USE_RTCP,
-                                    DIRECTION_SEND);
+                                    GCM_SEAL);
     }
     if (err == 0) {
         err = rtpsec_receiver_init(sec, config->receive_key);

@@ -3,8 +3,9 @@
  * SRTP and SRTCP of one transport (RFC 3711, RFC 7714). Prefix rtpsec_, for libsrtp2, the
  * reference in tests, owns srtp_.
  *
- * All goes through OpenSSL with kept key schedules, because that costs a quarter
- * (fanout-limit.md): the payload is copied only by the cipher, and with GCM nothing is allocated.
+ * Key schedules are kept (gcm.h for the GCM suites, OpenSSL for the other), because that costs a
+ * quarter (fanout-limit.md): the payload is copied only by the cipher, and with GCM nothing is
+ * allocated.
  * Any SSRC is received, with a replay window; what that needs is made when the first packet
  * arrives. An SSRC that first appears in the middle of its life (a client moved here) is accepted,
  * if its rollover counter is below RTPSEC_ROC_SEARCH: it is found by trial.

@@ -6,36 +6,38 @@
 
 #define SHA1_LEN 20
 
+MUST_CHECK static int make_cm(struct transform *t, const struct session_keys *keys,
+                              enum gcm_direction direction)
+{
+    t->cipher = EVP_CIPHER_CTX_new();
+    if (t->cipher == NULL || EVP_CipherInit_ex(t->cipher, EVP_aes_128_ctr(), NULL, keys->cipher,
+                                               NULL, direction == GCM_SEAL) != 1) {
+        return ERR_CRYPTO;
+    }
+    t->mac = rtpsec_hmac_new(keys->auth);
+    return t->mac == NULL ? ERR_CRYPTO : 0;
+}
+
 int rtpsec_transform_init(struct transform *t, enum rtpsec_suite suite, const uint8_t *master,
-                          enum key_use use, enum direction direction)
+                          enum key_use use, enum gcm_direction direction)
 {
     struct session_keys keys = {0};
     int err = rtpsec_derive_keys(suite, master, use, &keys);
-    if (err != 0) {
-        goto out;
-    }
-    err = ERR_CRYPTO;
-    t->cipher = EVP_CIPHER_CTX_new();
-    if (t->cipher == NULL ||
-        EVP_CipherInit_ex(t->cipher, rtpsec_cipher_of(suite), NULL, keys.cipher, NULL,
-                          direction == DIRECTION_SEND) != 1) {
-        goto out;
-    }
-    if (!is_gcm(suite)) {
-        t->mac = rtpsec_hmac_new(keys.auth);
-        if (t->mac == NULL) {
-            goto out;
-        }
+    if (err == 0 && is_gcm(suite)) {
+        t->gcm = gcm_library()->make(keys.cipher, rtpsec_cipher_key_len(suite), direction);
+        err = t->gcm == NULL ? ERR_CRYPTO : 0;
+    } else if (err == 0) {
+        err = make_cm(t, &keys, direction);
     }
     memcpy(t->salt, keys.salt, sizeof(t->salt));
-    err = 0;
-out:
+    t->begun = err == 0;
     OPENSSL_cleanse(&keys, sizeof(keys));
     return err;
 }
 
 void rtpsec_transform_fini(struct transform *t)
 {
+    gcm_library()->free(t->gcm);
     EVP_CIPHER_CTX_free(t->cipher);
     EVP_MAC_CTX_free(t->mac);
     OPENSSL_cleanse(t, sizeof(*t));
