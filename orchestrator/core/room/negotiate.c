@@ -52,16 +52,14 @@ static bool is_fresh(const struct participant *p, const Spillway__Control__Regis
     return true;
 }
 
-/* 0: there is none left. */
+/* The first that is left, 0 if there is none: what leaves a node through one socket needs one
+ * system call, so clients are not spread over ports that are only there for moves. */
 static uint32_t choose_port(const struct participant *p, const struct host *host,
                             Spillway__Control__Endpoint__Protocol protocol)
 {
     const Spillway__Control__Register *node = host->info;
-    uint8_t start;
-    p->room->config->random.fill(p->room->config->random.arg, &start, 1);
     for (size_t i = 0; i < node->n_endpoints; i++) {
-        const Spillway__Control__Endpoint *endpoint =
-            node->endpoints[(start + i) % node->n_endpoints];
+        const Spillway__Control__Endpoint *endpoint = node->endpoints[i];
         if (endpoint->protocol == protocol && is_fresh(p, node, protocol, endpoint->port)) {
             return endpoint->port;
         }
