@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -187,4 +189,24 @@ void bench_allow_files(size_t count)
     if (files.rlim_cur < count) {
         bench_fail("too few files may be open: %lu", (unsigned long)files.rlim_cur);
     }
+}
+
+/* Held back, they are one message, which the kernel cuts for receivers that do not take it whole.
+ */
+static void hold(int fd, int segment, int on)
+{
+    if (setsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, sizeof(segment)) != 0 ||
+        setsockopt(fd, SOL_UDP, UDP_CORK, &on, sizeof(on)) != 0) {
+        bench_fail("packets can't be held back: %s", strerror(errno));
+    }
+}
+
+void bench_hold(int fd, size_t bytes)
+{
+    hold(fd, (int)bytes, 1);
+}
+
+void bench_release(int fd)
+{
+    hold(fd, 0, 0);
 }

@@ -48,4 +48,10 @@ bool bench_pin(pid_t pid, unsigned cpu);
 /* Raises the limit of open files as far as it goes, and fails if that is less than count. */
 void bench_allow_files(size_t count);
 
+/* What is sent between the two arrives at once, as from a network card that hands over together
+ * what came together: up to BENCH_HELD packets of so many bytes, and to one address. */
+#define BENCH_HELD 16
+void bench_hold(int fd, size_t bytes);
+void bench_release(int fd);
+
 #endif

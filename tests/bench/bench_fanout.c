@@ -84,6 +84,8 @@ static void measure_row(struct fanout_report *report, size_t i, const struct fan
     limit_measure(&before, report->receivers);
     row->full = fanout_measure(fanout, report->rate, row->burst, report->seconds);
     limit_measure(&after, report->receivers);
+    row->own_limit_us =
+        (limit_own_of_burst(&before, row->burst) + limit_own_of_burst(&after, row->burst)) / 2;
     row->limit_us = (limit_of_burst(&before, row->burst) + limit_of_burst(&after, row->burst)) / 2;
     row->beside = fanout_measure(fanout, report->janus_rate, row->burst, report->seconds);
     printf("spillway-node, %u a frame: %.2f us, %.0f %% of the limit, lost %.2f %%; "

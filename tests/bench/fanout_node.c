@@ -73,7 +73,7 @@ static void add_nodes(struct room_spec *spec, struct fanout_node *fanout, size_t
     for (size_t i = first; i < end; i++) {
         unsigned node = (unsigned)i + 2;
         struct sockaddr_in remote = sink_addr(fanout->sink, i);
-        struct sockaddr_in local = node_run_addr(fanout->run, i % NODE_RUN_PORTS);
+        struct sockaddr_in local = node_run_addr(fanout->run, 0);
         const struct room_spec_edge edge = {.id = (uint32_t)i + 1,
                                             .track = TRACK,
                                             .node = node,

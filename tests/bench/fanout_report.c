@@ -34,6 +34,11 @@ static double of_limit(const struct fanout_row *row)
     return row->limit_us / row->full.us;
 }
 
+static double of_own_limit(const struct fanout_row *row)
+{
+    return row->own_limit_us / row->full.us;
+}
+
 static double times_janus(const struct fanout_row *row)
 {
     return janus_us(row) / row->beside.us;
@@ -78,13 +83,13 @@ void fanout_report_print(const struct fanout_report *report)
 {
     printf("One VP8 stream of %d-byte packets to %zu receivers, us of CPU per packet\n",
            FANOUT_PACKET, report->receivers);
-    printf("  %-7s | %21u packets/s | %31u packets/s\n", "", report->rate, report->janus_rate);
-    printf("  %-7s | %6s %9s %14s | %9s %9s %9s %11s | %s\n", "a frame", "limit", "spillway",
-           "of the limit", "spillway", "janus", "2 loops", "times janus", "lost");
+    printf("  %-7s | %31u packets/s | %31u packets/s\n", "", report->rate, report->janus_rate);
+    printf("  %-7s | %6s %9s %12s %11s | %9s %9s %9s %11s | %s\n", "a frame", "limit", "spillway",
+           "of the limit", "of its own", "spillway", "janus", "2 loops", "times janus", "lost");
     for (size_t i = 0; i < FANOUT_BURSTS; i++) {
         const struct fanout_row *row = &report->rows[i];
-        printf("  %-7u | %6.2f %9.2f %12.0f %% |", row->burst, row->limit_us, row->full.us,
-               100 * of_limit(row));
+        printf("  %-7u | %6.2f %9.2f %10.0f %% %9.0f %% |", row->burst, row->limit_us, row->full.us,
+               100 * of_limit(row), 100 * of_own_limit(row));
         printf(" %9.2f", row->beside.us);
         if (report->janus) {
             print_janus(row);
@@ -107,11 +112,12 @@ static json_t *ratio_json(double ratio)
 
 static json_t *row_json(const struct fanout_row *row, bool janus)
 {
-    json_t *json =
-        json_pack("{s:i, s:f, s:f, s:f, s:f, s:f}", "packets_a_frame", (int)row->burst, "limit_us",
-                  files_rounded(row->limit_us), "us_per_packet", files_rounded(row->full.us),
-                  "of_limit", files_rounded(of_limit(row)), "us_per_packet_beside_janus",
-                  files_rounded(row->beside.us), "lost", files_rounded(most_lost(row)));
+    json_t *json = json_pack(
+        "{s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "packets_a_frame", (int)row->burst, "limit_us",
+        files_rounded(row->limit_us), "own_limit_us", files_rounded(row->own_limit_us),
+        "us_per_packet", files_rounded(row->full.us), "of_limit", files_rounded(of_limit(row)),
+        "of_own_limit", files_rounded(of_own_limit(row)), "us_per_packet_beside_janus",
+        files_rounded(row->beside.us), "lost", files_rounded(most_lost(row)));
     if (janus) {
         const struct fanout_result *threads = &row->janus[FANOUT_JANUS_THREADS];
         const struct fanout_result *loops = &row->janus[FANOUT_JANUS_LOOPS];
@@ -138,11 +144,12 @@ static void write_json(const struct fanout_report *report, const char *dir)
     }
     json_t *json = files_begin(report->machine);
     json_t *more = json_pack(
-        "{s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:o, s:o}", "receivers", (int)report->receivers,
+        "{s:i, s:i, s:i, s:i, s:s, s:f, s:f, s:f, s:o, s:o}", "receivers", (int)report->receivers,
         "bytes", FANOUT_PACKET, "packets_per_second", (int)report->rate,
         "packets_per_second_beside_janus", (int)report->janus_rate, "of",
         "the worst of the rows; janus: the better of its ways that lost less than 1 %", "of_limit",
-        files_rounded(least(report, of_limit)), "us_per_packet",
+        files_rounded(least(report, of_limit)), "of_own_limit",
+        files_rounded(least(report, of_own_limit)), "us_per_packet",
         files_rounded(-least(report, spillway_us)), "times_janus",
         ratio_json(report->janus ? least(report, times_janus) : 0), "rows", rows);
     json_object_update_new(json, more);

@@ -13,7 +13,8 @@ extern const char *const fanout_janus_names[FANOUT_JANUS_MODES];
 /* Frames of one size. */
 struct fanout_row {
     unsigned burst;
-    double limit_us;
+    double limit_us;             /* with OpenSSL's cipher */
+    double own_limit_us;         /* with the one that Spillway uses */
     struct fanout_result full;   /* Spillway, at the rate the limit is compared with */
     struct fanout_result beside; /* Spillway, at the rate of Janus */
     struct fanout_result janus[FANOUT_JANUS_MODES];

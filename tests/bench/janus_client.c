@@ -253,9 +253,13 @@ static void send_packet(struct janus_source *source, const struct janus_client *
 void janus_source_frame(struct janus_source *source, const struct janus_client *client,
                         unsigned packets)
 {
+    int fd = transport_fd(client->transport);
+    assert(packets <= BENCH_HELD);
+    bench_hold(fd, FANOUT_PACKET + RTPSEC_RTP_OVERHEAD);
     for (unsigned i = 0; i < packets; i++) {
         send_packet(source, client, i == 0, i + 1 == packets);
     }
+    bench_release(fd);
     source->key = false;
     source->picture = (source->picture + 1) & 0x7fff;
     source->ts += TICKS * packets;

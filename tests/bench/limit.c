@@ -4,11 +4,10 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/sink.h"
 
-#include "common/base/openssl.h"
+#include "media-node/core/srtp/gcm.h"
 
 #include <errno.h>
 #include <netinet/udp.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -19,7 +18,6 @@
 #define BATCH     64   /* messages of one sendmmsg */
 #define HEADER    12
 #define BURST_MAX 16
-#define IV_LEN    12
 #define PT        96
 #define CONTROL   CMSG_SPACE(sizeof(uint16_t))
 #define SETTLE_MS 5 /* for the receivers, between rounds */
@@ -31,7 +29,8 @@ struct probe {
     int fd;
     size_t receivers;
     struct sockaddr_in *addrs;
-    EVP_CIPHER_CTX **ciphers;
+    const struct gcm_library *cipher;
+    struct gcm **keys; /* of each receiver */
     uint8_t plain[LIMIT_PLAIN];
     uint8_t (*sealed)[LIMIT_SEALED]; /* BURST_MAX * BATCH of them */
     uint64_t sent;
@@ -41,20 +40,29 @@ struct probe {
 
 static void seal(struct probe *probe, size_t receiver, uint64_t index, uint8_t *out)
 {
-    int n;
-    uint8_t iv[IV_LEN] = {0};
-    EVP_CIPHER_CTX *cipher = probe->ciphers[receiver];
+    uint8_t iv[GCM_IV_LEN] = {0};
     be64_put(iv + 4, index);
     memcpy(out, probe->plain, HEADER);
-    if (EVP_EncryptInit_ex(cipher, NULL, NULL, NULL, iv) != 1 ||
-        EVP_EncryptUpdate(cipher, NULL, &n, out, HEADER) != 1 ||
-        EVP_EncryptUpdate(cipher, out + HEADER, &n, probe->plain + HEADER, LIMIT_PLAIN - HEADER) !=
-            1 ||
-        EVP_EncryptFinal_ex(cipher, out + LIMIT_PLAIN, &n) != 1 ||
-        EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, LIMIT_SEALED - LIMIT_PLAIN,
-                            out + LIMIT_PLAIN) != 1) {
+    if (!probe->cipher->seal(
+            probe->keys[receiver], iv, (struct bytes){out, HEADER}, (struct bytes){0},
+            (struct bytes){probe->plain + HEADER, LIMIT_PLAIN - HEADER}, out + HEADER)) {
         bench_fail("AES-128-GCM failed");
     }
+}
+
+static void take_cipher(struct probe *probe, const struct gcm_library *cipher)
+{
+    static const uint8_t key[16] = {1};
+    for (size_t i = 0; i < probe->receivers; i++) {
+        if (probe->cipher != NULL) {
+            probe->cipher->free(probe->keys[i]);
+        }
+        probe->keys[i] = cipher->make(key, sizeof(key), GCM_SEAL);
+        if (probe->keys[i] == NULL) {
+            bench_fail("no AES-128-GCM");
+        }
+    }
+    probe->cipher = cipher;
 }
 
 static void encrypt_all(struct probe *probe, unsigned unused)
@@ -153,11 +161,10 @@ static double median_us(struct probe *probe, measured *what, unsigned burst)
 
 static void begin(struct probe *probe, size_t receivers)
 {
-    static const uint8_t key[16] = {1};
     *probe = (struct probe){.sink = sink_new(receivers),
                             .receivers = receivers,
                             .addrs = mem_array(receivers, sizeof(*probe->addrs)),
-                            .ciphers = mem_array(receivers, sizeof(EVP_CIPHER_CTX *))};
+                            .keys = mem_array(receivers, sizeof(struct gcm *))};
     probe->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     probe->sealed = mem_array((size_t)BURST_MAX * BATCH, LIMIT_SEALED);
     be16_put(probe->plain, 0x8000 | PT);
@@ -166,10 +173,6 @@ static void begin(struct probe *probe, size_t receivers)
     }
     for (size_t i = 0; i < probe->receivers; i++) {
         probe->addrs[i] = sink_addr(probe->sink, i);
-        probe->ciphers[i] = EVP_CIPHER_CTX_new();
-        if (EVP_EncryptInit_ex(probe->ciphers[i], EVP_aes_128_gcm(), NULL, key, NULL) != 1) {
-            bench_fail("no AES-128-GCM");
-        }
     }
     sink_start(probe->sink);
 }
@@ -177,12 +180,12 @@ static void begin(struct probe *probe, size_t receivers)
 static void end(struct probe *probe)
 {
     for (size_t i = 0; i < probe->receivers; i++) {
-        EVP_CIPHER_CTX_free(probe->ciphers[i]);
+        probe->cipher->free(probe->keys[i]);
     }
     sink_free(probe->sink);
     free(probe->sealed);
     free(probe->addrs);
-    free(probe->ciphers);
+    free(probe->keys);
     close(probe->fd);
 }
 
@@ -191,6 +194,9 @@ void limit_measure(struct limit *out, size_t receivers)
     struct probe probe;
     begin(&probe, receivers);
     out->receivers = receivers;
+    take_cipher(&probe, gcm_library());
+    out->own_cipher = median_us(&probe, encrypt_all, 1);
+    take_cipher(&probe, &gcm_openssl);
     out->cipher = median_us(&probe, encrypt_all, 1);
     out->sendto = median_us(&probe, send_single, 1);
     out->sendmmsg = median_us(&probe, send_batches, 1);
@@ -207,6 +213,7 @@ void limit_print(const struct limit *limit)
     printf("The limit: %d-byte packets to %zu receivers, us of CPU per packet\n", LIMIT_PLAIN,
            limit->receivers);
     printf("  AES-128-GCM, kept context      %6.2f\n", limit->cipher);
+    printf("  ... by %-20s    %6.2f\n", gcm_library()->name, limit->own_cipher);
     printf("  sendto                         %6.2f\n", limit->sendto);
     printf("  sendmmsg, 64 a call            %6.2f\n", limit->sendmmsg);
     for (size_t i = 0; i < LIMIT_BURSTS; i++) {
@@ -215,11 +222,21 @@ void limit_print(const struct limit *limit)
     printf("  lost at full receive buffers   %5.1f %%\n", 100 * limit->lost);
 }
 
-double limit_of_burst(const struct limit *limit, unsigned burst)
+static double send_of_burst(const struct limit *limit, unsigned burst)
 {
     double send = limit->sendmmsg;
     for (size_t i = 0; i < LIMIT_BURSTS; i++) {
         send = burst >= limit_bursts[i] ? limit->gso[i] : send;
     }
-    return limit->cipher + send;
+    return send;
+}
+
+double limit_of_burst(const struct limit *limit, unsigned burst)
+{
+    return limit->cipher + send_of_burst(limit, burst);
+}
+
+double limit_own_of_burst(const struct limit *limit, unsigned burst)
+{
+    return limit->own_cipher + send_of_burst(limit, burst);
 }

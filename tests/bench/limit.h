@@ -18,7 +18,8 @@ extern const unsigned limit_bursts[LIMIT_BURSTS]; /* packets of a GSO burst: 4, 
 /* All in microseconds per packet of LIMIT_PLAIN bytes. */
 struct limit {
     size_t receivers;
-    double cipher;
+    double cipher;     /* AES-128-GCM by OpenSSL, over kept contexts */
+    double own_cipher; /* by the library that media nodes use here */
     double sendto;
     double sendmmsg; /* 64 packets a call, each to another receiver */
     double gso[LIMIT_BURSTS];
@@ -28,7 +29,9 @@ struct limit {
 void limit_measure(struct limit *out, size_t receivers);
 void limit_print(const struct limit *limit);
 
-/* The least for a packet when frames of so many packets arrive at a time. */
+/* The least for a packet when frames of so many packets arrive at a time: with OpenSSL's cipher,
+ * and with the other. */
 double limit_of_burst(const struct limit *limit, unsigned burst);
+double limit_own_of_burst(const struct limit *limit, unsigned burst);
 
 #endif

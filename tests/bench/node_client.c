@@ -25,7 +25,7 @@ void node_client_init(struct node_client *client, const struct node_run *run, si
                                                .seed = number + 1};
     client->media = media_client_new(&config);
     client->fd = fd;
-    client->node = node_run_addr(run, number % NODE_RUN_PORTS);
+    client->node = node_run_addr(run, 0);
 }
 
 void node_client_fini(struct node_client *client)
@@ -139,20 +139,17 @@ static size_t make_packet(const struct node_client *client, struct media_source 
 void node_client_frame(const struct node_client *client, struct media_source *source,
                        unsigned packets)
 {
-    static uint8_t data[NODE_CLIENT_FRAME][MEDIA_CLIENT_PACKET];
-    struct iovec bytes[NODE_CLIENT_FRAME];
-    struct mmsghdr messages[NODE_CLIENT_FRAME] = {0};
-    struct sockaddr_in node = client->node;
-    assert(packets <= NODE_CLIENT_FRAME);
+    uint8_t data[MEDIA_CLIENT_PACKET];
     source->ts = (uint32_t)bench_wall_us();
     for (unsigned i = 0; i < packets; i++) {
-        size_t len = make_packet(client, source, i == 0, i + 1 == packets, data[i]);
-        bytes[i] = (struct iovec){data[i], len};
-        messages[i].msg_hdr = (struct msghdr){
-            .msg_name = &node, .msg_namelen = sizeof(node), .msg_iov = &bytes[i], .msg_iovlen = 1};
-    }
-    if (sendmmsg(client->fd, messages, packets, 0) != (int)packets) {
-        bench_fail("a publisher can't send: %s", strerror(errno));
+        size_t len = make_packet(client, source, i == 0, i + 1 == packets, data);
+        if (i % BENCH_HELD == 0) {
+            bench_hold(client->fd, len);
+        }
+        node_client_send(client, data, len);
+        if (i % BENCH_HELD == BENCH_HELD - 1 || i + 1 == packets) {
+            bench_release(client->fd);
+        }
     }
     source->key_wanted = false;
     source->picture = (source->picture + 1) & 0x7fff;

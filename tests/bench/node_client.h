@@ -8,8 +8,7 @@
 
 #include "tests/bench/node_run.h"
 
-#define NODE_CLIENT_TEXT  12
-#define NODE_CLIENT_FRAME 64 /* packets of one, at most */
+#define NODE_CLIENT_TEXT 12
 
 struct node_client {
     struct media_client *media; /* points into ufrag and server_ufrag: this struct does not move */
