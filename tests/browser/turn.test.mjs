@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Goal: people whose networks let them reach the TURN server and nothing else call through it, over
-// UDP and over TCP, with the credentials that the orchestrator made and the configuration in
+// UDP, over TCP and over TLS, with the credentials that the orchestrator made and the configuration in
 // deploy/coturn. Whom the server lets in or through not, is told by its log, and fails in the SDK.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { openChromium } from './lib/browsers.mjs';
 import { outerAddress } from './lib/cluster.mjs';
-import { Coturn } from './lib/coturn.mjs';
+import { certify, Coturn } from './lib/coturn.mjs';
 import { movesOnce } from './lib/moving.mjs';
 import { poll } from './lib/poll.mjs';
 import { Stage } from './lib/stage.mjs';
@@ -16,30 +19,37 @@ const SECRET = 'what orchestrators share with their TURN servers';
 const OTHER = 'what they will share with them in the near future';
 const address = outerAddress();
 const server = `turn:${address}:3478`;
+const tlsServer = `turns:${address}:443?transport=tcp`;
+const dir = await mkdtemp(join(tmpdir(), 'spillway-turns-'));
+const certificate = await certify(dir, address);
+const trusting = () => openChromium([`--ignore-certificate-errors-spki-list=${certificate.spki}`]);
 const tcpOnly = () => openChromium(['--webrtc-ip-handling-policy=disable_non_proxied_udp']);
 
 let coturn = await Coturn.start(address, address, [SECRET]);
 const stage = await Stage.open({
   media: address,
-  browsers: [openChromium, tcpOnly],
+  browsers: [openChromium, tcpOnly, trusting],
   settings: {
-    turn: { urls: [`${server}?transport=udp`, `${server}?transport=tcp`], secret: SECRET },
+    turn: { urls: [`${server}?transport=udp`, `${server}?transport=tcp`, tlsServer], secret: SECRET },
   },
 });
-after(() => coturn.stop());
+after(async () => {
+  await coturn.stop();
+  await rm(dir, { recursive: true });
+});
 
 const relayed = { rtcConfig: { iceTransportPolicy: 'relay' } };
 const enter = (identity, browser) =>
   stage.enter(identity, { camera: true, tone: true, browser, connect: relayed });
 
 /** The server starts once more, for media nodes at that address. */
-async function again(secrets, node = address) {
+async function again(secrets, { node = address, tls } = {}) {
   await coturn.stop();
-  coturn = await Coturn.start(address, node, secrets);
+  coturn = await Coturn.start(address, node, secrets, tls);
 }
 
-/** Nobody gets in through the server, which says why. */
-async function refused(t, why) {
+/** Nobody gets in through the server, which says why, unless it is the client that will not have it. */
+async function refused(t, why = /./) {
   const visitor = await stage.visitor('carl');
   const token = await stage.cluster.token(stage.room, 'carl');
   const error = await visitor.run(
@@ -134,11 +144,20 @@ test('a server with another secret lets nobody in', async (t) => {
 });
 
 test('a server lets nobody reach what is no media node', async (t) => {
-  await again([SECRET], '192.0.2.99');
+  await again([SECRET], { node: '192.0.2.99' });
   await refused(t, /A peer IP 192\.0\.2\.1 denied/);
 });
 
 test('while the secret changes the server takes both', async () => {
   await again([OTHER, SECRET]);
   await flows(await enter('anna', stage.browsers[0]), await enter('bert', stage.browsers[1]));
+});
+
+test('where only TLS is let through, for whom trusts the certificate', async (t) => {
+  await again([SECRET], { tls: certificate });
+  const anna = await enter('anna', stage.browsers[2]);
+  const bert = await enter('bert', stage.browsers[2]);
+  await flows(anna, bert);
+  await leavesBy(anna, 'relay tls');
+  await refused(t);
 });
