@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 #include <sys/queue.h>
 
+#include "orchestrator/shell/curl/curl_uv.h"
 #include "orchestrator/shell/webhooks/webhooks.h"
 
 struct event {
@@ -50,24 +51,5 @@ struct delivery *queue_oldest_waiting(struct target *target);
 /* One that may start now, or NULL; *due_us is lowered to when the next one may. */
 struct delivery *queue_ready(struct target *target, int64_t now_us, int64_t *due_us);
 void event_release(struct event *event);
-
-/* ---- curl_uv.c: libcurl's multi interface on a libuv loop ---- */
-struct curl_uv {
-    uv_loop_t *loop;
-    CURLM *multi;
-    uv_timer_t timer;
-    /* A transfer has ended. The easy handle is taken out already and is the callee's. */
-    void (*on_done)(void *arg, CURL *easy, CURLcode result);
-    void *arg;
-    size_t handles_open; /* of libuv's */
-    void (*on_closed)(void *arg);
-};
-
-void curl_uv_init(struct curl_uv *curl, uv_loop_t *loop);
-void curl_uv_start(struct curl_uv *curl, CURL *easy);
-void curl_uv_abort(struct curl_uv *curl,
-                   CURL *easy); /* no on_done; the handle stays the caller's */
-/* With no transfers left. on_closed comes from the loop, then the memory may go. */
-void curl_uv_close(struct curl_uv *curl, void (*on_closed)(void *arg));
 
 #endif

@@ -52,13 +52,6 @@ static struct webhooks_config defaults_filled(const struct webhooks_config *want
 
 /* ---- One attempt ------------------------------------------------------------------------------
  */
-static size_t throw_away(char *bytes, size_t size, size_t count, void *arg)
-{
-    (void)bytes;
-    (void)arg;
-    return size * count;
-}
-
 static int64_t backoff_us(struct webhooks *webhooks, unsigned attempts)
 {
     int64_t range = webhooks->config.backoff_min_us;
@@ -153,23 +146,15 @@ static void attempt(struct webhooks *webhooks, struct delivery *delivery)
         failed(webhooks, delivery, false, err_text(err));
         return;
     }
-    CURL *easy = curl_easy_init();
-    assert(easy != NULL);
-    delivery->easy = easy;
     delivery->headers = headers_of(token);
+    delivery->easy = curl_uv_post(&(struct curl_uv_post){.url = delivery->target->url,
+                                                         .body = delivery->event->body,
+                                                         .headers = delivery->headers,
+                                                         .timeout_us = config->timeout_us,
+                                                         .user = delivery});
     delivery->target->waiting--;
     delivery->target->active++;
-    curl_easy_setopt(easy, CURLOPT_URL, delivery->target->url);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)delivery->event->body.len);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, delivery->event->body.data);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, delivery->headers);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "Spillway/" SPILLWAY_VERSION);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(config->timeout_us / 1000));
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, throw_away);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, delivery);
-    curl_uv_start(&webhooks->curl, easy);
+    curl_uv_start(&webhooks->curl, delivery->easy);
 }
 
 /* ---- Scheduling -------------------------------------------------------------------------------
@@ -246,20 +231,10 @@ static void pump(struct webhooks *webhooks)
  */
 static int target_init(struct webhooks *webhooks, struct target *target, const char *url)
 {
-    CURLU *parts = curl_url();
-    char *scheme = NULL;
-    char *host = NULL;
-    assert(parts != NULL);
-    bool ok = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-              (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
-    curl_free(scheme);
-    curl_url_cleanup(parts);
-    if (!ok) {
+    char *host = curl_uv_host(url);
+    if (host == NULL) {
         log_write(webhooks->config.log, LOG_ERROR, "webhook_url_invalid index=%zu",
                   webhooks->target_count);
-        curl_free(host);
         return ERR_INVALID;
     }
     target->url = mem_str(url);

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "orchestrator/shell/webhooks/private.h"
+#include "orchestrator/shell/curl/curl_uv.h"
 
 struct watch {
     uv_poll_t poll;
@@ -145,4 +145,47 @@ void curl_uv_close(struct curl_uv *curl, void (*on_closed)(void *arg))
     curl->multi = NULL;
     uv_timer_stop(&curl->timer);
     uv_close((uv_handle_t *)&curl->timer, timer_closed);
+}
+
+char *curl_uv_host(const char *url)
+{
+    CURLU *parts = curl_url();
+    char *scheme = NULL;
+    char *host = NULL;
+    assert(parts != NULL);
+    bool ok = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+              (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0);
+    curl_free(scheme);
+    curl_url_cleanup(parts);
+    if (!ok) {
+        curl_free(host);
+        return NULL;
+    }
+    return host;
+}
+
+static size_t throw_away(char *bytes, size_t size, size_t count, void *arg)
+{
+    (void)bytes;
+    (void)arg;
+    return size * count;
+}
+
+CURL *curl_uv_post(const struct curl_uv_post *post)
+{
+    CURL *easy = curl_easy_init();
+    assert(easy != NULL);
+    curl_easy_setopt(easy, CURLOPT_URL, post->url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)post->body.len);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, post->body.data);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, post->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "Spillway/" SPILLWAY_VERSION);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(post->timeout_us / 1000));
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, throw_away);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, post->user);
+    return easy;
 }
