@@ -26,6 +26,10 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
                                                   .nodes_min = 1,
                                                   .nodes_max = 100};
     world->journal = journal_new(id, id);
+    prng_seed(&world->trace_prng, (uint64_t)id[strlen(id) - 1]);
+    world->tracer = (struct tracer){.write = trace_tree_write,
+                                    .arg = &world->traces,
+                                    .random = prng_source(&world->trace_prng)};
     world->log = (struct log_sink){.write = on_log, .arg = world, .level_min = LOG_INFO};
     return orch_new(
         &(struct orch_config){
@@ -36,6 +40,7 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .demo_api_key = "",
             .random = prng_source(&world->prng),
             .log = &world->log,
+            .tracer = &world->tracer,
             .journal = world->journal,
             .empty_timeout_s = 300,
             .departure_timeout_s = 20,
@@ -67,6 +72,7 @@ void world_init_site(struct world *world, const struct world_site *site)
                                                           .peer_count = site->peer_count,
                                                           .random = prng_source(&world->prng),
                                                           .log = &world->log,
+                                                          .tracer = &world->tracer,
                                                           .journal = world->journal},
                                  world->orch, world->now_us, WALL_START_US);
 }
@@ -93,6 +99,7 @@ void world_fini(struct world *world)
     }
     journal_free(world->journal);
     orch_nodes_free(world->nodes);
+    trace_tree_fini(&world->traces);
     free(world->transports);
     free(world->story);
     free(world->told);

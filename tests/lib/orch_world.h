@@ -15,6 +15,7 @@
 #include "orchestrator/core/cluster/cluster.h"
 #include "orchestrator/core/turn/turn.h"
 #include "tests/lib/orch_nodes.h"
+#include "tests/lib/trace_tree.h"
 
 struct world {
     struct orch *orch;
@@ -26,6 +27,9 @@ struct world {
     void *arg;
     uint64_t request; /* number of what its APIs are asked */
     struct prng prng;
+    struct tracer tracer; /* samples nothing until a test says so */
+    struct prng trace_prng;
+    struct trace_tree traces;
     struct journal *journal; /* of what it logs */
     struct log_sink log;
     struct token_key key;

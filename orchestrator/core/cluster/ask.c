@@ -38,6 +38,7 @@ static void take_back(struct cluster *c, struct ask *ask)
 void ask_forget(struct cluster *c, struct ask *ask)
 {
     take_back(c, ask);
+    traced_wait(c, ask, NULL);
     HASH_DEL(c->asks, ask);
     c->waiting_bytes -= ask->len;
     spillway__bus__ask__free_unpacked(ask->message, NULL);
@@ -134,7 +135,8 @@ static bool perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *
                             &(struct orch_client){.request = entry_of(message->connect->entry),
                                                   .address = message->connect->address,
                                                   .sid = sid[0] == '\0' ? NULL : sid,
-                                                  .front = front_at(c, origin, message->connect)});
+                                                  .front = front_at(c, origin, message->connect),
+                                                  .trace = traced_ask(message)});
         break;
     case SPILLWAY__BUS__ASK__ASK_VALIDATE:
         entry = entry_of(message->validate);
@@ -178,6 +180,7 @@ static void do_it(struct cluster *c, struct ask *ask)
     struct conn *conn = ask->origin == OWNERSHIP_SELF ? front_conn(c, ask->id) : NULL;
     if (!perform(c, ask->origin, ask->message)) {
         ask->at = OWNERSHIP_NOBODY;
+        traced_wait(c, ask, "placement_agree");
         return;
     }
     char *room = mem_str(ask->message->room);
@@ -216,7 +219,12 @@ static void send_on(struct cluster *c, struct ask *ask, size_t member)
     }
     ask->at = member;
     ask->message->hops++;
+    traced_wait(c, ask, NULL);
     Spillway__Bus__Ask out = *ask->message;
+    if (ask->origin == OWNERSHIP_SELF) {
+        struct bytes trace = traced_forward(c, ask->id, member);
+        out.trace = (ProtobufCBinaryData){trace.len, (uint8_t *)(uintptr_t)trace.data};
+    }
     Spillway__Bus__Connect connect;
     if (is_connect(ask->message) && ask->origin == OWNERSHIP_SELF) {
         connect = *ask->message->connect;
@@ -287,6 +295,7 @@ static struct claim *add_claim(struct cluster *c, const char *room)
 static void wait_for_claim(struct cluster *c, struct ask *ask)
 {
     ask->at = OWNERSHIP_NOBODY;
+    traced_wait(c, ask, "owner_find");
     if (find_claim(c, ask->message->room) != NULL) {
         return; /* it is looked at again after that one's answer */
     }

@@ -38,6 +38,7 @@ void cluster_free(struct cluster *c)
     ask_free_all(c);
     front_free_all(c);
     gather_free_all(c);
+    traced_free_all(c);
     while (c->placed != NULL) {
         placed_free(c, c->placed);
     }
@@ -222,6 +223,7 @@ static bool is_for_front(const struct cluster *c, const struct effect *effect, s
     case EFFECT_SEND:
     case EFFECT_CLOSE:
     case EFFECT_REPLY:
+    case EFFECT_JOINED:
         *member = cluster_front_of(c, effect->id);
         break;
     case EFFECT_FRONT_OPEN:
@@ -258,6 +260,9 @@ static bool local_effect(struct cluster *c, const struct effect *effect)
             front_conn_forget(c, conn);
         }
         return true;
+    case EFFECT_JOINED:
+        traced_joined(c, effect->id, effect->text);
+        return false;
     case EFFECT_REPLY:
         return !gather_part(c, OWNERSHIP_SELF, effect->id, effect->status,
                             (struct bytes){effect->data, effect->len});
@@ -303,7 +308,7 @@ static bool sort_out(struct cluster *c, struct effect *effect)
     return true;
 }
 
-bool cluster_poll(struct cluster *c, struct effect *out)
+static bool poll(struct cluster *c, struct effect *out)
 {
     for (;;) {
         if (effects_poll(&c->fx, out)) {
@@ -324,6 +329,15 @@ bool cluster_poll(struct cluster *c, struct effect *out)
         }
         effect_fini(out);
     }
+}
+
+bool cluster_poll(struct cluster *c, struct effect *out)
+{
+    bool more = poll(c, out);
+    if (more) {
+        traced_effect(c, out);
+    }
+    return more;
 }
 
 /* ---- Time ---------------------------------------------------------------------------------- */

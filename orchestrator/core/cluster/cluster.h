@@ -76,7 +76,8 @@ struct cluster_config {
     size_t peer_count;       /* 0 .. CLUSTER_PEERS_MAX; peers are known by index */
     struct random_source random;
     const struct log_sink *log;
-    struct journal *journal; /* others' events go there, this one's to them; NULL: none */
+    const struct tracer *tracer; /* NULL: nothing is traced */
+    struct journal *journal;     /* others' events go there, this one's to them; NULL: none */
 };
 
 /* Takes orch, which goes with it. wall_us as for orch_new. */

@@ -210,6 +210,7 @@ void cluster_disconnected(struct cluster *c, int64_t now_us, uint64_t id)
     if (conn != NULL) {
         front_conn_forget(c, conn);
     }
+    traced_joined(c, id, "left");
     if (owner != OWNERSHIP_NOBODY) {
         front_tell_disconnected(c, owner, id);
     }
@@ -248,6 +249,8 @@ static void connect_later(struct cluster *c, uint64_t id, const struct orch_clie
     connect.entry = &entry_text;
     connect.address = (char *)(uintptr_t)client->address;
     connect.fingerprint = (char *)(uintptr_t)client->front.fingerprint;
+    struct bytes trace = trace_context_bytes(&client->trace);
+    ask.trace = (ProtobufCBinaryData){trace.len, (uint8_t *)(uintptr_t)trace.data};
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_CONNECT;
     ask.connect = &connect;
     struct conn *conn = front_conn_add(c, id);
@@ -276,6 +279,10 @@ void cluster_connect(struct cluster *c, int64_t now_us, uint64_t conn,
         return;
     }
     int status = entry_check(&entry, request, &c->config.keys, wall_s(c), reason);
+    if (status != 0 || !entry.request->reconnect) {
+        traced_join(c, conn);
+        client.trace = traced_context(c, conn);
+    }
     if (status != 0) {
         orch_refuse(c->orch, now_us, conn, status, reason);
         return;
@@ -426,6 +433,9 @@ static void conn_effect(struct cluster *c, size_t member, const Spillway__Bus__E
         effects_take(&c->fx, effect_of(EFFECT_CLOSE, effect));
         front_conn_forget(c, conn);
         break;
+    case SPILLWAY__BUS__EFFECT__TYPE__JOINED:
+        traced_joined(c, conn->id, effect->has_text ? effect->text : NULL);
+        break;
     default: /* ACCEPT: it is open already */
         break;
     }
@@ -505,6 +515,7 @@ void front_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect 
     case SPILLWAY__BUS__EFFECT__TYPE__REFUSE:
     case SPILLWAY__BUS__EFFECT__TYPE__SEND:
     case SPILLWAY__BUS__EFFECT__TYPE__CLOSE:
+    case SPILLWAY__BUS__EFFECT__TYPE__JOINED:
         conn_effect(c, member, effect);
         break;
     case SPILLWAY__BUS__EFFECT__TYPE__FRONT_OPEN:
@@ -556,6 +567,7 @@ void front_peer_gone(struct cluster *c, size_t member)
             conn->owner = OWNERSHIP_NOBODY;
             conn->was = member;
             conn->until_us = until_us;
+            traced_joined(c, conn->id, "owner lost");
             asked_owner_died(c, conn);
         }
     }

@@ -137,6 +137,8 @@ static Spillway__Bus__Effect__Type type_of(enum effect_type type)
         return SPILLWAY__BUS__EFFECT__TYPE__FRONT_ROUTE;
     case EFFECT_REPLY:
         return SPILLWAY__BUS__EFFECT__TYPE__REPLY;
+    case EFFECT_JOINED:
+        return SPILLWAY__BUS__EFFECT__TYPE__JOINED;
     case EFFECT_CONN_ADOPT:
         return SPILLWAY__BUS__EFFECT__TYPE__CONN_ADOPT;
     case EFFECT_FRONT_ADOPT:

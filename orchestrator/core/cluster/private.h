@@ -124,6 +124,7 @@ struct ask {
     int64_t until_us;
     Spillway__Bus__Ask *message; /* owned */
     size_t len;                  /* packed */
+    struct trace_span wait;      /* for its owner, or its place; if it is traced */
     UT_hash_handle hh;
 };
 
@@ -155,6 +156,15 @@ struct adoption {
 
 struct gather;
 
+/* A join or an API call of this front that is traced (traced.c). */
+struct traced {
+    uint64_t id; /* of the connection or request */
+    struct trace_span whole;
+    struct trace_span forward; /* the word to an owner elsewhere */
+    bool asked;                /* its caller's trace goes on */
+    UT_hash_handle hh;
+};
+
 struct cluster {
     struct cluster_config config;
     struct orch *orch;
@@ -180,6 +190,7 @@ struct cluster {
     int64_t joiners_due_us; /* of the first of them; each message asks for it */
     size_t waiting_bytes;
     struct gather *gathers;
+    struct traced *traced;
     uint64_t events_told; /* of the journal */
     struct cluster_stats stats;
 };
@@ -316,6 +327,23 @@ void events_heard(struct cluster *c, const Spillway__Bus__Events *events);
 /* An EFFECT_RESERVATION of orch, to all others. */
 void reservation_effect(struct cluster *c, const struct effect *effect);
 void reservation_heard(struct cluster *c, const Spillway__Bus__Reservation *reservation);
+
+/* ---- traced.c: where traces begin. Nothing happens to what is not traced */
+void traced_join(struct cluster *c, uint64_t conn);
+/* name: verb and route; traceparent: of its caller, NULL none. What only reads is traced where its
+ * caller asks for that. */
+void traced_call(struct cluster *c, uint64_t request, const char *name, const char *verb,
+                 const char *traceparent);
+struct trace_context traced_context(const struct cluster *c, uint64_t id);
+/* It is asked of that member; the context to send along, borrowed until the next one is. */
+struct bytes traced_forward(struct cluster *c, uint64_t id, size_t member);
+void traced_joined(struct cluster *c, uint64_t conn, const char *why); /* NULL: media flow */
+/* An effect that the shell gets: it may be an end. */
+void traced_effect(struct cluster *c, const struct effect *effect);
+void traced_free_all(struct cluster *c);
+struct trace_context traced_ask(const Spillway__Bus__Ask *message);
+/* It waits for that from now on; NULL: for nothing any more. */
+void traced_wait(struct cluster *c, struct ask *ask, const char *name);
 
 /* ---- leave.c: told to stop */
 /* It has left just now, and the others are told. */

@@ -23,6 +23,8 @@ enum effect_type {
     EFFECT_ACCEPT, /* let the WebSocket upgrade pass */
     EFFECT_REFUSE, /* status, text: HTTP answer instead of the upgrade; retry_after_s if not 0 */
     EFFECT_SEND,   /* data: one SignalResponse, protobuf (the shell writes JSON for JSON clients) */
+    EFFECT_JOINED, /* of a join that is traced alone: its media flow; text: why they never will, or
+                      NULL. For cluster/ alone */
     EFFECT_CONN_ADOPT, /* it is this owner's now, whoever's it was */
     EFFECT_CLOSE, /* close the WebSocket after what was sent; status is the close code, text why, or
                     NULL */

@@ -150,6 +150,21 @@ static size_t unplaced(enum placement_reason reason)
     }
 }
 
+/* placement/ chose a node, or had none. */
+static void trace_placement(const struct orch *orch, const struct room_join *join)
+{
+    const struct tracer *tracer = orch->config.tracer;
+    struct trace_span span =
+        trace_part(tracer, orch->now_us, "placement", TRACE_INTERNAL, &join->trace.context);
+    trace_text(&span, "spillway.placement.reason", placement_reason_name(orch->refusal.reason));
+    if (join->node == NULL) {
+        trace_end_failed(tracer, &span, orch->now_us, "no node takes it");
+        return;
+    }
+    trace_text(&span, "spillway.node", join->node->node_id);
+    trace_end(tracer, &span, orch->now_us);
+}
+
 static void refuse_for_now(struct orch *orch, uint64_t conn)
 {
     char text[ENTRY_REASON_MAX];
@@ -164,13 +179,15 @@ static void refuse_for_now(struct orch *orch, uint64_t conn)
 }
 
 /* False: waits for its place. */
-static bool join(struct orch *orch, struct room_join *join, const char *name)
+static bool join(struct orch *orch, struct room_join *join, const char *name,
+                 const struct trace_context *trace)
 {
     struct room_entry *entry;
     char reason[SDP_REASON_MAX];
     if (orch_share_waits(orch, name, join->region, join->token->identity)) {
         return false;
     }
+    join->trace = trace_part(orch->config.tracer, orch->now_us, "room_join", TRACE_SERVER, trace);
     bool is_new = orch_room(orch, name) == NULL;
     int err = orch_room_open(orch, name, join->region, &entry);
     if (err == 0) {
@@ -179,10 +196,13 @@ static bool join(struct orch *orch, struct room_join *join, const char *name)
             orch_room_discard(orch, entry);
         }
     }
+    trace_placement(orch, join);
     if (err != 0) {
         refuse_for_now(orch, join->conn);
+        trace_end_failed(orch->config.tracer, &join->trace, orch->now_us, "refused");
         return true;
     }
+    trace_text(&join->trace, "spillway.room", entry->sid);
     orch->stats.placed[!is_new && orch->refusal.reason == PLACEMENT_KEPT]++;
     if (is_new) {
         configure(orch, entry, join->token);
@@ -195,6 +215,7 @@ static bool join(struct orch *orch, struct room_join *join, const char *name)
         orch_conn_remove(orch, join->conn);
         orch->stats.refused[err == ERR_FULL ? ORCH_REFUSED_FULL : ORCH_REFUSED_REQUEST]++;
         effect_refuse(&orch->fx, join->conn, status_of(err), reason);
+        trace_end_failed(orch->config.tracer, &join->trace, orch->now_us, "refused");
         orch_place_follow(orch, entry);
     } else if (room_join_publish(entry->room, orch->now_us, join, &orch->fx, reason) != 0) {
         orch->stats.expelled[ORCH_EXPELLED_OFFER]++; /* its WebSocket is open by now */
@@ -244,7 +265,7 @@ bool orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct o
     if (entry->request->reconnect) {
         return resume(orch, &args, entry->room);
     }
-    return join(orch, &args, entry->room);
+    return join(orch, &args, entry->room, &client->trace);
 }
 
 bool orch_admits_new(struct orch *orch, int64_t now_us, uint64_t conn,

@@ -24,6 +24,7 @@ struct orch *orch_new(const struct orch_config *config, int64_t now_us, int64_t 
         .seal = config->seals ? seal_new(config->cluster_secret, &config->random) : NULL,
         .loudest = config->loudest,
         .turn = config->turn,
+        .tracer = config->tracer,
     };
     uint64_t seed;
     config->random.fill(config->random.arg, &seed, sizeof(seed));

@@ -15,6 +15,7 @@
 
 #include "common/base/base.h"
 #include "common/timings/timings.h"
+#include "common/trace/trace.h"
 #include "orchestrator/core/api/twirp.h"
 #include "orchestrator/core/balance/balance.h"
 #include "orchestrator/core/effect/effect.h"
@@ -51,6 +52,7 @@ struct orch_config {
     const char *demo_api_key; /* the meeting page's visitors get tokens of this key; "" none */
     struct random_source random;
     const struct log_sink *log;
+    const struct tracer *tracer; /* NULL: nothing is traced */
     uint32_t empty_timeout_s;
     uint32_t departure_timeout_s;
     uint32_t fill_permille; /* of a node's capacity that new rooms may fill, 1..1000 */
@@ -84,9 +86,10 @@ int64_t orch_deadline(const struct orch *orch);
 
 struct orch_client {
     struct entry_request request;
-    const char *address;     /* its own, for ClientInfo */
-    struct room_front front; /* that its WebSocket reached */
-    const char *sid;         /* as in room_join */
+    const char *address;        /* its own, for ClientInfo */
+    struct room_front front;    /* that its WebSocket reached */
+    const char *sid;            /* as in room_join */
+    struct trace_context trace; /* that its join is a part of */
 };
 
 /* A WebSocket is asked for. Among the effects is an ACCEPT or a REFUSE of conn, at once. False:

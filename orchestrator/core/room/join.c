@@ -99,8 +99,10 @@ int room_join(struct room *room, int64_t now_us, const struct room_join *join, s
     send_join(p, now_us, fx);
     participant_refresh_token(p, now_us, fx);
     subscribe_auto(p);
-    log_write(room->config->log, LOG_INFO, "participant_joined room=%s participant=%s", room->sid,
-              p->sid);
+    passage_join(p, now_us, join);
+    char trace[TRACE_WORD_MAX];
+    log_write(room->config->log, LOG_INFO, "participant_joined room=%s participant=%s%s", room->sid,
+              p->sid, passage_word(p, trace));
     return 0;
 }
 

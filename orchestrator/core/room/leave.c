@@ -74,6 +74,7 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
         effect_close(fx, p->conn, 1000);
         p->conn = 0;
     }
+    passage_end(p, now_us, "left", fx);
     bool was_active = p->join_by_us == TIME_NEVER;
     p->leave_reason = reason;
     HASH_DEL(room->participants, p);

@@ -489,6 +489,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
     p->asked_audio = p->asked_video = 0;
     assign_subscriptions(p, offer, fx);
     send_answer(p, offer, description->id, fx);
+    passage_answered(p, now_us);
     sdp_offer_free(offer);
     unpublish_unusable(p, now_us, fx);
     publish_announce(p, now_us, fx);

@@ -47,6 +47,7 @@ void room_keys(struct room *room, int64_t now_us, uint64_t transport,
         subscribe_carried(subscription);
     }
     activate(p, now_us, fx);
+    passage_keys(p, now_us, fx);
 }
 
 /* The peer connection cannot be mended by what we know: the client starts over. */
@@ -94,6 +95,7 @@ static void path_selected(struct participant *p, int64_t now_us,
     p->arrive_by_us = TIME_NEVER;
     p->node_died_us = TIME_NEVER;
     p->restarting = false;
+    passage_path(p, now_us, fx);
 }
 
 /* ---- Arrival (architecture.md §6.4) ---------------------------------------------------------
@@ -206,6 +208,34 @@ static void transport_report(struct participant *p, int64_t now_us,
     stats_report(p, now_us, report);
 }
 
+static void media_arrived(struct room *room, int64_t now_us, const struct host *host, uint32_t id,
+                          struct effects *fx)
+{
+    const struct track *track = publish_find_id(room, id);
+    if (track != NULL && track->publisher->host == host) {
+        passage_media(track->publisher, now_us, fx);
+    }
+}
+
+static void standing(struct room *room, int64_t now_us, const struct host *host,
+                     const Spillway__Control__Standing *told, struct effects *fx)
+{
+    struct participant *p = on_host(room, host, told->transport);
+    if (p != NULL) {
+        lease_told(p, now_us, told);
+        passage_media(p, now_us, fx);
+    }
+}
+
+static void transport_lost(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    if (p != NULL) {
+        log_write(p->room->config->log, LOG_INFO, "transport_lost participant=%s", p->sid);
+        node_fared(p, p->host, EFFECT_MEDIA_LOST, fx);
+        node_restart(p, now_us, fx);
+    }
+}
+
 void room_node_event(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__Event *event, struct effects *fx)
 {
@@ -231,18 +261,10 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
         }
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_STANDING:
-        p = on_host(room, host, event->standing->transport);
-        if (p != NULL) {
-            lease_told(p, now_us, event->standing);
-        }
+        standing(room, now_us, host, event->standing, fx);
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_LOST:
-        p = on_host(room, host, event->transport_lost->transport);
-        if (p != NULL) {
-            log_write(room->config->log, LOG_INFO, "transport_lost participant=%s", p->sid);
-            node_fared(p, host, EFFECT_MEDIA_LOST, fx);
-            node_restart(p, now_us, fx);
-        }
+        transport_lost(on_host(room, host, event->transport_lost->transport), now_us, fx);
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_SILENT:
         p = on_host(room, host, event->transport_silent->transport);
@@ -269,7 +291,13 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
             shortage_paused(p, event->video_paused);
         }
         break;
-    default: /* media_arrived: of use to planned moves; or newer than this program */
+    case SPILLWAY__CONTROL__EVENT__EVENT_SPAN:
+        passage_span(room, now_us, host, event->span);
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_MEDIA_ARRIVED:
+        media_arrived(room, now_us, host, event->media_arrived->track, fx);
+        break;
+    default: /* newer than this program */
         break;
     }
 }

@@ -201,6 +201,15 @@ struct used_address {
     bool tcp;
 };
 
+/* A join or a move that is traced (passage.c); of its parts those that are under way are traced. */
+struct passage {
+    struct trace_span whole, negotiation, spec, dtls, media;
+    char node[TOPOLOGY_ID_MAX]; /* that was told of it; "": none yet */
+    uint64_t version;           /* of that spec */
+    uint64_t conn;              /* that joined with it; 0: it is a move */
+    int64_t until_us;           /* media are waited for until then; TIME_NEVER: not yet */
+};
+
 struct participant {
     struct room *room;
     char sid[ID_MAX];
@@ -284,6 +293,8 @@ struct participant {
     Livekit__ParticipantInfo **missed; /* who left while it had no signalling; owned */
     size_t missed_count;
     int64_t heard_us; /* its last message, or its join */
+
+    struct passage *passage; /* owned; NULL: none is traced */
 
     bool restarting; /* was asked to restart its ICE, and has not arrived since */
     int64_t ping_by_us;
@@ -476,6 +487,26 @@ void node_expect_first(struct participant *p, int64_t now_us);
 /* How its media fare at that host: whoever looks for gray nodes is told. */
 void node_fared(const struct participant *p, const struct host *host, enum effect_media how,
                 struct effects *fx);
+
+/* ---- passage.c: traces of joins and moves. Nothing happens where none is traced */
+void passage_join(struct participant *p, int64_t now_us, const struct room_join *join);
+/* It is through; or failed, and why. */
+void passage_end(struct participant *p, int64_t now_us, const char *why, struct effects *fx);
+struct bytes passage_context(const struct participant *p); /* for Transport.trace */
+const char *passage_word(const struct participant *p, char out[TRACE_WORD_MAX]); /* for the log */
+void passage_answered(struct participant *p, int64_t now_us);                    /* an offer */
+/* Of everybody on that host: its spec went out, or was acknowledged. */
+void passage_sent(struct room *room, const struct host *host, int64_t now_us);
+void passage_acked(struct room *room, const struct host *host, int64_t now_us);
+/* A part of it that its node tells of. */
+void passage_span(struct room *room, int64_t now_us, const struct host *host,
+                  const Spillway__Control__Span *told);
+void passage_path(struct participant *p, int64_t now_us, struct effects *fx); /* is selected */
+void passage_keys(struct participant *p, int64_t now_us, struct effects *fx); /* are there */
+/* The first packet of a track of its was forwarded, or one was sent to it. */
+void passage_media(struct participant *p, int64_t now_us, struct effects *fx);
+void passage_expire(struct participant *p, int64_t now_us, struct effects *fx);
+int64_t passage_deadline(const struct participant *p);
 
 /* ---- publish.c */
 struct track *publish_find(const struct participant *p, const char *sid);

@@ -194,6 +194,7 @@ static int64_t participant_deadline(const struct participant *p)
 {
     int64_t at = MIN(MIN(p->join_by_us, p->lost_at_us), MIN(p->arrive_by_us, p->move_at_us));
     at = MIN(at, MIN(p->keys_by_us, p->reach_by_us));
+    at = MIN(at, passage_deadline(p));
     if (p->conn != 0) {
         at = MIN(at, MIN(p->ping_by_us, p->refresh_at_us));
     }
@@ -224,6 +225,7 @@ int64_t room_deadline(const struct room *room)
 static void expire_participant(struct participant *p, int64_t now_us, struct effects *fx)
 {
     struct room *room = p->room;
+    passage_expire(p, now_us, fx);
     if (p->conn != 0 && p->ping_by_us <= now_us) { /* dead TCP: the client will resume */
         uint64_t conn = p->conn;
         effect_close(fx, conn, 1000);

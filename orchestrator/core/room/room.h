@@ -15,6 +15,7 @@
 #define ORCHESTRATOR_CORE_ROOM_ROOM_H
 
 #include "common/base/base.h"
+#include "common/trace/trace.h"
 #include "orchestrator/core/effect/effect.h"
 #include "orchestrator/core/sdp/sdp.h"
 #include "orchestrator/core/token/token.h"
@@ -66,6 +67,7 @@ struct room_config {
     struct seal *seal;              /* NULL: nothing is left for a next owner */
     uint32_t loudest;               /* audio tracks that flow between two nodes at a time, 0: all */
     const struct turn_config *turn; /* whose credentials clients get; NULL: there are no servers */
+    const struct tracer *tracer;    /* of joins and moves; NULL: none is traced */
 };
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -246,6 +248,7 @@ struct room_join {
     const Livekit__JoinRequest *request;
     const char *address;                     /* the client's, for ClientInfo */
     const Spillway__Control__Register *node; /* where its media go; of no use to a resume */
+    struct trace_span trace;                 /* of this join; if that is done, the room ends it */
 };
 
 /* 0: join is in fx. Otherwise nothing changed: ERR_FULL (max_participants), ERR_DENIED (metadata

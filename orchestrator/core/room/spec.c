@@ -434,6 +434,7 @@ void spec_flush(struct room *room, int64_t now_us, struct effects *fx)
     {
         if (host->dirty) {
             flush_host(room, host, now_us, fx);
+            passage_sent(room, host, now_us);
         }
     }
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
@@ -530,6 +531,7 @@ void room_spec_acked(struct room *room, int64_t now_us, const char *node,
     struct host *host = host_find(room, node);
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED && host != NULL) {
         host->acked = MAX(host->acked, ack->version);
+        passage_acked(room, host, now_us);
     } else if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE && host != NULL &&
                ack->version < host->version) {
         if (ack->version == 0) { /* the node does not hold the room */

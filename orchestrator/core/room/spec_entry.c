@@ -66,6 +66,8 @@ Spillway__Control__Transport *spec_transport_entry(struct participant *p, int pl
     entry->estimate_bps = p->estimate_bps;
     entry->transport_cc = p->transport_cc;
     entry->lease = p->lease;
+    struct bytes trace = arrives ? passage_context(p) : (struct bytes){0};
+    entry->trace = (ProtobufCBinaryData){trace.len, (uint8_t *)(uintptr_t)trace.data};
     entry->extensions = arena_array(arena, SDP_EXT_COUNT, sizeof(*entry->extensions));
     for (unsigned kind = 1; kind < SDP_EXT_COUNT; kind++) {
         if (session->extension_ids[kind] == 0) {

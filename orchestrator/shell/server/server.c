@@ -192,6 +192,7 @@ static void carry_out(struct server *server, const struct effect *effect)
     case EFFECT_OUTLIVED:
     case EFFECT_PLACED:
     case EFFECT_ORPHAN:
+    case EFFECT_JOINED:
     case EFFECT_CONN_ADOPT:
     case EFFECT_FRONT_ADOPT:
     case EFFECT_RESERVATION:
