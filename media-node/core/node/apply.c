@@ -20,6 +20,7 @@ static void remove_transport(struct node *node, struct transport *transport)
     fwd_remove_transport(transport->room->fwd, transport->member);
     HASH_DEL(node->transports, transport);
     free(transport->sealed);
+    spans_free(transport);
     free(transport);
 }
 
@@ -129,6 +130,7 @@ static void set_transport(struct application *app, const struct spec_transport *
     paths_set_ufrag(node, &transport->ufrag, credentials->local_ufrag, transport);
     paths_set_ufrag(node, &transport->previous, credentials->previous_ufrag, transport);
     snprintf(transport->orchestrator, sizeof(transport->orchestrator), "%s", spec->orchestrator);
+    spans_set(transport, app->now_us, &spec->trace);
     send_checks(app, transport, spec);
 }
 

@@ -53,6 +53,7 @@ struct transport {
     uint8_t *sealed;                          /* stored unread */
     size_t sealed_len;
     uint32_t checked_priority; /* of the last checks of our own */
+    struct spans *spans;       /* owned; NULL: it is not traced */
 };
 
 /* To one other node. */
@@ -260,6 +261,15 @@ void tell_events(struct node *node);
 
 /* One DTLS datagram to where the transport's DTLS ends. */
 void tell_dtls(struct node *node, const struct transport *transport, struct bytes datagram);
+
+/* ---- spans.c: transports that are traced ----------------------------------------------------- */
+
+/* Its spans are parts of that from now on; of none, if that is not traced. */
+void spans_set(struct transport *transport, int64_t now_us, const struct trace_context *context);
+/* The span that ends with this event; NULL: none. */
+Spillway__Control__Span *spans_of(struct node *node, struct arena *arena,
+                                  const struct fwd_event *event);
+void spans_free(struct transport *transport);
 
 /* ---- node.c ---------------------------------------------------------------------------------- */
 

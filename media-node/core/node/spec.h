@@ -6,6 +6,7 @@
 #ifndef MEDIA_NODE_CORE_NODE_SPEC_H
 #define MEDIA_NODE_CORE_NODE_SPEC_H
 
+#include "common/trace/trace.h"
 #include "media-node/core/forward/forward.h"
 #include "proto/gen/control.pb-c.h"
 
@@ -25,6 +26,7 @@ struct spec_transport {
     bool has_local;
     struct net_addr local;
     enum fwd_duty duty;
+    struct trace_context trace;
 };
 
 struct spec_track {

@@ -129,6 +129,7 @@ const char *spec_read_transport(struct spec_transport *out, const transport_mess
     }
     memcpy(out->forward.participant, message->participant, strlen(message->participant));
     out->forward.lease = message->lease;
+    (void)trace_context_read(&out->trace, (struct bytes){message->trace.data, message->trace.len});
     if (!fits(message->orchestrator, 0, SPEC_ORCHESTRATOR_MAX - 1)) {
         return "orchestrator id too long";
     }

@@ -449,14 +449,34 @@ static void make_paused(struct arena *arena, event_message *out, const struct fw
     out->video_paused = paused;
 }
 
-/* NULL: an event for this node alone. */
-static event_message *make_event(const struct node *node, struct arena *arena,
-                                 const struct fwd_event *event, const struct room *room)
+static event_message *event_of(struct arena *arena, const struct room *room)
 {
     event_message *out = arena_alloc(arena, sizeof(*out));
     spillway__control__event__init(out);
     out->room = text(room->id);
     out->epoch = room->epoch;
+    return out;
+}
+
+/* NULL: it ends no span. */
+static event_message *make_span(struct node *node, struct arena *arena,
+                                const struct fwd_event *event, const struct room *room)
+{
+    Spillway__Control__Span *span = spans_of(node, arena, event);
+    if (span == NULL) {
+        return NULL;
+    }
+    event_message *out = event_of(arena, room);
+    out->event_case = SPILLWAY__CONTROL__EVENT__EVENT_SPAN;
+    out->span = span;
+    return out;
+}
+
+/* NULL: an event for this node alone. */
+static event_message *make_event(const struct node *node, struct arena *arena,
+                                 const struct fwd_event *event, const struct room *room)
+{
+    event_message *out = event_of(arena, room);
     switch (event->kind) {
     case FWD_PATH_SELECTED:
         make_path_selected(node, arena, out, event);
@@ -507,13 +527,17 @@ static void tell_link(struct node *node, size_t link)
     Spillway__Control__Events events = SPILLWAY__CONTROL__EVENTS__INIT;
     message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_EVENTS;
     message.events = &events;
-    events.events = arena_array(&arena, node->events.count, sizeof(event_message *));
+    events.events = arena_array(&arena, 2 * node->events.count, sizeof(event_message *));
     for (size_t i = 0; i < node->events.count; i++) {
         const struct room *room = fwd_owner(node->events.list[i].fwd);
         if (room->link != link) {
             continue;
         }
-        event_message *event = make_event(node, &arena, &node->events.list[i], room);
+        event_message *event = make_span(node, &arena, &node->events.list[i], room);
+        if (event != NULL) { /* it is told while its trace still goes on */
+            events.events[events.n_events++] = event;
+        }
+        event = make_event(node, &arena, &node->events.list[i], room);
         if (event != NULL) {
             events.events[events.n_events++] = event;
         }

@@ -147,6 +147,17 @@ static void tell_event(struct world *w, const Spillway__Control__Event *event)
     case SPILLWAY__CONTROL__EVENT__EVENT_MEDIA_ARRIVED:
         world_tell(w, "event track %u media", event->media_arrived->track);
         break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_SPAN:
+        world_tell(w, "event transport %llu span %s of %u took %llu ms",
+                   (unsigned long long)event->span->transport,
+                   (const char *[]){"ice", "receive", "send"}[event->span->kind],
+                   event->span->trace.data[0],
+                   (unsigned long long)(event->span->duration_us / 1000));
+        break;
+    case SPILLWAY__CONTROL__EVENT__EVENT_STANDING:
+        world_tell(w, "event transport %llu standing",
+                   (unsigned long long)event->standing->transport);
+        break;
     case SPILLWAY__CONTROL__EVENT__EVENT_LEVELS:
         tell_levels(w, event->levels);
         break;
