@@ -133,6 +133,14 @@ static const struct config_key webhooks_keys[] = {
 static const struct config_table webhooks_table =
     CONFIG_TABLE(webhooks_keys, struct settings_webhooks);
 
+static const struct config_key tracing_keys[] = {
+    CONFIG_STRING("otlp_endpoint", struct settings_tracing, otlp_endpoint, ""),
+    CONFIG_SECRET("authorization", struct settings_tracing, authorization),
+    CONFIG_INT("sample_permille", struct settings_tracing, sample_permille, "1000", 0, 1000),
+};
+static const struct config_table tracing_table =
+    CONFIG_TABLE(tracing_keys, struct settings_tracing);
+
 static const struct config_key pages_keys[] = {
     CONFIG_STRING("dir", struct settings_pages, dir, ""),
     CONFIG_STRING("status_dir", struct settings_pages, status_dir, ""),
@@ -168,6 +176,7 @@ static const struct config_key keys[] = {
                 false),
     CONFIG_GROUP("turn", struct settings, turn, &turn_table),
     CONFIG_GROUP("webhooks", struct settings, webhooks, &webhooks_table),
+    CONFIG_GROUP("tracing", struct settings, tracing, &tracing_table),
     CONFIG_GROUP("pages", struct settings, pages, &pages_table),
     CONFIG_GROUP("log", struct settings, log, &log_table),
 };
@@ -328,6 +337,12 @@ static int check_autoscaling(const struct settings *settings, const struct confi
     return 0;
 }
 
+/* Or nothing. */
+static bool is_url(const char *text)
+{
+    return text[0] == '\0' || strncmp(text, "http://", 7) == 0 || strncmp(text, "https://", 8) == 0;
+}
+
 /* What the table can't say: addresses, and values that must fit each other. */
 static int check(const struct settings *settings, const struct config_source *source,
                  char error[CONFIG_ERROR_MAX])
@@ -350,6 +365,10 @@ static int check(const struct settings *settings, const struct config_source *so
     if (settings->webhooks.urls.count > 0 &&
         config_map_get(&settings->keys, webhooks_key) == NULL) {
         return config_complain(source, "webhooks.api_key", "not one of keys", error);
+    }
+    if (!is_url(settings->tracing.otlp_endpoint)) {
+        return config_complain(source, "tracing.otlp_endpoint", "no http:// or https:// URL",
+                               error);
     }
     if (demo_key[0] != '\0' && config_map_get(&settings->keys, demo_key) == NULL) {
         return config_complain(source, "pages.demo_api_key", "not one of keys", error);

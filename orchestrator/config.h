@@ -95,6 +95,12 @@ struct settings_webhooks {
     char *api_key;
 };
 
+struct settings_tracing {
+    char *otlp_endpoint; /* "": nothing is traced */
+    char *authorization;
+    int64_t sample_permille;
+};
+
 struct settings_pages {
     char *dir;
     char *status_dir;
@@ -130,6 +136,7 @@ struct settings {
     struct config_list region_distances; /* of struct settings_distance */
     struct settings_turn turn;
     struct settings_webhooks webhooks;
+    struct settings_tracing tracing;
     struct settings_pages pages;
     struct settings_log log;
     struct settings_shown *shown; /* all of the above, for operators */

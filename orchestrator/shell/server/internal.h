@@ -12,6 +12,7 @@
 #include "orchestrator/core/whip/whip.h"
 #include "orchestrator/shell/front/front.h"
 #include "orchestrator/shell/http/http.h"
+#include "orchestrator/shell/otlp/exporter.h"
 #include "orchestrator/shell/server/server.h"
 #include "orchestrator/shell/store/store.h"
 #include "orchestrator/shell/webhooks/webhooks.h"
@@ -88,6 +89,8 @@ struct server {
     size_t peer_count;
     struct store *store;
     struct webhooks *webhooks;
+    struct exporter *exporter; /* of traces; NULL: there are none */
+    struct tracer tracer;
     struct probes probes;
     int64_t certificate_ends_s; /* since 1970, of what clients are shown; 0: no TLS */
     struct arena scrape;        /* what the metrics of the last one point to */
@@ -102,6 +105,7 @@ struct server {
 };
 
 int64_t server_now(void);
+int64_t server_wall_us(void); /* since 1970 */
 
 /* Carries out what the last input caused, until core and front are drained, and arms the timer. */
 void server_drain(struct server *server);
@@ -150,6 +154,11 @@ bool transports_poll(struct server *server); /* one output of the front; false w
 /* ---- certificate.c */
 /* When the first certificate in this PEM file ends, in seconds since 1970; 0: there is none. */
 int64_t certificate_ends_s(const char *path);
+
+/* ---- traces.c */
+MUST_CHECK int traces_open(struct server *server);
+const struct tracer *traces_tracer(const struct server *server); /* NULL: nothing is traced */
+void traces_close(struct server *server);
 
 /* ---- metrics.c */
 size_t metrics_collect(void *arg, struct probes_metric *out, size_t max);

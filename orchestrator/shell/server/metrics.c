@@ -357,6 +357,25 @@ static void add_cluster(struct list *list, const struct server *server)
         "Lists without the part of an orchestrator that did not answer.");
 }
 
+static void add_traces(struct list *list, const struct server *server)
+{
+    static const struct exporter_counters none;
+    const struct exporter_counters *traces =
+        server->exporter == NULL ? &none : exporter_counters(server->exporter);
+    add(list, PROBES_COUNTER, "trace_spans_exported_total", NULL, (double)traces->exported,
+        "Spans that the collector took.");
+    add(list, PROBES_COUNTER, "trace_spans_dropped_total", "reason=\"overflow\"",
+        (double)traces->dropped_overflow,
+        "Spans lost because the collector was away or slow, or refused them.");
+    add(list, PROBES_COUNTER, "trace_spans_dropped_total", "reason=\"refused\"",
+        (double)traces->dropped_refused, "");
+    add(list, PROBES_COUNTER, "trace_requests_failed_total", NULL, (double)traces->failures,
+        "Requests to the collector that it did not take; those for which that may pass come "
+        "again.");
+    add(list, PROBES_GAUGE, "trace_spans_waiting", NULL, (double)traces->waiting,
+        "Spans that wait to be sent.");
+}
+
 static void add_shells(struct list *list, const struct server *server)
 {
     const struct bus_stats *control = bus_stats(server->control);
@@ -388,6 +407,7 @@ static void add_shells(struct list *list, const struct server *server)
         "Webhooks taken by their receiver.");
     add(list, PROBES_COUNTER, "webhooks_failed_total", NULL,
         (double)(webhooks->dropped_gave_up + webhooks->dropped_overflow), "Webhooks given up.");
+    add_traces(list, server);
 }
 
 size_t metrics_collect(void *arg, struct probes_metric *out, size_t max)

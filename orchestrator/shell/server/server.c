@@ -30,7 +30,7 @@ int64_t server_now(void)
     return (int64_t)(uv_hrtime() / 1000);
 }
 
-static int64_t wall_us(void)
+int64_t server_wall_us(void)
 {
     uv_timeval64_t now;
     if (uv_gettimeofday(&now) != 0) {
@@ -58,7 +58,7 @@ static uint64_t new_number(void)
 static void on_log(void *arg, enum log_level level, const char *text)
 {
     struct server *server = arg;
-    journal_log(server->journal, wall_us(), level, text);
+    journal_log(server->journal, server_wall_us(), level, text);
     log_write(server->out, level, "%s", text);
 }
 
@@ -326,7 +326,7 @@ static int sign_webhook(void *arg, struct bytes body, char out[WEBHOOKS_TOKEN_MA
     struct token_keys keys = {server->keys, server->settings->keys.count};
     const struct token_key *key = token_keys_find(&keys, server->settings->webhooks.api_key);
     struct token token = {.sha256 = digest_text};
-    char *text = token_sign(&token, key, wall_us() / 1000000, WEBHOOK_TOKEN_TTL_S);
+    char *text = token_sign(&token, key, server_wall_us() / 1000000, WEBHOOK_TOKEN_TTL_S);
     if (text == NULL) {
         return ERR_TOO_BIG;
     }
@@ -528,6 +528,7 @@ static void open_core(struct server *server)
             .demo_api_key = settings->pages.demo_api_key,
             .random = server->random,
             .log = server->log,
+            .tracer = traces_tracer(server),
             .empty_timeout_s = (uint32_t)(settings->rooms.empty_timeout_us / 1000000),
             .departure_timeout_s = (uint32_t)(settings->rooms.departure_timeout_us / 1000000),
             .fill_permille = (uint32_t)settings->placement.fill_percent * 10,
@@ -548,7 +549,7 @@ static void open_core(struct server *server)
             .timetable = timetable_of(server, &settings->autoscaling.timetable),
             .seals = true,
         },
-        server_now(), wall_us());
+        server_now(), server_wall_us());
     free(distances);
     server->cluster =
         cluster_new(&(struct cluster_config){.name = settings->name,
@@ -560,8 +561,9 @@ static void open_core(struct server *server)
                                              .peer_count = server->peer_count,
                                              .random = server->random,
                                              .log = server->log,
+                                             .tracer = traces_tracer(server),
                                              .journal = server->journal},
-                    server->orch, server_now(), wall_us());
+                    server->orch, server_now(), server_wall_us());
 }
 
 static void open_loop(struct server *server)
@@ -594,9 +596,10 @@ int server_new(struct server **out, const struct settings *settings, const struc
     open_loop(server);
     int err = open_front(server);
     err = err == 0 ? peers_read(server) : err;
+    err = err == 0 ? traces_open(server) : err;
     if (err == 0) {
         open_core(server);
-        plain_open(server, wall_us());
+        plain_open(server, server_wall_us());
         open_store(server);
     }
     err = err == 0 ? open_webhooks(server) : err;
@@ -653,6 +656,7 @@ void server_free(struct server *server)
     if (server->bus != NULL) {
         bus_free(server->bus);
     }
+    traces_close(server);
     if (server->webhooks != NULL) {
         webhooks_close_take(server->webhooks, WEBHOOK_FLUSH_US, NULL, NULL);
     }

@@ -24,8 +24,10 @@ BEARER = {"Authorization": "Bearer " + token(
 class Three(Cluster):
     """A Cluster whose orchestrator is the first of three."""
 
-    def __init__(self, capacity=4000):
+    def __init__(self, capacity=4000, **settings):
+        """settings: of all orchestrators, beside those that make them a cluster."""
         self.capacity = capacity
+        self.settings = settings
         super().__init__(nodes=0, redis=True)
         first = free_ports(3 * COUNT + 2 * (MEDIA_PORTS + 1))
         self.buses = [first + 3 * i for i in range(COUNT)]
@@ -59,6 +61,7 @@ class Three(Cluster):
                        "key_file": f"{self.dir}/keys/{names[i]}.pub"}
                       for i, other in enumerate(self.buses)],
             "redis": {"host": HOST, "port": self.redis.command[2]},
+            **self.settings,
         })
         made = Orchestrator(self, port)
         made.name = name
