@@ -182,6 +182,7 @@ static void entry_transport(struct entry *e, const Spillway__Control__Transport 
     plain.check_priority = 0;
     plain.estimate_bps = 0;
     plain.transport_cc = 0;
+    plain.trace = (ProtobufCBinaryData){0}; /* of its coming alone, not of what it is */
     e->key.id = e->transport = plain.id;
     e->standby = plain.standby;
     e->data = wire_pack(&plain.base, &e->len);

@@ -33,6 +33,7 @@ static struct drain *find(const struct orch *orch, const char *node)
 
 static void forget(struct orch *orch, struct drain *drain)
 {
+    trace_end_failed(orch->config.tracer, &drain->span, orch->now_us, "ended before it was empty");
     DL_DELETE(orch->drains, drain);
     free(drain);
 }
@@ -95,16 +96,21 @@ static bool is_clear(const struct orch *orch, const char *node)
 static void run(struct orch *orch, struct drain *drain)
 {
     struct room_entry *entry = NULL;
+    struct room_cause before = orch->cause;
+    orch->cause =
+        (struct room_cause){.why = drain->gray ? "gray" : "drain", .trace = drain->span.context};
     int64_t ahead_us = orch->now_us + BUDGETS_DRAIN_AT_ONCE * MOVE_US;
     while (drain->moves_us < ahead_us && (entry = next_room(orch, drain->node)) != NULL) {
         size_t moved = move(orch, entry, drain->node);
         drain->moves_us = MAX(drain->moves_us, orch->now_us) + (int64_t)moved * MOVE_US;
     }
+    orch->cause = before;
     bool paced = drain->moves_us >= ahead_us;
     bool drained = is_clear(orch, drain->node);
     if (drained && !drain->drained) {
         log_write(orch->config.log, LOG_INFO, "node_drained node=%s name=%s", drain->node,
                   orch_node_name(orch, drain->node));
+        trace_end(orch->config.tracer, &drain->span, orch->now_us);
     }
     drain->drained = drained;
     drain->wake_us = paced ? drain->moves_us - (BUDGETS_DRAIN_AT_ONCE - 1) * MOVE_US
@@ -123,6 +129,10 @@ void orch_drain_begin(struct orch *orch, const char *node, enum registry_state s
     struct drain *drain = mem_alloc(sizeof(*drain));
     snprintf(drain->node, sizeof(drain->node), "%s", node);
     drain->moves_us = orch->now_us;
+    drain->gray = state == REGISTRY_GRAY;
+    drain->span = trace_part_or_root(orch->config.tracer, orch->now_us, "drain", TRACE_INTERNAL,
+                                     &orch->cause.trace);
+    trace_text(&drain->span, "spillway.node", node);
     DL_APPEND(orch->drains, drain);
     orch_place_promises(orch, node);
     run(orch, drain);
@@ -186,6 +196,7 @@ void orch_drain_expire(struct orch *orch)
 void orch_drain_fini(struct orch *orch)
 {
     while (orch->drains != NULL) {
+        trace_forget(&orch->drains->span); /* nobody takes it any more */
         forget(orch, orch->drains);
     }
 }

@@ -416,7 +416,10 @@ void orch_judge(struct orch *orch)
             orch->stats.nodes_lost++;
             timings_add(&orch->stats.detection[out.cause], out.silent_us);
             orch_capacity_lost(orch, out.id);
+            orch->cause =
+                (struct room_cause){.why = "death", .since_us = orch->now_us - out.silent_us};
             node_gone(orch, out.id);
+            orch->cause = (struct room_cause){0};
         } else {
             registry_set_suspect(orch->registry, out.id, out.verdict == DETECTOR_SUSPECT);
         }

@@ -330,7 +330,7 @@ int orch_place_move(struct orch *orch, struct room_entry *entry, const char *ide
     int err = reserve(orch, entry, node, BUDGETS_JOIN_WEIGHT, leaving(orch, from), from);
     if (err == 0) {
         orch->stats.moves++;
-        err = room_move(entry->room, orch->now_us, identity, info->info, &orch->fx);
+        err = room_move(entry->room, orch->now_us, identity, info->info, &orch->cause, &orch->fx);
     }
     return err;
 }
@@ -375,6 +375,7 @@ static int evacuate(struct orch *orch, struct room_entry *entry, const char *fro
         .to = info->info,
         .dead = is_gone(orch, from),
         .died_us = old == NULL ? orch->now_us : old->gone_at_us,
+        .cause = orch->cause,
     };
     orch->stats.moves += people;
     orch->stats.displaced += evacuation.dead ? people : 0;

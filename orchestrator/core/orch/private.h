@@ -135,6 +135,8 @@ struct drain {
     int64_t moves_us; /* up to when the moves so far use up what is allowed */
     int64_t wake_us;
     bool drained; /* none of our rooms is on it, which was logged */
+    bool gray;    /* that is why */
+    struct trace_span span;
     struct drain *prev, *next;
 };
 
@@ -186,7 +188,8 @@ struct orch {
     bool misses_more;     /* another node is silent since orch_misses_more() */
     struct silenced silenced[ORCH_MISSED_MAX];
     size_t silenced_next;
-    int64_t short_us; /* when video may come again; TIME_NEVER: none is held */
+    struct room_cause cause; /* of the moves that are made now */
+    int64_t short_us;        /* when video may come again; TIME_NEVER: none is held */
     struct conn_entry *conns;
     struct transport_entry *transports;
     struct node_entry *nodes;

@@ -191,11 +191,14 @@ static size_t move_people(const struct shedding *s, struct room_entry *entry, co
 {
     struct orch *orch = s->orch;
     size_t moved = room_node_people(entry->room, s->facts->id);
+    struct room_cause before = orch->cause; /* an operator's */
+    orch->cause = (struct room_cause){.why = "rebalance", .trace = before.trace};
     if (!whole) {
         moved = move_some(s, entry, to);
     } else if (orch_place_evacuate(orch, entry, s->facts->id, to) != 0) {
         moved = 0;
     }
+    orch->cause = before;
     entry->rests_until_us = orch->now_us + REST_US;
     orch->rebalanced_us = MAX(orch->rebalanced_us, orch->now_us) + (int64_t)moved * MOVE_US;
     orch->stats.rebalanced[s->node->balance.cause] += moved;

@@ -77,7 +77,9 @@ static size_t look(struct orch *orch)
 static bool flee(struct orch *orch, struct silent *one)
 {
     struct room_entry *entry = orch_room(orch, one->room);
+    orch->cause = (struct room_cause){.why = "silence"};
     one->going = orch_place_plan(orch, entry, one->identity, one->node) == 0;
+    orch->cause = (struct room_cause){0};
     if (!one->going) { /* nowhere to */
         forget(orch, one);
         return false;

@@ -116,8 +116,9 @@ static void swap(struct participant *p)
 
 static void log_move(const struct participant *p, const char *how, const struct host *to)
 {
-    log_write(p->room->config->log, LOG_INFO, "participant_%s room=%s participant=%s to=%s", how,
-              p->room->sid, p->sid, to->node);
+    char trace[TRACE_WORD_MAX];
+    log_write(p->room->config->log, LOG_INFO, "participant_%s room=%s participant=%s to=%s%s", how,
+              p->room->sid, p->sid, to->node, passage_word(p, trace));
 }
 
 static bool is_going(const struct participant *p)
@@ -257,6 +258,7 @@ void move_arrived(struct participant *p, int64_t now_us, struct effects *fx)
     if (p->phase == MOVE_STARTED) {
         set_phase(p, MOVE_HANDING, now_us + HANDING_US);
         node_fared(p, p->next, EFFECT_MEDIA_REACHED, fx);
+        passage_handing(p, now_us);
         spec_transport_changed(p);
         effect_front_route(fx, p->session.transport, p->front.number, p->next->node);
     }
@@ -310,11 +312,13 @@ void move_handed_over(struct participant *p, int64_t now_us,
     }
     settle_in(p, now_us);
     log_move(p, "moved", p->host);
+    passage_handed(p, now_us);
 }
 
-void move_cancel(struct participant *p)
+void move_cancel(struct participant *p, int64_t now_us)
 {
     if (is_going(p)) {
+        passage_stays(p, now_us, "it was called off");
         give_up(p);
     } else if (p->phase == MOVE_SETTLING) {
         end(p);
@@ -329,6 +333,7 @@ static void take_over(struct participant *p, int64_t now_us)
     begin_anew(p);
     settle_in(p, now_us);
     log_move(p, "taken_over", p->host);
+    passage_handed(p, now_us);
 }
 
 void move_expire(struct participant *p, int64_t now_us, struct effects *fx)
@@ -343,6 +348,7 @@ void move_expire(struct participant *p, int64_t now_us, struct effects *fx)
             node_fared(p, p->next, EFFECT_MEDIA_MISSED, fx);
         }
         p->flights += p->flees;
+        passage_stays(p, now_us, "it did not come");
         give_up(p);
         break;
     case MOVE_HANDING:
@@ -363,7 +369,8 @@ void move_expire(struct participant *p, int64_t now_us, struct effects *fx)
 /* ---- What the orchestrator asks for -------------------------------------------------------- */
 
 int room_move(struct room *room, int64_t now_us, const char *identity,
-              const Spillway__Control__Register *node, struct effects *fx)
+              const Spillway__Control__Register *node, const struct room_cause *cause,
+              struct effects *fx)
 {
     struct participant *p = room_find(room, identity);
     if (p == NULL) {
@@ -374,25 +381,29 @@ int room_move(struct room *room, int64_t now_us, const char *identity,
     }
     struct host *host = host_of(room, node);
     if (p->host != host) {
+        passage_move(p, now_us, host, cause, fx);
         move_to(p, now_us, host, fx);
     }
     return 0;
 }
 
 /* Where to from a host that is dead. One who was on the way goes on; who was going there stays. */
-static void flee(struct participant *p, int64_t now_us, const struct host *dead, int64_t died_us,
-                 struct host *to, struct effects *fx)
+static void flee(struct participant *p, int64_t now_us, const struct host *dead,
+                 const struct room_evacuation *evacuation, struct host *to, struct effects *fx)
 {
     bool serves = p->phase == MOVE_HANDING ? p->next == dead : p->host == dead;
     if (serves && p->connected && p->node_died_us == TIME_NEVER) { /* else he waits since then */
-        p->node_died_us = died_us;
+        p->node_died_us = evacuation->died_us;
     }
     if (p->host == dead) {
-        move_at_once(p, now_us, is_going(p) ? p->next : to, fx);
+        to = is_going(p) ? p->next : to;
+        passage_move(p, now_us, to, &evacuation->cause, fx);
+        move_at_once(p, now_us, to, fx);
     } else if (p->next == dead && p->phase == MOVE_HANDING) { /* HERE has stopped by now */
+        passage_move(p, now_us, to, &evacuation->cause, fx);
         move_at_once(p, now_us, to, fx);
     } else if (p->next == dead) {
-        move_cancel(p);
+        move_cancel(p, now_us);
     }
 }
 
@@ -407,8 +418,9 @@ void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuati
             continue;
         }
         if (evacuation->dead) {
-            flee(p, now_us, old, evacuation->died_us, host, fx);
+            flee(p, now_us, old, evacuation, host, fx);
         } else if (p->host == old && !is_going(p)) {
+            passage_move(p, now_us, host, &evacuation->cause, fx);
             move_to(p, now_us, host, fx);
         }
     }

@@ -465,7 +465,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
         return err;
     }
     if (restarted) {
-        move_cancel(p);
+        move_cancel(p, now_us);
         /* a new ufrag clears the slate of endpoints given before */
         p->used_count = 0;
         p->flights = 0;

@@ -233,7 +233,7 @@ void participant_free(struct participant *p)
         livekit__subscription_permission__free_unpacked(p->subscription_permission, NULL);
     }
     free(p->used);
-    free(p->passage); /* of a room that is freed as it is */
+    passage_forget(p); /* of a room that is freed as it is */
     room_front_free(&p->front);
     room_front_free(&p->front_next);
     channel_forget(p);

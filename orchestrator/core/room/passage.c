@@ -10,6 +10,11 @@
  *          dtls          from the path to the keys
  *          media         from then to the first packet in or out, if there is something to come
  *
+ *   move   detection     of a death: from the node's last word to the verdict
+ *          spec, ice     as above, at the next node
+ *          hand_over     as planned: from the path there to the old node's last word
+ *          media         as above, from the next node
+ *
  * It is through once path and keys are there and, if something is published or subscribed to, the
  * first packet has come; a client that is muted, or whose picture is paused, sends and gets none,
  * so that is waited for no longer than MEDIA_US, and is no failure.
@@ -32,6 +37,13 @@ static struct trace_span part(const struct participant *p, int64_t now_us, const
     return trace_part(tracer_of(p), now_us, name, kind, &p->passage->whole.context);
 }
 
+void passage_forget(struct participant *p)
+{
+    p->room->passages -= p->passage != NULL;
+    free(p->passage);
+    p->passage = NULL;
+}
+
 void passage_end(struct participant *p, int64_t now_us, const char *why, struct effects *fx)
 {
     struct passage *passage = p->passage;
@@ -39,7 +51,7 @@ void passage_end(struct participant *p, int64_t now_us, const char *why, struct 
         return;
     }
     struct trace_span *parts[] = {&passage->negotiation, &passage->spec, &passage->dtls,
-                                  &passage->media};
+                                  &passage->hand_over, &passage->media};
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         if (why != NULL) {
             trace_end_failed(tracer_of(p), parts[i], now_us, why);
@@ -51,8 +63,7 @@ void passage_end(struct participant *p, int64_t now_us, const char *why, struct 
                                          .id = passage->conn,
                                          .text = why == NULL ? NULL : mem_str(why)});
     }
-    free(passage);
-    p->passage = NULL;
+    passage_forget(p);
 }
 
 static struct passage *begin(struct participant *p, const struct trace_span *whole)
@@ -61,6 +72,7 @@ static struct passage *begin(struct participant *p, const struct trace_span *who
     passage->whole = *whole;
     passage->until_us = TIME_NEVER;
     p->passage = passage;
+    p->room->passages++;
     return passage;
 }
 
@@ -72,6 +84,35 @@ void passage_join(struct participant *p, int64_t now_us, const struct room_join 
     begin(p, &join->trace)->conn = join->conn;
     trace_text(&p->passage->whole, "spillway.participant", p->sid);
     p->passage->negotiation = part(p, now_us, "negotiation", TRACE_INTERNAL);
+}
+
+void passage_move(struct participant *p, int64_t now_us, const struct host *to,
+                  const struct room_cause *cause, struct effects *fx)
+{
+    const struct tracer *tracer = tracer_of(p);
+    int64_t from_us = cause->since_us != 0 ? cause->since_us : now_us;
+    if (p->passage != NULL && p->passage->conn != 0) { /* its join goes on, there */
+        trace_end_failed(tracer, &p->passage->spec, now_us, "moved");
+        p->passage->node[0] = '\0';
+        return;
+    }
+    passage_end(p, now_us, "moved", fx);
+    struct trace_span whole =
+        trace_part_or_root(tracer, from_us, "move", TRACE_INTERNAL, &cause->trace);
+    if (!trace_is_traced(&whole.context)) {
+        return;
+    }
+    trace_text(&whole, "spillway.move.cause", cause->why == NULL ? "" : cause->why);
+    trace_text(&whole, "spillway.move.from", p->host->node);
+    trace_text(&whole, "spillway.move.to", to->node);
+    trace_text(&whole, "spillway.room", p->room->sid);
+    trace_text(&whole, "spillway.participant", p->sid);
+    begin(p, &whole);
+    if (cause->since_us != 0) {
+        struct trace_span detection =
+            trace_part(tracer, from_us, "detection", TRACE_INTERNAL, &whole.context);
+        trace_end(tracer, &detection, now_us);
+    }
 }
 
 struct bytes passage_context(const struct participant *p)
@@ -94,9 +135,15 @@ void passage_answered(struct participant *p, int64_t now_us)
 
 /* ---- What the node has --------------------------------------------------------------------- */
 
+/* To look at all of them; nobody where none is traced. */
+static struct participant *first(const struct room *room)
+{
+    return room->passages == 0 ? NULL : room->participants;
+}
+
 void passage_sent(struct room *room, const struct host *host, int64_t now_us)
 {
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    for (struct participant *p = first(room); p != NULL; p = p->hh.next) {
         struct passage *passage = p->passage;
         int place = passage == NULL ? -1 : host_place(p, host);
         int target = p->next == NULL || p->phase == MOVE_SETTLING ? HERE : NEXT;
@@ -112,7 +159,7 @@ void passage_sent(struct room *room, const struct host *host, int64_t now_us)
 
 void passage_acked(struct room *room, const struct host *host, int64_t now_us)
 {
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    for (struct participant *p = first(room); p != NULL; p = p->hh.next) {
         struct passage *passage = p->passage;
         if (passage != NULL && strcmp(passage->node, host->node) == 0 &&
             passage->version <= host->acked) {
@@ -147,9 +194,11 @@ static bool expects_media(const struct participant *p)
 {
     const struct track *track;
     const struct subscription *subscription;
+    bool planned = p->phase == MOVE_SETTLING; /* what it publishes came there before */
+    /* If a track is in no offer yet, it is on its way into one. */
     DL_FOREACH(p->tracks, track)
     {
-        if (!track->info->muted) { /* if it is in no offer yet, it is on its way into one */
+        if (!track->info->muted && !planned) {
             return true;
         }
     }
@@ -180,7 +229,7 @@ static void arrive(struct participant *p, int64_t now_us, struct effects *fx)
 
 void passage_path(struct participant *p, int64_t now_us, struct effects *fx)
 {
-    if (p->passage == NULL) {
+    if (p->passage == NULL || p->next != NULL) { /* a planned move is not through by that */
         return;
     }
     if (!p->connected && !trace_is_traced(&p->passage->dtls.context)) {
@@ -194,6 +243,30 @@ void passage_keys(struct participant *p, int64_t now_us, struct effects *fx)
     if (p->passage != NULL) {
         trace_end(tracer_of(p), &p->passage->dtls, now_us);
         arrive(p, now_us, fx);
+    }
+}
+
+void passage_handing(struct participant *p, int64_t now_us)
+{
+    if (p->passage != NULL) {
+        p->passage->hand_over = part(p, now_us, "hand_over", TRACE_INTERNAL);
+    }
+}
+
+void passage_handed(struct participant *p, int64_t now_us)
+{
+    if (p->passage != NULL) {
+        trace_end(tracer_of(p), &p->passage->hand_over, now_us);
+    }
+    if (p->passage != NULL && p->passage->conn == 0) { /* a join's is through */
+        arrive(p, now_us, NULL);
+    }
+}
+
+void passage_stays(struct participant *p, int64_t now_us, const char *why)
+{
+    if (p->passage != NULL && p->passage->conn == 0) {
+        passage_end(p, now_us, why, NULL);
     }
 }
 

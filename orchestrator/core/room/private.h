@@ -203,7 +203,7 @@ struct used_address {
 
 /* A join or a move that is traced (passage.c); of its parts those that are under way are traced. */
 struct passage {
-    struct trace_span whole, negotiation, spec, dtls, media;
+    struct trace_span whole, negotiation, spec, dtls, hand_over, media;
     char node[TOPOLOGY_ID_MAX]; /* that was told of it; "": none yet */
     uint64_t version;           /* of that spec */
     uint64_t conn;              /* that joined with it; 0: it is a move */
@@ -366,6 +366,8 @@ struct room {
     bool seal_room;     /* its own part goes to every host with this flush */
     int64_t seal_at_us; /* TIME_NEVER: nothing waits for it */
 
+    size_t passages; /* how many people have one */
+
     struct data_replay replay;
     struct rpc_call *rpc_calls;
     size_t rpc_call_count;
@@ -490,8 +492,17 @@ void node_fared(const struct participant *p, const struct host *host, enum effec
 
 /* ---- passage.c: traces of joins and moves. Nothing happens where none is traced */
 void passage_join(struct participant *p, int64_t now_us, const struct room_join *join);
+/* It is about to go to another host. */
+void passage_move(struct participant *p, int64_t now_us, const struct host *to,
+                  const struct room_cause *cause, struct effects *fx);
+/* As planned: the old node is told to stop; and has, or is not asked any more. */
+void passage_handing(struct participant *p, int64_t now_us);
+void passage_handed(struct participant *p, int64_t now_us);
+/* A move is given up. */
+void passage_stays(struct participant *p, int64_t now_us, const char *why);
 /* It is through; or failed, and why. */
 void passage_end(struct participant *p, int64_t now_us, const char *why, struct effects *fx);
+void passage_forget(struct participant *p);                /* without a word */
 struct bytes passage_context(const struct participant *p); /* for Transport.trace */
 const char *passage_word(const struct participant *p, char out[TRACE_WORD_MAX]); /* for the log */
 void passage_answered(struct participant *p, int64_t now_us);                    /* an offer */
@@ -581,7 +592,7 @@ void move_at_once(struct participant *p, int64_t now_us, struct host *host, stru
 void move_arrived(struct participant *p, int64_t now_us, struct effects *fx); /* at NEXT */
 void move_handed_over(struct participant *p, int64_t now_us,
                       const Spillway__Control__HandedOver *handed);
-void move_cancel(struct participant *p); /* it stays HERE, whatever the phase */
+void move_cancel(struct participant *p, int64_t now_us); /* it stays HERE, whatever the phase */
 void move_expire(struct participant *p, int64_t now_us, struct effects *fx);
 
 /* ---- cascade.c: how tracks get from node to node */

@@ -178,10 +178,18 @@ bool room_holds_video_of(const struct room *room, const char *identity);
 /* Says to the hint store where the room is, as every change of it does. */
 void room_store(const struct room *room, struct effects *fx);
 
+/* Why somebody is moved, for whoever looks at traces. */
+struct room_cause {
+    const char *why;            /* a literal: "drain", "death", ...; NULL: nobody said */
+    struct trace_context trace; /* that his move is a part of; not traced: it may be a root */
+    int64_t since_us;           /* what it begins with: its node was heard last; 0: now */
+};
+
 /* Moves one participant, by a planned move where media flow, which loses nothing (move.c).
  * ERR_NOT_FOUND; ERR_AGAIN: it is on its way somewhere, or comes from there. */
 MUST_CHECK int room_move(struct room *room, int64_t now_us, const char *identity,
-                         const Spillway__Control__Register *node, struct effects *fx);
+                         const Spillway__Control__Register *node, const struct room_cause *cause,
+                         struct effects *fx);
 
 /* Whether a move of it there would be a planned one, by which it loses nothing. */
 bool room_may_plan(const struct room *room, const char *identity,
@@ -201,6 +209,7 @@ struct room_evacuation {
     const Spillway__Control__Register *to;
     bool dead;       /* the node: what it sent last is not to be had */
     int64_t died_us; /* if so, when */
+    struct room_cause cause;
 };
 void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuation *evacuation,
                    struct effects *fx);
