@@ -33,6 +33,7 @@ struct http_request {
     const char *accept_encoding;
     const char *if_none_match;
     const char *if_match;
+    const char *traceparent;    /* W3C Trace Context */
     const char *client_address; /* without a port; X-Forwarded-For's last entry where trusted */
     struct bytes body;          /* one zero byte behind it */
 };

@@ -28,16 +28,26 @@ struct scratch {
     size_t left;
 };
 
-static const char *take_header(struct conn *conn, struct scratch *s, enum lws_token_indexes token)
+/* So many characters that were copied there. */
+static const char *take(struct scratch *s, int len)
 {
-    int len = lws_hdr_copy(conn->wsi, s->at, (int)s->left, token);
-    if (len <= 0) {
-        return "";
-    }
     const char *text = s->at;
     s->at += len + 1;
     s->left -= (size_t)len + 1;
     return text;
+}
+
+static const char *take_header(struct conn *conn, struct scratch *s, enum lws_token_indexes token)
+{
+    int len = lws_hdr_copy(conn->wsi, s->at, (int)s->left, token);
+    return len <= 0 ? "" : take(s, len);
+}
+
+/* One that lws has no token for; name in lower case, with its colon. */
+static const char *take_other(struct conn *conn, struct scratch *s, const char *name)
+{
+    int len = lws_hdr_custom_copy(conn->wsi, s->at, (int)s->left, name, (int)strlen(name));
+    return len <= 0 ? "" : take(s, len);
 }
 
 /* The parameters one after the other, each NUL-terminated, an empty one behind the last. */
@@ -126,6 +136,7 @@ bool request_parse(struct conn *conn, struct http_request *out)
         .accept_encoding = take_header(conn, &s, WSI_TOKEN_HTTP_ACCEPT_ENCODING),
         .if_none_match = take_header(conn, &s, WSI_TOKEN_HTTP_IF_NONE_MATCH),
         .if_match = take_header(conn, &s, WSI_TOKEN_HTTP_IF_MATCH),
+        .traceparent = take_other(conn, &s, "traceparent:"),
         .client_address = take_client(conn, &s),
         .body = {(const uint8_t *)"", 0},
     };

@@ -560,7 +560,8 @@ void world_twirp(struct world *world, const char *method, const char *json)
     int64_t started_us = start(world);
     struct bytes body = {(const uint8_t *)json, strlen(json)};
     if (world->cluster != NULL) {
-        cluster_twirp(world->cluster, world->now_us, world->request, &head, authorization, body);
+        cluster_twirp(world->cluster, world->now_us, world->request, &head,
+                      &(struct cluster_caller){.authorization = authorization}, body);
     } else {
         orch_twirp(world->orch, world->now_us, 1, &head, authorization, body);
     }

@@ -128,6 +128,7 @@ static bool perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *
     const char *sid;
     bool done = true;
     orch_claimed(c->orch, cluster_own_epoch(c, message->room));
+    traced_perform(c, origin, message);
     switch (message->ask_case) {
     case SPILLWAY__BUS__ASK__ASK_CONNECT:
         sid = message->connect->sid;
@@ -158,7 +159,8 @@ static bool perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *
                        .authorization = message->admin->authorization,
                        .body = {message->admin->body.data, message->admin->body.len},
                        .changed_us = message->admin->changed_us,
-                       .weighed = message->admin->weighed});
+                       .weighed = message->admin->weighed,
+                       .trace = traced_ask(message)});
         break;
     default:
         unreachable(); /* was looked at when it came */
@@ -222,8 +224,7 @@ static void send_on(struct cluster *c, struct ask *ask, size_t member)
     traced_wait(c, ask, NULL);
     Spillway__Bus__Ask out = *ask->message;
     if (ask->origin == OWNERSHIP_SELF) {
-        struct bytes trace = traced_forward(c, ask->id, member);
-        out.trace = (ProtobufCBinaryData){trace.len, (uint8_t *)(uintptr_t)trace.data};
+        out.trace = traced_forward(c, ask->id, member);
     }
     Spillway__Bus__Connect connect;
     if (is_connect(ask->message) && ask->origin == OWNERSHIP_SELF) {

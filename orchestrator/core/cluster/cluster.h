@@ -121,8 +121,14 @@ void cluster_channel_message(struct cluster *cluster, int64_t now_us, uint64_t t
 /* ---- HTTP APIs: each answered by a REPLY of request ------------------------------------------
  * A call that names a room is answered by its owner, a list by all who live: from those that say
  * nothing within CLUSTER_GATHER_US it has nothing, which an admin answer tells in "unanswered". */
+/* Who calls an API, by its request's headers. */
+struct cluster_caller {
+    const char *authorization;
+    const char *traceparent; /* W3C Trace Context; NULL or "" none */
+};
 void cluster_twirp(struct cluster *cluster, int64_t now_us, uint64_t request,
-                   const struct twirp_head *head, const char *authorization, struct bytes body);
+                   const struct twirp_head *head, const struct cluster_caller *caller,
+                   struct bytes body);
 void cluster_admin(struct cluster *cluster, int64_t now_us, uint64_t request,
                    const struct orch_admin_request *admin);
 

@@ -249,8 +249,7 @@ static void connect_later(struct cluster *c, uint64_t id, const struct orch_clie
     connect.entry = &entry_text;
     connect.address = (char *)(uintptr_t)client->address;
     connect.fingerprint = (char *)(uintptr_t)client->front.fingerprint;
-    struct bytes trace = trace_context_bytes(&client->trace);
-    ask.trace = (ProtobufCBinaryData){trace.len, (uint8_t *)(uintptr_t)trace.data};
+    ask.trace = traced_bytes(&client->trace);
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_CONNECT;
     ask.connect = &connect;
     struct conn *conn = front_conn_add(c, id);
@@ -331,6 +330,8 @@ static void ask_twirp(struct cluster *c, uint64_t request, const struct twirp_he
     Spillway__Bus__Twirp twirp = SPILLWAY__BUS__TWIRP__INIT;
     Spillway__Bus__Ask ask =
         ask_of(request, twirp_room(call), call->method->id == TWIRP_CREATE_ROOM);
+    struct trace_context trace = traced_context(c, request);
+    ask.trace = traced_bytes(&trace);
     twirp.verb = (char *)(uintptr_t)head->verb;
     twirp.path = (char *)(uintptr_t)head->path;
     twirp.content_type = (char *)(uintptr_t)head->content_type;
@@ -342,11 +343,14 @@ static void ask_twirp(struct cluster *c, uint64_t request, const struct twirp_he
 }
 
 void cluster_twirp(struct cluster *c, int64_t now_us, uint64_t request,
-                   const struct twirp_head *head, const char *authorization, struct bytes body)
+                   const struct twirp_head *head, const struct cluster_caller *caller,
+                   struct bytes body)
 {
+    const char *authorization = caller->authorization;
     struct twirp_call call = {0};
     struct twirp_error error;
     cluster_tick(c, now_us);
+    traced_twirp(c, request, head, caller);
     bool whole = c->config.peer_count > 0 && twirp_route(&call, head, &error) == 0 &&
                  twirp_decode(&call, body, &error) == 0;
     if (!whole || twirp_room(&call)[0] == '\0') { /* wrong, which orch says, or a list */
@@ -360,10 +364,12 @@ void cluster_twirp(struct cluster *c, int64_t now_us, uint64_t request,
 }
 
 void cluster_admin(struct cluster *c, int64_t now_us, uint64_t request,
-                   const struct orch_admin_request *admin)
+                   const struct orch_admin_request *asked)
 {
     char room[ENTRY_NAME_MAX + 1];
+    struct orch_admin_request traced = *asked, *admin = &traced;
     cluster_tick(c, now_us);
+    traced_admin(c, request, admin);
     if (c->config.peer_count == 0 || !orch_admin_room(admin, room, sizeof(room))) {
         if (c->config.peer_count == 0 || !gather_admin(c, request, admin)) {
             orch_admin(c->orch, now_us, request, admin);
@@ -372,6 +378,7 @@ void cluster_admin(struct cluster *c, int64_t now_us, uint64_t request,
     }
     Spillway__Bus__Admin message = SPILLWAY__BUS__ADMIN__INIT;
     Spillway__Bus__Ask ask = ask_of(request, room, false);
+    ask.trace = traced_bytes(&admin->trace);
     message.verb = (char *)(uintptr_t)admin->verb;
     message.path = (char *)(uintptr_t)admin->path;
     message.authorization = (char *)(uintptr_t)admin->authorization;

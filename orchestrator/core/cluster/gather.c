@@ -262,6 +262,7 @@ bool gather_admin(struct cluster *c, uint64_t request, const struct orch_admin_r
     ask.id = request;
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_ADMIN;
     ask.admin = &message;
+    ask.trace = traced_bytes(&admin->trace);
     struct gather *gather = begin(c, &ask);
     gather->kind = kind;
     gather->fields = mem_str(asked->fields == NULL ? "" : asked->fields);

@@ -161,7 +161,6 @@ struct traced {
     uint64_t id; /* of the connection or request */
     struct trace_span whole;
     struct trace_span forward; /* the word to an owner elsewhere */
-    bool asked;                /* its caller's trace goes on */
     UT_hash_handle hh;
 };
 
@@ -330,18 +329,21 @@ void reservation_heard(struct cluster *c, const Spillway__Bus__Reservation *rese
 
 /* ---- traced.c: where traces begin. Nothing happens to what is not traced */
 void traced_join(struct cluster *c, uint64_t conn);
-/* name: verb and route; traceparent: of its caller, NULL none. What only reads is traced where its
- * caller asks for that. */
-void traced_call(struct cluster *c, uint64_t request, const char *name, const char *verb,
-                 const char *traceparent);
+/* What only reads is traced where its caller asks for that. The admin's becomes its context. */
+void traced_twirp(struct cluster *c, uint64_t request, const struct twirp_head *head,
+                  const struct cluster_caller *caller);
+void traced_admin(struct cluster *c, uint64_t request, struct orch_admin_request *admin);
 struct trace_context traced_context(const struct cluster *c, uint64_t id);
 /* It is asked of that member; the context to send along, borrowed until the next one is. */
-struct bytes traced_forward(struct cluster *c, uint64_t id, size_t member);
+ProtobufCBinaryData traced_forward(struct cluster *c, uint64_t id, size_t member);
 void traced_joined(struct cluster *c, uint64_t conn, const char *why); /* NULL: media flow */
 /* An effect that the shell gets: it may be an end. */
 void traced_effect(struct cluster *c, const struct effect *effect);
 void traced_free_all(struct cluster *c);
 struct trace_context traced_ask(const Spillway__Bus__Ask *message);
+ProtobufCBinaryData traced_bytes(const struct trace_context *context); /* for it; borrowed */
+/* A call that a peer asks for is done now. */
+void traced_perform(struct cluster *c, size_t origin, const Spillway__Bus__Ask *message);
 /* It waits for that from now on; NULL: for nothing any more. */
 void traced_wait(struct cluster *c, struct ask *ask, const char *name);
 

@@ -676,10 +676,12 @@ void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                            .changed_us = admin->changed_us,
                            .weighed = admin->weighed};
     orch_tick(orch, now_us);
+    orch->cause = (struct room_cause){.why = "operator", .trace = admin->trace};
     if (!split(&c, admin->path)) {
         fail(&c, NOT_FOUND, "not_found", "no such path");
     } else if (authenticate(&c, admin->authorization)) {
         dispatch(&c, admin);
         token_fini(&c.token);
     }
+    orch->cause = (struct room_cause){0};
 }

@@ -244,7 +244,9 @@ struct orch_admin_request {
     const char *fields;         /* of GET nodes and rooms, for whoever merges them */
     struct bytes body;
     uint64_t changed_us; /* if it changes a node: when it was asked for, orch_admin_now(); 0: now */
-    bool weighed;        /* a drain that orch_admin_refuses() was asked about, by who was asked */
+    const char *traceparent;    /* of its caller, for cluster/; NULL or "" none */
+    struct trace_context trace; /* that it is a part of */
+    bool weighed; /* a drain that orch_admin_refuses() was asked about, by who was asked */
 };
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin);

@@ -16,7 +16,8 @@
 
 #include "orchestrator/shell/curl/curl_uv.h"
 
-#define PATH "/v1/traces" /* OTLP/HTTP's default */
+#define PATH    "/v1/traces" /* OTLP/HTTP's default */
+#define STEP_US TIME_MS(100) /* the wall clock was set: less is that we stood still meanwhile */
 
 struct exporter {
     struct exporter_config config;
@@ -30,6 +31,7 @@ struct exporter {
     size_t sent;     /* spans in it */
     unsigned failed; /* requests in a row */
     bool closing;
+    int64_t wall_offset_us; /* of the spans' clock */
     struct exporter_counters counters;
 };
 
@@ -179,14 +181,25 @@ static void on_done(void *arg, CURL *easy, CURLcode result)
     next(exporter);
 }
 
+/* Both clocks run alike, so what is a part of something stays within it, in whichever request. */
+static void look_at_clocks(struct exporter *exporter)
+{
+    int64_t offset_us = exporter->config.wall_us() - exporter->config.now_us();
+    int64_t step_us = offset_us - exporter->wall_offset_us;
+    if (step_us > STEP_US || step_us < -STEP_US) {
+        exporter->wall_offset_us = offset_us;
+    }
+}
+
 static void send_batch(struct exporter *exporter)
 {
     const struct exporter_config *config = &exporter->config;
     assert(exporter->easy == NULL);
     uv_timer_stop(&exporter->timer);
+    look_at_clocks(exporter);
     exporter->sent = MIN(otlp_queue_count(exporter->queue), OTLP_BATCH_MAX);
-    exporter->body = otlp_encode(&config->service, exporter->queue, exporter->sent,
-                                 config->wall_us() - config->now_us());
+    exporter->body =
+        otlp_encode(&config->service, exporter->queue, exporter->sent, exporter->wall_offset_us);
     exporter->counters.requests++;
     exporter->easy = curl_uv_post(
         &(struct curl_uv_post){.url = exporter->url,
@@ -234,6 +247,7 @@ int exporter_new(struct exporter **out, const struct exporter_config *config)
     struct exporter *exporter = mem_alloc(sizeof(*exporter));
     exporter->config = defaults_filled(config);
     exporter->config.endpoint = exporter->config.authorization = NULL; /* used up below */
+    look_at_clocks(exporter);
     exporter->url = url_of(config->endpoint);
     exporter->host = host;
     exporter->headers = headers_of(config);

@@ -206,7 +206,8 @@ static void on_twirp(void *arg, const struct http_request *request, struct http_
                               .path = request->path,
                               .content_type = request->content_type};
     cluster_twirp(server->cluster, server_now(), clients_request(server, call), &head,
-                  request->authorization, request->body);
+                  &(struct cluster_caller){request->authorization, request->traceparent},
+                  request->body);
     server_drain(server);
 }
 
@@ -219,6 +220,7 @@ static void on_admin(void *arg, const struct http_request *request, struct http_
                                        .after = parameter(request, "after"),
                                        .wait_s = parameter(request, "wait_s"),
                                        .fields = parameter(request, "fields"),
+                                       .traceparent = request->traceparent,
                                        .body = request->body};
     cluster_admin(server->cluster, server_now(), clients_request(server, call), &admin);
     server_drain(server);

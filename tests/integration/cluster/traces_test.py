@@ -4,18 +4,17 @@ whoever watches, and that a receiver that goes away costs traces and nothing els
 
     traces_test.py BUILD_DIRECTORY [unittest arguments]
 """
-import http.server
+import http.server as http_server
 import json
-import signal
 import subprocess
 import threading
 import unittest
 
-from cluster import API_KEY, API_SECRET, BUILD, HOST, free_ports, metrics, wait
+from cluster import API_KEY, API_SECRET, BUILD, HOST, free_ports, http, metrics, wait
 from load_test import LOAD
-from orchestrators_test import Three
+from orchestrators_test import BEARER, Three
 
-SLACK_US = 1000  # clocks of processes of one machine are read one after the other
+SLACK_US = 20000  # each process read both of its clocks at its start, one after the other
 
 
 class Receiver:
@@ -28,7 +27,7 @@ class Receiver:
     def start(self):
         receiver = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(http_server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 assert self.path == "/v1/traces", self.path
@@ -45,7 +44,7 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer((HOST, self.port), Handler)
+        self.server = http_server.ThreadingHTTPServer((HOST, self.port), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         return self
 
@@ -84,20 +83,31 @@ def read(request):
 
 
 class Case(unittest.TestCase):
+    """One cluster for all tests of a class, each with a room of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.receiver = Receiver(free_ports(1)).start()
+        cls.addClassCleanup(cls.receiver.stop)
+        cls.cluster = Three(tracing={"otlp_endpoint": f"http://{HOST}:{cls.receiver.port}/",
+                                     "authorization": "Bearer of-the-collector"})
+        cls.addClassCleanup(cls.cluster.close)
+        cls.cluster.start()
+
     def setUp(self):
-        self.receiver = Receiver(free_ports(1)).start()
-        self.addCleanup(self.receiver.stop)
-        self.cluster = Three(tracing={"otlp_endpoint": f"http://{HOST}:{self.receiver.port}/",
-                                      "authorization": "Bearer of-the-collector"})
-        self.addCleanup(self.cluster.close)
-        self.cluster.start()
+        self.room = self.id().rpartition(".")[2]
+        wait("nothing waits", lambda: self.count("trace_spans_waiting") == 0)
+        self.receiver.spans.clear()
+
+    def count(self, name):
+        return sum(metrics(each)[name] for each in self.cluster.orchestrators)
 
     def load(self, *options):
         urls = [word for each in self.cluster.orchestrators
                 for word in ("--url", each.url.replace("http", "ws"))]
         process = subprocess.Popen(
             [str(word) for word in (LOAD, *urls, "--key", API_KEY, "--secret", API_SECRET, "--room",
-                                    "lobby", "--audio", "--progress", *options)],
+                                    self.room, "--audio", "--progress", *options)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
         while "measuring" not in (line := process.stderr.readline()):
@@ -127,11 +137,11 @@ class Case(unittest.TestCase):
         return found[0]
 
 
-class Joins(Case):
+class Live(Case):
     def test_from_the_request_to_media(self):
         """People through one orchestrator or another: one trace each, by way of the room's owner
         and node. Who comes when somebody is heard already has it end with a packet."""
-        self.load("--receivers", 1, "--seconds", 10)
+        self.load("--receivers", 1, "--seconds", 60)
         self.load("--publishers", 0, "--receivers", 3, "--seconds", 1, "--identity", "late")
         traces = self.traces("join", 5)
         self.assertEqual(len(traces), 5)
@@ -159,25 +169,39 @@ class Joins(Case):
         self.assertEqual((len(owners), len(fronts)), (1, 3))
         self.assertGreaterEqual(with_media, 3)
         text = json.dumps(self.receiver.spans)
-        for secret in ("lobby", "load-", "late-", "127.0.0.1", API_KEY):
+        for secret in (self.room, "load-", "late-", "127.0.0.1", API_KEY):
             self.assertNotIn(secret, text)  # names of nobody
         self.assertEqual(self.receiver.headers[0]["Authorization"], "Bearer of-the-collector")
-        logged = [line for each in self.cluster.orchestrators
-                  for line in each.log_lines("participant_joined")]
-        self.assertEqual(sorted(line.rpartition("trace_id=")[2].split()[0] for line in logged),
-                         sorted(spans[0]["trace"] for spans in traces))
+        logged = {line.rpartition("trace_id=")[2].split()[0]
+                  for each in self.cluster.orchestrators
+                  for line in each.log_lines("participant_joined")}
+        self.assertLessEqual({spans[0]["trace"] for spans in traces}, logged)
 
-
-class Away(Case):
-    def count(self, name):
-        return sum(metrics(each)[name] for each in self.cluster.orchestrators)
+    def test_in_its_callers_trace(self):
+        """A call whose caller traces it goes on in his trace, in the room's owner, too."""
+        trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+        for each in self.cluster.orchestrators:
+            status, _ = http(f"{each.url}/twirp/livekit.RoomService/CreateRoom",
+                             json.dumps({"name": self.room}).encode(), **BEARER,
+                             **{"Content-Type": "application/json",
+                                "traceparent": f"00-{trace}-{parent}-01"})
+            self.assertEqual(status, 200)
+        wait("three calls, two of them elsewhere", lambda: len(
+            [span for span in list(self.receiver.spans) if span["trace"] == trace and
+             span["name"] in ("POST livekit.RoomService/CreateRoom", "room_call")]) >= 5)
+        for span in self.receiver.spans:
+            if span["name"] == "POST livekit.RoomService/CreateRoom":
+                self.assertEqual((span["parent"], span["http.response.status_code"]),
+                                 (parent, "200"))
 
     def test_only_traces_are_lost(self):
         """A receiver that is away, and one that refuses: everybody joins as before. What it missed
         comes once it is back, what it refused is counted."""
+        self.addCleanup(setattr, self.receiver, "status", 200)
+        failed = self.count("trace_requests_failed_total")
         self.receiver.stop()
         self.load("--receivers", 1, "--seconds", 1).wait(30)
-        wait("requests fail", lambda: self.count("trace_requests_failed_total") > 0)
+        wait("requests fail", lambda: self.count("trace_requests_failed_total") > failed)
         self.assertEqual(self.receiver.spans, [])
         self.receiver.start()
         self.traces("join", 2)
@@ -187,6 +211,30 @@ class Away(Case):
         wait("spans are given up",
              lambda: self.count('trace_spans_dropped_total{reason="refused"}') > 0)
         self.assertEqual(self.count('trace_spans_dropped_total{reason="overflow"}'), 0)
+
+
+class Death(Case):
+    def test_from_the_last_word_to_the_next_path(self):
+        """Everybody's move off a node that is killed is a trace of its own: found, told to the next
+        node, and there."""
+        self.load("--receivers", 2, "--seconds", 60, "--lost-max", 1000)
+        self.traces("join", 3)  # else a move is a part of somebody's join
+        row = self.cluster.node(self.cluster.rooms()[self.room])
+        dead = next(node for node in self.cluster.nodes if node.name == row["name"])
+        dead.kill()
+        traces = self.traces("move", 3)
+        self.assertEqual(len(traces), 3)
+        for spans in traces:
+            self.check_tree(spans)
+            root, detection = self.one(spans, "move"), self.one(spans, "detection")
+            self.assertEqual((root["spillway.move.cause"], root["spillway.move.from"]),
+                             ("death", row["id"]))
+            self.assertEqual(root["from_us"], detection["from_us"])
+            spec, ice = self.one(spans, "spec"), self.one(spans, "ice")
+            self.assertGreaterEqual(spec["from_us"], detection["to_us"])
+            self.assertEqual((ice["service"], ice["instance"]),
+                             ("spillway-node", root["spillway.move.to"]))
+            self.assertNotEqual(ice["instance"], row["id"])
 
 
 if __name__ == "__main__":

@@ -160,6 +160,96 @@ static void at_another_one(void **state)
     cluster_world_fini(&w);
 }
 
+/* Goal: the join of one whose node dies meanwhile goes on at the next one, and is no move. */
+static void death_in_a_join(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    begin(&w, three_regions);
+    cluster_world_second_node(&w);
+    cluster_world_join(&w, 0, 1, "lobby", "alice", false);
+    cluster_world_settle(&w);
+    wait_ms(&w, 50);
+    for (size_t i = 0; i < SITES; i++) {
+        orch_node_link_lost(w.sites[i].orch, w.sites[i].now_us, "ND_a");
+        world_drain(&w.sites[i]);
+    }
+    cluster_world_settle(&w);
+    world_arrive(&w.sites[0], "ND_b", 1);
+    world_connected(&w.sites[0], 1);
+    cluster_world_settle(&w);
+    expect(&w, "join 0..50\n" DOOR "  room_join 0..50\n"
+               "    negotiation 0..0\n"
+               "    placement 0..0\n"
+               "    spec 0..0\n"
+               "    dtls 50..50\n"
+               "    spec 50..50\n");
+    cluster_world_fini(&w);
+}
+
+static void post(struct cluster_world *w, const char *path, const char *traceparent, bool known)
+{
+    struct token_video admin = {.room_create = true};
+    char *token = world_token(&w->sites[1], "", &admin);
+    char bearer[1024];
+    snprintf(bearer, sizeof(bearer), "Bearer %s", known ? token : "of.no.body");
+    cluster_admin(w->sites[1].cluster, w->sites[1].now_us, ++w->sites[1].request,
+                  &(struct orch_admin_request){.verb = "POST",
+                                               .path = path,
+                                               .authorization = bearer,
+                                               .traceparent = traceparent,
+                                               .body = {(const uint8_t *)"{}", 2}});
+    world_drain(&w->sites[1]);
+    free(token);
+    cluster_world_settle(w);
+}
+
+#define CALLER "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+#define UNPIN                                                                                      \
+    "POST /admin/v1/rooms/{}/unpin 0..0\n"                                                         \
+    "  owner_ask 0..0\n"                                                                           \
+    "    room_call 0..0\n"
+
+static bool is_of_caller(const struct trace_span *span)
+{
+    struct trace_parent caller;
+    assert_int_equal(trace_parent_parse(&caller, CALLER), 0);
+    return memcmp(span->context.trace_id, caller.context.trace_id, TRACE_ID_LEN) == 0;
+}
+
+/* Goal: a call is traced by its route, through the orchestrator that has the room, and names
+ * nobody; in its caller's trace, if that one may call. */
+static void calls(void **state)
+{
+    (void)state;
+    struct cluster_world w;
+    begin(&w, three_regions);
+    publishes(&w);
+    post(&w, "/admin/v1/rooms/lobby/unpin", NULL, true);
+    expect(&w, UNPIN);
+    post(&w, "/admin/v1/rooms/lobby/unpin", CALLER, false); /* 401 */
+    assert_false(is_of_caller(&w.sites[0].traces.spans[0]));
+    assert_false(is_of_caller(&w.sites[1].traces.spans[0]));
+    expect(&w, UNPIN);
+    post(&w, "/admin/v1/rooms/lobby/participants/alice", NULL, true); /* there is no such POST */
+    expect(&w, "POST /admin/v1/rooms/{}/{} 0..0\n"
+               "  owner_ask 0..0\n"
+               "    room_call 0..0\n");
+    post(&w, "/admin/v1/rooms/lobby/unpin", CALLER, true);
+    assert_true(is_of_caller(&w.sites[0].traces.spans[0]));
+    assert_true(is_of_caller(&w.sites[1].traces.spans[0]));
+    for (size_t i = 0; i < SITES; i++) { /* its root is the caller's */
+        trace_tree_fini(&w.sites[i].traces);
+    }
+    post(&w, "/admin/v1/nodes/ND_a/drain", NULL, true);
+    expect(&w, "POST /admin/v1/nodes/{}/drain 0..0\n"
+               "  drain 0..0\n" /* who has a room there is not through with it */
+               "  drain 0..0\n"
+               "  room_call 0..0\n"
+               "  room_call 0..0\n");
+    cluster_world_fini(&w);
+}
+
 /* Goal: who leaves before anything flows ends what was under way. */
 static void left(void **state)
 {
@@ -199,10 +289,9 @@ static void not_sampled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(at_the_owner),
-        cmocka_unit_test(at_another_one),
-        cmocka_unit_test(left),
-        cmocka_unit_test(not_sampled),
+        cmocka_unit_test(at_the_owner), cmocka_unit_test(at_another_one),
+        cmocka_unit_test(left),         cmocka_unit_test(death_in_a_join),
+        cmocka_unit_test(calls),        cmocka_unit_test(not_sampled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
