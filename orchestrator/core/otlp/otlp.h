@@ -15,7 +15,7 @@
 
 /* ---- Queue --------------------------------------------------------------------------------- */
 
-#define OTLP_QUEUE_MAX 4096 /* spans, 2.7 MB; where it is full the newest is dropped */
+#define OTLP_QUEUE_MAX 4096 /* spans, 2.6 MB; where it is full the newest is dropped */
 #define OTLP_BATCH_MAX 256  /* in one request */
 
 struct otlp_queue;
