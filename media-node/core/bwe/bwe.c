@@ -328,9 +328,9 @@ static void judge_loss(struct bwe *bwe, uint32_t sent_bps, uint32_t acked_bps)
     }
 }
 
-static void judge_queue(struct bwe *bwe, uint32_t acked_bps)
+static void judge_queue(struct bwe *bwe, uint32_t sent_bps, uint32_t acked_bps)
 {
-    uint32_t capacity_bps = drain_update(&bwe->drain, bwe->now_us, acked_bps);
+    uint32_t capacity_bps = drain_update(&bwe->drain, bwe->now_us, sent_bps, acked_bps);
     if (capacity_bps != 0) {
         aimd_settle(&bwe->aimd, bwe->now_us, capacity_bps);
     }
@@ -360,16 +360,19 @@ static void judge_all(struct bwe *bwe)
     if (bwe->least_delay_us != INT64_MAX) {
         drain_add(&bwe->drain, bwe->now_us, bwe->least_delay_us);
     }
+    uint32_t sent_now_bps = meter_bps(&bwe->sent, bwe->now_us, METER_SHORT);
+    uint32_t acked_now_bps = meter_now_bps(&bwe->acked);
+    bool piles = drain_piles(&bwe->drain, sent_now_bps, acked_now_bps);
     const struct aimd_input in = {
-        .usage = usage(bwe, sent_bps),
+        .usage = piles ? USAGE_OVER : usage(bwe, sent_bps),
         .acked_bps = acked_bps,
-        .acked_now_bps = meter_now_bps(&bwe->acked),
+        .acked_now_bps = acked_now_bps,
         .sent_bps = sent_bps,
         .rtt_us = bwe->rtt_us != 0 ? bwe->rtt_us : RTT_US,
         .contended = bwe->drain.contended,
     };
     aimd_update(&bwe->aimd, bwe->now_us, &in);
-    judge_queue(bwe, in.acked_now_bps);
+    judge_queue(bwe, sent_now_bps, acked_now_bps);
     take_probes(bwe);
     judge_loss(bwe, sent_bps, acked_bps);
     bwe->squeezed = bwe->drain.contended && sent_bps < SQUEEZED * target(bwe);

@@ -3,13 +3,16 @@
  * GCC sees a queue grow, not one that stands: after a link has shrunk, half a second of delay may
  * stay for good. So the queue is also measured as LEDBAT does (RFC 6817): one-way delay over its
  * least of the last 15 to 30 s; the clocks' offset cancels out. One that stands for half a second
- * is drained: less is sent than arrives, until
+ * is drained, unless it is already: less is sent than arrives, until
  *
  * - the queue is gone: what arrived is the capacity; or
  * - it took far too long: the queue is somebody else's, and giving way to a flow that fills it on
  *   purpose would only starve us. The path is contended, which aimd.c and probe.c take into
  *   account (as Copa does, with another test for it: Arun and Balakrishnan, NSDI 2018). Next
  *   attempt after 20 s, then 40 and 60.
+ *
+ * And a link that shrinks to a fraction fills its queue before the slope of the delay is believed:
+ * where the queue is long and far less arrives than is sent, no slope is needed.
  */
 #include "media-node/core/bwe/parts.h"
 
@@ -17,6 +20,8 @@
 #define CONTENDED_BASE_US TIME_S(120) /* for then no packet finds the path empty */
 #define STANDING_US       TIME_MS(500)
 #define DELAY_US          TIME_MS(100) /* a queue this long is worth the trouble */
+#define PILE_US           TIME_MS(150)
+#define PILE              0.7 /* arrived / sent */
 #define GONE_US           TIME_MS(30)
 #define TRY_US            TIME_S(1)
 #define BEGIN_US          TIME_S(1) /* until less is sent: a lower layer waits for its key frame */
@@ -27,6 +32,8 @@
 #define JUMP_US           TIME_S(3)
 #define SHARE_MIN         0.5 /* of what arrives is sent while draining */
 #define SHARE_MAX         0.9
+#define DRAINS            0.86   /* of what arrives is sent: the queue goes by itself; */
+#define DRAINS_BPS_MIN    400000 /* told by seven packets in METER_SHORT at least */
 
 void drain_add(struct drain *drain, int64_t now_us, int64_t delay_us)
 {
@@ -57,7 +64,13 @@ static void set_end(struct drain *drain, int64_t now_us)
     drain->until_us = now_us + TRY_US + (int64_t)(1.5 * (double)drain->delay_us / share);
 }
 
-static void stand(struct drain *drain, int64_t now_us, uint32_t acked_bps)
+bool drain_piles(const struct drain *drain, uint32_t sent_bps, uint32_t acked_bps)
+{
+    return !drain->contended && drain->delay_us >= PILE_US && acked_bps != 0 &&
+           acked_bps < PILE * sent_bps;
+}
+
+static void stand(struct drain *drain, int64_t now_us, uint32_t sent_bps, uint32_t acked_bps)
 {
     if (drain->delay_us < DELAY_US + slack_us(acked_bps)) {
         drain->standing_us = now_us;
@@ -65,6 +78,9 @@ static void stand(struct drain *drain, int64_t now_us, uint32_t acked_bps)
         return;
     }
     drain->long_us = now_us;
+    if (acked_bps >= DRAINS_BPS_MIN && sent_bps < DRAINS * acked_bps) {
+        drain->standing_us = now_us;
+    }
     if (now_us - drain->standing_us < STANDING_US || now_us < drain->next_us || acked_bps == 0) {
         return;
     }
@@ -76,10 +92,10 @@ static void stand(struct drain *drain, int64_t now_us, uint32_t acked_bps)
     set_end(drain, now_us);
 }
 
-uint32_t drain_update(struct drain *drain, int64_t now_us, uint32_t acked_bps)
+uint32_t drain_update(struct drain *drain, int64_t now_us, uint32_t sent_bps, uint32_t acked_bps)
 {
     if (drain->bps == 0) {
-        stand(drain, now_us, acked_bps);
+        stand(drain, now_us, sent_bps, acked_bps);
         return 0;
     }
     if (drain->delay_us > drain->deepest_us + DELAY_US && now_us - drain->begun_us < BEGIN_US) {

@@ -195,8 +195,11 @@ struct drain {
 /* The least one-way delay of a feedback packet. */
 void drain_add(struct drain *drain, int64_t now_us, int64_t delay_us);
 
+/* Whether what is sent piles up on the way. Rates over METER_SHORT, as below; 0 unknown. */
+bool drain_piles(const struct drain *drain, uint32_t sent_bps, uint32_t acked_bps);
+
 /* Begins and ends draining; when it ends: the capacity, else 0. */
-uint32_t drain_update(struct drain *drain, int64_t now_us, uint32_t acked_bps);
+uint32_t drain_update(struct drain *drain, int64_t now_us, uint32_t sent_bps, uint32_t acked_bps);
 
 /* ---- loss.c: the rate by loss --------------------------------------------------------------- */
 

@@ -298,19 +298,51 @@ static void drain_ends_a_standing_queue(void **state)
     int64_t now_us = 0;
     for (; now_us < TIME_S(3); now_us += 50 * MS) { /* a path of -500 ms between two clocks */
         drain_add(&drain, now_us, -500 * MS);
-        assert_int_equal(drain_update(&drain, now_us, 1000000), 0);
+        assert_int_equal(drain_update(&drain, now_us, 1000000, 1000000), 0);
         assert_int_equal(drain.bps, 0);
     }
     for (; drain.bps == 0; now_us += 50 * MS) {
         assert_true(now_us < TIME_S(4));
         drain_add(&drain, now_us, -200 * MS);
-        assert_int_equal(drain_update(&drain, now_us, 1000000), 0);
+        assert_int_equal(drain_update(&drain, now_us, 1000000, 1000000), 0);
     }
     assert_in_range(drain.bps, 690000, 710000); /* 300 ms, gone in a second */
     drain_add(&drain, now_us, -480 * MS);
-    assert_int_equal(drain_update(&drain, now_us, 690000), 1000000);
+    assert_int_equal(drain_update(&drain, now_us, 500000, 690000), 1000000);
     assert_int_equal(drain.bps, 0);
     assert_false(drain.contended);
+}
+
+/* A higher layer was left: next to nothing is sent, and the queue goes without our help. */
+static void a_queue_that_goes_is_not_drained(void **state)
+{
+    (void)state;
+    struct drain drain = {0};
+    drain_add(&drain, 0, 0);
+    for (int64_t now_us = 0; now_us < TIME_S(3); now_us += 50 * MS) {
+        drain_add(&drain, now_us, 300 * MS);
+        (void)drain_update(&drain, now_us, now_us < TIME_S(2) ? 300000 : 420000, 500000);
+        assert_int_equal(drain.bps, 0);
+    }
+    for (int64_t now_us = TIME_S(3); drain.bps == 0; now_us += 50 * MS) {
+        assert_true(now_us < TIME_S(4)); /* it does not go any more */
+        (void)drain_update(&drain, now_us, 490000, 500000);
+    }
+}
+
+static void what_piles_up_needs_no_slope(void **state)
+{
+    (void)state;
+    struct drain drain = {0};
+    drain_add(&drain, 0, 0);
+    drain_add(&drain, 0, 100 * MS);
+    assert_false(drain_piles(&drain, 1300000, 500000)); /* a burst may look like that */
+    drain_add(&drain, 0, 160 * MS);
+    assert_true(drain_piles(&drain, 1300000, 500000));
+    assert_false(drain_piles(&drain, 600000, 500000));
+    assert_false(drain_piles(&drain, 1300000, 0)); /* unknown */
+    drain.contended = true;
+    assert_false(drain_piles(&drain, 1300000, 500000));
 }
 
 /* What is sent falls only when the lower layer's key frame has come: the queue grows to a second
@@ -325,7 +357,7 @@ static void drain_waits_until_less_is_sent(void **state)
     for (int64_t now_us = 0; begun_us == 0 || drain.bps != 0; now_us += 50 * MS) {
         assert_true(now_us < TIME_S(6));
         drain_add(&drain, now_us, queue_us);
-        (void)drain_update(&drain, now_us, 500000);
+        (void)drain_update(&drain, now_us, 500000, 500000);
         begun_us = begun_us == 0 && drain.bps != 0 ? now_us : begun_us;
         if (begun_us == 0) {
             continue;
@@ -345,14 +377,14 @@ static void drain_gives_up_where_the_queue_is_not_ours(void **state)
     for (int64_t now_us = 0; now_us < TIME_S(60); now_us += 50 * MS) {
         drain_add(&drain, now_us, 300 * MS);
         bool before = drain.bps != 0;
-        (void)drain_update(&drain, now_us, 1000000);
+        (void)drain_update(&drain, now_us, 1000000, 1000000);
         attempts += drain.bps != 0 && !before;
         assert_true(now_us < TIME_S(4) || drain.contended || drain.bps != 0);
     }
     assert_int_equal(attempts, 2); /* at the start, and 20 s later */
     for (int64_t now_us = TIME_S(60); now_us < TIME_S(70); now_us += 50 * MS) {
         drain_add(&drain, now_us, 10 * MS);
-        (void)drain_update(&drain, now_us, 1000000);
+        (void)drain_update(&drain, now_us, 1000000, 1000000);
     }
     assert_false(drain.contended); /* the other one has left */
 }
@@ -436,6 +468,8 @@ int main(void)
         cmocka_unit_test(trend_finds_a_growing_queue),
         cmocka_unit_test(trend_adapts_to_noise),
         cmocka_unit_test(drain_ends_a_standing_queue),
+        cmocka_unit_test(a_queue_that_goes_is_not_drained),
+        cmocka_unit_test(what_piles_up_needs_no_slope),
         cmocka_unit_test(drain_waits_until_less_is_sent),
         cmocka_unit_test(drain_gives_up_where_the_queue_is_not_ours),
         cmocka_unit_test(loss_tells_random_from_congestion),
