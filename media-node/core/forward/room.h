@@ -48,7 +48,8 @@ struct layer {
     uint32_t bps;          /* of payload, smoothed; 0 unknown */
     bool layered;          /* rates are known: of the layers inside the stream, smoothed likewise */
     struct stream_rates rates;
-    int64_t rate_us; /* when these were measured */
+    int64_t rate_us;          /* when these were measured */
+    uint32_t measured_bps[2]; /* what the last measurements said, newest first; 0: none */
     struct told told;
 };
 

@@ -24,6 +24,17 @@ static uint32_t smooth(uint32_t old, uint32_t bps)
     return old == 0 || bps == 0 ? bps : old / 2 + bps / 2;
 }
 
+/* A second with a key frame says little of the next one: the median of three measurements counts.
+ */
+static uint32_t steady(struct layer *layer, uint32_t bps)
+{
+    uint32_t last = layer->measured_bps[0];
+    uint32_t before = layer->measured_bps[1] != 0 ? layer->measured_bps[1] : last;
+    layer->measured_bps[1] = last;
+    layer->measured_bps[0] = bps;
+    return last == 0 ? bps : MAX(MIN(bps, last), MIN(MAX(bps, last), before));
+}
+
 /* Once in a while. */
 static void measure(struct track *track, int64_t now_us, size_t i)
 {
@@ -38,12 +49,14 @@ static void measure(struct track *track, int64_t now_us, size_t i)
         return;
     }
     layer->rate_us = now_us;
-    layer->bps = smooth(layer->bps, bps);
+    uint32_t steady_bps = steady(layer, bps);
+    layer->bps = smooth(layer->bps, steady_bps);
     bool layered = stream_receiver_rates(receiver, now_us, &rates);
     for (size_t s = 0; layered && s < STREAM_SPATIAL_MAX; s++) {
         for (size_t t = 0; t < STREAM_TEMPORAL_MAX; t++) {
             uint32_t old = layer->layered ? layer->rates.bps[s][t] : 0;
-            layer->rates.bps[s][t] = smooth(old, rates.bps[s][t]);
+            uint64_t rate = (uint64_t)rates.bps[s][t] * steady_bps / bps;
+            layer->rates.bps[s][t] = smooth(old, (uint32_t)rate);
         }
     }
     layer->layered = layered;
