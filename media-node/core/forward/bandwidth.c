@@ -16,6 +16,10 @@
  *             an estimate that falls for a moment is no reason to take a picture away. Never if so
  *             little was sent that the estimate says nothing.
  *
+ * Where so little is estimated that what is sent until lower layers' key frames come would fill the
+ * queue on the way, the higher ones are left at once: what waits in that queue is shown meanwhile,
+ * and the key frames find it empty.
+ *
  * A member that is handed over keeps the layers it has for SETTLE_US: what was measured of tracks
  * begins anew here.
  *
@@ -35,6 +39,7 @@
 #define PAUSE_SOON_US   TIME_S(1) /* longer than aimd.c needs to see that what arrives is there */
 #define REMB_WAITS      2 /* times as long: it rises by 8 % a second, and tells once in one */
 #define ALLOCATE_US     TIME_S(1) /* at the latest, for bitrates change too */
+#define LEAVE_PERCENT   90        /* of what is sent is estimated: higher layers are left at once */
 #define CHANGE_PERCENT  3         /* of the estimate: allocate anew at once */
 #define WANTED_BPS_MIN  1000000   /* while any video is watched */
 
@@ -296,18 +301,42 @@ static struct offers collect(struct fwd_member *member, int64_t now_us)
     return offers;
 }
 
-static void apply(struct allocator_track *share, int64_t now_us)
+static struct subscription *subscription_of(struct allocator_track *share)
 {
-    struct subscription *subscription =
-        (struct subscription *)((char *)share - offsetof(struct subscription, share));
+    return (struct subscription *)((char *)share - offsetof(struct subscription, share));
+}
+
+/* What higher layers, which are sent until the key frames of the chosen ones come, take above
+ * these. */
+static uint64_t above_bps(struct allocator_track **shares, size_t count)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct allocator_track *share = shares[i];
+        const struct subscription *subscription = subscription_of(shares[i]);
+        int layer = stream_sender_layer(subscription->sender);
+        if (!share->audio && !shares_one_stream(subscription->track) &&
+            layer > share->choice.spatial) {
+            uint32_t bps = share->bps[layer][share->temporal];
+            sum += bps - MIN(bps, share->choice.bps);
+        }
+    }
+    return sum;
+}
+
+static void apply(struct allocator_track *share, int64_t now_us, bool at_once)
+{
+    struct subscription *subscription = subscription_of(share);
     const struct allocator_choice *choice = &share->choice;
     bool full = choice->temporal >= share->temporal;
     const struct stream_limit limit = {.paused = !choice->sent,
                                        .spatial_max = choice->spatial,
-                                       .temporal_max = full ? STREAM_RATE_ALL : choice->temporal};
+                                       .temporal_max = full ? STREAM_RATE_ALL : choice->temporal,
+                                       .at_once = at_once};
     if (share->audio || (limit.paused == subscription->limit.paused &&
                          limit.spatial_max == subscription->limit.spatial_max &&
-                         limit.temporal_max == subscription->limit.temporal_max)) {
+                         limit.temporal_max == subscription->limit.temporal_max &&
+                         limit.at_once == subscription->limit.at_once)) {
         return;
     }
     subscription->limit = limit;
@@ -427,8 +456,11 @@ static void allocate(struct fwd_member *member, int64_t now_us)
     bandwidth->allocated_bps = limit.bps;
     limit.bps += MIN(beside_bps, UINT32_MAX - limit.bps);
     struct allocator_sum sum = choose(member, now_us, limit, offers.count);
+    uint64_t above = above_bps(member->fwd->shares, offers.count);
+    bool at_once =
+        bandwidth->transport_cc && above > 0 && limit.bps < (sum.bps + above) * LEAVE_PERCENT / 100;
     for (size_t i = 0; i < offers.count; i++) {
-        apply(member->fwd->shares[i], now_us);
+        apply(member->fwd->shares[i], now_us, at_once);
     }
     bandwidth->chosen_bps = sum.bps;
     const struct bwe_step next = {.bps = sum.next_bps - MIN(sum.next_bps, beside_bps),
@@ -445,8 +477,10 @@ void bandwidth_limit(const struct subscription *subscription, struct stream_want
         want->paused = want->paused || subscription->limit.paused;
         uint8_t *size =
             shares_one_stream(subscription->track) ? &want->size_max : &want->spatial_max;
+        want->narrow = subscription->limit.spatial_max < *size;
         *size = MIN(*size, subscription->limit.spatial_max);
         want->temporal_max = MIN(want->temporal_max, subscription->limit.temporal_max);
+        want->at_once = subscription->limit.at_once;
     }
 }
 

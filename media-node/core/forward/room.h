@@ -111,6 +111,7 @@ struct stream_limit {
     bool paused;
     uint8_t spatial_max;  /* of a track in one stream, of the layers inside it */
     uint8_t temporal_max; /* STREAM_RATE_ALL: all */
+    bool at_once;         /* as in stream_want */
 };
 
 /* How far a stream may go, in its sender's indices. */

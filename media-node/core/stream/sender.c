@@ -5,8 +5,8 @@
  *   silent     current is no layer. Nothing goes out. If there is a target, video needs a key frame
  *              of it, audio any packet: with that a generation begins and the sender is
  *   sending    current is a layer; its packets go out. A key frame of another target begins the
- *              next generation. Pause, the layer drying up, or a jump of its numbers that no ring
- *              can bridge make the sender silent.
+ *              next generation. Pause, the layer drying up, a lower one that is wanted at once, or
+ *              a jump of its numbers that no ring can bridge make the sender silent.
  *
  * Within a generation, source numbers map to outgoing ones without a hole: a number left out on
  * purpose (padding, temporal layer, unknown codec) takes none, a missing one has one kept for it.
@@ -127,6 +127,11 @@ void stream_sender_choose_target(struct stream_sender *sender)
     sender->target = (int8_t)(sender->want.paused ? NO_LAYER : layer);
 }
 
+static bool waits_for_lower(const struct stream_sender *sender)
+{
+    return sender->video && sender->target != NO_LAYER && sender->target < sender->current;
+}
+
 unsigned stream_sender_want(struct stream_sender *sender, int64_t now_us,
                             const struct stream_want *want)
 {
@@ -137,6 +142,9 @@ unsigned stream_sender_want(struct stream_sender *sender, int64_t now_us,
         fall_silent(sender);
     }
     stream_sender_choose_target(sender);
+    if (want->at_once && waits_for_lower(sender)) {
+        fall_silent(sender);
+    }
     return ask(sender, needed);
 }
 
@@ -392,6 +400,14 @@ static bool is_cut(const struct stream_sender *sender, const struct stream_packe
            (packet->seq > run->head && packet->seq - run->head > sender->ring.size_max / 2);
 }
 
+/* An encoder that is asked for a key frame of one layer may make one of each, the largest first,
+ * which would fill the way of the one that is waited for. */
+static bool ends_with(const struct stream_sender *sender, const struct stream_packet *packet)
+{
+    return sender->want.narrow && waits_for_lower(sender) && packet->key_start &&
+           packet->seq > sender->run.head;
+}
+
 unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
                                const struct stream_packet *packet, struct stream_out *out)
 {
@@ -402,7 +418,7 @@ unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
         sender->live = (uint8_t)(sender->live | 1u << layer);
         stream_sender_choose_target(sender);
     }
-    if (layer == sender->current && is_cut(sender, packet)) {
+    if (layer == sender->current && (is_cut(sender, packet) || ends_with(sender, packet))) {
         fall_silent(sender);
     }
     if (layer != sender->current) {

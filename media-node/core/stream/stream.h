@@ -287,8 +287,9 @@ bool stream_filter_again(const struct stream_filter *filter, const struct stream
  *
  * Layers. target = the highest live layer that is wanted, none while paused or if none is. Start,
  * switch and resumption of video happen at the first packet of a key frame of the target, and until
- * then the sender goes on with what it has; when that dries up, it sends nothing. Audio starts and
- * resumes with any packet, marked as the first of a talkspurt.
+ * then the sender goes on with what it has, unless it is to leave a higher layer at once; when that
+ * dries up, it sends nothing. Audio starts and resumes with any packet, marked as the first of a
+ * talkspurt.
  *
  * Layers inside a stream, as far as dependency descriptors tell of them (VP8: its own descriptor):
  * the frames of one decode target go out, the others take no number. Another target is begun with a
@@ -324,6 +325,9 @@ struct stream_want {
     uint8_t spatial_max;  /* simulcast layer */
     uint8_t size_max;     /* of spatial layers inside a stream; STREAM_SIZE_ALL: all */
     uint8_t temporal_max; /* STREAM_RATE_ALL: all */
+    /* For want of bandwidth, until the wanted simulcast layer begins: */
+    bool narrow;  /* no key frame of a higher one is sent, */
+    bool at_once; /* and nothing else of it either */
 };
 
 /* An idle sender takes 0.6 KB; its ring (up to 8 KB for video, 2 for audio) grows with media, and

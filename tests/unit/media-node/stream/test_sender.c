@@ -197,6 +197,53 @@ static void down_at_a_key_frame_while_the_layer_lives(void **state)
     teardown(&world);
 }
 
+/* For want of bandwidth: a key frame of the layer that is left does not go first, */
+static void down_without_a_key_frame_of_the_higher_layer(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    want(&world, all);
+    frame(&world, 0, 4, 4);
+    frame(&world, 10, 2, 0);
+    want(&world, (struct stream_want){.spatial_max = 1, .temporal_max = 7, .narrow = true});
+    frame(&world, 33, 6, 0);
+    frame(&world, 66, 4, 4);
+    frame(&world, 67, 2, 2);
+    frame(&world, 100, 6, 0);
+    expect(&world, "send 0 +0 layer 2 key\n"
+                   "ask 1\n"
+                   "send 1 +2970 layer 2\n"
+                   "send 2 +6030 layer 1 key\n"
+                   "send 3 +9000 layer 1\n");
+    teardown(&world);
+}
+
+/* and where it is short by far, nothing of that layer does. */
+static void down_at_once(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    want(&world, all);
+    frame(&world, 0, 4, 4);
+    frame(&world, 10, 2, 0);
+    want(&world, (struct stream_want){
+                     .spatial_max = 1, .temporal_max = 7, .narrow = true, .at_once = true});
+    frame(&world, 33, 6, 0);
+    frame(&world, 66, 6, 2);
+    frame(&world, 100, 6, 0);
+    want(&world, all); /* up again: nothing is left before the better one begins */
+    frame(&world, 133, 6, 0);
+    expect(&world, "send 0 +0 layer 2 key\n"
+                   "ask 1\n"
+                   "send 1 +5940 layer 1 key\n"
+                   "send 2 +9000 layer 1\n"
+                   "ask 2\n"
+                   "send 3 +11970 layer 1\n");
+    teardown(&world);
+}
+
 static void a_layer_dries_up_and_returns(void **state)
 {
     (void)state;
@@ -553,6 +600,8 @@ int main(void)
         cmocka_unit_test(told_of_layers_it_asks_before_media),
         cmocka_unit_test(a_better_layer_appears),
         cmocka_unit_test(down_at_a_key_frame_while_the_layer_lives),
+        cmocka_unit_test(down_without_a_key_frame_of_the_higher_layer),
+        cmocka_unit_test(down_at_once),
         cmocka_unit_test(a_layer_dries_up_and_returns),
         cmocka_unit_test(wanting_a_layer_that_is_not_there_keeps_what_it_has),
         cmocka_unit_test(pause_and_resume),
