@@ -7,14 +7,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define FRAME_US   33333
-#define KEY_FACTOR 5 /* key frames are so much larger */
-#define PACKET     1000
-#define HEADERS    28 /* of IP and UDP */
-#define DELAY_MS   20
+#define FRAME_US    33333
+#define SLOW_US     66667 /* of Chromium, as tests/browser/netem.test.mjs has it */
+#define KEY_FACTOR  5     /* key frames are so much larger */
+#define PACKET      1000
+#define HEADERS     28 /* of IP and UDP */
+#define DELAY_MS    20
+#define TAG         16 /* of AES-GCM, behind the payload */
+#define MISSING_MAX 100
 
 static const char *const rids[] = {"q", "h", "f", "" /* the other one has none */};
 static const uint32_t layer_bps[SOURCES] = {150000, 600000, 1700000, 150000};
+static const uint32_t chromium_bps[SOURCES] = {120000, 350000, 1200000, 150000};
 static const struct descriptor_mode svc_mode = {.spatial = 3, .temporal = 3};
 static const unsigned svc_bps[] = {100000, 300000, 900000}; /* of each size alone */
 
@@ -153,12 +157,13 @@ static void send_packet(struct meeting *m, size_t layer, size_t size, unsigned p
     bool first = (place & 1) != 0;
     static const unsigned pattern[] = {0, 2, 1, 2};
     unsigned temporal = m->rates && !source->key_wanted ? pattern[source->picture % 4] : 0;
+    m->tl0[layer] = (uint8_t)(m->tl0[layer] + (first && temporal == 0));
     uint8_t payload[PACKET] = {
         first ? 0x90 : 0x80, /* X, and S for the start of partition 0 (RFC 7741 §4.2) */
         0xe0,                /* picture id, TL0PICIDX and TID follow */
         (uint8_t)(0x80 | source->picture >> 8),
         (uint8_t)source->picture,
-        (uint8_t)source->picture,
+        m->tl0[layer],
         (uint8_t)(temporal << 6 | (temporal > 0 ? 0x20 : 0)),
         first && source->key_wanted ? 0x10 : 0x11, /* bit 0: not a key frame */
     };
@@ -183,12 +188,36 @@ static void send_packet(struct meeting *m, size_t layer, size_t size, unsigned p
     pump(m);
 }
 
+/* A key frame is 4.5 times the mean, as libvpx bounds it at 15 pictures a second, and what it took
+ * is saved on the pictures after it. */
+static size_t chromium_size(struct meeting *m, size_t layer)
+{
+    size_t mean = (size_t)chromium_bps[layer] / 8 / 15;
+    size_t size = mean * m->encoder.percent / 100;
+    size_t *owed = &m->encoder.owed[layer];
+    if (m->layers[layer]->key_wanted) {
+        *owed += size * 7 / 2;
+        return size * 9 / 2;
+    }
+    size_t saved = MIN(*owed, size / 3);
+    *owed -= saved;
+    return size - saved;
+}
+
+static size_t frame_size(struct meeting *m, size_t layer)
+{
+    if (m->encoder.chromium) {
+        return chromium_size(m, layer);
+    }
+    bool key = m->layers[layer]->key_wanted;
+    return (size_t)layer_bps[layer] / 8 / 30 * (key ? KEY_FACTOR : 1) * MAX(m->factor, 1) /
+           MAX(m->divisor, 1);
+}
+
 static void send_frame(struct meeting *m, size_t layer)
 {
     struct media_source *source = m->layers[layer];
-    bool key = source->key_wanted;
-    size_t left = (size_t)layer_bps[layer] / 8 / 30 * (key ? KEY_FACTOR : 1) * MAX(m->factor, 1) /
-                  MAX(m->divisor, 1);
+    size_t left = frame_size(m, layer);
     for (unsigned first = 1; left > 0; first = 0) {
         size_t size = MIN(left, PACKET);
         size = left - size < 32 ? MIN(left, PACKET) : size;
@@ -197,8 +226,38 @@ static void send_frame(struct meeting *m, size_t layer)
     }
     source->key_wanted = false;
     source->picture = (source->picture + 1) & 0x7fff;
-    source->ts += 3000;
-    source->due_us += FRAME_US;
+    source->ts += m->encoder.chromium ? 6000 : 3000;
+    source->due_us += m->encoder.chromium ? SLOW_US : FRAME_US;
+}
+
+static bool wants_key(struct meeting *m)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < LAYERS; i++) {
+        wanted = wanted || m->layers[i]->key_wanted;
+        m->layers[i]->key_wanted = false;
+    }
+    return wanted;
+}
+
+static void send_chromium(struct meeting *m)
+{
+    struct meeting_encoder *encoder = &m->encoder;
+    if (wants_key(m) && encoder->key_us == TIME_NEVER) {
+        int64_t least_us = encoder->slow_us / 4;
+        encoder->key_us =
+            m->now_us + least_us + (int64_t)prng_below(&m->prng, (uint64_t)(3 * least_us + 1));
+    }
+    if (m->now_us < m->layers[0]->due_us) {
+        return;
+    }
+    bool key = m->now_us >= encoder->key_us;
+    encoder->key_us = key ? TIME_NEVER : encoder->key_us;
+    encoder->percent = 60 + (uint32_t)prng_below(&m->prng, 81);
+    for (size_t i = LAYERS; i-- > 0;) {
+        m->layers[i]->key_wanted = key;
+        send_frame(m, i);
+    }
 }
 
 static void send_svc_picture(struct meeting *m)
@@ -222,7 +281,10 @@ static void send_svc_picture(struct meeting *m)
 
 static void publish(struct meeting *m)
 {
-    for (size_t i = 0; i < SOURCES; i++) {
+    if (m->encoder.chromium) {
+        send_chromium(m);
+    }
+    for (size_t i = m->encoder.chromium ? OTHER : 0; i < SOURCES; i++) {
         while (m->layers[i]->due_us <= m->now_us) {
             if (i == OTHER && m->svc) {
                 send_svc_picture(m);
@@ -271,6 +333,43 @@ static void read_descriptor(struct meeting *m, struct bytes packet)
     }
 }
 
+/* Decrypted by now; RTX is what it repairs. */
+static void decode(struct meeting *m, uint8_t *data, size_t len)
+{
+    struct rtp_view view;
+    if (!m->encoder.chromium || rtp_parse(&view, data, len - TAG) != 0) {
+        return;
+    }
+    if (view.pt == MEDIA_VP8_RTX && view.payload.len > 2) {
+        view.seq = be16_get(view.payload.data);
+        view.payload = (struct bytes){view.payload.data + 2, view.payload.len - 2};
+    } else if (view.pt != MEDIA_VP8) {
+        return;
+    }
+    decoder_add(&m->decoder, m->now_us, &view);
+}
+
+static void ask_again(struct meeting *m)
+{
+    uint16_t seqs[MISSING_MAX];
+    uint8_t out[MEDIA_CLIENT_PACKET];
+    struct rtcp_writer writer = {.data = out, .cap = RTCP_OUT_MAX};
+    struct rtcp_feedback about = {.sender_ssrc = m->viewer->rtcp_ssrc, .media_ssrc = 5000};
+    size_t count = decoder_missing(&m->decoder, m->now_us, seqs, MISSING_MAX);
+    if (count > 0 && rtcp_write_rr(&writer, m->viewer->rtcp_ssrc, NULL, 0) == 0 &&
+        rtcp_write_nack(&writer, about, seqs, count) == 0) {
+        size_t len = writer.len;
+        assert_int_equal(rtpsec_protect_rtcp(m->viewer->sec, out, &len), 0);
+        input(m, m->viewer, out, len);
+        pump(m);
+    }
+    if (decoder_asks(&m->decoder, m->now_us)) {
+        const struct media_feedback feedback = {.pli_ssrc = 5000};
+        input(m, m->viewer, out, media_client_rtcp(m->viewer, &feedback, out));
+        pump(m);
+    }
+}
+
 static void receive(struct meeting *m)
 {
     struct bytes frame;
@@ -294,7 +393,11 @@ static void receive(struct meeting *m)
         } else if (rtp) {
             stream_arrivals_add(m->arrivals, m->now_us, m->viewer->numbered_seq);
             count(m, in, frame.len);
+            decode(m, data, frame.len);
         }
+    }
+    if (m->encoder.chromium) {
+        ask_again(m);
     }
 }
 
@@ -460,6 +563,14 @@ void meeting_begin_with(struct meeting *m, uint64_t bps, enum meeting_feedback f
     meeting_tell_room(m);
     check(m, m->publisher);
     check(m, m->viewer);
+}
+
+void meeting_chromium(struct meeting *m, int64_t slow_us, uint64_t seed)
+{
+    prng_seed(&m->prng, seed);
+    m->encoder =
+        (struct meeting_encoder){.chromium = true, .slow_us = slow_us, .key_us = TIME_NEVER};
+    m->layers[0]->due_us = m->now_us + (int64_t)prng_below(&m->prng, SLOW_US);
 }
 
 void meeting_end(struct meeting *m)

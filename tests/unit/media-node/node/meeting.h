@@ -12,6 +12,7 @@
 #include "tests/lib/media_client.h"
 #include "tests/lib/svc_source.h"
 #include "tests/link/link.h"
+#include "tests/unit/media-node/node/decoder.h"
 #include "tests/unit/media-node/node/remb_receiver.h"
 
 #include <setjmp.h>
@@ -42,6 +43,16 @@ enum meeting_feedback {
     MEETING_REMB_WITHOUT_RTX,
 };
 
+/* A publisher as Chromium is one: 15 uneven pictures a second, whose layers come highest first;
+ * asked for one key frame it makes one of each layer, after a while. */
+struct meeting_encoder {
+    bool chromium;
+    int64_t slow_us;     /* a key frame takes from a quarter of that to all of it */
+    int64_t key_us;      /* when the one that is being made is there; TIME_NEVER: none is */
+    uint32_t percent;    /* size of this picture, of the mean */
+    size_t owed[LAYERS]; /* bytes to be saved */
+};
+
 struct meeting {
     struct node *node;
     struct prng prng;
@@ -68,6 +79,9 @@ struct meeting {
     struct seen video_was;
     unsigned layer_bits_was;
     uint32_t estimate_bps;
+    struct meeting_encoder encoder;
+    struct decoder decoder; /* of the viewer, where the publisher is Chromium */
+    uint8_t tl0[SOURCES];
     unsigned factor, divisor; /* of what the layers take; 0: 1 */
     bool screen;              /* the other video is a screen share, */
     uint32_t priority;        /* or has one */
@@ -85,6 +99,10 @@ void meeting_end(struct meeting *m);
 void meeting_step(struct meeting *m); /* a millisecond */
 void meeting_run(struct meeting *m, unsigned seconds);
 void meeting_set_rate(struct meeting *m, uint64_t bps);
+
+/* The publisher is Chromium from now on, and the viewer decodes what it gets; before any time
+ * passes. */
+void meeting_chromium(struct meeting *m, int64_t slow_us, uint64_t seed);
 
 /* The spec, once more: after a change of what it says. */
 void meeting_tell_room(struct meeting *m);
