@@ -271,6 +271,22 @@ class OneHost(unittest.TestCase):
         self.host.run("id spillway-node")
 
 
+class Image(unittest.TestCase):
+    """What RUN of deploy/docker does, on a host."""
+
+    def test_users_that_are_there_keep_their_numbers(self):
+        dockerfile = (ROOT / "deploy/docker/Dockerfile").read_text().replace("\\\n", "")
+        users = dict(re.findall(r"--uid (\d+) (spillway-\S+)", dockerfile))
+        self.assertEqual(len(users), 2)
+        with Host(1, DEBS) as host:
+            host.run(re.search(r"^RUN (adduser .*)$", dockerfile, re.MULTILINE)[1])
+            host.run("dpkg -i spillway-*.deb")
+            for uid, name in users.items():
+                self.assertEqual(host.run(f"id -u {name}").strip(), uid)
+                self.assertEqual(host.run(f"stat -c %G /etc/{name.replace('-', '/')}.yaml").strip(),
+                                 name)
+
+
 def on_hosts(page):
     """[(where, commands)] of the page's blocks, whose first line says on which host."""
     blocks = re.findall(r"^```sh\n# (on .*?)\n(.*?)```$", page.read_text(), re.M | re.S)
