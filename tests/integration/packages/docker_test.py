@@ -53,10 +53,13 @@ class Image(unittest.TestCase):
         users = [rest for word, rest in self.lines if word == "USER"]
         self.assertEqual(users, ["spillway-orchestrator", "spillway-node", "nobody"])
 
+    def copied(self):
+        return {path for word, rest in self.lines if word == "COPY" and "--from" not in rest
+                for path in rest.split()[:-1]}
+
     def test_copies(self):
         """Each path is there, and what .dockerignore lets through is what is copied."""
-        copied = {path for word, rest in self.lines if word == "COPY" and "--from" not in rest
-                  for path in rest.split()[:-1]}
+        copied = self.copied()
         for path in copied:
             self.assertTrue((ROOT / path).exists(), path)
         ignore = (HERE / "Dockerfile.dockerignore").read_text().split("\n")
@@ -64,6 +67,30 @@ class Image(unittest.TestCase):
         self.assertEqual(let_in, {path.split("/")[0] for path in copied})
         for command in re.findall(r"RUN (deploy/\S+)", DOCKERFILE):
             self.assertTrue(os.access(ROOT / command, os.X_OK), command)
+
+    def test_packages_need_no_more(self):
+        """deploy/package in a tree of what is copied alone: all is there that is built, and all
+        that is installed."""
+        with tempfile.TemporaryDirectory(prefix="spillway-image-") as scratch:
+            tree, build = Path(scratch, "tree"), Path(scratch, "build")
+            for path in self.copied():
+                (tree / path).parent.mkdir(parents=True, exist_ok=True)
+                if (ROOT / path).is_dir():
+                    shutil.copytree(ROOT / path, tree / path, dirs_exist_ok=True,
+                                    ignore=shutil.ignore_patterns("node_modules", "dist"))
+                else:
+                    shutil.copy(ROOT / path, tree / path)
+            for command in (["cmake", "-S", tree, "-B", build, "-G", "Ninja",
+                             "-DCMAKE_INSTALL_PREFIX=/usr", "-DSPILLWAY_TESTS=OFF"],
+                            ["ninja", "-C", build, "-n"]):
+                done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      text=True)
+                self.assertEqual(done.returncode, 0, done.stdout[-2000:])
+            scripts = "".join(path.read_text() for path in build.rglob("cmake_install.cmake"))
+            installed = set(re.findall(rf'"({tree}/[^"]+)"', scripts))
+            self.assertIn(str(tree / "docs/operations.md"), installed)
+            for path in installed:
+                self.assertTrue(Path(path).exists(), path)
 
 
 class Compose(unittest.TestCase):
