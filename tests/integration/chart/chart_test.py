@@ -302,6 +302,17 @@ class Pods(Case):
         self.assertEqual(self.rendered["region"].pod("node")["spec"]["imagePullSecrets"],
                          [{"name": "registry"}])
 
+    def test_an_upgrade_may_begin_with_the_nodes(self):
+        first = Rendered("cluster", "image.tag=0.2.0", "orchestrator.tag=0.1.0")
+        for role, tag in (("node", "0.2.0"), ("orchestrator", "0.1.0")):
+            self.assertEqual(first.container(role)["image"].partition(":")[2], tag)
+
+    def test_each_settles_before_the_next(self):
+        """Ready comes with the first that it meets, docs/operations/upgrade.md wants all."""
+        for role in PROGRAMS:
+            spec = self.rendered["cluster"].get("StatefulSet", role)["spec"]
+            self.assertEqual(spec["minReadySeconds"], 10)
+
     def test_orchestrators_spread(self):
         for name, wanted in (("cluster", "ScheduleAnyway"), ("region", "DoNotSchedule")):
             spread, = self.rendered[name].pod("orchestrator")["spec"]["topologySpreadConstraints"]

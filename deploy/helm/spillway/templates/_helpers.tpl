@@ -104,7 +104,7 @@ tolerations:
 {{- $ := index . 0 -}}
 {{- $role := index . 1 -}}
 name: {{ $role }}
-image: {{ with $.Values.image.registry }}{{ . }}/{{ end }}spillway-{{ $role }}:{{ $.Values.image.tag | default $.Chart.AppVersion }}
+image: {{ with $.Values.image.registry }}{{ . }}/{{ end }}spillway-{{ $role }}:{{ coalesce (index $.Values $role).tag $.Values.image.tag $.Chart.AppVersion }}
 imagePullPolicy: {{ $.Values.image.pullPolicy }}
 args: ["--config", "/settings/{{ $role }}.yaml"]
 resources:
