@@ -313,6 +313,14 @@ class Pods(Case):
             spec = self.rendered["cluster"].get("StatefulSet", role)["spec"]
             self.assertEqual(spec["minReadySeconds"], 10)
 
+    def test_an_autoscaler_finds_the_nodes(self):
+        scaled, = yaml.safe_load_all((ROOT / "deploy/autoscaling/keda.yaml").read_text())
+        target = scaled["spec"]["scaleTargetRef"]
+        self.assertIn(target["name"],
+                      self.rendered["cluster"].all(target.get("kind", "Deployment")))
+        first = Rendered("cluster", "node.autoscaled=true", "node.replicas=4")
+        self.assertEqual(first.get("StatefulSet", "node")["spec"]["replicas"], 4)
+
     def test_orchestrators_spread(self):
         for name, wanted in (("cluster", "ScheduleAnyway"), ("region", "DoNotSchedule")):
             spread, = self.rendered[name].pod("orchestrator")["spec"]["topologySpreadConstraints"]
