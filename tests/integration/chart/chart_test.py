@@ -318,6 +318,10 @@ class Pods(Case):
         target = scaled["spec"]["scaleTargetRef"]
         self.assertIn(target["name"],
                       self.rendered["cluster"].all(target.get("kind", "Deployment")))
+        down = scaled["spec"]["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
+        policy, = down["policies"]
+        self.assertEqual((policy["type"], policy["value"]), ("Pods", 1))
+        self.assertGreaterEqual(down["stabilizationWindowSeconds"], policy["periodSeconds"])
         first = Rendered("cluster", "node.autoscaled=true", "node.replicas=4")
         self.assertEqual(first.get("StatefulSet", "node")["spec"]["replicas"], 4)
 
