@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * SDP offers of WebRTC clients, and our answers to them. In single-PeerConnection LiveKit only the
- * client offers; the server turns the client's recvonly sections into what it sends.
+ * client offers; the server turns the client's recvonly sections into what it sends. A client with
+ * two PeerConnections is offered what we send on the second one, and says in its answer, which
+ * reads as such an offer does, what it takes of that.
  *
  *   sdp_offer_parse  text -> struct sdp_offer                  what the client has and wants
  *   sdp_answer_plan  offered section + wish -> sdp_section     policy: codecs, extensions, rids
  *   sdp_answer_write offer + sections + transport -> text      the answer
+ *   sdp_offer_propose m-lines -> struct sdp_offer              what a client would offer that takes
+ *                                                              all we have: its answer is our offer
  *
- * All three are pure. Grammar: RFC 8866 (SDP), 8829 (JSEP), 8839 (ICE), 8122 and 8842 (DTLS), 8843
+ * All are pure. Grammar: RFC 8866 (SDP), 8829 (JSEP), 8839 (ICE), 8122 and 8842 (DTLS), 8843
  * (BUNDLE), 8841 (SCTP), 5761 (rtcp-mux), 4585 and 5104 (rtcp-fb), 4588 (RTX), 8285 (header
  * extensions), 8830 (msid), 8851 and 8853 (rid, simulcast), 5576 (ssrc).
  *
@@ -262,8 +266,10 @@ struct sdp_candidate {
     uint32_t priority; /* rises with every move of the client */
 };
 
-/* Our side of the transport. Always ICE-lite and the DTLS server (a=setup:passive). */
+/* Our side of the transport. Always ICE-lite and the DTLS server (a=setup:passive, or in an offer
+ * actpass: an answer that makes us the client is refused, see sdp_offer_parse). */
 struct sdp_local {
+    bool offers; /* the text is an offer of ours */
     const char *ice_ufrag;
     const char *ice_pwd;
     const char *fingerprint; /* "sha-256 AB:CD:..." */
@@ -272,6 +278,10 @@ struct sdp_local {
     uint64_t session_id;      /* below 2^63, constant for the PeerConnection (RFC 8829 §5.2.1) */
     uint64_t session_version; /* rises with every answer */
 };
+
+/* A description of these m-lines, as of a client that receives all that we can send. To be planned
+ * and written; free it with sdp_offer_free. Mids are borrowed. */
+struct sdp_offer *sdp_offer_propose(const struct sdp_line *lines, size_t count) MUST_CHECK;
 
 /* The text of the answer; sections has offer->media_count entries. Free it with free(). */
 char *sdp_answer_write(const struct sdp_offer *offer, const struct sdp_section *sections,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The text of an answer (RFC 8829 §5.3). What holds for the one transport of the BUNDLE is said
- * once, at session level: credentials, fingerprint, role.
+ * The text of an answer (RFC 8829 §5.3), or of an offer of ours (§5.2). What holds for the one
+ * transport of the BUNDLE is said once, at session level: credentials, fingerprint, role.
  *
  * No a=end-of-candidates: when a client is moved, its next node's candidate is trickled for the
  * same credentials, and nothing may follow that line (RFC 8840 §8.2).
@@ -54,7 +54,8 @@ static void write_session(struct text *text, const struct sdp_offer *offer,
     }
     add(text, "%sa=ice-lite\r\na=ice-options:trickle\r\n", separator[0] == ' ' ? "\r\n" : "");
     add(text, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", local->ice_ufrag, local->ice_pwd);
-    add(text, "a=fingerprint:%s\r\na=setup:passive\r\n", local->fingerprint);
+    add(text, "a=fingerprint:%s\r\na=setup:%s\r\n", local->fingerprint,
+        local->offers ? "actpass" : "passive"); /* RFC 8842 §5.2: an offer leaves the choice */
     if (offer->extmap_allow_mixed) {
         add(text, "a=extmap-allow-mixed\r\n");
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The negotiated state of one client's PeerConnection: its m-lines and what each is used for, ICE
- * parameters of both sides, and the candidates it was given. In single-PeerConnection signalling
- * only the client offers, so one exchange is:
+ * parameters of both sides, and the candidates it was given. Where the client offers, one exchange
+ * is:
  *
  *   session_offer    reads the offer, gives every m-line its role
  *   (the room binds tracks to PUBLISH lines, subscriptions to free SUBSCRIBE lines)
@@ -10,8 +10,14 @@
  *   (the room may change its mind about a line: session_plan_line)
  *   session_answer   writes the answer
  *
- * A line that carried a subscription is answered inactive once before it is used again: only so
- * does the client see one track end and another begin.
+ * On the second PeerConnection of a client that has two, we offer, one offer at a time:
+ *
+ *   session_sending_line  an idle m-line of its kind, or a new one, for each subscription
+ *   session_propose       the text of the offer, by the lines' wishes
+ *   session_answered      reads the answer: what the client takes in each line
+ *
+ * A line that carried a subscription is inactive once, in an answer or offer, before it is used
+ * again: only so does the client see one track end and another begin.
  */
 #ifndef ORCHESTRATOR_CORE_SESSION_SESSION_H
 #define ORCHESTRATOR_CORE_SESSION_SESSION_H
@@ -57,10 +63,12 @@ struct session_line {
     struct sdp_source sources[SDP_SOURCES_MAX];
     size_t source_count;
     struct sdp_source sent; /* what the client was told that we send under; 0: nothing */
+    enum sdp_use offered;   /* by us, in the offer that is to be answered */
 };
 
 struct session {
-    uint64_t transport; /* random, 0 until the first offer */
+    uint64_t transport; /* random, 0 until the first offer, or answer to an offer of ours */
+    uint64_t proposed;  /* what it will be then */
     struct session_line *lines;
     size_t line_count;
 
@@ -74,7 +82,7 @@ struct session {
     struct sdp_candidate candidates[SESSION_CANDIDATES_MAX]; /* of the present node */
     size_t candidate_count;
     uint32_t priority;            /* the highest given so far */
-    uint64_t version;             /* answers written */
+    uint64_t version;             /* answers or offers written */
     struct sdp_section *sections; /* owned; from session_plan to session_answer, else NULL */
 };
 
@@ -98,6 +106,21 @@ void session_plan_line(struct session *session, const struct sdp_offer *offer, s
 /* Writes the answer that was planned; free() it. fingerprint is the front's. */
 MUST_CHECK char *session_answer(struct session *session, const struct sdp_offer *offer,
                                 const char *fingerprint);
+
+/* Our offer, to be freed with free(); its number is session->version. restart: with fresh local ICE
+ * credentials, which the first one has anyway. */
+MUST_CHECK char *session_propose(struct session *session, const struct random_source *random,
+                                 bool restart, const char *fingerprint);
+
+/* Reads the answer to the last offer; lines say what was agreed on. On failure nothing has changed
+ * and reason says why: an m-line is missing or another one, or the certificate is. restarted:
+ * the client's ICE credentials are others than before. */
+MUST_CHECK int session_answered(struct session *session, const char *text, bool *restarted,
+                                char reason[SDP_REASON_MAX]);
+
+/* A line of ours to send a subscription of that kind in: an idle one, or one more. NULL: there are
+ * SDP_MEDIA_MAX. Before anything else, the one for data. */
+struct session_line *session_sending_line(struct session *session, enum sdp_kind kind);
 
 /* A line free to carry a subscription of that kind now, or NULL. */
 struct session_line *session_free_line(struct session *session, enum sdp_kind kind);

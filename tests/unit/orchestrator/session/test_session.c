@@ -14,6 +14,7 @@
 #include "orchestrator/core/session/record.h"
 #include "orchestrator/core/session/session.h"
 #include "proto/wire/wire.h"
+#include "tests/lib/sdp_client.h"
 
 static struct prng prng;
 
@@ -237,14 +238,178 @@ static void restored(void **state)
     arena_fini(&arena);
 }
 
+/* ---- Where we offer ---- */
+
+static struct session_line *offer_track(struct session *session, enum sdp_kind kind, uint32_t id)
+{
+    struct session_line *line = session_sending_line(session, kind);
+    assert_non_null(line);
+    line->subscription = id;
+    return line;
+}
+
+/* Our next offer; each line with a subscription carries it. */
+static char *propose(struct session *session, bool restart)
+{
+    for (size_t i = 0; i < session->line_count; i++) {
+        struct session_line *line = &session->lines[i];
+        line->wish = (struct sdp_wish){.use = SDP_USE_INACTIVE};
+        if (line->rejected) {
+            line->wish.use = SDP_USE_REJECT;
+        } else if (line->kind == SDP_APPLICATION) {
+            line->wish.use = SDP_USE_DATA;
+        } else if (line->subscription != 0) {
+            line->wish = (struct sdp_wish){.use = SDP_USE_SEND,
+                                           .stream = "PA|TR",
+                                           .track = "TR",
+                                           .cname = "PA",
+                                           .red_disabled = true,
+                                           .source = {line->subscription, 0}};
+        }
+    }
+    return session_propose(session, &randomness, restart, "sha-256 AA:BB");
+}
+
+static int answer(struct session *session, const char *text, bool *restarted)
+{
+    char reason[SDP_REASON_MAX] = "";
+    int err = session_answered(session, text, restarted, reason);
+    assert_int_equal(err != 0, reason[0] != '\0');
+    return err;
+}
+
+static void take(struct session *session, bool restart, const char *ufrag, bool restarts)
+{
+    bool restarted;
+    char *offer = propose(session, restart), *text = sdp_client_answer(offer, ufrag);
+    assert_int_equal(answer(session, text, &restarted), 0);
+    assert_int_equal(restarted, restarts);
+    free(offer);
+    free(text);
+}
+
+/* Goal: our offer says what JSEP asks of one, and the answer makes of lines what an offer does. */
+static void offers_and_reads_the_answer(void **state)
+{
+    (void)state;
+    struct session session;
+    session_init(&session);
+    (void)session_sending_line(&session, SDP_APPLICATION);
+    offer_track(&session, SDP_VIDEO, 7);
+    char *offer = propose(&session, false);
+    static const char *const says[] = {"a=group:BUNDLE 0 1\r\n", "a=ice-lite\r\n",
+                                       "a=setup:actpass\r\n",    "m=application 9 ",
+                                       "a=sendonly\r\n",         "a=msid:PA|TR TR\r\n",
+                                       "a=ssrc:7 cname:PA\r\n",  "a=rtpmap:96 VP8/90000\r\n"};
+    for (size_t i = 0; i < ARRAY_LEN(says); i++) {
+        print_message("%s\n", says[i]);
+        assert_non_null(strstr(offer, says[i]));
+    }
+    assert_int_equal(session.transport, 0); /* nothing is agreed on yet */
+    free(offer);
+    take(&session, false, "once", false);
+    assert_int_not_equal(session.transport, 0);
+    assert_int_equal(session.lines[0].use, SDP_USE_DATA);
+    assert_int_equal(session.lines[1].use, SDP_USE_SEND);
+    assert_int_equal(session.lines[1].sent.ssrc, 7);
+    assert_non_null(session_line_codec(&session.lines[1], SDP_AV1));
+    assert_string_equal(session.remote_ufrag, "once");
+    assert_int_not_equal(session.extension_ids[SDP_EXT_TRANSPORT_CC], 0);
+
+    char first[SESSION_UFRAG];
+    memcpy(first, session.local_ufrag, sizeof(first));
+    take(&session, false, "once", false);
+    assert_string_equal(session.local_ufrag, first);
+    take(&session, true, "anew", true);
+    assert_string_not_equal(session.local_ufrag, first);
+    assert_string_equal(session.previous_ufrag, first);
+    session_fini(&session);
+}
+
+/* Goal: a line is offered inactive once before it carries something else; a track that ended while
+ * its offer was on its way is no exception. */
+static void lines_end_before_they_begin(void **state)
+{
+    (void)state;
+    struct session session;
+    session_init(&session);
+    (void)session_sending_line(&session, SDP_APPLICATION);
+    offer_track(&session, SDP_AUDIO, 1);
+    bool restarted;
+    char *offer = propose(&session, false), *text = sdp_client_answer(offer, "once");
+    session.lines[1].subscription = 0; /* as the room does when it ends */
+    session.lines[1].releasing = true;
+    assert_int_equal(answer(&session, text, &restarted), 0);
+    free(offer);
+    free(text);
+    assert_int_equal(session.lines[1].use, SDP_USE_INACTIVE);
+    assert_true(session.lines[1].releasing);
+    assert_string_equal(offer_track(&session, SDP_AUDIO, 2)->mid, "2");
+    take(&session, false, "once", false);
+    assert_false(session.lines[1].releasing);
+    assert_string_equal(offer_track(&session, SDP_AUDIO, 3)->mid, "1");
+    take(&session, false, "once", false);
+    assert_int_equal(session.lines[1].use, SDP_USE_SEND);
+    assert_int_equal(session.line_count, 3);
+    session_fini(&session);
+}
+
+/* Goal: answers that do not fit the offer are refused with a reason, and change nothing; a section
+ * that the client rejects stays so. */
+static void refuses_what_does_not_answer_it(void **state)
+{
+    (void)state;
+    struct session session;
+    session_init(&session);
+    (void)session_sending_line(&session, SDP_APPLICATION);
+    offer_track(&session, SDP_AUDIO, 1);
+    take(&session, false, "once", false);
+    offer_track(&session, SDP_VIDEO, 2);
+    char *offer = propose(&session, false), *text = sdp_client_answer(offer, "once");
+    char *fewer = replace_all(text, "a=group:BUNDLE 0 1 2", "a=group:BUNDLE 0 1");
+    *strstr(fewer, "m=video") = '\0';
+    char *bad[] = {fewer,
+                   replace_all(text, "a=mid:2", "a=mid:3"),
+                   replace_all(text, "a=setup:active", "a=setup:passive"),
+                   replace_all(text, "AB:AB:AB:AB", "CD:CD:CD:CD"),
+                   mem_str("v=0"),
+                   mem_str("")};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        bool restarted;
+        struct session before = session;
+        print_message("%zu\n", i);
+        assert_int_not_equal(answer(&session, bad[i], &restarted), 0);
+        assert_memory_equal(&session, &before, sizeof(session));
+        free(bad[i]);
+    }
+    bool restarted;
+    char *without = replace_all(text, "a=group:BUNDLE 0 1 2", "a=group:BUNDLE 0 1");
+    char *rejected = replace_all(without, "m=video 9", "m=video 0");
+    assert_int_equal(answer(&session, rejected, &restarted), 0);
+    assert_true(session.lines[2].rejected);
+    session.lines[2].subscription = 0;
+    assert_string_equal(session_sending_line(&session, SDP_VIDEO)->mid, "3");
+    free(without);
+    free(rejected);
+    free(offer);
+    free(text);
+    session_fini(&session);
+}
+
 int main(void)
 {
     randomness = prng_source(&prng);
     prng_seed(&prng, 7);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(restored),      cmocka_unit_test(roles),
-        cmocka_unit_test(ice_restart),   cmocka_unit_test(certificate_stays),
-        cmocka_unit_test(released_line), cmocka_unit_test(refused_offer),
+        cmocka_unit_test(restored),
+        cmocka_unit_test(roles),
+        cmocka_unit_test(ice_restart),
+        cmocka_unit_test(certificate_stays),
+        cmocka_unit_test(released_line),
+        cmocka_unit_test(refused_offer),
+        cmocka_unit_test(offers_and_reads_the_answer),
+        cmocka_unit_test(lines_end_before_they_begin),
+        cmocka_unit_test(refuses_what_does_not_answer_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
