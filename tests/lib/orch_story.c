@@ -388,6 +388,11 @@ static void tell_webhook(struct world *world, const struct effect *effect)
 
 void story_tell(struct world *world, const struct effect *effect)
 {
+    static const char *const opens[] = {
+        [EFFECT_CHANNELS_CLIENTS] = "front T%zu open",
+        [EFFECT_CHANNELS_OPEN] = "front T%zu open again channels=%zu",
+        [EFFECT_CHANNELS_OURS] = "front T%zu open ours=%zu",
+    };
     switch (effect->type) {
     case EFFECT_ACCEPT:
         tell(world, "conn %d accept", (int)effect->id);
@@ -411,8 +416,8 @@ void story_tell(struct world *world, const struct effect *effect)
         break;
     case EFFECT_FRONT_OPEN:
         world->last_front = effect->front;
-        tell(world, effect->status == 1 ? "front T%zu open again channels=%zu" : "front T%zu open",
-             transport_number(world, effect->id), effect->len / sizeof(struct effect_channel));
+        tell(world, opens[effect->status], transport_number(world, effect->id),
+             effect->len / sizeof(struct effect_channel));
         break;
     case EFFECT_FRONT_CLOSE:
         tell(world, "front T%zu close", transport_number(world, effect->id));

@@ -451,7 +451,8 @@ static void conn_effect(struct cluster *c, size_t member, const Spillway__Bus__E
 static bool read_channels(const Spillway__Bus__Effect *effect,
                           struct effect_channel out[EFFECT_CHANNELS_MAX])
 {
-    if (effect->n_channels > EFFECT_CHANNELS_MAX) {
+    if (effect->n_channels > EFFECT_CHANNELS_MAX || effect->status < EFFECT_CHANNELS_CLIENTS ||
+        effect->status > EFFECT_CHANNELS_OURS) {
         return false;
     }
     for (size_t i = 0; i < effect->n_channels; i++) {
@@ -480,11 +481,8 @@ static void transport_open(struct cluster *c, size_t member, const Spillway__Bus
     transport->owner = member;
     transport->until_us = TIME_NEVER;
     HASH_ADD(hh, c->transports, id, sizeof(transport->id), transport);
-    if (effect->status == 1) {
-        effect_front_reopen(&c->fx, transport->id, 0, effect->text, channels, effect->n_channels);
-    } else {
-        effect_front_open(&c->fx, transport->id, 0, effect->text);
-    }
+    effect_front_open_with(&c->fx, transport->id, 0, effect->text,
+                           (enum effect_channels)effect->status, channels, effect->n_channels);
 }
 
 static void transport_effect(struct cluster *c, size_t member, const Spillway__Bus__Effect *effect)

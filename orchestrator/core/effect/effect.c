@@ -72,21 +72,18 @@ void effect_front_adopt(struct effects *queue, uint64_t transport, uint64_t fron
 void effect_front_open(struct effects *queue, uint64_t transport, uint64_t front,
                        const char *fingerprint)
 {
-    effects_take(queue, (struct effect){.type = EFFECT_FRONT_OPEN,
-                                        .id = transport,
-                                        .front = front,
-                                        .text = mem_str(fingerprint)});
+    effect_front_open_with(queue, transport, front, fingerprint, EFFECT_CHANNELS_CLIENTS, NULL, 0);
 }
 
-void effect_front_reopen(struct effects *queue, uint64_t transport, uint64_t front,
-                         const char *fingerprint, const struct effect_channel *channels,
-                         size_t count)
+void effect_front_open_with(struct effects *queue, uint64_t transport, uint64_t front,
+                            const char *fingerprint, enum effect_channels whose,
+                            const struct effect_channel *channels, size_t count)
 {
     assert(count <= EFFECT_CHANNELS_MAX);
     effects_take(queue, (struct effect){.type = EFFECT_FRONT_OPEN,
                                         .id = transport,
                                         .front = front,
-                                        .status = 1,
+                                        .status = (int)whose,
                                         .text = mem_str(fingerprint),
                                         .data = mem_copy(channels, count * sizeof(*channels)),
                                         .len = count * sizeof(*channels)});

@@ -34,9 +34,8 @@ enum effect_type {
                          NULL. If there is no place for it: orch_node_unsent() with that room */
 
     /* The front's DTLS and SCTP; id is the transport, front its front. */
-    EFFECT_FRONT_OPEN,   /* text: the client's fingerprint, "sha-256 AB:CD:..."; status 1: it had
-                            another front, and data: an array of struct effect_channel, its data
-                            channels, which to the client are open */
+    EFFECT_FRONT_OPEN,   /* text: the client's fingerprint, "sha-256 AB:CD:..."; status: enum
+                            effect_channels, and data: an array of struct effect_channel */
     EFFECT_FRONT_CLOSE,  /* silently */
     EFFECT_FRONT_ROUTE,  /* name: tunnel its datagrams to this node from now on */
     EFFECT_FRONT_ADOPT,  /* it is this owner's now, whoever's it was */
@@ -85,6 +84,13 @@ enum effect_type {
     EFFECT_PLACED,    /* name: room name, text: region: cluster/ asks again who waited for that */
     EFFECT_PEER_SEND, /* id: index of the peer, data: one PeerMessage; status 1: may be lost. If
                          there is no place for another: cluster_peer_link(false) */
+};
+
+/* Data channels of a transport that is opened. */
+enum effect_channels {
+    EFFECT_CHANNELS_CLIENTS, /* the client opens them */
+    EFFECT_CHANNELS_OPEN,    /* to the client they are open: it had another front */
+    EFFECT_CHANNELS_OURS,    /* the front opens them */
 };
 
 enum effect_media {
@@ -144,9 +150,9 @@ void effect_conn_adopt(struct effects *queue, uint64_t conn);
 void effect_front_adopt(struct effects *queue, uint64_t transport, uint64_t front);
 void effect_front_open(struct effects *queue, uint64_t transport, uint64_t front,
                        const char *fingerprint);
-void effect_front_reopen(struct effects *queue, uint64_t transport, uint64_t front,
-                         const char *fingerprint, const struct effect_channel *channels,
-                         size_t count);
+void effect_front_open_with(struct effects *queue, uint64_t transport, uint64_t front,
+                            const char *fingerprint, enum effect_channels whose,
+                            const struct effect_channel *channels, size_t count);
 void effect_front_close(struct effects *queue, uint64_t transport, uint64_t front);
 void effect_front_route(struct effects *queue, uint64_t transport, uint64_t front,
                         const char *node);

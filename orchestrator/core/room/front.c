@@ -148,8 +148,8 @@ void room_front_change(struct participant *p, int64_t now_us, struct effects *fx
     }
     struct effect_channel channels[CHANNEL_COUNT];
     size_t count = channel_waiting(p, channels);
-    effect_front_reopen(fx, p->session.transport, p->front.number, p->session.fingerprint, channels,
-                        count);
+    effect_front_open_with(fx, p->session.transport, p->front.number, p->session.fingerprint,
+                           EFFECT_CHANNELS_OPEN, channels, count);
     effect_front_route(fx, p->session.transport, p->front.number, p->host->node);
     log_write(p->room->config->log, LOG_INFO, "front_changed participant=%s to=%s", p->sid,
               p->front.orchestrator);

@@ -136,6 +136,14 @@ static void connect_transport(struct front *front, struct transport *transport, 
 /* ---- Datagrams in -----------------------------------------------------------------------------
  */
 
+static bool new_sctp(struct front *front, struct transport *transport)
+{
+    if (orch_sctp_new(&transport->sctp, front->stack, transport->id) != 0)
+        return false;
+    orch_sctp_offer(transport->sctp, transport->channels, transport->channel_count);
+    return true;
+}
+
 static void feed_sctp(struct front *front, struct transport *transport, int64_t now_us)
 {
     struct bytes records[DATAGRAMS_MAX];
@@ -144,8 +152,7 @@ static void feed_sctp(struct front *front, struct transport *transport, int64_t 
     if (count == 0)
         return;
     transport->keys_attached = false;
-    if (transport->sctp == NULL &&
-        orch_sctp_new(&transport->sctp, front->stack, transport->id) != 0) {
+    if (transport->sctp == NULL && !new_sctp(front, transport)) {
         transport_fail(front, transport, FRONT_FAILURE_SCTP);
         return;
     }
@@ -327,16 +334,16 @@ int front_open(struct front *front, uint64_t id, const struct front_fingerprint 
     return add_transport(front, id, expected, &transport);
 }
 
-int front_reopen(struct front *front, uint64_t id, const struct front_fingerprint *expected,
-                 const struct front_channel *channels, size_t count)
+static int open_with(struct front *front, uint64_t id, const struct front_fingerprint *expected,
+                     const struct front_channel *channels, size_t count, bool resumes)
 {
     struct transport *transport;
-    if (count > FRONT_REOPENED_MAX)
+    if (count > FRONT_CHANNELS_MAX)
         return ERR_INVALID;
     int err = add_transport(front, id, expected, &transport);
     if (err != 0)
         return err;
-    transport->resumes = count > 0; /* else the client begins, as ever */
+    transport->resumes = resumes;
     transport->channel_count = count;
     for (size_t i = 0; i < count; i++)
         transport->channels[i] = (struct orch_sctp_channel){
@@ -346,6 +353,19 @@ int front_reopen(struct front *front, uint64_t id, const struct front_fingerprin
             .reliability = channels[i].reliable ? ORCH_SCTP_RELIABLE : ORCH_SCTP_RETRANSMITS,
         };
     return 0;
+}
+
+int front_reopen(struct front *front, uint64_t id, const struct front_fingerprint *expected,
+                 const struct front_channel *channels, size_t count)
+{
+    bool resumes = count > 0; /* else the client begins, as ever */
+    return open_with(front, id, expected, channels, count, resumes);
+}
+
+int front_offer(struct front *front, uint64_t id, const struct front_fingerprint *expected,
+                const struct front_channel *channels, size_t count)
+{
+    return open_with(front, id, expected, channels, count, false);
 }
 
 void front_close(struct front *front, uint64_t id)

@@ -32,9 +32,9 @@
                                               */
 #define FRONT_BUFFERED_MAX ((size_t)4 << 20) /* unacknowledged bytes towards one client */
 #define FRONT_LOSSY_BUFFER_MAX                                                                     \
-    ((size_t)64 << 10)           /* above it messages of lossy channels are dropped */
-#define FRONT_DATAGRAMS_MAX   64 /* in one output */
-#define FRONT_REOPENED_MAX    8
+    ((size_t)64 << 10)            /* above it messages of lossy channels are dropped */
+#define FRONT_DATAGRAMS_MAX   64  /* in one output */
+#define FRONT_CHANNELS_MAX    8   /* of front_reopen() and front_offer() */
 #define FRONT_LABEL_MAX       256 /* bytes of a channel's label, NUL included */
 #define FRONT_FINGERPRINT_MAX 96  /* "AA:BB:..." of SHA-256, NUL included */
 #define FRONT_KEY_MAX         44  /* AES-256-GCM: 32 bytes of key, 12 of salt */
@@ -74,7 +74,7 @@ int front_open(struct front *front, uint64_t transport,
 
 /* The same for a client whose peer connection had another front, where these channels were open:
  * its association there is replaced as soon as DTLS is through, and FRONT_CHANNEL_OPEN follows for
- * each. ERR_INVALID also for more than FRONT_REOPENED_MAX channels. Labels are copied. */
+ * each. ERR_INVALID also for more than FRONT_CHANNELS_MAX channels. Labels are copied. */
 struct front_channel {
     uint16_t stream;   /* from the DCEP message: its order means nothing (browsers.md) */
     const char *label; /* UTF-8, NUL-terminated; a label with a NUL inside is refused */
@@ -83,6 +83,11 @@ struct front_channel {
 };
 int front_reopen(struct front *front, uint64_t transport, const struct front_fingerprint *expected,
                  const struct front_channel *channels, size_t count) MUST_CHECK;
+
+/* As front_open(), for a client that waits for us to open these channels (odd streams, see
+ * orch_sctp_offer()): FRONT_CHANNEL_OPEN follows for each, once its association is up. */
+int front_offer(struct front *front, uint64_t transport, const struct front_fingerprint *expected,
+                const struct front_channel *channels, size_t count) MUST_CHECK;
 
 /* Forgets it without a word on the wire, its queued outputs included. Unknown ids are ignored. */
 void front_close(struct front *front, uint64_t transport);
@@ -164,7 +169,7 @@ enum front_out_kind {
      * and losing the frame loses both, which the client's retransmission repairs. */
     FRONT_DATAGRAMS,
     FRONT_CONNECTED,      /* `keys` again, for the owner's session. After the FRONT_DATAGRAMS. */
-    FRONT_CHANNEL_OPEN,   /* the client's DATA_CHANNEL_OPEN was answered, or front_reopen() */
+    FRONT_CHANNEL_OPEN,   /* the client's was answered, or of front_reopen() or _offer() */
     FRONT_MESSAGE,        /* `channel` (stream and label) and `message` */
     FRONT_CHANNEL_CLOSED, /* the client closed it, or began a new association; `channel` */
     FRONT_DRAINED,        /* after ERR_FULL of a reliable channel: half of the buffer is free */

@@ -25,8 +25,8 @@ struct transport {
     struct dtls_fingerprint expected;
     struct dtls *dtls;      /* from the first datagram until the failure was reported */
     struct orch_sctp *sctp; /* from the first application data until the failure */
-    bool resumes;           /* SCTP begins with an INIT of ours, and these channels; labels owned */
-    struct orch_sctp_channel channels[FRONT_REOPENED_MAX];
+    bool resumes;           /* SCTP begins with an INIT of ours, and these channels are open */
+    struct orch_sctp_channel channels[FRONT_CHANNELS_MAX]; /* labels owned */
     size_t channel_count;
     struct front_keys keys;
     bool keys_attached; /* to every output, until the client showed that it is done, too */

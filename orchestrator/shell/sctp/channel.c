@@ -65,6 +65,16 @@ void channel_reset(struct orch_sctp *sctp, uint16_t stream)
                              sizeof(request));
 }
 
+int channel_send_open(struct orch_sctp *sctp, struct channel *channel)
+{
+    uint8_t message[DCEP_OPEN_MAX];
+    size_t len = dcep_write_open(message, &channel->info);
+    const struct channel dcep = {.info = {.stream = channel->info.stream, .ordered = true}};
+    int err = transmit(sctp, &dcep, DCEP_PPID, (struct bytes){message, len});
+    channel->ack_wanted = err == 0;
+    return err;
+}
+
 int orch_sctp_open(struct orch_sctp *sctp, int64_t now_us, const struct orch_sctp_channel *channel)
 {
     library_advance(now_us);
@@ -79,14 +89,18 @@ int orch_sctp_open(struct orch_sctp *sctp, int64_t now_us, const struct orch_sct
     if (sctp->channel_count == ORCH_SCTP_CHANNELS_MAX)
         return ERR_FULL;
 
-    uint8_t message[DCEP_OPEN_MAX];
-    size_t len = dcep_write_open(message, channel);
-    const struct channel dcep = {.info = {.stream = channel->stream, .ordered = true}};
-    int err = transmit(sctp, &dcep, DCEP_PPID, (struct bytes){message, len});
+    struct channel *added = channel_add(sctp, channel);
+    int err = channel_send_open(sctp, added);
     if (err != 0)
-        return err;
-    channel_add(sctp, channel)->ack_wanted = true;
-    return 0;
+        channel_remove(sctp, added);
+    return err;
+}
+
+void orch_sctp_offer(struct orch_sctp *sctp, const struct orch_sctp_channel *channels, size_t count)
+{
+    assert(count <= ORCH_SCTP_CHANNELS_MAX && sctp->channel_count == 0);
+    for (size_t i = 0; i < count; i++)
+        channel_add(sctp, &channels[i])->open_due = true;
 }
 
 int orch_sctp_close(struct orch_sctp *sctp, int64_t now_us, uint16_t stream)

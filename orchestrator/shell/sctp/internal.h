@@ -16,7 +16,8 @@ struct channel {
     struct orch_sctp_channel info; /* the label is a copy of its own */
     bool ack_due;                  /* our DATA_CHANNEL_ACK was not taken yet */
     bool ack_wanted;               /* the peer has not answered our DATA_CHANNEL_OPEN */
-    bool opened;                   /* without an OPEN (orch_sctp_resume); to be reported */
+    bool open_due;                 /* which is sent once the association is up (orch_sctp_offer) */
+    bool opened;                   /* without an OPEN of the peer's; to be reported */
     bool closing;                  /* we reset our side; waits for the peer to reset its own */
     bool closed;                   /* the peer reset its side; to be reported */
 };
@@ -102,6 +103,7 @@ struct channel *channel_find(const struct orch_sctp *sctp, uint16_t stream); /* 
 struct channel *channel_add(struct orch_sctp *sctp, const struct orch_sctp_channel *info);
 void channel_remove(struct orch_sctp *sctp, struct channel *channel);
 void channel_send_ack(struct orch_sctp *sctp, struct channel *channel);
+int channel_send_open(struct orch_sctp *sctp, struct channel *channel);
 void channel_reset(struct orch_sctp *sctp, uint16_t stream);
 
 /* receive.c */

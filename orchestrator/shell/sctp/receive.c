@@ -12,6 +12,7 @@
  *   ABORT, SHUTDOWN, silence             the association fails
  *   the peer begins anew                 its channels are closed, and it opens others
  *   we do, after another front           its channels are open once we are up
+ *   we are to open channels              their OPENs are sent once we are up; usable at once
  */
 #include "orchestrator/shell/sctp/dcep.h"
 #include "orchestrator/shell/sctp/internal.h"
@@ -23,14 +24,28 @@ enum step { STEP_NOTHING, STEP_AGAIN, STEP_EVENT };
 /* ---- Notifications ----------------------------------------------------------------------------
  */
 
+/* Those of orch_sctp_resume() and orch_sctp_offer(). The queues of an association that has just
+ * come up have room for them. */
+static void begin_channels(struct orch_sctp *sctp)
+{
+    for (size_t i = 0; i < sctp->channel_count; i++) {
+        struct channel *channel = &sctp->channels[i];
+        if (channel->open_due && channel_send_open(sctp, channel) != 0) {
+            association_fail(sctp, ORCH_SCTP_LOST);
+            return;
+        }
+        channel->open_due = false;
+        channel->opened = true;
+    }
+}
+
 static void on_association(struct orch_sctp *sctp, const struct sctp_assoc_change *change)
 {
     switch (change->sac_state) {
     case SCTP_COMM_UP:
         sctp->up = true;
         sctp->association = change->sac_assoc_id;
-        for (size_t i = 0; i < sctp->channel_count; i++)
-            sctp->channels[i].opened = true; /* those of orch_sctp_resume() */
+        begin_channels(sctp);
         break;
     case SCTP_RESTART:
         for (size_t i = 0; i < sctp->channel_count; i++)

@@ -105,6 +105,12 @@ struct orch_sctp_channel {
 int orch_sctp_resume(struct orch_sctp *sctp, int64_t now_us,
                      const struct orch_sctp_channel *channels, size_t count) MUST_CHECK;
 
+/* Channels to be opened by DCEP as soon as the peer's association is up, which ORCH_SCTP_OPENED
+ * then says of each. Right after orch_sctp_new(); labels are copied. Streams are odd: the peer, as
+ * the DTLS client, takes even ones (RFC 8832 §6). */
+void orch_sctp_offer(struct orch_sctp *sctp, const struct orch_sctp_channel *channels,
+                     size_t count);
+
 /* Opens a channel by DCEP; messages may follow at once. A peer that takes it answers; of one that
  * does not we learn by ORCH_SCTP_CLOSED. ERR_EXISTS: the stream carries one; ERR_FULL: too many or
  * no buffer; ERR_TOO_BIG: label; ERR_STATE: no association; ERR_INVALID: stream out of range. */
@@ -134,7 +140,7 @@ size_t orch_sctp_buffered(const struct orch_sctp *sctp); /* bytes the peer has n
 
 struct orch_sctp_out {
     enum orch_sctp_out_kind {
-        ORCH_SCTP_OPENED,  /* by the peer, or orch_sctp_resume(): `channel` */
+        ORCH_SCTP_OPENED,  /* by the peer, orch_sctp_resume(), orch_sctp_offer(): `channel` */
         ORCH_SCTP_MESSAGE, /* `channel`, `message` */
         ORCH_SCTP_CLOSED,  /* by the peer, or by orch_sctp_close() and then by it: `channel` */
         ORCH_SCTP_DRAINED, /* after ERR_FULL: half of the buffer is free */

@@ -20,8 +20,8 @@ static struct server_route *find_route(struct server *server, uint64_t transport
 
 /* ---- Effects ------------------------------------------------------------------------------- */
 
-static int reopen(struct server *server, const struct effect *effect,
-                  const struct front_fingerprint *fingerprint)
+static int open_front(struct server *server, const struct effect *effect,
+                      const struct front_fingerprint *fingerprint)
 {
     const struct effect_channel *known = (const struct effect_channel *)(const void *)effect->data;
     size_t count = effect->len / sizeof(*known);
@@ -32,7 +32,15 @@ static int reopen(struct server *server, const struct effect *effect,
                                              .ordered = !known[i].lossy,
                                              .reliable = !known[i].lossy};
     }
-    return front_reopen(server->front, effect->id, fingerprint, channels, count);
+    switch ((enum effect_channels)effect->status) {
+    case EFFECT_CHANNELS_CLIENTS:
+        return front_open(server->front, effect->id, fingerprint);
+    case EFFECT_CHANNELS_OPEN:
+        return front_reopen(server->front, effect->id, fingerprint, channels, count);
+    case EFFECT_CHANNELS_OURS:
+        return front_offer(server->front, effect->id, fingerprint, channels, count);
+    }
+    unreachable();
 }
 
 void transports_open(struct server *server, const struct effect *effect)
@@ -42,8 +50,7 @@ void transports_open(struct server *server, const struct effect *effect)
     assert(value != NULL); /* "sha-256 AB:CD:..." */
     snprintf(hash, sizeof(hash), "%.*s", (int)(value - effect->text), effect->text);
     struct front_fingerprint fingerprint = {.hash = hash, .value = value + 1};
-    int err = effect->status == 1 ? reopen(server, effect, &fingerprint)
-                                  : front_open(server->front, effect->id, &fingerprint);
+    int err = open_front(server, effect, &fingerprint);
     if (err != 0) {
         cluster_front_failed(server->cluster, server_now(), effect->id, err_text(err));
     }

@@ -612,6 +612,34 @@ static void resumes_what_another_front_had(void **state)
     pair_free(pair);
 }
 
+/* Channels that our end is to open are open at both as soon as the client's INIT is answered, and
+ * take messages at once. */
+static void opens_what_the_client_waits_for(void **state)
+{
+    (void)state;
+    static const struct orch_sctp_channel ours[] = {
+        {1, "_reliable", true, ORCH_SCTP_RELIABLE, 0},
+        {3, "_lossy", false, ORCH_SCTP_RETRANSMITS, 0},
+    };
+    struct pair *pair = pair_new(&perfect, &perfect);
+    orch_sctp_offer(pair->server.sctp, ours, ARRAY_LEN(ours));
+    run(pair, TIME_MS(100));
+    assert_int_equal(pair->server.seen.opened, 0); /* nothing before the client begins */
+    assert_int_equal(orch_sctp_connect(pair->client.sctp, now_us), 0);
+    for (int i = 0; i < 100 && pair->server.seen.opened < 2; i++)
+        run(pair, TIME_MS(10));
+    assert_int_equal(pair->server.seen.opened, 2);
+    assert_int_equal(send_bytes(&pair->server, 1, "down", 4, false), 0);
+    run(pair, TIME_MS(200));
+    assert_int_equal(pair->client.seen.opened, 2);
+    assert_int_equal(orch_sctp_stream(pair->client.sctp, "_lossy"), 3);
+    assert_memory_equal(pair->client.seen.body, "down", 4);
+    assert_int_equal(send_bytes(&pair->client, 3, "up", 2, false), 0);
+    run(pair, TIME_MS(200));
+    assert_memory_equal(pair->server.seen.body, "up", 2);
+    pair_free(pair);
+}
+
 static void idles_cheaply_and_outlives_a_long_outage(void **state)
 {
     (void)state;
@@ -684,6 +712,7 @@ int main(void)
         cmocka_unit_test(ends_by_abort),
         cmocka_unit_test(begins_anew_with_a_new_init),
         cmocka_unit_test(resumes_what_another_front_had),
+        cmocka_unit_test(opens_what_the_client_waits_for),
         cmocka_unit_test(idles_cheaply_and_outlives_a_long_outage),
         cmocka_unit_test(garbage_changes_nothing),
     };
