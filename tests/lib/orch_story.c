@@ -161,6 +161,12 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
         tell(world, "conn %d < answer %u tracks=%zu", c, m->answer->id,
              m->answer->n_mid_to_track_id);
         break;
+    case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_OFFER:
+        free(world->last_offer);
+        world->last_offer = mem_str(m->offer->sdp);
+        world->last_offer_id = m->offer->id;
+        tell(world, "conn %d < offer tracks=%zu", c, m->offer->n_mid_to_track_id);
+        break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE:
         tell_update(world, conn, m->update);
         break;

@@ -104,6 +104,7 @@ void world_fini(struct world *world)
     free(world->story);
     free(world->told);
     free(world->last_answer);
+    free(world->last_offer);
     free(world->last_reply);
     if (world->last_spec != NULL) {
         spillway__control__room_spec__free_unpacked(world->last_spec, NULL);
@@ -439,7 +440,8 @@ static void enter(struct world *world, uint64_t conn, const struct world_join *j
                     .access_token = token,
                     .join_request = parameter,
                     .protocol = "",
-                    .room = ""},
+                    .room = "",
+                    .two_connections = join->two_connections},
         .address = "127.0.0.1",
         .front = {.orchestrator = join->front == NULL ? "OR_test" : join->front,
                   .fingerprint = join->front == NULL ? "sha-256 AA:BB" : "sha-256 CC:DD",
@@ -485,6 +487,18 @@ void world_signal(struct world *world, uint64_t conn, const Livekit__SignalReque
     }
     drain(world, started_us);
     free(packed);
+}
+
+void world_answer(struct world *world, uint64_t conn, const char *answer, uint32_t id)
+{
+    Livekit__SessionDescription description = LIVEKIT__SESSION_DESCRIPTION__INIT;
+    description.type = "answer";
+    description.sdp = (char *)(uintptr_t)answer;
+    description.id = id;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ANSWER;
+    request.answer = &description;
+    world_signal(world, conn, &request);
 }
 
 void world_offer_text(struct world *world, uint64_t conn, const char *offer, uint32_t id)

@@ -42,7 +42,9 @@ struct world {
     uint64_t *transports; /* owned */
     uint64_t last_front;  /* of a FRONT_OPEN */
     size_t transport_count;
-    char *last_answer;                 /* SDP of the last answer sent, owned */
+    char *last_answer; /* SDP of the last answer sent, owned */
+    char *last_offer;  /* SDP of the last offer of ours, owned */
+    uint32_t last_offer_id;
     struct turn_credentials last_turn; /* of the last join or reconnect that had any */
     char last_sid[ID_MAX];             /* of the last track_published */
     char last_room[ID_MAX];            /* sid of the last spec's room */
@@ -121,6 +123,7 @@ struct world_join {
     const char *offer_file; /* in tests/data/sdp, NULL: none embedded */
     bool reconnect;
     const char *browser;    /* NULL: chrome */
+    bool two_connections;   /* as by /rtc */
     const char *other_sdks; /* as its ClientInfo has it; NULL: none */
     const char *front; /* that its WebSocket reached, NULL: OR_test; another one is in region r2 */
     void (*grants)(struct token_video *video); /* NULL: roomJoin alone */
@@ -135,6 +138,8 @@ void world_offer(struct world *world, uint64_t conn, const char *offer_file, uin
 /* The text of such a file, to be freed. */
 char *world_read_offer(const char *offer_file);
 void world_offer_text(struct world *world, uint64_t conn, const char *offer, uint32_t id);
+/* A client with two connections answers the last offer. */
+void world_answer(struct world *world, uint64_t conn, const char *answer, uint32_t id);
 void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type);
 /* How somebody wants to see the track published last. */
 void world_watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality);

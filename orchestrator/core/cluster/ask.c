@@ -105,6 +105,7 @@ static struct entry_request entry_of(const Spillway__Bus__Entry *entry)
         .join_request = entry->join_request,
         .protocol = entry->protocol,
         .room = entry->room,
+        .two_connections = entry->two_connections,
     };
 }
 

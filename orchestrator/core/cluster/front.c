@@ -227,6 +227,7 @@ static Spillway__Bus__Entry entry_message(const struct entry_request *request)
     entry.join_request = (char *)(uintptr_t)request->join_request;
     entry.protocol = (char *)(uintptr_t)request->protocol;
     entry.room = (char *)(uintptr_t)request->room;
+    entry.two_connections = request->two_connections;
     return entry;
 }
 

@@ -97,6 +97,26 @@ int entry_decode(const char *text, Livekit__JoinRequest **out)
     return 0;
 }
 
+char *entry_encode(const Livekit__JoinRequest *request)
+{
+    Livekit__WrappedJoinRequest wrapped = LIVEKIT__WRAPPED_JOIN_REQUEST__INIT;
+    uint8_t *inner = wire_pack(&request->base, &wrapped.join_request.len);
+    wrapped.join_request.data = inner;
+    size_t len;
+    uint8_t *packed = wire_pack(&wrapped.base, &len);
+    char *text = mem_alloc(PROTOJSON_ENCODED_LEN(len) + 1);
+    protojson_base64_encode((struct bytes){packed, len}, text);
+    free(inner);
+    free(packed);
+    return text;
+}
+
+bool entry_is_v0(const struct entry_request *request)
+{
+    bool there = strcmp(request->path, "/rtc") == 0 || strcmp(request->path, "/rtc/validate") == 0;
+    return there && request->join_request[0] == '\0' && request->protocol[0] != '\0';
+}
+
 /* ---- Checks -------------------------------------------------------------------------------- */
 
 static int check_token(const struct token *token, const char **room,
@@ -144,16 +164,15 @@ static int check_protocol(const struct entry_request *request, const Livekit__Jo
     }
     if (request->join_request[0] == '\0') {
         snprintf(reason, ENTRY_REASON_MAX,
-                 "no join_request: this server speaks single-PeerConnection signalling "
-                 "(/rtc/v1), which needs a newer SDK (protocol %s)",
-                 request->protocol[0] == '\0' ? "unknown" : request->protocol);
+                 "neither a join_request (/rtc/v1) nor a protocol (/rtc): not a LiveKit SDK");
         return HTTP_BAD_REQUEST;
     }
     int32_t protocol = join->client_info == NULL ? 0 : join->client_info->protocol;
-    if (protocol < ENTRY_PROTOCOL_MIN) {
+    int min = request->two_connections ? ENTRY_PROTOCOL_MIN_V0 : ENTRY_PROTOCOL_MIN;
+    if (protocol < min) {
         snprintf(reason, ENTRY_REASON_MAX,
                  "client protocol %d is too old, this server needs %d or newer: update the SDK",
-                 (int)protocol, ENTRY_PROTOCOL_MIN);
+                 (int)protocol, min);
         return HTTP_BAD_REQUEST;
     }
     return 0;
@@ -184,6 +203,7 @@ int entry_check(struct entry *out, const struct entry_request *request,
         entry_fini(&entry);
         return status;
     }
+    entry.two_connections = request->two_connections;
     *out = entry;
     return 0;
 }

@@ -258,6 +258,7 @@ bool orch_enter(struct orch *orch, int64_t now_us, uint64_t conn, const struct o
                              .region = region_of(&entry->token, client->front.region),
                              .token = &entry->token,
                              .request = entry->request,
+                             .two_connections = entry->two_connections,
                              .address = client->address};
     if (orch_adopts(orch, entry->room)) {
         return false;
@@ -370,7 +371,8 @@ void orch_signal(struct orch *orch, int64_t now_us, uint64_t conn, struct bytes 
     char reason[SDP_REASON_MAX];
     int err = room_signal(room->room, now_us, entry->identity, request, &orch->fx, reason);
     if (err != 0) {
-        bool offer = request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER;
+        bool offer = request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER ||
+                     request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_ANSWER;
         expel(orch, entry, offer ? ORCH_EXPELLED_OFFER : ORCH_EXPELLED_REQUEST, reason);
     } else {
         orch_settle(orch, room);

@@ -66,8 +66,8 @@ static void apply_permission(struct participant *p, int64_t now_us,
     if (!could_subscribe && p->permission.can_subscribe) {
         subscribe_auto(p);
     }
-    while (!p->permission.can_subscribe && p->subscriptions != NULL) {
-        subscribe_remove(p->subscriptions);
+    while (!p->permission.can_subscribe && receiver_of(p)->subscriptions != NULL) {
+        subscribe_remove(receiver_of(p)->subscriptions);
     }
 }
 

@@ -33,9 +33,10 @@ bool channel_of(const char *label, enum channel_kind *out)
     return false;
 }
 
-static void send_packet(const struct participant *p, enum channel_kind kind, struct bytes packet,
-                        struct effects *fx)
+static void send_packet(const struct participant *person, enum channel_kind kind,
+                        struct bytes packet, struct effects *fx)
 {
+    const struct participant *p = receiver_of(person);
     if (p->channels[kind].open) {
         effect_channel_send(fx, p->session.transport, p->front.number, p->channels[kind].stream,
                             kind != CHANNEL_RELIABLE, packet);
@@ -44,6 +45,7 @@ static void send_packet(const struct participant *p, enum channel_kind kind, str
 
 static bool may_receive(const struct participant *p, const struct data_packet *packet)
 {
+    p = person_of(p);
     return !lock_waits(p) &&
            (packet->value != DATA_VALUE_METRICS || p->permission.can_subscribe_metrics) &&
            data_packet_for(packet, p->identity, p->sid);
@@ -92,7 +94,7 @@ void room_channel_opened(struct room *room, int64_t now_us, uint64_t transport, 
     }
     p->channels[kind] = (struct channel){.open = true, .stream = stream};
     sealed_changed(p);
-    if (kind != CHANNEL_RELIABLE) {
+    if (kind != CHANNEL_RELIABLE || p != receiver_of(p)) {
         return;
     }
     if (p->lost_from != 0 && !channel_kept(p)) {
@@ -271,7 +273,7 @@ int room_perform_rpc(struct room *room, int64_t now_us, uint64_t request,
     uint8_t *packed = wire_pack(&packet.base, &len);
     pending->unsent = packed;
     pending->unsent_len = len;
-    if (p->channels[CHANNEL_RELIABLE].open) {
+    if (receiver_of(p)->channels[CHANNEL_RELIABLE].open) {
         send_calls(p, fx);
     }
     return 0;
@@ -354,9 +356,9 @@ void room_channel_message(struct room *room, int64_t now_us, uint64_t transport,
             continue;
         }
         if (kind == CHANNEL_DATA_TRACK) {
-            data_track_forward(p, message, fx);
+            data_track_forward(person_of(p), message, fx);
         } else {
-            user_packet(p, now_us, kind == CHANNEL_RELIABLE, message, fx);
+            user_packet(person_of(p), now_us, kind == CHANNEL_RELIABLE, message, fx);
         }
         return;
     }

@@ -338,13 +338,14 @@ void data_track_forward(struct participant *p, struct bytes packet, struct effec
     for (const struct participant *other = p->room->participants; other != NULL;
          other = other->hh.next) {
         const struct data_subscription *subscription = find_subscription(other, track->info->sid);
-        const struct channel *channel = &other->channels[CHANNEL_DATA_TRACK];
+        const struct participant *receiver = receiver_of(other);
+        const struct channel *channel = &receiver->channels[CHANNEL_DATA_TRACK];
         if (other == p || subscription == NULL || !channel->open) {
             continue;
         }
         data_track_set_handle(copy, subscription->handle);
-        effect_channel_send(fx, other->session.transport, other->front.number, channel->stream,
-                            true, (struct bytes){copy, packet.len});
+        effect_channel_send(fx, receiver->session.transport, receiver->front.number,
+                            channel->stream, true, (struct bytes){copy, packet.len});
     }
     free(copy);
 }

@@ -112,10 +112,15 @@ static void flush_info(struct room *room, int64_t now_us, struct effects *fx)
     arena_fini(&arena);
 }
 
-static void ask_for_offers(struct room *room, struct effects *fx)
+static void ask_for_offers(struct room *room, int64_t now_us, struct effects *fx)
 {
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        negotiate_flush(p, fx);
+    EACH_CONNECTION(room, p)
+    {
+        if (p->person != NULL) {
+            propose_flush(p, now_us, fx);
+        } else {
+            negotiate_flush(p, fx);
+        }
     }
 }
 
@@ -129,11 +134,12 @@ void room_flush(struct room *room, int64_t now_us, struct effects *fx)
     flush_info(room, now_us, fx);
     host_flush(room, fx);
     cascade_flush(room, now_us);
-    ask_for_offers(room, fx); /* what ways that changed have withdrawn is to be named */
+    ask_for_offers(room, now_us, fx); /* what ways that changed have withdrawn is to be named */
     sealed_flush(room, now_us);
     spec_flush(room, now_us, fx);
     sealed_done(room);
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         subscribe_flush(p, fx);
     }
 }

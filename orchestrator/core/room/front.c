@@ -37,7 +37,8 @@ void room_front_free(struct room_front *front)
 /* Firefox stays with the DTLS association it has, and so does pion. */
 bool room_front_may_change(const struct participant *p)
 {
-    return p->join_by_us == TIME_NEVER && !participant_is_pion(p) && !participant_is_firefox(p);
+    return person_of(p)->join_by_us == TIME_NEVER && !participant_is_pion(p) &&
+           !participant_is_firefox(p);
 }
 
 /* False: it had to start over. */
@@ -68,13 +69,24 @@ void room_front_lose(struct participant *p)
     channel_suspend(p);
 }
 
+static bool loses(const struct participant *p, uint64_t number)
+{
+    return p->front.number == number && !p->front_lost;
+}
+
 void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct effects *fx)
 {
     struct participant *p, *next;
     HASH_ITER(hh, room->participants, p, next)
     {
-        if (p->front.number == number && !p->front_lost && send_away(p, now_us, fx)) {
-            room_front_lose(p);
+        bool had = loses(p, number) || loses(receiver_of(p), number);
+        if (had && send_away(p, now_us, fx)) {
+            EACH_OF_PERSON(p, connection)
+            {
+                if (loses(connection, number)) {
+                    room_front_lose(connection);
+                }
+            }
         }
     }
 }
@@ -83,7 +95,7 @@ void room_front_lost(struct room *room, int64_t now_us, uint64_t number, struct 
 static bool stays(const struct participant *p, uint64_t number)
 {
     bool conn = p->conn != 0 && p->conn >> EFFECT_FRONT_SHIFT == number;
-    bool dtls = p->front.number == number && !p->front_lost && !p->front_leaves;
+    bool dtls = loses(p, number) && !p->front_leaves;
     return p->connected && (conn || dtls);
 }
 
@@ -94,9 +106,12 @@ size_t room_front_leaves(struct room *room, int64_t now_us, uint64_t number, siz
     struct participant *p, *next;
     HASH_ITER(hh, room->participants, p, next)
     {
-        if (count < max && stays(p, number)) {
+        if (count < max && (stays(p, number) || stays(receiver_of(p), number))) {
             count++;
-            p->front_leaves = p->front.number == number;
+            EACH_OF_PERSON(p, connection)
+            {
+                connection->front_leaves = connection->front.number == number;
+            }
             (void)send_away(p, now_us, fx);
         }
     }
@@ -105,7 +120,8 @@ size_t room_front_leaves(struct room *room, int64_t now_us, uint64_t number, siz
 
 bool room_has_front(const struct room *room, uint64_t number)
 {
-    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         if (p->front.number == number || p->conn >> EFFECT_FRONT_SHIFT == number) {
             return true;
         }

@@ -62,10 +62,11 @@ int host_place(const struct participant *p, const struct host *host)
     return p->next == host ? NEXT : -1;
 }
 
-static size_t people_on(const struct room *room, const struct host *host)
+static size_t connections_on(const struct room *room, const struct host *host)
 {
     size_t count = 0;
-    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         count += host_place(p, host) >= 0;
     }
     return count;
@@ -99,7 +100,7 @@ void host_flush(struct room *room, struct effects *fx)
     struct host *host, *next;
     DL_FOREACH_SAFE(room->hosts, host, next)
     {
-        if (people_on(room, host) == 0) {
+        if (connections_on(room, host) == 0) {
             drop(room, host, fx);
         }
     }
@@ -141,7 +142,7 @@ size_t room_node_people(const struct room *room, const char *node)
     const struct host *host = host_find(room, node);
     size_t count = 0;
     for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        count += p->host == host;
+        count += p->host == host || receiver_of(p)->host == host;
     }
     return count;
 }
@@ -164,15 +165,20 @@ static uint32_t weight_of(const struct participant *p)
 
 uint32_t room_person_weight(const struct room *room, const char *identity)
 {
-    const struct participant *p = room_find(room, identity);
-    return p == NULL ? 0 : weight_of(p);
+    uint32_t weight = 0;
+    EACH_OF_PERSON(room_find(room, identity), p)
+    {
+        weight += weight_of(p);
+    }
+    return weight;
 }
 
 uint32_t room_weight(const struct room *room, const char *node)
 {
     uint32_t weight = 0;
     const struct host *host = node == NULL ? NULL : host_find(room, node);
-    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         if (node == NULL || p->host == host) {
             weight += weight_of(p);
         }

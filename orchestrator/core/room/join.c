@@ -38,6 +38,7 @@ static void send_join(struct participant *p, int64_t now_us, struct effects *fx)
     join.ping_interval = ROOM_PING_INTERVAL_S;
     join.ping_timeout = ROOM_PING_TIMEOUT_S;
     join.ice_servers = info_ice_servers(p, now_us, &arena, &join.n_ice_servers);
+    join.subscriber_primary = join.fast_publish = p->receiver != NULL;
     join.sif_trailer = (ProtobufCBinaryData){sizeof(room->sif_trailer), room->sif_trailer};
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN;
@@ -184,20 +185,44 @@ static bool blames_media(const struct room_join *join)
            join->request->reconnect_reason == LIVEKIT__RECONNECT_REASON__RR_SUBSCRIBER_FAILED;
 }
 
+/* Its front is about to stop, and it came to another one. */
+static bool leaves(const struct participant *p, const struct room_join *join)
+{
+    return p->front_leaves && p->front.number != join->front.number;
+}
+
+static void take_front(struct participant *p, const struct room_join *join)
+{
+    if (leaves(p, join)) {
+        room_front_lose(p);
+    }
+    if (p->front_lost && p->session.transport == 0) { /* nothing of it is there */
+        room_front_free(&p->front);
+        p->front = room_front_copy(&join->front);
+        p->front_lost = false;
+    } else if (p->front_lost) {
+        room_front_free(&p->front_next);
+        p->front_next = room_front_copy(&join->front);
+    }
+}
+
 int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
 {
     struct participant *p = room_find(room, join->token->identity);
-    bool leaves = p != NULL && p->front_leaves && p->front.number != join->front.number;
-    bool changes = p != NULL && (p->front_lost || leaves);
+    bool changes = false;
+    EACH_OF_PERSON(p, connection)
+    {
+        changes = changes || connection->front_lost || leaves(connection, join);
+    }
     if (p == NULL || (changes && !room_front_may_change(p)) || missed_too_much(p)) {
         return ERR_NOT_FOUND;
     }
-    if (leaves) {
-        room_front_lose(p);
+    EACH_OF_PERSON(p, connection)
+    {
+        take_front(connection, join);
+        connection->lost_at_us = TIME_NEVER;
     }
     if (changes) {
-        room_front_free(&p->front_next);
-        p->front_next = room_front_copy(&join->front);
         channel_resumed(p, now_us);
     }
     if (p->conn != 0 && p->conn != join->conn) {
@@ -209,7 +234,6 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
         node_fared(p, p->host, EFFECT_MEDIA_LOST, fx);
     }
     sealed_changed(p);
-    p->lost_at_us = TIME_NEVER;
     p->ping_by_us = now_us + TIME_S(ROOM_PING_TIMEOUT_S);
     if (p->resumes_to_drop > 0) { /* before a message */
         p->resumes_to_drop--;
@@ -224,6 +248,7 @@ int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
     }
     p->asked = false;
     p->asked_audio = p->asked_video = 0;
+    propose_resumed(p);
     missed_tell(p, fx);
     join_tell_state(p, fx);
     wants_repeat(p, fx);

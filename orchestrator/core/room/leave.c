@@ -8,8 +8,9 @@
 
 void leave_forget(struct participant *p, int64_t now_us, struct effects *fx)
 {
-    while (p->subscriptions != NULL) {
-        subscribe_remove(p->subscriptions);
+    struct participant *receiver = receiver_of(p);
+    while (receiver->subscriptions != NULL) {
+        subscribe_remove(receiver->subscriptions);
     }
     while (p->tracks != NULL) {
         publish_remove(p->tracks, now_us, fx);
@@ -65,6 +66,7 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
                 Livekit__DisconnectReason reason, Livekit__LeaveRequest__Action action,
                 bool say_leave, struct effects *fx)
 {
+    p = person_of(p);
     log_write(room->config->log, LOG_INFO, "participant_left room=%s participant=%s reason=%d",
               room->sid, p->sid, (int)reason);
     if (say_leave) {
@@ -74,7 +76,10 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
         effect_close(fx, p->conn, 1000);
         p->conn = 0;
     }
-    passage_end(p, now_us, "left", fx);
+    EACH_OF_PERSON(p, connection)
+    {
+        passage_end(connection, now_us, "left", fx);
+    }
     bool was_active = p->join_by_us == TIME_NEVER;
     p->leave_reason = reason;
     HASH_DEL(room->participants, p);
@@ -86,9 +91,12 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
     webhook_participant(p, now_us,
                         was_active ? "participant_left" : "participant_connection_aborted", fx);
     channel_rpc_forget(room, p->identity, fx);
-    if (p->session.transport != 0) {
-        spec_remove_transport(p);
-        effect_front_close(fx, p->session.transport, p->front.number);
+    EACH_OF_PERSON(p, connection)
+    {
+        if (connection->session.transport != 0) {
+            spec_remove_transport(connection);
+            effect_front_close(fx, connection->session.transport, connection->front.number);
+        }
     }
     participant_free(p);
     sealed_room_now(room);
@@ -107,7 +115,7 @@ static bool is_out_of_reach(const struct participant *p)
 
 void leave_unless_back(struct participant *p, int64_t now_us)
 {
-    if (p->conn == 0 && p->lost_at_us == TIME_NEVER) {
+    if (participant_conn(p) == 0 && p->lost_at_us == TIME_NEVER) {
         p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
     }
 }
@@ -124,8 +132,13 @@ void room_disconnected(struct room *room, int64_t now_us, const char *identity, 
     if (p->join_by_us != TIME_NEVER) { /* it never got as far as media */
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__SIGNAL_CLOSE,
                    LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT, false, fx);
-    } else if (is_out_of_reach(p)) {
-        p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
+        return;
+    }
+    EACH_OF_PERSON(p, connection)
+    {
+        if (is_out_of_reach(connection)) {
+            connection->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
+        }
     }
 }
 

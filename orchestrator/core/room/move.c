@@ -183,11 +183,13 @@ void move_at_once(struct participant *p, int64_t now_us, struct host *host, stru
     bool arrived = p->phase == MOVE_HANDING;
     log_move(p, "moved", host);
     settle_at(p, host);
-    if (p->session.transport == 0) {
-        return;
+    if (p->session.local_ufrag[0] == '\0') {
+        return; /* the client knows of no node yet */
     }
     p->media_lost = false;
-    effect_front_route(fx, p->session.transport, p->front.number, host->node);
+    if (p->session.transport != 0) {
+        effect_front_route(fx, p->session.transport, p->front.number, host->node);
+    }
     if (!knows_the_way) {
         bool fresh = negotiate_choose_candidates(p, host);
         p->check_priority = fresh ? p->session.candidates[0].priority : 0;
@@ -210,28 +212,44 @@ void move_at_once(struct participant *p, int64_t now_us, struct host *host, stru
 /* Media flow, the client can be told where to, and both nodes know how. */
 static bool can_plan(const struct participant *p, const Spillway__Control__Register *node)
 {
-    return p->host->info->hands_over && node->hands_over && p->connected && p->conn != 0 &&
-           !p->media_lost && !p->restarting && p->address != NULL && p->arrive_by_us == TIME_NEVER;
+    return p->host->info->hands_over && node->hands_over && p->connected &&
+           participant_conn(p) != 0 && !p->media_lost && !p->restarting && p->address != NULL &&
+           p->arrive_by_us == TIME_NEVER;
 }
 
 bool room_may_plan(const struct room *room, const char *identity,
                    const Spillway__Control__Register *node)
 {
     const struct participant *p = room_find(room, identity);
-    return p != NULL && p->phase == MOVE_NONE && can_plan(p, node) && negotiate_may_reach(p, node);
+    bool may = p != NULL;
+    EACH_OF_PERSON((struct participant *)(uintptr_t)p, connection)
+    {
+        may = may && connection->phase == MOVE_NONE && can_plan(connection, node) &&
+              negotiate_may_reach(connection, node);
+    }
+    return may;
+}
+
+static bool is_silent(const struct participant *p, const char *node)
+{
+    return p->silent && p->phase == MOVE_NONE && strcmp(p->host->node, node) == 0;
 }
 
 bool room_is_silent(const struct room *room, const char *identity, const char *node)
 {
     const struct participant *p = room_find(room, identity);
-    return p != NULL && p->silent && p->conn != 0 && p->phase == MOVE_NONE &&
-           strcmp(p->host->node, node) == 0;
+    return p != NULL && p->conn != 0 && (is_silent(p, node) || is_silent(receiver_of(p), node));
+}
+
+static bool flees(const struct participant *p)
+{
+    return p->flees && is_going(p);
 }
 
 bool room_flees(const struct room *room, const char *identity)
 {
     const struct participant *p = room_find(room, identity);
-    return p != NULL && p->flees && is_going(p);
+    return p != NULL && (flees(p) || flees(receiver_of(p)));
 }
 
 void move_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
@@ -376,13 +394,16 @@ int room_move(struct room *room, int64_t now_us, const char *identity,
     if (p == NULL) {
         return ERR_NOT_FOUND;
     }
-    if (is_going(p)) {
+    if (is_going(p) || is_going(receiver_of(p))) {
         return ERR_AGAIN;
     }
     struct host *host = host_of(room, node);
-    if (p->host != host) {
-        passage_move(p, now_us, host, cause, fx);
-        move_to(p, now_us, host, fx);
+    EACH_OF_PERSON(p, connection)
+    {
+        if (connection->host != host) {
+            passage_move(connection, now_us, host, cause, fx);
+            move_to(connection, now_us, host, fx);
+        }
     }
     return 0;
 }
@@ -413,7 +434,8 @@ void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuati
     struct host *old = host_find(room, evacuation->from);
     assert(old != NULL);
     struct host *host = host_of(room, evacuation->to);
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         if (evacuation->identity != NULL && strcmp(p->identity, evacuation->identity) != 0) {
             continue;
         }

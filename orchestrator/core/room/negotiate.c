@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Offer and answer. Only the client offers: when a subscription has no section to be sent in, or
- * has lost its track, the client is asked for a new offer with as many more recvonly sections as
- * are missing (media_sections_requirement), and its subscriptions find their place in the answer.
+ * Offers of clients, and our answers; ours are in propose.c. With one peer connection only the
+ * client offers: when a subscription has no section to be sent in, or has lost its track, the
+ * client is asked for a new offer with as many more recvonly sections as are missing
+ * (media_sections_requirement), and its subscriptions find their place in the answer.
  *
  * libwebrtc begins every stream whose SSRC it was not told of anew with each offer and each answer
  * (Chromium 156: a picture stands still until the next key frame, sound has a gap). So answers name
@@ -169,7 +170,8 @@ void negotiate_trickle(struct participant *p, struct effects *fx)
                           session->local_ufrag);
         Livekit__TrickleRequest trickle = LIVEKIT__TRICKLE_REQUEST__INIT;
         trickle.candidateinit = json;
-        trickle.target = LIVEKIT__SIGNAL_TARGET__PUBLISHER;
+        trickle.target = p->person != NULL ? LIVEKIT__SIGNAL_TARGET__SUBSCRIBER
+                                           : LIVEKIT__SIGNAL_TARGET__PUBLISHER;
         Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
         response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_TRICKLE;
         response.trickle = &trickle;
@@ -179,7 +181,7 @@ void negotiate_trickle(struct participant *p, struct effects *fx)
 
 /* ---- Sections ------------------------------------------------------------------------------ */
 
-static struct subscription *subscription_by_id(const struct participant *p, uint32_t id)
+struct subscription *negotiate_subscription(const struct participant *p, uint32_t id)
 {
     struct subscription *subscription;
     DL_FOREACH(p->subscriptions, subscription)
@@ -222,7 +224,7 @@ static bool offers_codec(const struct sdp_media *media, enum sdp_codec_id codec)
 }
 
 /* The client cannot decode the track: better said than silence. */
-static void refuse(struct subscription *subscription, struct effects *fx)
+void negotiate_refuse(struct subscription *subscription, struct effects *fx)
 {
     subscription->refused = true;
     wants_changed(subscription);
@@ -246,8 +248,8 @@ bool negotiate_is_stale(const struct subscription *subscription, const struct se
            line->sent.ssrc != subscription->ssrc;
 }
 
-static void wish_send(struct session_line *line, struct subscription *subscription,
-                      struct arena *arena)
+void negotiate_wish(struct session_line *line, struct subscription *subscription,
+                    struct arena *arena)
 {
     const Livekit__TrackInfo *info = subscription->track->info;
     struct participant *p = subscription->subscriber;
@@ -259,7 +261,8 @@ static void wish_send(struct session_line *line, struct subscription *subscripti
         .stream = arena_printf(arena, "%s|%s", subscription->track->publisher->sid, info->sid),
         .track = info->sid,
     };
-    if (participant_is_firefox(p) || participant_is_pion(p)) {
+    bool answers = p->person == NULL;
+    if (answers && (participant_is_firefox(p) || participant_is_pion(p))) {
         return;
     }
     spec_choose_ssrcs(subscription);
@@ -280,14 +283,14 @@ static void release_line(struct participant *p, struct session_line *line, int64
         publish_remove(track, now_us, fx); /* clears line->track */
     }
     if (line->subscription != 0 && line->role != SESSION_SUBSCRIBE) {
-        struct subscription *subscription = subscription_by_id(p, line->subscription);
+        struct subscription *subscription = negotiate_subscription(p, line->subscription);
         assert(subscription != NULL);
         line->subscription = 0;
         spec_withdraw(subscription);
     }
 }
 
-static bool waits(const struct subscription *subscription, const struct session_line *line)
+bool negotiate_waits(const struct subscription *subscription, const struct session_line *line)
 {
     return line == NULL && subscription->allowed && !subscription->refused;
 }
@@ -304,14 +307,15 @@ static void assign_subscriptions(struct participant *p, const struct sdp_offer *
             cascade_changed(subscription->track);
         }
         struct session_line *line = session_line_of_subscription(&p->session, subscription->id);
-        line = waits(subscription, line) ? session_free_line(&p->session, subscription->track->kind)
-                                         : NULL;
+        line = negotiate_waits(subscription, line)
+                   ? session_free_line(&p->session, subscription->track->kind)
+                   : NULL;
         if (line == NULL) {
             continue;
         }
         const struct sdp_media *media = &offer->media[line - p->session.lines];
         if (!offers_codec(media, sdp_codec_from_name(subscription->track->info->mime_type))) {
-            refuse(subscription, fx);
+            negotiate_refuse(subscription, fx);
             continue;
         }
         line->subscription = subscription->id;
@@ -326,33 +330,33 @@ static void make_wishes(struct participant *p, struct arena *arena)
         if (line->role == SESSION_PUBLISH) {
             wish_receive(p, line);
         } else if (line->role == SESSION_SUBSCRIBE && line->subscription != 0) {
-            wish_send(line, subscription_by_id(p, line->subscription), arena);
+            negotiate_wish(line, negotiate_subscription(p, line->subscription), arena);
         }
     }
 }
 
 /* ---- Answer -------------------------------------------------------------------------------- */
 
-static void fill_mid_map(struct participant *p, Livekit__SessionDescription *answer,
+void negotiate_name_mids(struct participant *p, Livekit__SessionDescription *description,
                          struct arena *arena)
 {
-    answer->mid_to_track_id =
-        arena_array(arena, p->session.line_count, sizeof(*answer->mid_to_track_id));
+    description->mid_to_track_id =
+        arena_array(arena, p->session.line_count, sizeof(*description->mid_to_track_id));
     for (size_t i = 0; i < p->session.line_count; i++) {
         struct session_line *line = &p->session.lines[i];
-        if (line->use != SDP_USE_SEND) {
+        if (line->subscription == 0) {
             continue;
         }
         Livekit__SessionDescription__MidToTrackIdEntry *entry = arena_alloc(arena, sizeof(*entry));
         livekit__session_description__mid_to_track_id_entry__init(entry);
         entry->key = line->mid;
-        entry->value = subscription_by_id(p, line->subscription)->track->info->sid;
-        answer->mid_to_track_id[answer->n_mid_to_track_id++] = entry;
+        entry->value = negotiate_subscription(p, line->subscription)->track->info->sid;
+        description->mid_to_track_id[description->n_mid_to_track_id++] = entry;
     }
 }
 
 /* Whether a line as planned carries the track in a codec that its publisher sends. */
-static bool carries(const struct session_line *line, const struct track *track)
+bool negotiate_carries(const struct session_line *line, const struct track *track)
 {
     const struct session_line *from = session_line_of_track(&track->publisher->session, track->id);
     assert(from != NULL && from->codec_count > 0); /* it is published */
@@ -371,11 +375,11 @@ static void refuse_undecodable(struct participant *p, const struct sdp_offer *of
     for (size_t i = 0; i < p->session.line_count; i++) {
         struct session_line *line = &p->session.lines[i];
         struct subscription *subscription =
-            line->subscription == 0 ? NULL : subscription_by_id(p, line->subscription);
-        if (subscription == NULL || carries(line, subscription->track)) {
+            line->subscription == 0 ? NULL : negotiate_subscription(p, line->subscription);
+        if (subscription == NULL || negotiate_carries(line, subscription->track)) {
             continue;
         }
-        refuse(subscription, fx);
+        negotiate_refuse(subscription, fx);
         spec_withdraw(subscription);
         line->subscription = 0;
         line->wish = (struct sdp_wish){.use = SDP_USE_INACTIVE};
@@ -395,7 +399,7 @@ static void send_answer(struct participant *p, const struct sdp_offer *offer, ui
     answer.type = "answer";
     answer.sdp = text;
     answer.id = id;
-    fill_mid_map(p, &answer, &arena);
+    negotiate_name_mids(p, &answer, &arena);
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ANSWER;
     response.answer = &answer;
@@ -435,7 +439,7 @@ static void follow_codec(struct participant *p, struct track *track)
     }
 }
 
-static void mark_spec(struct participant *p)
+void negotiate_settled(struct participant *p)
 {
     struct subscription *subscription;
     struct track *track;
@@ -452,6 +456,17 @@ static void mark_spec(struct participant *p)
     }
 }
 
+void negotiate_restarted(struct participant *p, int64_t now_us, struct effects *fx)
+{
+    move_cancel(p, now_us);
+    /* a new ufrag clears the slate of endpoints given before */
+    p->used_count = 0;
+    p->flights = 0;
+    p->media_lost = false;
+    p->check_priority = 0;
+    room_front_change(p, now_us, fx);
+}
+
 int negotiate_offer(struct participant *p, int64_t now_us,
                     const Livekit__SessionDescription *description, struct effects *fx,
                     char reason[SDP_REASON_MAX])
@@ -465,13 +480,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
         return err;
     }
     if (restarted) {
-        move_cancel(p, now_us);
-        /* a new ufrag clears the slate of endpoints given before */
-        p->used_count = 0;
-        p->flights = 0;
-        p->media_lost = false;
-        p->check_priority = 0;
-        room_front_change(p, now_us, fx);
+        negotiate_restarted(p, now_us, fx);
     }
     if (first || restarted) {
         (void)negotiate_choose_candidates(p, p->host); /* the slate is clean */
@@ -493,7 +502,7 @@ int negotiate_offer(struct participant *p, int64_t now_us,
     sdp_offer_free(offer);
     unpublish_unusable(p, now_us, fx);
     publish_announce(p, now_us, fx);
-    mark_spec(p);
+    negotiate_settled(p);
     p->renegotiate = true; /* the flush sees whether anything is still waiting */
     return 0;
 }
@@ -511,7 +520,7 @@ void negotiate_flush(struct participant *p, struct effects *fx)
     {
         const struct session_line *line =
             session_line_of_subscription(&p->session, subscription->id);
-        waiting[subscription->track->kind == SDP_VIDEO] += waits(subscription, line);
+        waiting[subscription->track->kind == SDP_VIDEO] += negotiate_waits(subscription, line);
         stale |= line != NULL && negotiate_is_stale(subscription, line);
     }
     for (size_t i = 0; i < p->session.line_count; i++) {

@@ -7,15 +7,18 @@
 void node_fared(const struct participant *p, const struct host *host, enum effect_media how,
                 struct effects *fx)
 {
-    if (p->conn != 0) { /* else the client itself may be gone, or its whole network */
-        const char *address = p->client == NULL ? "" : p->client->address;
+    if (participant_conn(p) != 0) { /* else the client itself may be gone, or its whole network */
+        const Livekit__ClientInfo *client = person_of(p)->client;
+        const char *address = client == NULL ? "" : client->address;
         effect_media(fx, host->node, p->identity, address, how);
     }
 }
 
-static void activate(struct participant *p, int64_t now_us, struct effects *fx)
+/* Of two peer connections, the one that receives is the primary one, by which clients go. */
+static void activate(struct participant *connection, int64_t now_us, struct effects *fx)
 {
-    if (p->join_by_us == TIME_NEVER) {
+    struct participant *p = person_of(connection);
+    if (p->join_by_us == TIME_NEVER || connection != receiver_of(p)) {
         return;
     }
     p->join_by_us = TIME_NEVER;
@@ -112,11 +115,15 @@ void node_expect_first(struct participant *p, int64_t now_us)
     p->reach_by_us = now_us + ROOM_REACH_US;
 }
 
+static bool awaits_media(const struct participant *p)
+{
+    return p->session.transport != 0 && !p->connected && p->address == NULL;
+}
+
 bool room_awaits_media(const struct room *room, const char *identity)
 {
     const struct participant *p = room_find(room, identity);
-    return p != NULL && p->conn != 0 && p->session.transport != 0 && !p->connected &&
-           p->address == NULL;
+    return p != NULL && p->conn != 0 && (awaits_media(p) || awaits_media(receiver_of(p)));
 }
 
 /* The client is told to resume (ICE restart), and kept for a while (livekit-protocol.md §3.3). */
@@ -126,11 +133,12 @@ void node_restart(struct participant *p, int64_t now_us, struct effects *fx)
     p->arrive_by_us = now_us + ROOM_RESTART_TIMEOUT_US;
     p->media_lost = true;
     p->lost_at_us = now_us + ROOM_LOST_TIMEOUT_US;
-    if (p->conn != 0) {
-        signal_leave(p, LIVEKIT__DISCONNECT_REASON__CONNECTION_TIMEOUT,
+    struct participant *person = person_of(p);
+    if (person->conn != 0) {
+        signal_leave(person, LIVEKIT__DISCONNECT_REASON__CONNECTION_TIMEOUT,
                      LIVEKIT__LEAVE_REQUEST__ACTION__RESUME, fx);
-        effect_close(fx, p->conn, 1000);
-        p->conn = 0;
+        effect_close(fx, person->conn, 1000);
+        person->conn = 0;
     }
 }
 
@@ -140,7 +148,7 @@ void node_late(struct participant *p, int64_t now_us, struct effects *fx)
               p->restarting);
     p->arrive_by_us = TIME_NEVER;
     node_fared(p, p->host, EFFECT_MEDIA_MISSED, fx);
-    if (p->restarting && p->conn != 0) {
+    if (p->restarting && participant_conn(p) != 0) {
         room_leave(p->room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
                    LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
     } else if (!p->restarting) {

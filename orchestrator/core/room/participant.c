@@ -185,29 +185,52 @@ struct participant *participant_new(struct room *room, int64_t now_us, const str
     p->region = mem_str(join->region);
     p->joined_wall_us = now_us + room->config->wall_offset_us;
     p->host = host_of(room, join->node);
+    if (join->two_connections) {
+        participant_add_receiver(p, now_us);
+    }
     participant_changed(p);
     return p;
 }
 
+void participant_add_receiver(struct participant *p, int64_t now_us)
+{
+    struct participant *receiver = participant_blank(p->room, now_us);
+    snprintf(receiver->sid, sizeof(receiver->sid), "%s", p->sid);
+    receiver->identity = mem_str(p->identity);
+    receiver->region = mem_str(p->region);
+    receiver->front = room_front_copy(&p->front);
+    receiver->host = p->host;
+    receiver->join_by_us = TIME_NEVER; /* its person's counts */
+    receiver->renegotiate = true;
+    receiver->person = p;
+    p->receiver = receiver;
+}
+
 bool participant_is_firefox(const struct participant *p)
 {
-    return p->client != NULL && strcasecmp(p->client->browser, "firefox") == 0;
+    const Livekit__ClientInfo *client = person_of(p)->client;
+    return client != NULL && strcasecmp(client->browser, "firefox") == 0;
 }
 
 bool participant_is_pion(const struct participant *p)
 {
-    return p->client != NULL && p->client->sdk == LIVEKIT__CLIENT_INFO__SDK__GO;
+    const Livekit__ClientInfo *client = person_of(p)->client;
+    return client != NULL && client->sdk == LIVEKIT__CLIENT_INFO__SDK__GO;
 }
 
 bool participant_is_plain(const struct participant *p)
 {
-    return p->client != NULL && (strcmp(p->client->other_sdks, "whip") == 0 ||
-                                 strcmp(p->client->other_sdks, "whep") == 0);
+    const Livekit__ClientInfo *client = person_of(p)->client;
+    return client != NULL &&
+           (strcmp(client->other_sdks, "whip") == 0 || strcmp(client->other_sdks, "whep") == 0);
 }
 
 void participant_free(struct participant *p)
 {
     assert(p->tracks == NULL && p->subscriptions == NULL);
+    if (p->receiver != NULL) {
+        participant_free(p->receiver);
+    }
     data_track_forget(p);
     missed_forget(p);
     if (p->handed != NULL) {

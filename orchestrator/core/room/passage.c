@@ -143,7 +143,7 @@ static struct participant *first(const struct room *room)
 
 void passage_sent(struct room *room, const struct host *host, int64_t now_us)
 {
-    for (struct participant *p = first(room); p != NULL; p = p->hh.next) {
+    for (struct participant *p = first(room); p != NULL; p = next_connection(p)) {
         struct passage *passage = p->passage;
         int place = passage == NULL ? -1 : host_place(p, host);
         int target = p->next == NULL || p->phase == MOVE_SETTLING ? HERE : NEXT;
@@ -159,7 +159,7 @@ void passage_sent(struct room *room, const struct host *host, int64_t now_us)
 
 void passage_acked(struct room *room, const struct host *host, int64_t now_us)
 {
-    for (struct participant *p = first(room); p != NULL; p = p->hh.next) {
+    for (struct participant *p = first(room); p != NULL; p = next_connection(p)) {
         struct passage *passage = p->passage;
         if (passage != NULL && strcmp(passage->node, host->node) == 0 &&
             passage->version <= host->acked) {

@@ -210,8 +210,14 @@ struct passage {
     int64_t until_us;           /* media are waited for until then; TIME_NEVER: not yet */
 };
 
+/* A person in the room, with its peer connection. Who has two is two of these: all of one is
+ * served, moved and sealed as any other is. The second one, the receiver, is not in
+ * room->participants: it has the subscriptions and the channels to the client, and nothing else of
+ * the person but its names (sid, identity). */
 struct participant {
     struct room *room;
+    struct participant *receiver; /* owned: its second peer connection; NULL: it has one for all */
+    struct participant *person;   /* of a receiver, whose it is; else NULL */
     char sid[ID_MAX];
     char *identity, *name, *metadata;
     char *api_key; /* that signed its token; refreshed tokens are signed with it */
@@ -228,7 +234,7 @@ struct participant {
     bool update_dirty; /* others are to be told */
     bool tell;         /* subscribe_flush has something for it */
 
-    uint64_t conn; /* 0: no signalling now */
+    uint64_t conn; /* 0: no signalling now, or a receiver: participant_conn() */
     bool auto_subscribe, auto_subscribe_data, adaptive_stream;
     bool drop_next_resume; /* simulate scenario 7 */
     int resumes_to_drop;   /* simulate scenario 8 */
@@ -266,7 +272,9 @@ struct participant {
     size_t used_count;
     bool renegotiate;                  /* the next flush asks the client for an offer */
     uint32_t asked_audio, asked_video; /* sections asked for and not yet offered */
-    bool asked;                        /* an offer was asked for and has not come */
+    bool asked;                        /* an offer was asked for and has not come; of a receiver:
+                                          ours is not answered yet */
+    bool restart_due;                  /* a receiver's next offer begins its ICE anew */
     uint32_t asked_fruitless;          /* times since a subscription last found its section */
 
     struct track *tracks; /* published and pending */
@@ -381,6 +389,34 @@ static inline int64_t wall_ms(const struct room *room, int64_t now_us)
     return (now_us + room->config->wall_offset_us) / 1000;
 }
 
+/* Who it is, whichever peer connection this is. */
+static inline struct participant *person_of(const struct participant *p)
+{
+    return p->person != NULL ? p->person : (struct participant *)(uintptr_t)p;
+}
+
+/* The peer connection on which it receives: its second one, or the only one. */
+static inline struct participant *receiver_of(const struct participant *p)
+{
+    return p->receiver != NULL ? p->receiver : (struct participant *)(uintptr_t)p;
+}
+
+static inline uint64_t participant_conn(const struct participant *p)
+{
+    return person_of(p)->conn;
+}
+
+static inline struct participant *next_connection(const struct participant *p)
+{
+    return p->receiver != NULL ? p->receiver : person_of(p)->hh.next;
+}
+
+/* Over all peer connections of the room, where room->participants are its people; and over those of
+ * one person. */
+#define EACH_CONNECTION(room, p)                                                                   \
+    for (struct participant *p = (room)->participants; p != NULL; p = next_connection(p))
+#define EACH_OF_PERSON(of, p) for (struct participant *p = (of); p != NULL; p = p->receiver)
+
 /* ---- room.c */
 struct participant *room_find(const struct room *room, const char *identity);
 struct participant *room_find_transport(const struct room *room, uint64_t transport);
@@ -411,6 +447,9 @@ void participant_set_attribute(struct participant *p, const char *name, const ch
 void participant_set_permission(struct participant *p, const Livekit__ParticipantPermission *from);
 void participant_changed(struct participant *p);
 void participant_refresh_token(struct participant *p, int64_t now_us, struct effects *fx);
+
+/* Gives it a second peer connection, at the node where the first one is. */
+void participant_add_receiver(struct participant *p, int64_t now_us);
 
 bool participant_is_firefox(const struct participant *p);
 bool participant_is_pion(const struct participant *p);
@@ -466,6 +505,19 @@ MUST_CHECK int negotiate_offer(struct participant *p, int64_t now_us,
                                const Livekit__SessionDescription *offer, struct effects *fx,
                                char reason[SDP_REASON_MAX]);
 void negotiate_flush(struct participant *p, struct effects *fx);
+/* Shared by answers and offers of ours: what a subscription's line is to say (its strings are the
+ * arena's), that it waits for one, what the client is told beside the SDP, whether a line as agreed
+ * on carries the track in a codec that its publisher sends, and if none does. */
+void negotiate_wish(struct session_line *line, struct subscription *subscription,
+                    struct arena *arena);
+bool negotiate_waits(const struct subscription *subscription, const struct session_line *line);
+void negotiate_name_mids(struct participant *p, Livekit__SessionDescription *description,
+                         struct arena *arena);
+bool negotiate_carries(const struct session_line *line, const struct track *track);
+void negotiate_refuse(struct subscription *subscription, struct effects *fx);
+struct subscription *negotiate_subscription(const struct participant *p, uint32_t id);
+void negotiate_restarted(struct participant *p, int64_t now_us, struct effects *fx); /* its ICE */
+void negotiate_settled(struct participant *p); /* an exchange is through: its node is to know */
 /* The client was told of other SSRCs in this section than those of the subscription. */
 bool negotiate_is_stale(const struct subscription *subscription, const struct session_line *line);
 /* Candidates at the room's node: one of its UDP ports, at random because each is a socket with a
@@ -479,6 +531,15 @@ bool negotiate_choose_candidates(struct participant *p, const struct host *host)
 /* Whether the node has a UDP port that the client was not given yet. */
 bool negotiate_may_reach(const struct participant *p, const Spillway__Control__Register *node);
 void negotiate_trickle(struct participant *p, struct effects *fx);
+
+/* ---- propose.c: offers of ours, on a receiver's peer connection */
+void propose_flush(struct participant *receiver, int64_t now_us, struct effects *fx);
+/* Its person's client answers. ERR_INVALID, ...: it is to be closed with reason. */
+MUST_CHECK int propose_answered(struct participant *p, int64_t now_us,
+                                const Livekit__SessionDescription *answer, struct effects *fx,
+                                char reason[SDP_REASON_MAX]);
+/* It resumes: the offer that may be on its way is lost, and its ICE begins anew. */
+void propose_resumed(struct participant *p);
 
 /* ---- node.c: whether media arrive at the node */
 void node_expect(struct participant *p, int64_t now_us); /* within ROOM_ARRIVAL_TIMEOUT_US */

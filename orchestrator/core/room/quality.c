@@ -93,13 +93,13 @@ static double participant_score(const struct participant *p)
             worst = MIN(worst, track->score.value);
         }
     }
-    DL_FOREACH(p->subscriptions, subscription)
+    DL_FOREACH(receiver_of(p)->subscriptions, subscription)
     {
         if (subscription->score.known) {
             worst = MIN(worst, subscription->score.value);
         }
     }
-    return p->media_lost ? 0 : MAX(worst, SCORE_MIN);
+    return p->media_lost || receiver_of(p)->media_lost ? 0 : MAX(worst, SCORE_MIN);
 }
 
 static Livekit__ConnectionQuality quality_of(double score)

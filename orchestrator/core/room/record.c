@@ -114,7 +114,6 @@ static void put_identity(participant_record *out, const struct participant *p, s
     out->auto_subscribe = p->auto_subscribe;
     out->auto_subscribe_data = p->auto_subscribe_data;
     out->adaptive_stream = p->adaptive_stream;
-    out->video_held = p->video_held;
     out->region = p->region;
     out->subscription_permission = p->subscription_permission;
 }
@@ -144,7 +143,7 @@ static void put_place(participant_record *out, const struct participant *p, stru
     front->region = text(p->front.region);
     front->number = p->front.number;
     out->front = front;
-    out->conn = p->conn;
+    out->conn = participant_conn(p);
     out->node = p->host->node;
     out->moving = p->phase != MOVE_NONE;
     out->connection = session_record(&p->session, arena);
@@ -318,7 +317,10 @@ participant_record *record_participant(const struct participant *p, uint64_t num
     participant_record *out = arena_alloc(arena, sizeof(*out));
     spillway__session__participant__init(out);
     out->number = number;
-    put_identity(out, p, arena);
+    put_identity(out, person_of(p), arena);
+    out->two_connections = p->receiver != NULL;
+    out->receives = p->person != NULL;
+    out->video_held = p->video_held;
     put_place(out, p, arena);
     put_tracks(out, p, arena);
     put_subscriptions(out, p, arena);

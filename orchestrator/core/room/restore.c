@@ -114,7 +114,8 @@ static bool is_complete(const participant_record *record)
 static struct found *find(struct restoring *r, const participant_record *record)
 {
     for (size_t i = 0; i < r->found_count; i++) {
-        if (strcmp(r->found[i].record->identity, record->identity) == 0) {
+        const participant_record *known = r->found[i].record;
+        if (strcmp(known->identity, record->identity) == 0 && known->receives == record->receives) {
             return &r->found[i];
         }
     }
@@ -173,6 +174,34 @@ static void read_sessions(struct restoring *r)
             } else {
                 free_record(record);
             }
+        }
+    }
+}
+
+/* Of somebody with two peer connections, the session of the other one. */
+static bool has_other(const struct restoring *r, const participant_record *record)
+{
+    for (size_t i = 0; i < r->found_count; i++) {
+        const participant_record *other = r->found[i].record;
+        if (other->receives != record->receives && strcmp(other->sid, record->sid) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who was on two nodes of which one is gone, too, starts over. */
+static void leave_out_halves(struct restoring *r)
+{
+    struct found *found = r->found;
+    for (size_t i = 0; i < r->found_count;) {
+        const participant_record *record = found[i].record;
+        if ((record->two_connections || record->receives) && !has_other(r, record)) {
+            free_record(found[i].record);
+            found[i] = found[--r->found_count];
+            i = 0; /* it may have been another one's other */
+        } else {
+            i++;
         }
     }
 }
@@ -296,7 +325,8 @@ static void *cloned(const ProtobufCMessage *message)
 
 static void restore_connection(struct participant *p, const participant_record *record)
 {
-    p->conn = record->conn;
+    p->conn = record->receives ? 0 : record->conn;
+    room_front_free(&p->front);
     p->front = room_front_copy(&(struct room_front){.orchestrator = record->front->orchestrator,
                                                     .fingerprint = record->front->fingerprint,
                                                     .region = record->front->region,
@@ -309,9 +339,8 @@ static void restore_connection(struct participant *p, const participant_record *
     restore_used(p, record);
 }
 
-static struct participant *restore_participant(struct restoring *r, const struct found *found)
+static struct participant *restore_person(struct restoring *r, const participant_record *record)
 {
-    const participant_record *record = found->record;
     struct participant *p = participant_blank(r->room, r->now_us);
     snprintf(p->sid, sizeof(p->sid), "%s", record->sid);
     p->identity = mem_str(record->identity);
@@ -331,21 +360,26 @@ static struct participant *restore_participant(struct restoring *r, const struct
     p->auto_subscribe = record->auto_subscribe;
     p->auto_subscribe_data = record->auto_subscribe_data;
     p->adaptive_stream = record->adaptive_stream;
-    p->video_held = record->video_held;
     p->region = mem_str(record->region);
-    p->host = found->host;
-    p->restored = true;
-    restore_connection(p, record);
-    restore_data(p, record);
     if (record->active) {
         p->state = LIVEKIT__PARTICIPANT_INFO__STATE__ACTIVE;
         p->join_by_us = TIME_NEVER;
     }
-    if (p->conn == 0) { /* gone, unless its node or itself is heard */
-        p->lost_at_us = r->now_us + ROOM_LOST_TIMEOUT_US;
-    }
     HASH_ADD_KEYPTR(hh, r->room->participants, p->identity, strlen(p->identity), p);
     return p;
+}
+
+static void restore_served(struct participant *p, const struct restoring *r,
+                           const struct found *found)
+{
+    p->host = found->host;
+    p->restored = true;
+    p->video_held = found->record->video_held;
+    restore_connection(p, found->record);
+    restore_data(p, found->record);
+    if (participant_conn(p) == 0) { /* gone, unless its node or itself is heard */
+        p->lost_at_us = r->now_us + ROOM_LOST_TIMEOUT_US;
+    }
 }
 
 /* ---- Tracks -------------------------------------------------------------------------------- */
@@ -455,7 +489,7 @@ static void restore_subscription(struct participant *p, const subscription_recor
                                  const struct found *found)
 {
     struct track *track = publish_find_id(p->room, record->track);
-    if (track == NULL || !track->published || track->publisher == p ||
+    if (track == NULL || !track->published || track->publisher == person_of(p) ||
         subscribe_find(p, track) != NULL) {
         return; /* its publisher's seal may be older: subscribed to once it is published again */
     }
@@ -532,20 +566,34 @@ static void subscribe_later_ones(struct participant *p, uint32_t last_track)
 static void restore_people(struct restoring *r)
 {
     for (size_t i = 0; i < r->found_count; i++) {
-        struct participant *p = restore_participant(r, &r->found[i]);
-        for (size_t t = 0; t < r->found[i].record->n_tracks; t++) {
-            restore_track(p, r->found[i].record->tracks[t]);
+        const participant_record *record = r->found[i].record;
+        if (record->receives) {
+            continue;
+        }
+        struct participant *p = restore_person(r, record);
+        restore_served(p, r, &r->found[i]);
+        if (record->two_connections) {
+            participant_add_receiver(p, r->now_us);
+        }
+        for (size_t t = 0; t < record->n_tracks; t++) {
+            restore_track(p, record->tracks[t]);
         }
     }
     for (size_t i = 0; i < r->found_count; i++) {
         const participant_record *record = r->found[i].record;
         struct participant *p = room_find(r->room, record->identity);
+        if (record->receives) {
+            p = p->receiver;
+            restore_served(p, r, &r->found[i]);
+        }
         restore_edges(r, record);
         for (size_t s = 0; s < record->n_subscriptions; s++) {
             restore_subscription(p, record->subscriptions[s], &r->found[i]);
         }
         restore_lines(p);
-        subscribe_later_ones(p, record->last_track);
+        if (p == receiver_of(p)) {
+            subscribe_later_ones(person_of(p), record->last_track);
+        }
     }
 }
 
@@ -580,14 +628,18 @@ void room_miss(struct room *room, const char *identity, const char *sid)
 /* Their fronts hear whose they are now, and they what they may have missed. */
 static void announce(struct participant *p, struct effects *fx)
 {
-    effect_front_adopt(fx, p->session.transport, p->front.number);
-    effect_front_route(fx, p->session.transport, p->front.number, p->host->node);
+    EACH_OF_PERSON(p, connection)
+    {
+        effect_front_adopt(fx, connection->session.transport, connection->front.number);
+        effect_front_route(fx, connection->session.transport, connection->front.number,
+                           connection->host->node);
+        spec_transport_changed(connection);
+    }
     if (p->conn != 0) {
         effect_conn_adopt(fx, p->conn);
         missed_tell(p, fx);
         join_tell_state(p, fx);
     }
-    spec_transport_changed(p);
 }
 
 struct room *room_restore(const struct room_config *config, const struct room_heir *heir,
@@ -603,6 +655,7 @@ struct room *room_restore(const struct room_config *config, const struct room_he
     }
     struct room *room = restore_room(&r, config, heir->sid, heir->epoch, record);
     read_sessions(&r);
+    leave_out_halves(&r);
     restore_people(&r);
     miss_people(&r, record);
     free_record(record);

@@ -22,11 +22,13 @@ struct participant *room_find(const struct room *room, const char *identity)
 struct participant *room_find_transport(const struct room *room, uint64_t transport)
 {
     /* 0 is what a session has before its first offer, and nobody's. */
-    struct participant *p = transport == 0 ? NULL : room->participants;
-    while (p != NULL && p->session.transport != transport) {
-        p = p->hh.next;
+    EACH_CONNECTION(room, p)
+    {
+        if (transport != 0 && p->session.transport == transport) {
+            return p;
+        }
     }
-    return p;
+    return NULL;
 }
 
 struct room *room_new(const struct room_config *config, const char *name, uint64_t epoch,
@@ -215,14 +217,14 @@ int64_t room_deadline(const struct room *room)
         at = MIN(at, room->info_at_us);
     }
     at = MIN(at, channel_rpc_deadline(room));
-    const struct participant *p;
-    for (p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         at = MIN(at, participant_deadline(p));
     }
     return at;
 }
 
-static void expire_participant(struct participant *p, int64_t now_us, struct effects *fx)
+static void expire_connection(struct participant *p, int64_t now_us, struct effects *fx)
 {
     struct room *room = p->room;
     passage_expire(p, now_us, fx);
@@ -257,7 +259,13 @@ void room_expire(struct room *room, int64_t now_us, struct effects *fx)
     struct participant *p, *next;
     HASH_ITER(hh, room->participants, p, next)
     {
-        expire_participant(p, now_us, fx);
+        expire_connection(p, now_us, fx);
+    }
+    HASH_ITER(hh, room->participants, p, next)
+    {
+        if (p->receiver != NULL) { /* what ends one of two ends both */
+            expire_connection(p->receiver, now_us, fx);
+        }
     }
     speakers_expire(room, now_us, fx);
     if (room->quality_at_us <= now_us) {

@@ -255,6 +255,7 @@ struct room_join {
     const char *region;        /* the client's */
     const struct token *token; /* verified, with roomJoin for this room */
     const Livekit__JoinRequest *request;
+    bool two_connections;                    /* it receives on a second one, which we offer */
     const char *address;                     /* the client's, for ClientInfo */
     const Spillway__Control__Register *node; /* where its media go; of no use to a resume */
     struct trace_span trace;                 /* of this join; if that is done, the room ends it */

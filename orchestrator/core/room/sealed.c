@@ -65,7 +65,8 @@ void sealed_flush(struct room *room, int64_t now_us)
         return;
     }
     room->seal_at_us = TIME_NEVER;
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         for (int place = HERE; place < PLACES; place++) {
             struct entry *entry = &p->entry[place];
             entry->seal_due = (entry->seal_due || p->unsealed) && entry->in_spec;
@@ -77,7 +78,8 @@ void sealed_flush(struct room *room, int64_t now_us)
 void sealed_done(struct room *room)
 {
     room->unsealed = room->seal_room = false;
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         p->unsealed = p->unsealed && !p->seal_sent;
         p->seal_sent = false;
         room->unsealed = room->unsealed || p->unsealed;

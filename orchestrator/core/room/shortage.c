@@ -38,7 +38,8 @@ static void hold(struct participant *p, bool held)
 
 void room_hold_video(struct room *room, const char *node, const char *identity, bool held)
 {
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    for (const struct participant *one = room->participants; one != NULL; one = one->hh.next) {
+        struct participant *p = receiver_of(one);
         bool meant = strcmp(p->host->node, node) == 0 &&
                      (identity == NULL || strcmp(p->identity, identity) == 0);
         if (meant && p->video_held != held) {
@@ -50,7 +51,8 @@ void room_hold_video(struct room *room, const char *node, const char *identity, 
 struct room_held room_take_video(struct room *room, const char *node, struct room_held most)
 {
     struct room_held taken = {0};
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    for (const struct participant *one = room->participants; one != NULL; one = one->hh.next) {
+        struct participant *p = receiver_of(one);
         if (taken.people >= most.people || taken.weight >= most.weight) {
             break;
         }
@@ -67,7 +69,8 @@ struct room_held room_take_video(struct room *room, const char *node, struct roo
 struct room_held room_held(const struct room *room, const char *node)
 {
     struct room_held sum = {0};
-    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         if (p->video_held && (node == NULL || strcmp(p->host->node, node) == 0)) {
             sum.people++;
             sum.weight += (uint32_t)video_count(p);
@@ -79,7 +82,7 @@ struct room_held room_held(const struct room *room, const char *node)
 bool room_holds_video_of(const struct room *room, const char *identity)
 {
     const struct participant *p = room_find(room, identity);
-    return p != NULL && p->video_held;
+    return p != NULL && receiver_of(p)->video_held;
 }
 
 static bool names(const Spillway__Control__VideoPaused *paused, uint32_t id)

@@ -9,13 +9,14 @@
 void signal_send(const struct participant *p, const Livekit__SignalResponse *response,
                  struct effects *fx)
 {
-    if (p->conn == 0) { /* a resuming client is told everything anew */
+    uint64_t conn = participant_conn(p);
+    if (conn == 0) { /* a resuming client is told everything anew */
         return;
     }
     size_t len = livekit__signal_response__get_packed_size(response);
     uint8_t *data = mem_alloc(len + 1);
     livekit__signal_response__pack(response, data);
-    effects_take(fx, (struct effect){.type = EFFECT_SEND, .id = p->conn, .data = data, .len = len});
+    effects_take(fx, (struct effect){.type = EFFECT_SEND, .id = conn, .data = data, .len = len});
 }
 
 void signal_leave(const struct participant *p, Livekit__DisconnectReason reason,
@@ -240,6 +241,8 @@ static int dispatch(struct room *room, int64_t now_us, struct participant *p,
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_OFFER:
         sealed_now(p);
         return negotiate_offer(p, now_us, request->offer, fx, reason);
+    case LIVEKIT__SIGNAL_REQUEST__MESSAGE_ANSWER:
+        return propose_answered(p, now_us, request->answer, fx, reason);
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRICKLE: /* we are ICE-lite and learn paths from checks */
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK:
@@ -290,7 +293,7 @@ static int dispatch(struct room *room, int64_t now_us, struct participant *p,
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_UPDATE_DATA_SUBSCRIPTION:
         data_track_subscribe(p, request->update_data_subscription, fx);
         return 0;
-    default: /* an answer (dual peer connections only), or newer than this program */
+    default: /* newer than this program */
         return 0;
     }
 }

@@ -336,11 +336,12 @@ static void send_version(struct room *room, struct host *host, bool whole,
 
 static void allocate(struct building *b, const struct room *room)
 {
-    size_t people = HASH_COUNT(room->participants);
-    size_t tracks = 0, edges = 0, subscriptions = 0;
-    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    size_t connections = 0, tracks = 0, edges = 0, subscriptions = 0;
+    EACH_CONNECTION(room, p)
+    {
         const struct track *track;
         const struct subscription *subscription;
+        connections++;
         if (!walks(b, p)) {
             continue;
         }
@@ -358,8 +359,8 @@ static void allocate(struct building *b, const struct room *room)
             subscriptions++;
         }
     }
-    b->spec.transports = arena_array(&b->arena, people, sizeof(*b->spec.transports));
-    b->spec.sessions = arena_array(&b->arena, people, sizeof(*b->spec.sessions));
+    b->spec.transports = arena_array(&b->arena, connections, sizeof(*b->spec.transports));
+    b->spec.sessions = arena_array(&b->arena, connections, sizeof(*b->spec.sessions));
     b->spec.tracks = arena_array(&b->arena, tracks, sizeof(*b->spec.tracks));
     b->spec.edges = arena_array(&b->arena, edges, sizeof(*b->spec.edges));
     b->spec.subscriptions = arena_array(&b->arena, subscriptions, sizeof(*b->spec.subscriptions));
@@ -372,7 +373,8 @@ static void flush_host(struct room *room, struct host *host, int64_t now_us, str
     struct building b = {.room = room, .host = host, .now_us = now_us, .whole = host->whole};
     spillway__control__room_spec__init(&b.spec);
     allocate(&b, room);
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         int place = host_place(p, host);
         if (place >= 0 && p->session.transport != 0) {
             bool told = wanted(&b, &p->entry[place].dirty, &p->entry[place].in_spec);
@@ -385,7 +387,8 @@ static void flush_host(struct room *room, struct host *host, int64_t now_us, str
             add_tracks(&b, p);
         }
     }
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         int place = host_place(p, host);
         if (place >= 0 && walks(&b, p)) {
             add_subscriptions(&b, p, place);
@@ -437,7 +440,8 @@ void spec_flush(struct room *room, int64_t now_us, struct effects *fx)
             passage_sent(room, host, now_us);
         }
     }
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         p->parts_dirty = false;
     }
 }
@@ -495,7 +499,8 @@ bool room_resend(struct room *room, const char *node)
 void room_forgotten(struct room *room, int64_t now_us, const char *node)
 {
     const struct host *host = host_find(room, node);
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         struct subscription *subscription;
         if (p->host == host && p->connected) {
             p->media_lost = true;

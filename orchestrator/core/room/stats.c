@@ -147,20 +147,22 @@ struct room_stats *room_stats(const struct room *room, int64_t now_us, const cha
     if (p == NULL) {
         return NULL;
     }
+    const struct participant *receiver = receiver_of(p);
+    const struct stats_report *report = &receiver->report;
     const struct track *track;
     const struct subscription *subscription;
     size_t tracks = 0, subscriptions = 0;
     DL_COUNT(p->tracks, track, tracks);
-    DL_COUNT(p->subscriptions, subscription, subscriptions);
+    DL_COUNT(receiver->subscriptions, subscription, subscriptions);
     struct room_stats *stats = arena_alloc(arena, sizeof(*stats));
     *stats = (struct room_stats){
         .sid = p->sid,
         .quality = p->quality_sent,
-        .age_us = p->report.number == 0 ? -1 : now_us - p->report.at_us,
-        .interval_ms = p->report.interval_ms,
-        .rtt_us = p->report.rtt_us,
-        .remb_bps = p->report.remb_bps,
-        .estimate_bps = p->report.estimate_bps,
+        .age_us = report->number == 0 ? -1 : now_us - report->at_us,
+        .interval_ms = report->interval_ms,
+        .rtt_us = report->rtt_us,
+        .remb_bps = report->remb_bps,
+        .estimate_bps = report->estimate_bps,
         .tracks = arena_array(arena, tracks, sizeof(*stats->tracks)),
         .subscriptions = arena_array(arena, subscriptions, sizeof(*stats->subscriptions)),
     };
@@ -170,7 +172,7 @@ struct room_stats *room_stats(const struct room *room, int64_t now_us, const cha
             show_track(track, &stats->tracks[stats->track_count++], arena);
         }
     }
-    DL_FOREACH(p->subscriptions, subscription)
+    DL_FOREACH(receiver->subscriptions, subscription)
     {
         show_subscription(subscription, &stats->subscriptions[stats->subscription_count++], arena);
     }

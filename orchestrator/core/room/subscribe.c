@@ -10,7 +10,7 @@
 struct subscription *subscribe_find(const struct participant *p, const struct track *track)
 {
     struct subscription *subscription;
-    DL_FOREACH(p->subscriptions, subscription)
+    DL_FOREACH(receiver_of(p)->subscriptions, subscription)
     {
         if (subscription->track == track) {
             return subscription;
@@ -40,8 +40,9 @@ static bool lists_track(const Livekit__TrackPermission *permission, const char *
     return permission->all_tracks;
 }
 
-bool subscribe_permitted(const struct track *track, const struct participant *subscriber)
+bool subscribe_permitted(const struct track *track, const struct participant *connection)
 {
+    const struct participant *subscriber = person_of(connection);
     const Livekit__SubscriptionPermission *rules = track->publisher->subscription_permission;
     if (!subscriber->permission.can_subscribe) {
         return false;
@@ -98,7 +99,7 @@ void subscribe_carried(struct subscription *subscription)
 
 void subscribe_flush(struct participant *p, struct effects *fx)
 {
-    if (!p->tell || p->conn == 0) { /* a client that is away hears it when it resumes */
+    if (!p->tell || participant_conn(p) == 0) { /* a client that is away hears it when it resumes */
         return;
     }
     p->tell = false;
@@ -139,6 +140,7 @@ void subscribe_add(struct participant *p, struct track *track)
         return;
     }
     struct room *room = p->room;
+    p = receiver_of(p);
     struct subscription *subscription = mem_alloc(sizeof(*subscription));
     subscription->id = ++room->last_subscription;
     subscription->track = track;
@@ -290,7 +292,8 @@ void subscribe_permission(struct participant *p, const Livekit__SubscriptionPerm
         livekit__subscription_permission__free_unpacked(p->subscription_permission, NULL);
     }
     p->subscription_permission = info_clone(&permission->base);
-    for (struct participant *other = p->room->participants; other != NULL; other = other->hh.next) {
+    EACH_CONNECTION(p->room, other)
+    {
         struct subscription *subscription;
         DL_FOREACH(other->subscriptions, subscription)
         {
@@ -335,7 +338,7 @@ static uint32_t size_wanted(const struct subscription *subscription, uint32_t hi
 {
     const struct track *track = subscription->track;
     if (!subscription->settings_known) {
-        return subscription->subscriber->adaptive_stream ? 0 : highest;
+        return person_of(subscription->subscriber)->adaptive_stream ? 0 : highest;
     }
     uint32_t wanted = (uint32_t)subscription->quality;
     if (subscription->width > 0 && subscription->height > 0) {

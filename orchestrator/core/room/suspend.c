@@ -23,7 +23,7 @@
 
 void channel_suspend(struct participant *p)
 {
-    if (p->channels[CHANNEL_RELIABLE].open && p->lost_from == 0) {
+    if (p == receiver_of(p) && p->channels[CHANNEL_RELIABLE].open && p->lost_from == 0) {
         p->lost_from = p->room->replay.last_ordinal + 1;
         p->room->replay.holders++;
     }
@@ -54,7 +54,8 @@ static void take_channels(struct participant *p, const Livekit__SyncState *state
     for (size_t i = 0; i < state->n_data_channels; i++) {
         const Livekit__DataChannelInfo *info = state->data_channels[i];
         enum channel_kind kind;
-        if (info->target == LIVEKIT__SIGNAL_TARGET__PUBLISHER && info->id < UINT16_MAX &&
+        bool receives = info->target == LIVEKIT__SIGNAL_TARGET__SUBSCRIBER;
+        if (receives == (p->person != NULL) && info->id < UINT16_MAX &&
             channel_of(info->label, &kind) && !p->channels[kind].open && !p->channels[kind].waits) {
             p->channels[kind] = (struct channel){.waits = true, .stream = (uint16_t)info->id};
             sealed_changed(p);
@@ -64,9 +65,13 @@ static void take_channels(struct participant *p, const Livekit__SyncState *state
 
 void channel_received(struct participant *p, const Livekit__SyncState *state)
 {
-    if (p->front_lost) {
-        take_channels(p, state);
+    EACH_OF_PERSON(p, connection)
+    {
+        if (connection->front_lost) {
+            take_channels(connection, state);
+        }
     }
+    p = receiver_of(p);
     if (p->lost_from == 0) {
         return;
     }

@@ -3,8 +3,6 @@
  * An offer as the join request of an SDK: what its sections send is announced by add_track.
  */
 #include "orchestrator/core/whip/private.h"
-#include "proto/protojson/protojson.h"
-#include "proto/wire/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,20 +120,6 @@ static Livekit__AddTrackRequest *add_video(const struct sdp_media *media, struct
 
 /* ---- Join request -------------------------------------------------------------------------- */
 
-static char *wrap(const Livekit__JoinRequest *request)
-{
-    Livekit__WrappedJoinRequest wrapped = LIVEKIT__WRAPPED_JOIN_REQUEST__INIT;
-    uint8_t *inner = wire_pack(&request->base, &wrapped.join_request.len);
-    wrapped.join_request.data = inner;
-    size_t len;
-    uint8_t *packed = wire_pack(&wrapped.base, &len);
-    char *text = mem_alloc(PROTOJSON_ENCODED_LEN(len) + 1);
-    protojson_base64_encode((struct bytes){packed, len}, text);
-    free(inner);
-    free(packed);
-    return text;
-}
-
 char *whip_join_request(const char *offer, const struct media *media)
 {
     struct arena arena = {0};
@@ -161,7 +145,7 @@ char *whip_join_request(const char *offer, const struct media *media)
             tracks[request.n_add_track_requests++] = add_video(media->video, &arena);
         }
     }
-    char *text = wrap(&request);
+    char *text = entry_encode(&request);
     arena_fini(&arena);
     return text;
 }

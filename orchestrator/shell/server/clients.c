@@ -44,6 +44,22 @@ static struct entry_request entry_of(const struct http_request *request)
     };
 }
 
+/* What the query of v0 says as a join request, which the caller frees; or NULL. */
+static char *read_v0(struct entry_request *entry, const struct http_request *request)
+{
+    const char *values[ENTRY_PARAMETERS];
+    if (!entry_is_v0(entry)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < ENTRY_PARAMETERS; i++) {
+        values[i] = parameter(request, entry_parameters[i]);
+    }
+    char *join_request = entry_from_parameters(values);
+    entry->join_request = join_request;
+    entry->two_connections = true;
+    return join_request;
+}
+
 /* ---- WebSockets ---------------------------------------------------------------------------- */
 
 static void on_connect(void *arg, const struct http_request *request, struct http_ws *ws)
@@ -55,7 +71,9 @@ static void on_connect(void *arg, const struct http_request *request, struct htt
     HASH_ADD(hh, server->conns, id, sizeof(conn->id), conn);
     http_ws_set_user(ws, conn);
     struct entry_request entry = entry_of(request);
+    char *made = read_v0(&entry, request);
     cluster_connect(server->cluster, server_now(), conn->id, &entry, request->client_address);
+    free(made);
     server_drain(server);
 }
 
@@ -195,7 +213,9 @@ static void on_validate(void *arg, const struct http_request *request, struct ht
 {
     struct server *server = arg;
     struct entry_request entry = entry_of(request);
+    char *made = read_v0(&entry, request);
     cluster_validate(server->cluster, server_now(), clients_request(server, call), &entry);
+    free(made);
     server_drain(server);
 }
 

@@ -128,9 +128,10 @@ class Door(Case):
         old = join_request(protocol=14)
         self.refused(path(join_token("r", "eve"), old), 400, "too old", "bad_request")
         self.refused(path(join_token("r", "eve"), wrapped(b"")), 400, "too old", "bad_request")
-        for base in ("/rtc", "/rtc/v1"):
-            self.refused(path(join_token("r", "eve"), base=base) + "&protocol=9", 400,
-                         "newer SDK (protocol 9)", "bad_request")
+        eve = join_token("r", "eve")
+        self.refused(path(eve, base="/rtc") + "&protocol=8", 400, "too old", "bad_request")
+        for wanting in (path(eve, base="/rtc"), path(eve, base="/rtc/v1") + "&protocol=17"):
+            self.refused(wanting, 400, "neither a join_request", "bad_request")
 
     def test_unknown_session(self):
         """A resume of somebody we do not know: the client is told to start over."""

@@ -130,8 +130,8 @@ static void refusals(void **state)
         {"/rtc/v1", tokens[2], join17, 400, "identity"},
         {"/rtc/v1", tokens[3], join17, 400, "room"},
         {"/rtc/v1", tokens[4], join17, 400, "room"},
-        {"/rtc/v1", ok, "", 400, "single-PeerConnection"},
-        {"/rtc", ok, "", 400, "single-PeerConnection"},
+        {"/rtc/v1", ok, "", 400, "neither a join_request"},
+        {"/rtc", ok, "", 400, "neither a join_request"},
         {"/rtc/v1", ok, "!", 400, "join_request"},
         {"/rtc/v1", ok, "AAAA", 400, "join_request"},
         {"/rtc/v1", ok, join14, 400, "protocol 14"},
@@ -155,6 +155,88 @@ static void refusals(void **state)
     free(ok);
     free(join17);
     free(join14);
+}
+
+/* Values of the query, NULL-terminated pairs of name and value. */
+static char *from_query(const char *const pairs[])
+{
+    const char *values[ENTRY_PARAMETERS];
+    for (size_t i = 0; i < ENTRY_PARAMETERS; i++) {
+        values[i] = "";
+        for (size_t k = 0; pairs[k] != NULL; k += 2) {
+            values[i] = strcmp(pairs[k], entry_parameters[i]) == 0 ? pairs[k + 1] : values[i];
+        }
+    }
+    return entry_from_parameters(values);
+}
+
+/* Goal: what v0 says in its query reads as a join request; what it leaves out has v0's defaults. */
+static void query_of_v0(void **state)
+{
+    (void)state;
+    struct token_video video = {.room_join = true, .room = "r"};
+    char *token = sign("a", &video), reason[ENTRY_REASON_MAX];
+    static const char *const said[] = {"sdk",
+                                       "go",
+                                       "protocol",
+                                       "17",
+                                       "client_protocol",
+                                       "2",
+                                       "auto_subscribe",
+                                       "0",
+                                       "adaptive_stream",
+                                       "true",
+                                       "reconnect",
+                                       "1",
+                                       "reconnect_reason",
+                                       "3",
+                                       "sid",
+                                       "PA_x",
+                                       "capabilities",
+                                       "CAP_X,CAP_PACKET_TRAILER",
+                                       "attributes",
+                                       "eyJjb2xvdXIiOiJyZWQiLCJuIjoxfQ==",
+                                       NULL};
+    static const char *const bare[] = {"protocol", "9", "attributes", "!", NULL};
+    static const char *const old[] = {"protocol", "8", NULL};
+    struct entry entry;
+    char *text = from_query(said);
+    struct entry_request request = request_for("/rtc", token, "");
+    assert_false(entry_is_v0(&request)); /* no protocol: somebody with curl */
+    request.protocol = "17";
+    assert_true(entry_is_v0(&request));
+    request.join_request = text;
+    assert_false(entry_is_v0(&request));
+    request.two_connections = true;
+    assert_int_equal(entry_check(&entry, &request, &keys, NOW_S, reason), 0);
+    const Livekit__JoinRequest *join = entry.request;
+    assert_true(entry.two_connections);
+    assert_int_equal(join->client_info->sdk, LIVEKIT__CLIENT_INFO__SDK__GO);
+    assert_int_equal(join->client_info->client_protocol, 2);
+    assert_int_equal(join->client_info->n_capabilities, 1);
+    assert_false(join->connection_settings->auto_subscribe);
+    assert_true(join->connection_settings->adaptive_stream);
+    assert_true(join->reconnect);
+    assert_int_equal(join->reconnect_reason, LIVEKIT__RECONNECT_REASON__RR_SUBSCRIBER_FAILED);
+    assert_string_equal(join->participant_sid, "PA_x");
+    assert_int_equal(join->n_participant_attributes, 1);
+    assert_string_equal(join->participant_attributes[0]->value, "red");
+    entry_fini(&entry);
+    free(text);
+
+    request.join_request = text = from_query(bare);
+    assert_int_equal(entry_check(&entry, &request, &keys, NOW_S, reason), 0);
+    assert_true(entry.request->connection_settings->auto_subscribe);
+    assert_false(entry.request->reconnect);
+    assert_int_equal(entry.request->n_participant_attributes, 0);
+    entry_fini(&entry);
+    free(text);
+
+    request.join_request = text = from_query(old);
+    assert_int_equal(check(&request, reason), 400);
+    assert_non_null(strstr(reason, "protocol 8"));
+    free(text);
+    free(token);
 }
 
 /* Goal: the header wins over the query, and v0's room parameter serves tokens without a room. */
@@ -219,6 +301,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals),
+        cmocka_unit_test(query_of_v0),
         cmocka_unit_test(where_things_come_from),
         cmocka_unit_test(compression),
     };
