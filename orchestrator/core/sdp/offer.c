@@ -110,7 +110,7 @@ static int transport_check(struct parse *parse)
         return parse_fail(parse, ERR_INVALID, "no certificate fingerprint of SHA-256 or better");
     }
     /* We are the DTLS server, so the client must be willing to be active (RFC 8842 §5.2). */
-    if (transport->setup != NULL && strcmp(transport->setup, "actpass") != 0 &&
+    if (!parse->answer && transport->setup != NULL && strcmp(transport->setup, "actpass") != 0 &&
         strcmp(transport->setup, "active") != 0) {
         return parse_fail(parse, ERR_UNSUPPORTED, "the client will not be the DTLS client");
     }
@@ -142,10 +142,11 @@ static int lines_parse(struct parse *parse)
     return err;
 }
 
-int sdp_offer_parse(struct sdp_offer **out, const char *text, size_t len,
-                    char reason[SDP_REASON_MAX])
+static int description_parse(struct sdp_offer **out, const char *text, size_t len, bool answer,
+                             char reason[SDP_REASON_MAX])
 {
     struct parse *parse = mem_alloc(sizeof(*parse));
+    parse->answer = answer;
     parse->reason = reason;
     parse->direction = SDP_SENDRECV;
     struct sdp_offer *offer = mem_alloc(sizeof(*offer));
@@ -172,6 +173,18 @@ int sdp_offer_parse(struct sdp_offer **out, const char *text, size_t len,
     }
     *out = offer;
     return 0;
+}
+
+int sdp_offer_parse(struct sdp_offer **out, const char *text, size_t len,
+                    char reason[SDP_REASON_MAX])
+{
+    return description_parse(out, text, len, false, reason);
+}
+
+int sdp_answer_parse(struct sdp_offer **out, const char *text, size_t len,
+                     char reason[SDP_REASON_MAX])
+{
+    return description_parse(out, text, len, true, reason);
 }
 
 void sdp_offer_free(struct sdp_offer *offer)

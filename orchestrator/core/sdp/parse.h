@@ -100,6 +100,7 @@ struct parse {
     size_t line; /* number of the current line, for reasons */
     struct parse_transport transport;
     enum sdp_direction direction;
+    bool answer; /* it is one: its a=setup is not looked at */
     bool ice_lite;
     const char *bundle[SDP_MEDIA_MAX]; /* mids of the group; the first is the tagged one */
     size_t bundle_count;

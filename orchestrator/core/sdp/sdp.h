@@ -175,6 +175,11 @@ int sdp_offer_parse(struct sdp_offer **out, const char *text, size_t len,
                     char reason[SDP_REASON_MAX]) MUST_CHECK;
 void sdp_offer_free(struct sdp_offer *offer);
 
+/* The same of the answer to an offer of ours, whose a=setup says nothing: passive leaves the client
+ * active alone, and pion, which is that then, says passive to whoever offers as ICE-lite. */
+int sdp_answer_parse(struct sdp_offer **out, const char *text, size_t len,
+                     char reason[SDP_REASON_MAX]) MUST_CHECK;
+
 /* The m-line with that mid, or NULL. */
 const struct sdp_media *sdp_offer_find(const struct sdp_offer *offer, const char *mid);
 
@@ -266,10 +271,9 @@ struct sdp_candidate {
     uint32_t priority; /* rises with every move of the client */
 };
 
-/* Our side of the transport. Always ICE-lite and the DTLS server (a=setup:passive, or in an offer
- * actpass: an answer that makes us the client is refused, see sdp_offer_parse). */
+/* Our side of the transport. Always ICE-lite and the DTLS server (a=setup:passive; in an offer,
+ * too, where RFC 8829 §5.2.1 has actpass: a client must not choose to be the server). */
 struct sdp_local {
-    bool offers; /* the text is an offer of ours */
     const char *ice_ufrag;
     const char *ice_pwd;
     const char *fingerprint; /* "sha-256 AB:CD:..." */

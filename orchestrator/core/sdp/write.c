@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The text of an answer (RFC 8829 §5.3), or of an offer of ours (§5.2). What holds for the one
- * transport of the BUNDLE is said once, at session level: credentials, fingerprint, role.
+ * transport of the BUNDLE is said once, at session level: credentials, fingerprint.
  *
  * No a=end-of-candidates: when a client is moved, its next node's candidate is trickled for the
  * same credentials, and nothing may follow that line (RFC 8840 §8.2).
@@ -13,6 +13,8 @@
 
 #define MESSAGE_SIZE_MAX 262144 /* what we take from a data channel; SDKs send up to 64,000 */
 #define SCTP_PORT        5000
+/* pion and webrtcbin look for it in sections alone, where RFC 4145 §4 has it at either level. */
+#define SETUP "a=setup:passive\r\n"
 
 struct text {
     char *data;
@@ -54,8 +56,7 @@ static void write_session(struct text *text, const struct sdp_offer *offer,
     }
     add(text, "%sa=ice-lite\r\na=ice-options:trickle\r\n", separator[0] == ' ' ? "\r\n" : "");
     add(text, "a=ice-ufrag:%s\r\na=ice-pwd:%s\r\n", local->ice_ufrag, local->ice_pwd);
-    add(text, "a=fingerprint:%s\r\na=setup:%s\r\n", local->fingerprint,
-        local->offers ? "actpass" : "passive"); /* RFC 8842 §5.2: an offer leaves the choice */
+    add(text, "a=fingerprint:%s\r\n", local->fingerprint);
     if (offer->extmap_allow_mixed) {
         add(text, "a=extmap-allow-mixed\r\n");
     }
@@ -72,14 +73,14 @@ static void write_candidates(struct text *text, const struct sdp_local *local)
 
 static void write_rejected(struct text *text, const struct sdp_media *media)
 {
-    add(text, "m=%s 0 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=inactive\r\n", media->type,
+    add(text, "m=%s 0 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\na=inactive\r\n" SETUP, media->type,
         media->protocol, media->format, media->mid);
 }
 
 static void write_data(struct text *text, const struct sdp_media *media)
 {
-    add(text, "m=%s 9 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\n", media->type, media->protocol,
-        media->format, media->mid);
+    add(text, "m=%s 9 %s %s\r\nc=IN IP4 0.0.0.0\r\na=mid:%s\r\n" SETUP, media->type,
+        media->protocol, media->format, media->mid);
     add(text, "a=sctp-port:%d\r\na=max-message-size:%d\r\n", SCTP_PORT, MESSAGE_SIZE_MAX);
 }
 
@@ -184,7 +185,7 @@ static void write_rtp(struct text *text, const struct sdp_offer *offer,
     if (section->bitrate_bps_max != 0) {
         add(text, "b=TIAS:%u\r\n", section->bitrate_bps_max);
     }
-    add(text, "a=mid:%s\r\na=%s\r\na=rtcp-mux\r\n", media->mid, direction_of(section->use));
+    add(text, "a=mid:%s\r\na=%s\r\na=rtcp-mux\r\n" SETUP, media->mid, direction_of(section->use));
     if (media->rtcp_rsize) {
         add(text, "a=rtcp-rsize\r\n");
     }

@@ -217,10 +217,9 @@ void session_plan(struct session *session, const struct sdp_offer *offer)
 }
 
 static char *write_text(struct session *session, const struct sdp_offer *offer,
-                        const struct sdp_section *sections, const char *fingerprint, bool offers)
+                        const struct sdp_section *sections, const char *fingerprint)
 {
     struct sdp_local local = {
-        .offers = offers,
         .ice_ufrag = session->local_ufrag,
         .ice_pwd = session->local_pwd,
         .fingerprint = fingerprint,
@@ -236,7 +235,7 @@ char *session_answer(struct session *session, const struct sdp_offer *offer,
                      const char *fingerprint)
 {
     assert(session->sections != NULL);
-    char *text = write_text(session, offer, session->sections, fingerprint, false);
+    char *text = write_text(session, offer, session->sections, fingerprint);
     free(session->sections);
     session->sections = NULL;
     return text;
@@ -280,7 +279,7 @@ char *session_propose(struct session *session, const struct random_source *rando
         line->offered = sections[i].use;
         line->sent = line->offered == SDP_USE_SEND ? sections[i].source : (struct sdp_source){0};
     }
-    char *text = write_text(session, offer, sections, fingerprint, true);
+    char *text = write_text(session, offer, sections, fingerprint);
     free(sections);
     free(lines);
     sdp_offer_free(offer);
@@ -325,7 +324,7 @@ int session_answered(struct session *session, const char *text, bool *restarted,
                      char reason[SDP_REASON_MAX])
 {
     struct sdp_offer *answer;
-    int err = sdp_offer_parse(&answer, text, strlen(text), reason);
+    int err = sdp_answer_parse(&answer, text, strlen(text), reason);
     if (err != 0) {
         return err;
     }

@@ -186,7 +186,7 @@ static void answered(struct whip *whip, struct session *s, const Livekit__Sessio
         return;
     }
     size_t cap = HEADERS_BYTES + strlen(s->links);
-    char *answer = whip_fragment_setup(sdp->sdp);
+    char *answer = mem_str(sdp->sdp);
     char *headers = mem_alloc(cap);
     snprintf(headers, cap,
              "Location: /%s/v1/sessions/%s\r\n"

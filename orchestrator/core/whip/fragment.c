@@ -10,7 +10,6 @@
 
 #define UFRAG "a=ice-ufrag:"
 #define PWD   "a=ice-pwd:"
-#define SETUP "a=setup:"
 
 static struct bytes bytes_of(const char *text)
 {
@@ -99,29 +98,6 @@ char *whip_fragment_apply(const char *offer, const struct whip_ice *ice)
     add_offer(&measured, offer, ice);
     text.data = mem_alloc(measured.len + 1); /* zeroed */
     add_offer(&text, offer, ice);
-    return text.data;
-}
-
-static void add_answer(struct text *text, const char *answer)
-{
-    struct bytes rest = bytes_of(answer), line, setup = bytes_of("");
-    bool media = false;
-    while (next_line(&rest, &line)) {
-        media |= begins(line, "m=");
-        setup = !media && begins(line, SETUP) ? line : setup;
-        add_line(text, "", line);
-        if (begins(line, "a=mid:") && setup.len > 0) {
-            add_line(text, "", setup);
-        }
-    }
-}
-
-char *whip_fragment_setup(const char *answer)
-{
-    struct text measured = {0}, text = {0};
-    add_answer(&measured, answer);
-    text.data = mem_alloc(measured.len + 1); /* zeroed */
-    add_answer(&text, answer);
     return text.data;
 }
 

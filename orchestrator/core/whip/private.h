@@ -140,9 +140,6 @@ void whip_restart_refuse(struct whip *whip, struct session *s, const struct whip
 bool whip_fragment_read(struct bytes body, struct whip_ice *out);
 /* An offer with these credentials, without a zero byte; free() it. */
 char *whip_fragment_apply(const char *offer, const struct whip_ice *ice);
-/* An answer of ours whose a=setup stands in each section, too: there alone GStreamer's webrtcbin
- * (1.22) looks for it, where RFC 4145 §4 has it at either level; free() it. */
-char *whip_fragment_setup(const char *answer);
 /* What an answer of ours says of ICE, as such a body; free() it. */
 char *whip_fragment_of(const char *answer);
 
