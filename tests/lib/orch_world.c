@@ -401,6 +401,7 @@ static char *join_parameter(const struct world_join *join, char *offer)
     client.protocol = 17;
     client.browser = (char *)(uintptr_t)(join->browser == NULL ? "chrome" : join->browser);
     client.other_sdks = (char *)(uintptr_t)(join->other_sdks == NULL ? "" : join->other_sdks);
+    client.sdk = join->go ? LIVEKIT__CLIENT_INFO__SDK__GO : LIVEKIT__CLIENT_INFO__SDK__JS;
     Livekit__ConnectionSettings settings = LIVEKIT__CONNECTION_SETTINGS__INIT;
     settings.auto_subscribe = true;
     Livekit__SessionDescription description = LIVEKIT__SESSION_DESCRIPTION__INIT;

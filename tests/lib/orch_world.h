@@ -124,6 +124,7 @@ struct world_join {
     bool reconnect;
     const char *browser;    /* NULL: chrome */
     bool two_connections;   /* as by /rtc */
+    bool go;                /* LiveKit's Go SDK, on pion */
     const char *other_sdks; /* as its ClientInfo has it; NULL: none */
     const char *front; /* that its WebSocket reached, NULL: OR_test; another one is in region r2 */
     void (*grants)(struct token_video *video); /* NULL: roomJoin alone */

@@ -177,6 +177,13 @@ static void settle_at(struct participant *p, struct host *host)
     everything_changed(p);
 }
 
+/* pion stays with the pair of candidates that it nominated, whatever comes after: it goes elsewhere
+ * with an ICE restart alone. */
+static bool follows(const struct participant *p)
+{
+    return !participant_is_pion(p) || !p->connected;
+}
+
 void move_at_once(struct participant *p, int64_t now_us, struct host *host, struct effects *fx)
 {
     bool knows_the_way = host == p->next && is_going(p);
@@ -191,7 +198,7 @@ void move_at_once(struct participant *p, int64_t now_us, struct host *host, stru
         effect_front_route(fx, p->session.transport, p->front.number, host->node);
     }
     if (!knows_the_way) {
-        bool fresh = negotiate_choose_candidates(p, host);
+        bool fresh = negotiate_choose_candidates(p, host) && follows(p);
         p->check_priority = fresh ? p->session.candidates[0].priority : 0;
         if (!fresh) {
             node_restart(p, now_us, fx);
@@ -212,7 +219,7 @@ void move_at_once(struct participant *p, int64_t now_us, struct host *host, stru
 /* Media flow, the client can be told where to, and both nodes know how. */
 static bool can_plan(const struct participant *p, const Spillway__Control__Register *node)
 {
-    return p->host->info->hands_over && node->hands_over && p->connected &&
+    return p->host->info->hands_over && node->hands_over && p->connected && follows(p) &&
            participant_conn(p) != 0 && !p->media_lost && !p->restarting && p->address != NULL &&
            p->arrive_by_us == TIME_NEVER;
 }

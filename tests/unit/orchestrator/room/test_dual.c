@@ -53,19 +53,26 @@ static void answer(struct world *world, uint64_t conn, const char *ufrag)
 
 /* alice, with one connection (T1), publishes a microphone; bob has two: T2 receives, T3 publishes.
  */
-static void begin(struct world *world)
+static void begin_as(struct world *world, bool go)
 {
     world_init(world);
     world_node(world, "ND_a");
     meeting_join(world, 1, "alice", NULL);
     world_add_track(world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
     world_connected(world, 1);
-    world_join(world, 2, &bob);
+    struct world_join join = bob;
+    join.go = go;
+    world_join(world, 2, &join);
     answer(world, 2, "once");
     world_connected(world, 2);
     world_offer(world, 2, "chromium-publish.offer", 1);
     world_connected(world, 3);
     world_story(world);
+}
+
+static void begin(struct world *world)
+{
+    begin_as(world, false);
 }
 
 /* Goal: he is offered what there is with the join, and is active once that connection is up. */
@@ -278,6 +285,35 @@ static void moves(void **state)
     world_fini(&world);
 }
 
+/* Goal: pion stays where it nominated a pair, so it is told to resume when it is moved, whether its
+ * node is dead or not; and both of its connections begin their ICE anew there. */
+static void moves_with_pion(void **state)
+{
+    (void)state;
+    for (int dead = 0; dead < 2; dead++) {
+        struct world world;
+        begin_as(&world, true);
+        world_node(&world, "ND_b");
+        world_arrive(&world, "ND_a", 2);
+        world_arrive(&world, "ND_a", 3);
+        world_story(&world);
+        if (dead != 0) {
+            orch_node_link_lost(world.orch, world.now_us, "ND_a");
+            world_drain(&world);
+        } else {
+            world_admin(&world, "POST", "/admin/v1/rooms/lobby/move", "{\"to\": \"ND_b\"}");
+        }
+        const char *story = world_story(&world);
+        assert_int_equal(count(story, "conn 2 < leave reason=14 action=1\nconn 2 close 1000\n"), 1);
+        assert_null(strstr(story, "conn 2 < trickle"));
+        world_join(&world, 3, &again);
+        answer(&world, 3, "anew");
+        EXPECT(&world, "conn 3 < reconnect", "conn 3 < offer tracks=1\n", "node ND_b < spec");
+        assert_non_null(strstr(world.last_offer, "127.0.0.2"));
+        world_fini(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +325,7 @@ int main(void)
         cmocka_unit_test(resumes),
         cmocka_unit_test(changes_its_front),
         cmocka_unit_test(moves),
+        cmocka_unit_test(moves_with_pion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
