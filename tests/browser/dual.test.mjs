@@ -40,7 +40,7 @@ const talk = (people) =>
   eachWay(people, async (from, to) => {
     for (const reliable of [true, false]) {
       await from.run((sure) => me.send('hello', { reliable: sure, topic: `sure ${sure}` }), reliable);
-      await to.until('the message', (sure) => me.texts(`sure ${sure}`).includes('hello'), reliable);
+      await to.until(`the message, reliable: ${reliable}`, (sure) => me.texts(`sure ${sure}`).includes('hello'), reliable);
     }
   });
 

@@ -3,6 +3,7 @@
 
 #include "proto/gen/client.pb-c.h"
 #include "proto/wire/wire.h"
+#include "tests/lib/sdp_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,9 @@ static const char *const node_ids[ORCH_PLAY_NODES] = {"ND_a", "ND_b", "ND_c", "N
 static const char *const node_regions[ORCH_PLAY_NODES] = {"r1", "r1", "r2", "r3"};
 static const char *const people[ORCH_PLAY_PEOPLE] = {"ann", "ben", "cat", "dan",
                                                      "eve", "fay", "gus", "hal"};
+
+#define FIRST_OF_TWO 6 /* gus and hal have two connections */
+#define ANSWERS_MAX  4 /* in a step */
 
 /* Of chromium-publish.offer. */
 #define MICROPHONE "bdff7259-4fed-4deb-bf36-e87d9a3f493c"
@@ -211,7 +215,26 @@ static void comes(struct orch_play *play, uint8_t who, uint8_t how, bool again)
                &(struct world_join){.room = rooms[who / ORCH_PLAY_PEOPLE % 2],
                                     .identity = people[who % ORCH_PLAY_PEOPLE],
                                     .offer_file = again ? NULL : offers[how % ARRAY_LEN(offers)],
+                                    .two_connections = who % ORCH_PLAY_PEOPLE >= FIRST_OF_TWO,
                                     .reconnect = again});
+}
+
+/* Whoever was offered something last answers, now and then without a section; who was before that
+ * has lost it. */
+static void answers(struct orch_play *play, uint8_t how)
+{
+    struct world *world = &play->world;
+    for (int i = 0; i < ANSWERS_MAX && world->last_offer != NULL && how % 8 > 0; i++) {
+        char *text = sdp_client_answer(world->last_offer, how % 16 < 8 ? "once" : "anew");
+        char *last = strstr(text, "m=video");
+        if (how == UINT8_MAX && last != NULL) {
+            *last = '\0';
+        }
+        free(world->last_offer);
+        world->last_offer = NULL;
+        world_answer(world, world->last_offer_conn, text, world->last_offer_id);
+        free(text);
+    }
 }
 
 static char *some_sid(struct orch_play *play, uint8_t how)
@@ -475,6 +498,7 @@ void orch_play_step(struct orch_play *play, struct orch_play_step step)
         }
         break;
     }
+    answers(play, step.how);
     play->world.specs_lost = false;
     world_story(&play->world);
 }

@@ -165,6 +165,7 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
         free(world->last_offer);
         world->last_offer = mem_str(m->offer->sdp);
         world->last_offer_id = m->offer->id;
+        world->last_offer_conn = conn;
         tell(world, "conn %d < offer tracks=%zu", c, m->offer->n_mid_to_track_id);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_UPDATE:

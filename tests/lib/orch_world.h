@@ -45,6 +45,7 @@ struct world {
     char *last_answer; /* SDP of the last answer sent, owned */
     char *last_offer;  /* SDP of the last offer of ours, owned */
     uint32_t last_offer_id;
+    uint64_t last_offer_conn;          /* to whom */
     struct turn_credentials last_turn; /* of the last join or reconnect that had any */
     char last_sid[ID_MAX];             /* of the last track_published */
     char last_room[ID_MAX];            /* sid of the last spec's room */
