@@ -44,6 +44,7 @@
     X(specs_known, "room specs applied before")                                                    \
     X(specs_need_whole, "room specs answered with NEED_WHOLE")                                     \
     X(specs_stale, "room specs of an outdated epoch")                                              \
+    X(specs_full, "room specs refused for want of place")                                          \
     X(specs_invalid, "room specs refused")                                                         \
     X(drop_kind, "dropped: first byte of no known protocol")                                       \
     X(drop_stun_malformed, "dropped: STUN that does not parse")                                    \

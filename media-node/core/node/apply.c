@@ -399,6 +399,7 @@ MUST_CHECK static int apply(struct application *app, size_t link, struct arena *
     }
     open_room(app);
     take_version(app->node, app->room, link, message);
+    admit_promise(app->room, app->now_us, message);
     change(app, arena);
     if (spec_whole(app->spec)) {
         tell_all(app, arena);
@@ -420,6 +421,9 @@ static void count_ack(struct counters *counters, Spillway__Control__SpecAck__Res
     case SPILLWAY__CONTROL__SPEC_ACK__RESULT__STALE_EPOCH:
         counters->specs_stale++;
         break;
+    case SPILLWAY__CONTROL__SPEC_ACK__RESULT__FULL:
+        counters->specs_full++;
+        break;
     default:
         counters->specs_invalid++;
         break;
@@ -433,8 +437,12 @@ void apply_spec(struct node *node, int64_t now_us, size_t link, const room_spec_
     char reason[SPEC_REASON_MAX] = "";
     bool known = false;
     struct room *room = apply_find(node, message->room);
-    struct tell_ack ack = {.result = judge(room, message, &known), .reason = reason};
-    if (ack.result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED && !known) {
+    struct tell_ack ack = {
+        .result = judge(room, message, &known), .reason = reason, .answers = message->version};
+    bool new = ack.result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED && !known;
+    if (new && !admit_spec(node, now_us, room, message, &ack.weight)) {
+        ack.result = SPILLWAY__CONTROL__SPEC_ACK__RESULT__FULL;
+    } else if (new) {
         struct application app = {.node = node,
                                   .now_us = now_us,
                                   .spec = &spec,

@@ -20,6 +20,8 @@
  *   - a version the node has already applied in this epoch is acknowledged with APPLIED and
  *     changes nothing, but for a whole spec of the current version: what was learned is told again;
  *   - the epoch of a dropped room stays a fence for NODE_FENCE_US;
+ *   - a spec with a limit that would exceed it, of a room that would weigh more than before, is
+ *     answered with FULL, and nothing changes;
  *   - removing a track removes its edges; a track named with another transport than before keeps
  *     its receivers if one of the two is 0;
  *   - an SSRC means one thing on a trunk in each direction, whatever rooms there are.
@@ -41,6 +43,7 @@
 #define NODE_MESSAGE_MAX   (16 << 20) /* bytes of a control message, either way */
 #define NODE_OUTBOX_SLOTS  8192
 #define NODE_FENCE_US      TIME_S(60)
+#define NODE_PROMISE_US    TIME_S(10)       /* for a room to come to the weight that was told */
 #define NODE_TRUNKS_MAX    1024             /* other nodes, those that rest included */
 #define NODE_WATCHED_MAX   8                /* trunks that one orchestrator wants awake */
 #define NODE_TRUNK_IDLE_US TIME_S(30)       /* without any use a trunk rests: nothing is sent */

@@ -81,6 +81,8 @@ struct room {
     uint8_t *sealed;                          /* its owner's own part, stored unread */
     size_t sealed_len;
     struct fwd *fwd;           /* NULL: dropped */
+    uint32_t promised;         /* what it is to come to, by the last spec with a limit ... */
+    int64_t promised_until_us; /* ... and counts as until then */
     struct agenda_entry entry; /* when the room wants to be called; or when the fence goes */
 };
 
@@ -184,6 +186,19 @@ bool fit_can_become(const struct application *app, const struct spec_track *trac
 MUST_CHECK int fit_local_endpoint(const struct application *app,
                                   const struct spec_transport *transport, uint16_t *out);
 
+/* ---- admit.c: how much this node carries, and whether it takes more ---------------------------
+ */
+
+/* As in Load.weight. */
+uint32_t admit_room_weight(const struct room *room);
+
+/* False: FULL. weight: what the node would come to, if the spec has a limit. room may be NULL. */
+MUST_CHECK bool admit_spec(const struct node *node, int64_t now_us, const struct room *room,
+                           const room_spec_message *message, uint32_t *weight);
+
+/* A spec was applied: its room counts as what it is to come to. */
+void admit_promise(struct room *room, int64_t now_us, const room_spec_message *message);
+
 /* ---- claim.c: another owner ------------------------------------------------------------------ */
 
 void claim_room(struct node *node, int64_t now_us, size_t link,
@@ -248,6 +263,8 @@ void tell_heartbeat(struct node *node, int64_t now_us, size_t link);
 struct tell_ack {
     Spillway__Control__SpecAck__Result result;
     const char *reason; /* "" unless INVALID */
+    uint64_t answers;   /* version of the spec */
+    uint32_t weight;    /* that it would have come to, if FULL */
 };
 /* room may be NULL: the node does not hold it. */
 void tell_ack(struct node *node, size_t link, const char *id, const struct room *room,

@@ -159,8 +159,7 @@ static void fill_load(const struct node *node, Spillway__Control__Load *load)
             load->transports += (uint32_t)counts.members;
             load->tracks += (uint32_t)counts.tracks;
             load->subscriptions += (uint32_t)counts.subscriptions;
-            load->weight +=
-                (uint32_t)(counts.tracks + counts.subscriptions - counts.held + counts.edges);
+            load->weight += admit_room_weight(room);
         }
     }
     load->cpu_permille = node->cpu_permille;
@@ -272,6 +271,8 @@ void tell_ack(struct node *node, size_t link, const char *id, const struct room 
     ack.dropped = said->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__STALE_EPOCH &&
                   room != NULL && room->fwd == NULL;
     ack.reason = text(said->reason);
+    ack.answers = said->answers;
+    ack.weight = said->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__FULL ? said->weight : 0;
     queue(node, link, &message);
 }
 

@@ -426,12 +426,55 @@ static void test_register_again(void **state)
     world_fini(&w);
 }
 
+static void send_promise(struct world *w, const char *room, uint64_t base, uint64_t version,
+                         uint32_t weight)
+{
+    struct room_spec spec;
+    room_spec_init(&spec, room, 5, base, version);
+    spec.message.weight_max = 10;
+    spec.message.weight = weight;
+    world_spec(w, &spec);
+}
+
+/* Nothing that has a limit is taken beyond it, promises of the last 10 s included. */
+static void test_full(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w); /* 2 */
+    send_promise(&w, "RM_2", 0, 1, 9);
+    assert_int_equal(w.ack.answers, 1);
+    assert_int_equal(w.ack.weight, 11);
+    assert_int_equal(node_room_count(w.node), 1);
+    send_promise(&w, "RM_2", 0, 2, 8);
+    send_promise(&w, "RM_3", 0, 1, 1);
+    assert_int_equal(w.ack.weight, 11);
+    send_promise(&w, "RM_2", 2, 3, 9);
+    send_promise(&w, "RM_2", 2, 4, 8); /* no more than it has */
+    send_promise(&w, "RM_1", 3, 4, 2);
+    send_empty(&w, "RM_3", 5, 0, 2); /* without a limit */
+    world_expect(&w, "    0 ack RM_2 0.0 full\n"
+                     "    0 ack RM_2 5.2 applied\n"
+                     "    0 ack RM_3 0.0 full\n"
+                     "    0 ack RM_2 5.2 full\n"
+                     "    0 ack RM_2 5.4 applied\n"
+                     "    0 ack RM_1 5.4 applied\n"
+                     "    0 ack RM_3 5.2 applied\n");
+    assert_int_equal(node_counters(w.node)->specs_full, 3);
+    world_run(&w, 10000);
+    world_forget(&w);
+    send_promise(&w, "RM_3", 2, 3, 8); /* nothing came of what was promised */
+    world_expect(&w, "10000 ack RM_3 5.3 applied\n");
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions),  cmocka_unit_test(test_fence),
         cmocka_unit_test(test_removal),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_malformed), cmocka_unit_test(test_register_again),
+        cmocka_unit_test(test_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,11 +81,14 @@ void world_forget(struct world *w)
 
 static void tell_ack(struct world *w, const Spillway__Control__SpecAck *ack)
 {
-    static const char *const results[] = {"applied", "need whole", "stale epoch", "invalid"};
+    static const char *const results[] = {"applied", "need whole", "stale epoch", "invalid",
+                                          "full"};
     world_tell(w, "ack %s %llu.%llu %s%s", ack->room, (unsigned long long)ack->epoch,
                (unsigned long long)ack->version, results[ack->result],
                ack->dropped ? ", dropped" : "");
     snprintf(w->ack_reason, sizeof(w->ack_reason), "%s", ack->reason);
+    w->ack.answers = ack->answers;
+    w->ack.weight = ack->weight;
 }
 
 static void keep_report(struct world *w, const Spillway__Control__TransportReport *report)

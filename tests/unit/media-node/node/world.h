@@ -46,8 +46,12 @@ struct world {
     Spillway__Control__TransportReport *reports[WORLD_CLIENTS]; /* the last of each client */
     uint8_t tunnel[2048]; /* the last frame to the orchestrator */
     size_t tunnel_len;
-    size_t tunnel_link;                       /* where it goes */
-    char ack_reason[256];                     /* of the last ack */
+    size_t tunnel_link;   /* where it goes */
+    char ack_reason[256]; /* of the last ack */
+    struct {
+        uint64_t answers;
+        uint32_t weight;
+    } ack;                                    /* the last one */
     Spillway__Control__RoomState *room_state; /* the last one; NULL: none */
     char story[WORLD_STORY_MAX];
     size_t story_len;
