@@ -447,8 +447,10 @@ static void answer(struct orch_nodes *nodes, const char *id, struct bytes messag
     a->len = message.len;
 }
 
-static void check_ack(const struct fake *fake, const struct holding *h, struct bytes bytes)
+/* False: refused for want of place, and nothing of it is there. */
+static bool check_ack(const struct fake *fake, const struct holding *h, struct bytes bytes)
 {
+    bool full = false;
     ProtobufCMessage *unpacked;
     int err = wire_unpack(&spillway__control__node_message__descriptor, bytes, &unpacked);
     assert(err == 0);
@@ -456,25 +458,31 @@ static void check_ack(const struct fake *fake, const struct holding *h, struct b
     if (m->message_case == SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_SPEC_ACK) {
         const Spillway__Control__SpecAck *ack = m->spec_ack;
         bool lacks = ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE;
-        if (ack->result != SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED && !(lacks && h->behind)) {
+        full = ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__FULL;
+        if (!full && ack->result != SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED &&
+            !(lacks && h->behind)) {
             fail(fake->id, h->room, "the node answers %d: %s", (int)ack->result, ack->reason);
         }
     }
     protobuf_c_message_free_unpacked(unpacked, NULL);
+    return !full;
 }
 
-static void core_drain(struct orch_nodes *nodes, const struct fake *fake, const struct holding *h)
+/* False: what was sent was refused for want of place. */
+static bool core_drain(struct orch_nodes *nodes, const struct fake *fake, const struct holding *h)
 {
+    bool taken = true;
     struct outbox_packet packets[64];
     struct node_message message;
     while (node_poll_packets(fake->core, packets, ARRAY_LEN(packets)) > 0) {
     }
     while (node_poll_control(fake->core, &message)) {
-        check_ack(fake, h, message.bytes);
+        taken = check_ack(fake, h, message.bytes) && taken;
         answer(nodes, fake->id, message.bytes);
     }
     while (node_poll_tunnel(fake->core, &message)) {
     }
+    return taken;
 }
 
 static void check_counts(const struct fake *fake, const struct holding *h)
@@ -624,8 +632,12 @@ static void receive_spec(struct orch_nodes *nodes, int64_t now_us, struct fake *
         core_start(nodes, fake, now_us);
     }
     node_control(fake->core, now_us, 0, message);
-    core_drain(nodes, fake, h);
-    take(nodes, fake, h, spec);
+    if (core_drain(nodes, fake, h)) {
+        take(nodes, fake, h, spec);
+    } else {
+        h->behind = true;
+        h->asked = false;
+    }
     if (!h->behind) {
         check_counts(fake, h);
     }

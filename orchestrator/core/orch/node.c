@@ -521,6 +521,9 @@ static void acked(struct orch *orch, const char *id, const Spillway__Control__Sp
         return;
     }
     room_spec_acked(entry->room, orch->now_us, id, ack);
+    if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__FULL) {
+        orch_refused(orch, entry, id, ack);
+    }
     orch_settle(orch, entry);
 }
 

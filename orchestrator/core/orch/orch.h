@@ -298,6 +298,7 @@ struct orch_stats {
     uint64_t rooms_on_nodes, reserved; /* as its registry has it: rooms, once for each node that has
                                           it, and weight promised to nodes, not reported yet */
     uint64_t without_video;            /* the same: participants, for want of place */
+    uint64_t waiting, waiting_elsewhere; /* the same: weight of who finds no place; and of others */
     uint64_t
         specs_unacked; /* the same: a room's newest, once for each node that did not confirm it */
     uint64_t joins, resumes;
@@ -315,6 +316,7 @@ struct orch_stats {
     uint64_t rooms_adopted, people_adopted; /* of owners that died */
     uint64_t drains, draining_people; /* gauges: nodes to be empty, and who of ours is on them */
     uint64_t displaced;               /* participants given another node since theirs is dead */
+    uint64_t refused_by_node;         /* of these, by a node that others filled meanwhile */
     uint64_t placed[2];               /* joins: to a node new to the room, and to one that it has */
     uint64_t unplaced[ORCH_UNPLACED_COUNT]; /* joins without a node, by ORCH_UNPLACED_* */
     /* From a dead node's last word to the verdict, by enum detector_cause; and from there until
@@ -349,6 +351,11 @@ enum {
     ORCH_NODE_REFUSED_COUNT
 };
 void orch_stats(const struct orch *orch, struct orch_stats *out);
+
+/* What people weigh who are on dead nodes, for whom there is no place: ours, for the others to
+ * know; and what all the others said of theirs. */
+uint64_t orch_waiting(const struct orch *orch);
+void orch_waiting_elsewhere(struct orch *orch, int64_t now_us, uint64_t weight);
 
 /* Nodes of a region as placement sees them. Weights are of those that take rooms. */
 struct orch_region_stats {

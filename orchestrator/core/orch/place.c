@@ -94,6 +94,16 @@ static void expect(struct orch *orch, struct room_entry *entry, const char *id)
     registry_room_expected(orch->registry, orch->now_us, id, entry->sid, weight);
 }
 
+static void list(const struct orch *orch, struct room_entry *entry, const char *node,
+                 enum placed placed, const char *from)
+{
+    entry->nodes = mem_grow(entry->nodes, entry->node_count + 1, sizeof(*entry->nodes));
+    struct room_place *place = &entry->nodes[entry->node_count++];
+    *place = (struct room_place){.placed = placed, .since_us = orch->now_us};
+    snprintf(place->id, sizeof(place->id), "%s", node);
+    snprintf(place->from, sizeof(place->from), "%s", from == NULL ? "" : from);
+}
+
 /* from: the node that people leave for it, or NULL. */
 MUST_CHECK static int reserve(struct orch *orch, struct room_entry *entry, const char *node,
                               uint32_t weight, enum placed placed, const char *from)
@@ -102,11 +112,7 @@ MUST_CHECK static int reserve(struct orch *orch, struct room_entry *entry, const
     if (err != 0 || has_weight(entry, node)) {
         return err;
     }
-    entry->nodes = mem_grow(entry->nodes, entry->node_count + 1, sizeof(*entry->nodes));
-    struct room_place *place = &entry->nodes[entry->node_count++];
-    *place = (struct room_place){.placed = placed, .since_us = orch->now_us};
-    snprintf(place->id, sizeof(place->id), "%s", node);
-    snprintf(place->from, sizeof(place->from), "%s", from == NULL ? "" : from);
+    list(orch, entry, node, placed, from);
     if (entry->node_count == 1 && entry->expected != 0) {
         expect(orch, entry, node);
     }
@@ -345,7 +351,7 @@ static int choose_other(struct orch *orch, const struct room_entry *entry, const
         request_of(orch, who, old == NULL ? orch->config.region : old->region);
     put_held(&request, entry, &arena);
     orch_pin_heed(orch, entry, &request);
-    request.weight = weight;
+    request.weight = weight + (is_gone(orch, from) ? entry->relayed : 0);
     request.excluded = &from;
     request.excluded_count = 1;
     request.parts = orch->share.planners.count;
@@ -355,9 +361,17 @@ static int choose_other(struct orch *orch, const struct room_entry *entry, const
     return err;
 }
 
-/* Those on a node (identity NULL: all of them) to another one, with so much weight. */
+/* Of a node's capacity, for who is let in up to there. */
+static uint32_t weight_max(const struct orch *orch, const char *id, uint32_t permille)
+{
+    const struct registry_node *node = registry_get(orch->registry, id);
+    return (uint32_t)((uint64_t)node->capacity * permille / 1000);
+}
+
+/* Those on a node (identity NULL: all of them) to another one, with so much weight, which that one
+ * may refuse beyond so much of its capacity if the first one is dead. */
 static int evacuate(struct orch *orch, struct room_entry *entry, const char *from,
-                    const char *identity, const char *to, uint32_t weight)
+                    const char *identity, const char *to, uint32_t weight, uint32_t permille)
 {
     const struct node_entry *info = info_of(orch, to);
     if (info == NULL) {
@@ -376,6 +390,7 @@ static int evacuate(struct orch *orch, struct room_entry *entry, const char *fro
         .dead = is_gone(orch, from),
         .died_us = old == NULL ? orch->now_us : old->gone_at_us,
         .cause = orch->cause,
+        .weight_max = is_gone(orch, from) ? weight_max(orch, to, permille) : 0,
     };
     orch->stats.moves += people;
     orch->stats.displaced += evacuation.dead ? people : 0;
@@ -392,7 +407,8 @@ int orch_place_evacuate(struct orch *orch, struct room_entry *entry, const char 
     if (err != 0) {
         return err;
     }
-    return evacuate(orch, entry, from, NULL, to != NULL ? to : orch->refusal.node->id, weight);
+    return evacuate(orch, entry, from, NULL, to != NULL ? to : orch->refusal.node->id, weight,
+                    orch->config.join_permille);
 }
 
 int orch_place_flee(struct orch *orch, struct room_entry *entry, const char *from,
@@ -404,7 +420,7 @@ int orch_place_flee(struct orch *orch, struct room_entry *entry, const char *fro
     if (err != 0) {
         return err;
     }
-    return evacuate(orch, entry, from, identity, orch->refusal.node->id, weight);
+    return evacuate(orch, entry, from, identity, orch->refusal.node->id, weight, 1000);
 }
 
 int orch_place_elsewhere(struct orch *orch, struct room_entry *entry, const char *identity,
@@ -448,8 +464,16 @@ void orch_place_promises(struct orch *orch, const char *node)
     }
 }
 
-/* One of the rooms that have weight on a node that is dead. */
-static void leave(struct orch *orch, struct room_entry *entry, const char *node)
+void orch_place_back(const struct orch *orch, struct room_entry *entry, const char *node,
+                     const char *from)
+{
+    if (!has_weight(entry, node)) { /* if it comes back to life, it counts what it has (node.c) */
+        list(orch, entry, node, PLACED_FOUND, from);
+    }
+}
+
+/* It may have weight on that node, and nobody. */
+void orch_place_leave_room(struct orch *orch, struct room_entry *entry, const char *node)
 {
     if (entry->promised) {
         keep_elsewhere(orch, entry);
@@ -473,7 +497,8 @@ void orch_place_leave(struct orch *orch, const char *node)
         struct room_entry *entry = orch_room_by_sid(orch, sid);
         sid = registry_room_after(orch->registry, node, sid); /* this one may go now */
         assert(entry != NULL);                                /* rows go with their rooms */
-        leave(orch, entry, node);
+        entry->relayed = 0;
+        orch_place_leave_room(orch, entry, node);
     }
     if (rooms > 0) {
         log_write(orch->config.log, LOG_INFO,

@@ -52,10 +52,11 @@ struct room_entry {
     bool promised;     /* nobody came yet: the first of nodes keeps place for it */
     uint32_t expected; /* people, as told when it was made; 0: nobody said */
     enum expected_from expected_from;
-    uint32_t peak;          /* people that were in it at once */
-    int64_t drained_us;     /* when a drain may move it again */
-    bool stays;             /* it found no place for it the last time */
-    bool is_short;          /* somebody's video is held, see shortage.c */
+    uint32_t peak;      /* people that were in it at once */
+    int64_t drained_us; /* when a drain may move it again */
+    bool stays;         /* it found no place for it the last time */
+    uint32_t relayed;   /* what it weighed beside its people on the node that refused some last */
+    bool is_short;      /* somebody's video is held, see shortage.c */
     int64_t rests_until_us; /* when rebalancing may */
     int64_t probed_us;      /* when one of it tried a gray node last; 0: never */
     uint64_t stored_round;  /* of orch_store_rooms() */
@@ -188,8 +189,10 @@ struct orch {
     bool misses_more;     /* another node is silent since orch_misses_more() */
     struct silenced silenced[ORCH_MISSED_MAX];
     size_t silenced_next;
-    struct room_cause cause; /* of the moves that are made now */
-    int64_t short_us;        /* when video may come again; TIME_NEVER: none is held */
+    struct room_cause cause;             /* of the moves that are made now */
+    int64_t short_us;                    /* when video may come again; TIME_NEVER: none is held */
+    uint64_t refused_weight;             /* by nodes since its last step, and taken by no other */
+    uint64_t waiting, waiting_elsewhere; /* the weight of who finds no place: ours, and others' */
     struct conn_entry *conns;
     struct transport_entry *transports;
     struct node_entry *nodes;
@@ -317,6 +320,11 @@ MUST_CHECK int orch_place_flee(struct orch *orch, struct room_entry *entry, cons
 /* Everybody on a node that is dead goes elsewhere, at once. Where no other takes them they wait
  * for one, or for it to come back. */
 void orch_place_leave(struct orch *orch, const char *node);
+/* Some of the room are on a dead node again, since another one refused them. */
+void orch_place_back(const struct orch *orch, struct room_entry *entry, const char *node,
+                     const char *from);
+/* orch_place_leave() of one room. */
+void orch_place_leave_room(struct orch *orch, struct room_entry *entry, const char *node);
 /* The first node of the room, or the one that has place for it while nobody is in it; "" none. */
 const char *orch_place_node(const struct room_entry *entry);
 /* Moves him to any other node. ERR_FULL: none takes him. ERR_AGAIN: he is on his way. */
@@ -330,6 +338,9 @@ void orch_place_promises(struct orch *orch, const char *node);
 /* There may be place again: who is on a dead node goes there, until so many rooms found none. What
  * the people of these weigh. */
 uint64_t orch_place_waiting(struct orch *orch, size_t rooms_max);
+/* refused.c: a node answered FULL. Whom it does not take goes elsewhere. */
+void orch_refused(struct orch *orch, struct room_entry *entry, const char *node,
+                  const Spillway__Control__SpecAck *ack);
 /* The room's nodes are these now (EFFECT_STORE_ROOM): what was reserved elsewhere is free. */
 void orch_place_follow(struct orch *orch, struct room_entry *entry);
 /* Why the last one was refused, in words; and when to try again, in seconds. */

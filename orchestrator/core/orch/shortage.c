@@ -9,8 +9,10 @@
  * For whom there is no place even so, survivors give up their video: on the least filled node
  * first, then on the next one, in the order in which rooms came there and people into them; only
  * as much as those weigh who wait, and the place that is free does not make up for. Each
- * orchestrator makes place for its own people, with its own rooms' video: so what all of them take
- * adds up to what is missing, without a word between them, whoever then moves in first.
+ * orchestrator makes place with its own rooms' video, and tells the others what its people lack:
+ * for who came first has the video, and who comes last has none to give up. Of what all of them
+ * lack each makes an equal part a step: so what they take does not add up to more, and where one
+ * has nothing left the others go on, whoever then moves in first.
  *
  * Video comes again with a hysteresis: when his node with it is at or below fill_permille, or
  * another one is, to which his room's people then move; and never while any of ours waits for a
@@ -220,15 +222,34 @@ static size_t give_back(struct orch *orch, struct room_entry *entry)
 }
 
 /* Who waits for a place goes where one is by now, or has it made: what they weigh whom none takes
- * yet. Not before nodes have said that they are there, else they would count as dead. */
+ * yet, or refused since the last time. Not before nodes have said that they are there, else they
+ * would count as dead. */
 static uint64_t serve_waiting(struct orch *orch)
 {
-    uint64_t weight =
+    orch->waiting =
         orch->now_us < orch->settled_us ? 0 : orch_place_waiting(orch, BUDGETS_SHORT_ROOMS);
-    if (weight > 0) {
-        make_place(orch, weight);
+    orch->waiting += orch->refused_weight;
+    orch->refused_weight = 0;
+    uint64_t all = orch->waiting + orch->waiting_elsewhere;
+    if (all > 0) {
+        uint32_t planners = MAX(orch->share.planners.count, 1);
+        make_place(orch, (all + planners - 1) / planners);
     }
-    return weight;
+    return all;
+}
+
+uint64_t orch_waiting(const struct orch *orch)
+{
+    return orch->waiting;
+}
+
+void orch_waiting_elsewhere(struct orch *orch, int64_t now_us, uint64_t weight)
+{
+    orch_tick(orch, now_us);
+    orch->waiting_elsewhere = weight;
+    if (weight > 0) {
+        orch->short_us = MIN(orch->short_us, orch->now_us + BUDGETS_SHORT_STEP_US);
+    }
 }
 
 void orch_short_expire(struct orch *orch)
@@ -240,6 +261,7 @@ void orch_short_expire(struct orch *orch)
         return;
     }
     bool waiting = serve_waiting(orch) > 0;
+    more = waiting;
     HASH_ITER(hh, orch->rooms, entry, next)
     {
         if (!entry->is_short) {

@@ -43,6 +43,8 @@ void orch_stats(const struct orch *orch, struct orch_stats *out)
         out->specs_unacked += room_specs_unacked(entry->room);
         out->without_video += entry->is_short ? room_held(entry->room, NULL).people : 0;
     }
+    out->waiting = orch->waiting;
+    out->waiting_elsewhere = orch->waiting_elsewhere;
     for (size_t i = 0; i < registry_count(orch->registry); i++) {
         const struct registry_node *node = registry_at(orch->registry, i);
         out->nodes_ready += node->state == REGISTRY_READY;

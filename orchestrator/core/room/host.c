@@ -163,6 +163,73 @@ static uint32_t weight_of(const struct participant *p)
     return weight;
 }
 
+void host_found(struct room *room, struct host *host)
+{
+    if (!host->lost) {
+        return;
+    }
+    host->lost = false;
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        struct track *track;
+        DL_FOREACH(p->tracks, track)
+        {
+            struct edge *edge;
+            DL_FOREACH(track->edges, edge)
+            {
+                spec_edge_changed(edge);
+            }
+            spec_track_changed(track);
+        }
+    }
+}
+
+static bool is_watched(const struct track *track, const struct host *host, bool here)
+{
+    const struct subscription *subscription;
+    DL_FOREACH2(track->subscriptions, subscription, track_next)
+    {
+        if ((host_place(subscription->subscriber, host) >= 0) == here) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint32_t edges_from(const struct track *track, const struct host *host)
+{
+    uint32_t count = 0;
+    const struct edge *edge;
+    DL_FOREACH(track->edges, edge)
+    {
+        count += edge->from == host;
+    }
+    return count;
+}
+
+uint32_t host_weight(const struct room *room, const struct host *host)
+{
+    uint32_t weight = 0;
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        bool here = host_place(p, host) >= 0;
+        const struct track *track;
+        weight += here ? weight_of(p) : 0;
+        DL_FOREACH(p->tracks, track)
+        {
+            uint32_t edges = edges_from(track, host);
+            bool relayed = cascade_copy(track, host) != NULL || is_watched(track, host, true);
+            weight += here ? MAX(edges, is_watched(track, host, false)) : edges + relayed;
+        }
+    }
+    return weight;
+}
+
+uint32_t room_relayed(const struct room *room, const char *node)
+{
+    const struct host *host = host_find(room, node);
+    uint32_t weight = host == NULL ? 0 : host_weight(room, host);
+    return weight - MIN(weight, room_weight(room, node));
+}
+
 uint32_t room_person_weight(const struct room *room, const char *identity)
 {
     uint32_t weight = 0;

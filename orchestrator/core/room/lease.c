@@ -9,6 +9,7 @@
  *   known     -> passed: its holder is to be another one
  *   passed    -> taken: that one was told where to begin; who comes after it gets it from there no
  *             more, for it may have sent from there -> known
+ *             -> passed: it refused to begin (refuge.c)
  */
 #include "orchestrator/core/room/private.h"
 
@@ -125,6 +126,11 @@ Spillway__Control__SenderState *lease_resume(struct subscription *subscription, 
         later_picture(newest->picture_id, state->next_index - standing->state.next_index);
     standing->taken = true;
     return state;
+}
+
+void lease_untaken(struct subscription *subscription)
+{
+    subscription->standing.taken = false;
 }
 
 void lease_forget(struct subscription *subscription)

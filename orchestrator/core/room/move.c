@@ -173,8 +173,26 @@ static void settle_at(struct participant *p, struct host *host)
     }
     forget_handed(p);
     end(p);
+    refuge_end(p);
     p->silent = false;
     everything_changed(p);
+}
+
+void move_back(struct participant *p, struct host *old, bool unused)
+{
+    struct subscription *subscription;
+    DL_FOREACH(p->subscriptions, subscription)
+    {
+        if (unused) {
+            lease_untaken(subscription);
+        }
+    }
+    log_move(p, "refused", p->host);
+    settle_at(p, old);
+    p->transport_cc -= 2 * TRANSPORT_CC_AHEAD; /* as before it went */
+    p->session.candidate_count = 0;
+    p->check_priority = 0;
+    p->arrive_by_us = TIME_NEVER;
 }
 
 /* pion stays with the pair of candidates that it nominated, whatever comes after: it goes elsewhere
@@ -415,6 +433,17 @@ int room_move(struct room *room, int64_t now_us, const char *identity,
     return 0;
 }
 
+/* To a host that may refuse him, unless he is there. */
+static void seek(struct participant *p, int64_t now_us, const struct host *dead,
+                 const struct room_evacuation *evacuation, struct host *to, struct effects *fx)
+{
+    bool is_new = p->host != to && evacuation->weight_max != 0;
+    move_at_once(p, now_us, to, fx);
+    if (is_new) {
+        refuge_begin(p, dead->info, evacuation->weight_max);
+    }
+}
+
 /* Where to from a host that is dead. One who was on the way goes on; who was going there stays. */
 static void flee(struct participant *p, int64_t now_us, const struct host *dead,
                  const struct room_evacuation *evacuation, struct host *to, struct effects *fx)
@@ -423,13 +452,13 @@ static void flee(struct participant *p, int64_t now_us, const struct host *dead,
     if (serves && p->connected && p->node_died_us == TIME_NEVER) { /* else he waits since then */
         p->node_died_us = evacuation->died_us;
     }
-    if (p->host == dead) {
-        to = is_going(p) ? p->next : to;
+    if (p->host == dead && is_going(p)) {
+        passage_move(p, now_us, p->next, &evacuation->cause, fx);
+        move_at_once(p, now_us, p->next, fx);
+    } else if (p->host == dead ||
+               (p->next == dead && p->phase == MOVE_HANDING)) { /* HERE has stopped by now */
         passage_move(p, now_us, to, &evacuation->cause, fx);
-        move_at_once(p, now_us, to, fx);
-    } else if (p->next == dead && p->phase == MOVE_HANDING) { /* HERE has stopped by now */
-        passage_move(p, now_us, to, &evacuation->cause, fx);
-        move_at_once(p, now_us, to, fx);
+        seek(p, now_us, dead, evacuation, to, fx);
     } else if (p->next == dead) {
         move_cancel(p, now_us);
     }

@@ -233,6 +233,7 @@ void participant_free(struct participant *p)
     }
     data_track_forget(p);
     missed_forget(p);
+    refuge_end(p);
     if (p->handed != NULL) {
         spillway__control__handed_over__free_unpacked(p->handed, NULL);
     }

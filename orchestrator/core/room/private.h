@@ -34,9 +34,13 @@ struct host {
     size_t place;                      /* in the order of coming: its number in the topology */
     uint64_t version;                  /* of the spec sent last; 0: none yet */
     uint64_t acked;                    /* the node has it up to here */
+    uint64_t begun;                    /* the last one that was sent whole */
     bool whole;                        /* the next spec is sent whole */
     bool dirty;                        /* something of it is to be sent */
     bool unsent;                       /* a spec was lost on its way into the queue */
+    bool lost;                         /* dead, and people are there again whom another one refused:
+                                          its address may be another node's by now, so no other host
+                                          is told of a trunk to it */
     uint64_t *removed_transports;
     uint32_t *removed_tracks, *removed_subscriptions, *removed_edges;
     size_t removed_transport_count, removed_track_count, removed_subscription_count,
@@ -51,6 +55,13 @@ enum { HERE, NEXT, PLACES };
 struct entry {
     bool dirty, in_spec;
     bool seal_due; /* a participant's session is to be sent (sealed.c) */
+};
+
+/* It fled to HERE, which has not said yet that it takes it (refuge.c). */
+struct refuge {
+    Spillway__Control__Register *from; /* owned: the dead node; NULL: HERE has it */
+    uint32_t weight_max;               /* of HERE, with it */
+    uint64_t version;                  /* of the first spec that names it there; 0: none was sent */
 };
 
 enum move_phase {
@@ -253,6 +264,7 @@ struct participant {
     bool flees;         /* it was so when this move began */
     uint32_t flights;   /* such moves that it did not come to, since its last ICE restart */
     int64_t move_at_us; /* the phase ends by then; TIME_NEVER: none */
+    struct refuge refuge;
     Spillway__Control__HandedOver *handed; /* owned; where the last host stopped, or NULL */
     struct session session;
     bool connected;        /* DTLS is up */
@@ -646,6 +658,13 @@ void host_free(struct room *room, struct host *host);
 /* HERE or NEXT; -1: it is not there. */
 int host_place(const struct participant *p, const struct host *host);
 
+/* It lives after all: the others are told the ways to it. */
+void host_found(struct room *room, struct host *host);
+
+/* What the room comes to there, as the node counts it (Load.weight), once all of it flows: with
+ * the tracks that are to come from other nodes, and those to go there. */
+uint32_t host_weight(const struct room *room, const struct host *host);
+
 /* ---- move.c: from one host to another */
 void move_to(struct participant *p, int64_t now_us, struct host *host, struct effects *fx);
 /* The same without the old host, which is dead, or while nothing flows. */
@@ -654,7 +673,21 @@ void move_arrived(struct participant *p, int64_t now_us, struct effects *fx); /*
 void move_handed_over(struct participant *p, int64_t now_us,
                       const Spillway__Control__HandedOver *handed);
 void move_cancel(struct participant *p, int64_t now_us); /* it stays HERE, whatever the phase */
+/* Where it was before it moved at once to HERE, which refused it. unused: nothing can have been
+ * sent to it from there. */
+void move_back(struct participant *p, struct host *old, bool unused);
 void move_expire(struct participant *p, int64_t now_us, struct effects *fx);
+
+/* ---- refuge.c: whom the next node may refuse */
+void refuge_begin(struct participant *p, const Spillway__Control__Register *from,
+                  uint32_t weight_max);
+void refuge_end(struct participant *p);
+/* The limit of a spec that is about to be sent, by who fled there. */
+void refuge_limit(const struct room *room, const struct host *host,
+                  Spillway__Control__RoomSpec *spec);
+void refuge_applied(const struct room *room, const struct host *host, uint64_t version);
+/* Words between us and the node were lost: whom it may have, it is to have. */
+void refuge_unknown(const struct room *room, const struct host *host);
 
 /* ---- cascade.c: how tracks get from node to node */
 void cascade_changed(struct track *track); /* who wants it, or where its publisher is */
@@ -690,6 +723,8 @@ bool lease_pass(struct subscription *subscription);
 /* Where the next holder begins; NULL: it was not passed to it. The message is arena's. */
 Spillway__Control__SenderState *lease_resume(struct subscription *subscription, int64_t now_us,
                                              struct arena *arena);
+/* The one that was told where to begin did not begin. */
+void lease_untaken(struct subscription *subscription);
 /* Its holder is another one, which knows where to go on, or it has other SSRCs. */
 void lease_forget(struct subscription *subscription);
 void lease_renew(struct participant *p); /* under new keys */

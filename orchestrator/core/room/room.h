@@ -210,9 +210,23 @@ struct room_evacuation {
     bool dead;       /* the node: what it sent last is not to be had */
     int64_t died_us; /* if so, when */
     struct room_cause cause;
+    uint32_t
+        weight_max; /* the other one refuses a spec (FULL) with which it would carry more; 0:
+                       it takes them in any case, as it does who moves from a node that lives */
 };
 void room_evacuate(struct room *room, int64_t now_us, const struct room_evacuation *evacuation,
                    struct effects *fx);
+
+/* A node refused a spec (FULL). The dead node that one of those came from who are not there for
+ * that; NULL: nobody. Until the next call that changes the room. */
+const char *room_refused(const struct room *room, const char *node,
+                         const Spillway__Control__SpecAck *ack);
+/* What the room weighs on a node beside its people there: tracks that come from other nodes, or go
+ * there. */
+uint32_t room_relayed(const struct room *room, const char *node);
+/* They are on that one again, as if they had not been moved; who, and what they weigh. */
+struct room_held room_send_back(struct room *room, const char *node,
+                                const Spillway__Control__SpecAck *ack, const char *from);
 
 /* A spec on its way to the node was lost: it goes out whole. */
 void room_respec(struct room *room, const char *node);

@@ -206,7 +206,7 @@ static void add_edges(struct building *b, struct track *track)
     struct edge *edge;
     DL_FOREACH(track->edges, edge)
     {
-        if (edge->from == b->host && wanted(b, &edge->dirty, &edge->in_spec)) {
+        if (edge->from == b->host && !edge->to->lost && wanted(b, &edge->dirty, &edge->in_spec)) {
             b->spec.edges[b->spec.n_edges++] = spec_edge_entry(b, edge, track);
         }
     }
@@ -331,6 +331,8 @@ static void send_version(struct room *room, struct host *host, bool whole,
     spec->loudest = room->config->loudest;
     spec->base_version = whole ? 0 : host->version;
     spec->version = host->version = ++room->spec_version;
+    host->begun = whole ? host->version : host->begun;
+    refuge_limit(room, host, spec);
     send_spec(host->node, spec, fx);
 }
 
@@ -456,12 +458,19 @@ void spec_drop(struct room *room, struct host *host, struct effects *fx)
     send_spec(host->node, &spec, fx);
 }
 
+static void respec(struct host *host)
+{
+    host->whole = host->dirty = true;
+}
+
 /* A spec on its way there was lost. */
 void room_respec(struct room *room, const char *node)
 {
     struct host *host = host_find(room, node);
     if (host != NULL) {
-        host->whole = host->dirty = true;
+        host_found(room, host);
+        refuge_unknown(room, host);
+        respec(host);
     }
 }
 
@@ -530,6 +539,12 @@ size_t room_specs_unacked(const struct room *room)
     return count;
 }
 
+/* The node was sent the room whole since. */
+static bool is_old(const struct host *host, const Spillway__Control__SpecAck *ack)
+{
+    return ack->version >= host->version || (ack->answers != 0 && ack->answers < host->begun);
+}
+
 void room_spec_acked(struct room *room, int64_t now_us, const char *node,
                      const Spillway__Control__SpecAck *ack)
 {
@@ -537,13 +552,16 @@ void room_spec_acked(struct room *room, int64_t now_us, const char *node,
     if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__APPLIED && host != NULL) {
         host->acked = MAX(host->acked, ack->version);
         passage_acked(room, host, now_us);
+        refuge_applied(room, host, ack->version);
     } else if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE && host != NULL &&
-               ack->version < host->version) {
+               !is_old(host, ack)) {
         if (ack->version == 0) { /* the node does not hold the room */
             room_forgotten(room, now_us, node);
         } else {
-            room_respec(room, node);
+            respec(host);
         }
+    } else if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__FULL && host != NULL) {
+        respec(host);
     } else if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__INVALID) {
         log_write(room->config->log, LOG_ERROR, "spec_refused room=%s node=%s reason=%s", room->sid,
                   node, ack->reason);

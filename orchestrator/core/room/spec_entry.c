@@ -126,7 +126,7 @@ static void put_upstreams(struct building *b, Spillway__Control__Track *entry,
         struct edge *edge;
         DL_FOREACH(track->edges, edge)
         {
-            if (edge->to == b->host && edge->backup == backup &&
+            if (edge->to == b->host && edge->backup == backup && !edge->from->lost &&
                 entry->n_upstreams < UPSTREAMS_MAX) {
                 put_upstream(b, entry, edge);
             }

@@ -168,6 +168,9 @@ static void add_core(struct list *list, const struct orch_stats *stats)
         "Participants moved to another node.");
     add(list, PROBES_GAUGE, "participants_without_video", NULL, (double)stats->without_video,
         "Participants that get no video until there is place for it.");
+    add(list, PROBES_GAUGE, "waiting_weight", NULL, (double)stats->waiting,
+        "Weight of participants on dead media nodes whom no node takes yet, not even with sound "
+        "alone.");
     add(list, PROBES_GAUGE, "nodes_hot", NULL, (double)stats->nodes_hot,
         "Media nodes above rebalance.hot_percent, and not below cool_percent since.");
     for (size_t i = BALANCE_WEIGHT; i < BALANCE_CAUSES; i++) {
@@ -211,6 +214,10 @@ static void add_faults(struct list *list, const struct orch_stats *stats)
         "From the verdict that a node is dead to media of each of its participants at another.");
     add(list, PROBES_COUNTER, "participants_displaced_total", NULL, (double)stats->displaced,
         "Participants given another node since theirs is dead.");
+    add(list, PROBES_COUNTER, "participants_refused_by_node_total", NULL,
+        (double)stats->refused_by_node,
+        "Of these, refused by a node that others had filled meanwhile: they are given another "
+        "one.");
     add(list, PROBES_GAUGE, "drains", NULL, (double)stats->drains,
         "Media nodes that are to be empty: drained, stopping, or gray.");
     add(list, PROBES_GAUGE, "specs_unacked", NULL, (double)stats->specs_unacked,

@@ -274,7 +274,7 @@ void check_node_message(struct sim *sim, struct node_process *from, struct bytes
     if (m->message_case == SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_HEARTBEAT &&
         m->heartbeat->load != NULL) {
         from->weight = m->heartbeat->load->weight;
-        if (from->weight > from->capacity) {
+        if (from->weight > from->capacity && !sim->config.brim) {
             check_fail(sim, "%s carries %u of at most %u", from->name, from->weight,
                        from->capacity);
         }

@@ -317,7 +317,7 @@ static struct orch *new_orch(struct orchestrator *o)
             .departure_timeout_s = 2,
             .fill_permille = 800,
             .join_permille = 950,
-            .room_weight = 16,
+            .room_weight = o->sim->config.brim ? 4 : 16,
             .cluster_secret = {secret, sizeof(secret)},
             .seals = true,
             .log = &o->log.sink,

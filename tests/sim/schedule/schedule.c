@@ -41,6 +41,7 @@ static const struct schedule_class classes[] = {
     {.name = "data", .kinds = ANY, .faults = 2, .data = true},
     {.name = "video_calm", .operated = true, .video = true},
     {.name = "video", .kinds = ANY, .faults = 2, .video = true},
+    {.name = "flee", .kinds = FAULT(NODE_CRASH), .faults = 3, .tight = true, .brim = true},
 };
 
 const struct schedule_class *schedule_class(const char *name)
@@ -91,6 +92,13 @@ static struct story story_of(const struct schedule_class *class, uint64_t seed)
         story.config.clients = 10 + prng_below(&prng, 7);
         story.config.rooms = 5 + prng_below(&prng, 4);
         story.config.capacity = 40 + (uint32_t)prng_below(&prng, 40);
+    }
+    if (story.class->brim) {
+        story.config.brim = true;
+        story.config.orchestrators = 3;
+        story.config.nodes = 4 + prng_below(&prng, 2);
+        story.config.clients = 20 + prng_below(&prng, 9);
+        story.config.capacity = 28 + (uint32_t)prng_below(&prng, 10);
     }
     story.vanishing = prng_below(&prng, 3) == 0;
     /* Who moves a room by hand is not asked whether it has place there; and who cordons all nodes

@@ -20,6 +20,7 @@ struct schedule_class {
     unsigned also;  /* in each round one of these, instead of another one */
     size_t faults;  /* at a time, at most */
     bool tight;     /* nodes carry a fraction of what would come: some are refused */
+    bool brim;      /* and people are let in up to the brim: nodes refuse who flees to them */
     bool operated;  /* an operator is at work, in every story and not in some */
     bool data;      /* people say reliable messages, too */
     bool video;     /* and have cameras */

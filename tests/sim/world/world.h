@@ -24,6 +24,7 @@ struct sim_config {
     size_t regions, orchestrators, nodes, clients, rooms;
     uint32_t capacity; /* of a node */
     bool tight;        /* not enough of it: some may not get in */
+    bool brim;         /* all of it may be used, and what nobody asks place for, goes beyond it */
     bool sound;        /* nothing breaks: nobody has to resume */
     bool stops;        /* orchestrators are told to stop, one at a time, and nothing else breaks */
     bool data;         /* everybody says reliable messages, too, as often as packets */

@@ -275,6 +275,47 @@ static void new_keys(void **state)
     world_fini(&world);
 }
 
+/* A node that refuses did not begin: the next one begins where that one was to. Unless it was told
+ * all anew since, which it may have taken. */
+static void refused(void **state)
+{
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        struct world world;
+        struct told told = meeting(&world);
+        tell(&world, "ND_a", &told);
+        world_story(&world);
+        world.specs_lost = true; /* what was sent is never answered but by this test */
+        dies(&world, "ND_a");
+        const char *first = taker(&world);
+        Spillway__Control__SpecAck ack = SPILLWAY__CONTROL__SPEC_ACK__INIT;
+        ack.result = SPILLWAY__CONTROL__SPEC_ACK__RESULT__FULL;
+        ack.answers = world.last_spec->version;
+        ack.weight = 990;
+        ack.reason = (char *)"";
+        if (more) {
+            Spillway__Control__SpecAck lacks = SPILLWAY__CONTROL__SPEC_ACK__INIT;
+            lacks.result = SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE;
+            lacks.version = 1;
+            lacks.answers = ack.answers;
+            lacks.reason = (char *)"";
+            world_ack(&world, first, &lacks);
+            assert_int_equal(world.last_spec->base_version, 0);
+            assert_int_not_equal(world.last_spec->version, ack.answers);
+        }
+        world.specs_lost = false;
+        world_story(&world);
+        world_ack(&world, first, &ack);
+        world_story(&world);
+        bool same = world.last_spec->subscriptions[0]->ssrc == told.ssrc;
+        assert_int_equal(same, !more);
+        if (!more) {
+            assert_int_equal(stream(&world)->resume->next_index, 9000 + 512);
+        }
+        world_fini(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +327,7 @@ int main(void)
         cmocka_unit_test(forgotten_twice),
         cmocka_unit_test(renewal),
         cmocka_unit_test(new_keys),
+        cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -276,6 +276,37 @@ static void survivors_make_place(void **state)
     world_fini(&world);
 }
 
+/* Goal: pictures are given up for people of other orchestrators, too, as much as they lack; and
+ * come again once these lack nothing. */
+static void for_the_people_of_others(void **state)
+{
+    (void)state;
+    struct world world;
+    near_and_far(&world, 0);
+    hall(&world);
+    for (unsigned i = 0; i < 3; i++) {
+        say_weight(&world, true, 1000);
+    }
+    lose(&world, "ND_a");
+    say_weight(&world, false, 1000);
+    assert_true(orch_waiting(world.orch) > 0);
+    say_weight(&world, false, 997); /* ours have place, with the pictures of three */
+    say_weight(&world, false, 1000);
+    assert_int_equal(orch_waiting(world.orch), 0);
+    world_story(&world);
+    orch_waiting_elsewhere(world.orch, world.now_us, 1);
+    say_weight(&world, false, 1000);
+    say_weight(&world, false, 1000);
+    assert_non_null(strstr(world_story(&world), "conn 7 < paused tracks=1"));
+    say_weight(&world, false, 700);
+    assert_null(strstr(world_story(&world), "active tracks"));
+    orch_waiting_elsewhere(world.orch, world.now_us, 0);
+    say_weight(&world, false, 700);
+    say_weight(&world, false, 700);
+    assert_non_null(strstr(world_story(&world), "conn 7 < active tracks=1"));
+    world_fini(&world);
+}
+
 static void say_paused(struct world *world, uint32_t *subscriptions, size_t count)
 {
     Spillway__Control__VideoPaused paused = SPILLWAY__CONTROL__VIDEO_PAUSED__INIT;
@@ -351,6 +382,7 @@ int main(void)
         cmocka_unit_test(another_node_brings_video),
         cmocka_unit_test(nowhere),
         cmocka_unit_test(survivors_make_place),
+        cmocka_unit_test(for_the_people_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
