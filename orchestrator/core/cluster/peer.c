@@ -308,6 +308,7 @@ static void beat(struct cluster *c, size_t member)
     beat.received = c->peers[member].received;
     beat.leaves = c->leaves;
     beat.left = c->left;
+    beat.waiting = orch_waiting(c->orch);
     const char *silent[ORCH_MISSED_MAX];
     beat.n_silent = orch_missed(c->orch, silent);
     beat.silent = (char **)(uintptr_t)silent;
@@ -349,6 +350,17 @@ static void forget(struct peer *peer)
     peer->ended |= peer->left;
     peer->met = peer->up = peer->away = false;
     peer->told = peer->leaves = peer->left = false;
+    peer->waiting = 0;
+}
+
+/* Of all others; of who is away or gone nothing is known. */
+static void hear_waiting(struct cluster *c)
+{
+    uint64_t weight = 0;
+    for (size_t member = 1; member < c->member_count; member++) {
+        weight += c->peers[member].up ? c->peers[member].waiting : 0;
+    }
+    orch_waiting_elsewhere(c->orch, c->now_us, weight);
 }
 
 /* Everything in common is over. */
@@ -367,6 +379,7 @@ static void fall(struct cluster *c, size_t member, const char *why)
         c->stats.peers_lost++;
         ownership_member_gone(c->ownership, member);
         cluster_share(c);
+        hear_waiting(c);
         orch_front_lost(c->orch, c->now_us, number);
         front_peer_gone(c, member);
         joiners_owner_lost(c, member);
@@ -647,6 +660,8 @@ static void heard_beat(struct cluster *c, size_t member, const Spillway__Bus__Be
     }
     peer->told = true;
     peer->left |= beat->left;
+    peer->waiting = MIN(beat->waiting, UINT32_MAX);
+    hear_waiting(c);
     for (size_t i = 0; i < beat->n_silent && i < ORCH_MISSED_MAX; i++) {
         orch_node_missed(c->orch, c->now_us, beat->silent[i], peer->region, c->config.front.region);
     }

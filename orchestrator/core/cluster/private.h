@@ -47,6 +47,7 @@ struct peer {
     int64_t heard_us;
     int64_t beat_us; /* when the next one is due */
     struct batch batch;
+    uint64_t waiting;  /* as in its last beat */
     bool told;         /* its beat came, and before that which rooms are its own */
     bool leaves, left; /* it said so */
     bool ended;        /* it had left when it was lost: it is not we who were cut off */
