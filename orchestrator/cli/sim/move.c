@@ -43,15 +43,36 @@ static void leave(struct sim *sim, const struct arrival *arrival)
     }
 }
 
-static void arrive(struct sim *sim, const struct arrival *arrival)
+/* A node takes nobody off a dead one beyond its limit, as admit.c of media-node/core/node has it.
+ */
+static bool refuses(struct sim *sim, int64_t now_us, const struct arrival *arrival)
+{
+    const struct share *share = &sim->shares[arrival->share];
+    const struct node *node = &sim->nodes[share->node];
+    const struct room *room = &sim->rooms[share->room];
+    const struct owner *owner = &sim->owners[room->owner];
+    uint64_t weight =
+        node->carried - share_weight(room, share->there, share->there_held) +
+        share_weight(room, share->there + arrival->people, share->there_held + arrival->held);
+    if (arrival->permille == 0 || weight * 1000 <= (uint64_t)node->capacity * arrival->permille) {
+        return false;
+    }
+    struct arrival word = *arrival;
+    word.refused = true;
+    word.weight = weight;
+    arrive_at(sim, now_us + owner->way_us[node->region], word);
+    return true;
+}
+
+static void arrive(struct sim *sim, int64_t now_us, const struct arrival *arrival)
 {
     const struct share *share = &sim->shares[arrival->share];
     struct owner *owner = &sim->owners[sim->rooms[share->room].owner];
     char id[ID_MAX], sid[ID_MAX];
-    if (arrival->from != NOBODY) {
+    if (arrival->planned) {
         leave(sim, arrival);
     }
-    if (sim->nodes[share->node].dead) {
+    if (sim->nodes[share->node].dead || refuses(sim, now_us, arrival)) {
         return; /* they are moved off it again, or were */
     }
     share_serve(sim, arrival->share, share->there + arrival->people,
@@ -62,14 +83,6 @@ static void arrive(struct sim *sim, const struct arrival *arrival)
         registry_room_confirmed(
             owner->registry, id, sid,
             share_weight(&sim->rooms[share->room], share->there, share->there_held));
-    }
-}
-
-void move_arrive(struct sim *sim, int64_t now_us)
-{
-    for (uint32_t i = sim->steps[now_us / SIM_STEP_US]; i != NOBODY; i = sim->arrivals[i].next) {
-        const struct arrival arrival = sim->arrivals[i];
-        arrive(sim, &arrival);
     }
 }
 
@@ -102,15 +115,25 @@ MUST_CHECK static int choose(struct sim *sim, struct owner *owner, int64_t now_u
     return placement_flee(&request, owner->registry, now_us, &owner->prng, answer);
 }
 
+static struct sim_flow *flow_of(const struct sim *sim, uint32_t from, uint32_t to)
+{
+    size_t regions = sim->config->fleet->regions.count;
+    return &sim->flows[sim->nodes[from].region * regions + sim->nodes[to].region];
+}
+
 static void count_flow(struct sim *sim, const struct trip *trip, uint32_t from, uint32_t to,
                        bool kept)
 {
-    size_t regions = sim->config->fleet->regions.count;
-    struct sim_flow *flow = &sim->flows[sim->nodes[from].region * regions + sim->nodes[to].region];
+    struct sim_flow *flow = flow_of(sim, from, to);
     flow->people += trip->people;
     flow->kept += kept ? trip->people : 0;
     flow->without_video += trip->held;
     sim->moved += trip->people;
+}
+
+static uint32_t permille_of(const struct sim *sim, enum placement_who who)
+{
+    return who == PLACEMENT_MOVE ? (uint32_t)sim->config->fleet->placement.join_percent * 10 : 1000;
 }
 
 int move_people(struct sim *sim, struct owner *owner, int64_t now_us, const struct trip *trip)
@@ -145,7 +168,10 @@ int move_people(struct sim *sim, struct owner *owner, int64_t now_us, const stru
               (struct arrival){.share = to,
                                .people = trip->people,
                                .held = trip->held,
-                               .from = trip->planned ? trip->share : NOBODY});
+                               .from = trip->share,
+                               .planned = trip->planned,
+                               .kept = answer.reason == PLACEMENT_KEPT,
+                               .permille = trip->planned ? 0 : permille_of(sim, trip->who)});
     return 0;
 }
 
@@ -177,6 +203,71 @@ void move_off(struct sim *sim, struct owner *owner, int64_t now_us, uint32_t ind
     }
 }
 
+void move_strand(struct sim *sim, struct owner *owner, uint32_t share)
+{
+    if (sim->shares[share].people > 0 && !sim->shares[share].stranded) {
+        share_list_add(&owner->stranded, share);
+        sim->shares[share].stranded = true;
+    }
+}
+
+/* They are on the dead node again. */
+static void send_back(struct sim *sim, const struct arrival *word)
+{
+    struct share *target = &sim->shares[word->share], *source = &sim->shares[word->from];
+    struct sim_flow *flow = flow_of(sim, source->node, target->node);
+    target->people -= word->people;
+    target->held -= MIN(target->held, word->held);
+    source->people += word->people;
+    source->held += word->held;
+    flow->people -= word->people;
+    flow->kept -= word->kept ? word->people : 0;
+    flow->without_video -= word->held;
+    sim->moved -= word->people;
+}
+
+/* As refused.c of core/orch: it is a report, and they go elsewhere. */
+static void refused(struct sim *sim, int64_t now_us, const struct arrival *word)
+{
+    const struct share *target = &sim->shares[word->share];
+    const struct room *room = &sim->rooms[target->room];
+    struct owner *owner = &sim->owners[room->owner];
+    char id[ID_MAX], sid[ID_MAX];
+    if (target->people < target->there + word->people) {
+        return; /* it died, and they were moved */
+    }
+    send_back(sim, word);
+    share_node_id(id, target->node);
+    share_sid(sid, target->room);
+    uint64_t people = share_weight(room, word->people, word->held);
+    const struct registry_load load = {.weight =
+                                           (uint32_t)(word->weight - MIN(word->weight, people))};
+    if (target->people == 0) {
+        registry_room_removed(owner->registry, id, sid);
+    } else {
+        registry_room_confirmed(owner->registry, id, sid,
+                                share_weight(room, target->there, target->there_held));
+    }
+    (void)!registry_heard(owner->registry, sim->base_us + now_us, id, &load);
+    owner->busy_us = MAX(owner->busy_us, now_us) + (int64_t)word->people * PERSON_US;
+    move_off(sim, owner, owner->busy_us, word->from);
+    move_strand(sim, owner, word->from);
+    const struct share *source = &sim->shares[word->from];
+    owner->refused += share_weight(room, source->people, source->people);
+}
+
+void move_arrive(struct sim *sim, int64_t now_us)
+{
+    for (uint32_t i = sim->steps[now_us / SIM_STEP_US]; i != NOBODY; i = sim->arrivals[i].next) {
+        const struct arrival arrival = sim->arrivals[i];
+        if (arrival.refused) {
+            refused(sim, now_us, &arrival);
+        } else {
+            arrive(sim, now_us, &arrival);
+        }
+    }
+}
+
 static void handle_death(struct sim *sim, struct owner *owner, uint32_t node)
 {
     char id[ID_MAX];
@@ -192,9 +283,7 @@ static void handle_death(struct sim *sim, struct owner *owner, uint32_t node)
         }
         owner->busy_us += (int64_t)sim->shares[share].people * PERSON_US;
         move_off(sim, owner, owner->busy_us, share);
-        if (sim->shares[share].people > 0) {
-            share_list_add(&owner->stranded, share);
-        }
+        move_strand(sim, owner, share);
     }
 }
 

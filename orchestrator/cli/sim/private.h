@@ -33,13 +33,20 @@ struct share {
     uint32_t room, node;
     uint32_t people, held;      /* the latter without video */
     uint32_t there, there_held; /* of them, or of those who are on their way off: whom it serves */
+    bool stranded;              /* it is in its owner's list */
     uint32_t next;              /* of the room; NOBODY */
 };
 
+/* At a node; or, if it refused them, its word at their orchestrator. */
 struct arrival {
     uint32_t share, people, held;
-    uint32_t from; /* the share that serves them until then; NOBODY */
-    uint32_t next; /* of its step; NOBODY */
+    uint32_t from;     /* the share that they leave */
+    bool planned;      /* it serves them until then */
+    bool kept;         /* some of their room are on that node */
+    uint32_t permille; /* of the node's capacity, beyond which it refuses them; 0: it does not */
+    bool refused;
+    uint64_t weight; /* that it would have come to */
+    uint32_t next;   /* of its step; NOBODY */
 };
 
 /* A growing list of indices. */
@@ -84,6 +91,8 @@ struct owner {
     size_t handled;
     struct list stranded; /* shares on dead nodes: for some of their people there is no place */
     struct list held;     /* shares with people without video */
+    uint64_t refused;     /* weight that nodes refused since the last step, and none took */
+    uint64_t waiting;     /* the weight of who found no place in that */
 };
 
 struct sim {
@@ -164,6 +173,8 @@ MUST_CHECK int move_people(struct sim *sim, struct owner *owner, int64_t now_us,
 void move_arrive(struct sim *sim, int64_t now_us);
 /* Off a dead node, or as many as there is place for. */
 void move_off(struct sim *sim, struct owner *owner, int64_t now_us, uint32_t share);
+/* For some of these people there is no place: they are tried again. */
+void move_strand(struct sim *sim, struct owner *owner, uint32_t share);
 /* Owners that have heard of a death by then, and have time for it. */
 void move_off_the_dead(struct sim *sim, int64_t now_us);
 

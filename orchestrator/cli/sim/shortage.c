@@ -36,6 +36,8 @@ static uint64_t try_again(struct sim *sim, struct owner *owner, int64_t now_us)
         }
         if (share->people > 0) {
             list->items[kept++] = list->items[i];
+        } else {
+            sim->shares[list->items[i]].stranded = false;
         }
     }
     list->count = kept;
@@ -150,9 +152,21 @@ static uint32_t give_back(struct sim *sim, struct owner *owner, int64_t now_us, 
     return move_people(sim, owner, now_us, &trip) == 0 ? people : 0;
 }
 
+/* An equal part of what all lack; of the others it knows what they said last. */
+static uint64_t part_of_waiting(const struct sim *sim)
+{
+    uint64_t weight = 0;
+    for (uint32_t i = 0; i < sim->owner_count; i++) {
+        weight += sim->owners[i].waiting;
+    }
+    return (weight + sim->owner_count - 1) / sim->owner_count;
+}
+
 void shortage_step(struct sim *sim, struct owner *owner, int64_t now_us)
 {
-    uint64_t weight = try_again(sim, owner, now_us);
+    owner->waiting = owner->refused + try_again(sim, owner, now_us);
+    owner->refused = 0;
+    uint64_t weight = part_of_waiting(sim);
     if (weight > 0) {
         make_place(sim, owner, weight);
         if (!sim->short_told) {

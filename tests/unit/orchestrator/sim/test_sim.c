@@ -201,6 +201,27 @@ static void no_place(void **state)
     sim_result_free(&r);
 }
 
+/* Goal: however many orchestrators meet on the nodes that are left, none is filled beyond its
+ * capacity, and as many have a node in the end as if there were one, give or take. */
+static void many_who_move(void **state)
+{
+    (void)state;
+    static const int orchestrators[] = {3, 9};
+    for (size_t i = 0; i < ARRAY_LEN(orchestrators); i++) {
+        for (uint64_t seed = 1; seed <= SEEDS / 2; seed++) {
+            struct story story = {240, 1, {"region=eu", "region=us at=11s"}, seed};
+            struct sim_result one = tell(&story);
+            story.orchestrators = orchestrators[i];
+            struct sim_result r = tell(&story);
+            assert_int_equal(r.nodes_over, 0);
+            assert_true(r.regions[2].use_max <= 1);
+            assert_true(r.waiting <= one.waiting + r.affected / 20);
+            sim_result_free(&one);
+            sim_result_free(&r);
+        }
+    }
+}
+
 /* Goal: once there are nodes enough, everybody gets his video again, 50 people a second or the room
  * that makes them 50. */
 static void nodes_that_come(void **state)
@@ -269,11 +290,12 @@ static void impossible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_region),      cmocka_unit_test(who_goes_where),
-        cmocka_unit_test(a_third),       cmocka_unit_test(a_node),
-        cmocka_unit_test(a_drain),       cmocka_unit_test(too_little_place),
-        cmocka_unit_test(no_place),      cmocka_unit_test(nodes_that_come),
-        cmocka_unit_test(the_same_seed), cmocka_unit_test(impossible),
+        cmocka_unit_test(a_region),        cmocka_unit_test(who_goes_where),
+        cmocka_unit_test(a_third),         cmocka_unit_test(a_node),
+        cmocka_unit_test(a_drain),         cmocka_unit_test(too_little_place),
+        cmocka_unit_test(no_place),        cmocka_unit_test(many_who_move),
+        cmocka_unit_test(nodes_that_come), cmocka_unit_test(the_same_seed),
+        cmocka_unit_test(impossible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
