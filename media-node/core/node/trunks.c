@@ -94,7 +94,7 @@ void trunks_set(struct node *node, int64_t now_us, const struct spec_trunk *spec
     struct trunk *trunk = trunks_find(node, spec->node);
     if (trunk == NULL) {
         trunk = add_trunk(node, now_us, spec->node);
-        log_write(node->config.log, LOG_INFO, "trunk_made node=%s", trunk->node);
+        log_write(node->config.log, LOG_INFO, "trunk_made to=%s", trunk->node);
     }
     struct ice_path path = {.remote = spec->remote, .protocol = ICE_UDP};
     int err = trunks_endpoint(node, spec->local.port, &path.endpoint);
@@ -183,7 +183,7 @@ static void rest(struct node *node, int64_t now_us, struct trunk *trunk)
 {
     relay_set_path(trunk->relay, now_us, NULL);
     paths_remove_trunk(node, trunk);
-    log_write(node->config.log, LOG_INFO, "trunk_rests node=%s", trunk->node);
+    log_write(node->config.log, LOG_INFO, "trunk_rests to=%s", trunk->node);
 }
 
 static void expire_trunk(struct node *node, int64_t now_us, struct trunk *trunk)
