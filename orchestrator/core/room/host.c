@@ -147,7 +147,7 @@ size_t room_node_people(const struct room *room, const char *node)
     return count;
 }
 
-static uint32_t weight_of(const struct participant *p)
+uint32_t host_connection_weight(const struct participant *p)
 {
     uint32_t weight = 0;
     const struct track *track;
@@ -209,10 +209,11 @@ static uint32_t edges_from(const struct track *track, const struct host *host)
 uint32_t host_weight(const struct room *room, const struct host *host)
 {
     uint32_t weight = 0;
-    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         bool here = host_place(p, host) >= 0;
         const struct track *track;
-        weight += here ? weight_of(p) : 0;
+        weight += here ? host_connection_weight(p) : 0;
         DL_FOREACH(p->tracks, track)
         {
             uint32_t edges = edges_from(track, host);
@@ -235,7 +236,7 @@ uint32_t room_person_weight(const struct room *room, const char *identity)
     uint32_t weight = 0;
     EACH_OF_PERSON(room_find(room, identity), p)
     {
-        weight += weight_of(p);
+        weight += host_connection_weight(p);
     }
     return weight;
 }
@@ -247,7 +248,7 @@ uint32_t room_weight(const struct room *room, const char *node)
     EACH_CONNECTION(room, p)
     {
         if (node == NULL || p->host == host) {
-            weight += weight_of(p);
+            weight += host_connection_weight(p);
         }
     }
     return weight;

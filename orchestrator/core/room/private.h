@@ -661,6 +661,9 @@ int host_place(const struct participant *p, const struct host *host);
 /* It lives after all: the others are told the ways to it. */
 void host_found(struct room *room, struct host *host);
 
+/* What it adds to a node's weight by itself. */
+uint32_t host_connection_weight(const struct participant *p);
+
 /* What the room comes to there, as the node counts it (Load.weight), once all of it flows: with
  * the tracks that are to come from other nodes, and those to go there. */
 uint32_t host_weight(const struct room *room, const struct host *host);

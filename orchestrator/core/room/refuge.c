@@ -41,7 +41,8 @@ void refuge_end(struct participant *p)
 void refuge_limit(const struct room *room, const struct host *host,
                   Spillway__Control__RoomSpec *spec)
 {
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         if (!is_fled(p, host)) {
             continue;
         }
@@ -53,7 +54,8 @@ void refuge_limit(const struct room *room, const struct host *host,
 
 void refuge_applied(const struct room *room, const struct host *host, uint64_t version)
 {
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         if (is_told(p, host, version)) {
             refuge_end(p);
         }
@@ -69,9 +71,9 @@ const char *room_refused(const struct room *room, const char *node,
                          const Spillway__Control__SpecAck *ack)
 {
     const struct host *host = host_find(room, node);
-    for (const struct participant *p = room->participants; host != NULL && p != NULL;
-         p = p->hh.next) {
-        if (is_told(p, host, ack->answers)) {
+    EACH_CONNECTION(room, p)
+    {
+        if (host != NULL && is_told(p, host, ack->answers)) {
             return p->refuge.from->node_id;
         }
     }
@@ -90,13 +92,14 @@ struct room_held room_send_back(struct room *room, const char *node,
 {
     struct room_held sum = {0};
     const struct host *host = host_find(room, node);
-    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+    EACH_CONNECTION(room, p)
+    {
         if (is_told(p, host, ack->answers) && strcmp(p->refuge.from->node_id, from) == 0) {
             struct host *old = host_of(room, p->refuge.from);
             old->lost = true;
             move_back(p, old, is_refused_since(host, ack));
-            sum.people++;
-            sum.weight += room_person_weight(room, p->identity);
+            sum.people += p == person_of(p) || person_of(p)->host != old;
+            sum.weight += host_connection_weight(p);
         }
     }
     return sum;

@@ -4,8 +4,10 @@
  * on to the next one, as if they had not been there; or wait, and none carries more than it can.
  */
 #include "tests/lib/orch_world.h"
+#include "tests/lib/sdp_client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <setjmp.h>
 
@@ -171,13 +173,51 @@ static void others_are_there(void **state)
     world_fini(&world);
 }
 
+/* Goal: both connections of somebody who has two are refused as one, and go on as one. */
+static void two_connections(void **state)
+{
+    (void)state;
+    struct world world;
+    near_and_far(&world, 17);
+    world.region = "r1";
+    beat(&world, "ND_a", 4);
+    world_join(&world, 3,
+               &(struct world_join){.room = "lobby", .identity = "dave", .two_connections = true});
+    char *answer = sdp_client_answer(world.last_offer, "once");
+    world_answer(&world, 3, answer, world.last_offer_id);
+    free(answer);
+    world_connected(&world, world.transport_count);
+    world_offer(&world, 3, "chromium-publish.offer", 1);
+    world_connected(&world, world.transport_count);
+    char first[32], second[32];
+    snprintf(first, sizeof(first), "front T%zu route ND_", world.transport_count - 1);
+    snprintf(second, sizeof(second), "front T%zu route ND_", world.transport_count);
+    world_node(&world, "ND_c");
+    beat(&world, "ND_c", 900);
+    beat(&world, "ND_b", 0);
+    world_story(&world);
+    lose(&world, "ND_a");
+    const char *story = world_story(&world);
+    for (unsigned i = 0; i < 2; i++) {
+        const char *refused = strstr(story, i == 0 ? first : second);
+        assert_non_null(refused);
+        assert_int_equal(refused[strlen(first)], 'b');
+        const char *taken = strstr(refused + 1, i == 0 ? first : second);
+        assert_non_null(taken);
+        assert_int_equal(taken[strlen(first)], 'c');
+    }
+    assert_int_equal(world.last_spec->weight, 6);
+    assert_refused(&world, 3);
+    world_check(&world);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(another_takes_them),
-        cmocka_unit_test(sound_alone),
-        cmocka_unit_test(they_wait),
-        cmocka_unit_test(others_are_there),
+        cmocka_unit_test(another_takes_them), cmocka_unit_test(sound_alone),
+        cmocka_unit_test(they_wait),          cmocka_unit_test(others_are_there),
+        cmocka_unit_test(two_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
