@@ -4,7 +4,7 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/sink.h"
 
-#include "media-node/core/srtp/gcm.h"
+#include "common/gcm/gcm.h"
 
 #include <errno.h>
 #include <netinet/udp.h>

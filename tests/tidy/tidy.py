@@ -58,8 +58,8 @@ IO = {
 }
 
 CORES = ("media-node/core", "orchestrator/core")
-PURE = CORES + ("common/agenda", "common/base", "common/timings", "common/trace", "common/net",
-                "common/rfc3339", "common/zone", "proto")  # sans-IO as a whole
+PURE = CORES + ("common/agenda", "common/base", "common/gcm", "common/timings", "common/trace",
+                "common/net", "common/rfc3339", "common/zone", "proto")  # sans-IO as a whole
 IO_HEADERS = re.compile(
     r"^(uv|zmq|libwebsockets|usrsctp|pthread|threads|unistd|fcntl|sys/socket|sys/stat|netdb|"
     r"signal|hiredis/.*|curl/.*)\.h$")

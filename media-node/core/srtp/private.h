@@ -9,7 +9,7 @@
 
 #include <openssl/evp.h>
 
-#include "media-node/core/srtp/gcm.h"
+#include "common/gcm/gcm.h"
 #include "media-node/core/srtp/srtp.h"
 
 #define RTP_FIXED_LEN   12

@@ -5,8 +5,8 @@
  * OpenSSL's time for a packet (decisions/0015), everywhere else, and on processors without AES
  * instructions, OpenSSL.
  */
-#ifndef MEDIA_NODE_CORE_SRTP_GCM_H
-#define MEDIA_NODE_CORE_SRTP_GCM_H
+#ifndef COMMON_GCM_GCM_H
+#define COMMON_GCM_GCM_H
 
 #include "common/base/base.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "media-node/core/srtp/gcm.h"
+#include "common/gcm/gcm.h"
 
 #ifndef SPILLWAY_IPSEC_MB
 const struct gcm_library *gcm_ipsec_mb(void)

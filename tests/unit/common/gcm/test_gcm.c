@@ -3,7 +3,7 @@
  * Goal: each library makes the bytes of the specification's own examples, both make the same of
  * anything, wherever a message is split and in place, and neither opens what was changed.
  */
-#include "media-node/core/srtp/gcm.h"
+#include "common/gcm/gcm.h"
 
 #include <setjmp.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
  * Without intel-ipsec-mb's jobs, whose lanes wait for each other: its functions for one message,
  * which the vector instructions of a single GCM fill.
  */
-#include "media-node/core/srtp/gcm.h"
+#include "common/gcm/gcm.h"
 
 #include "common/base/openssl.h"
 
