@@ -169,10 +169,19 @@ function Inside({ room, choices, onError, onLeave, ...rest }) {
 function useConnected(room, token, onError, onDisconnected) {
   useEffect(() => {
     let here = true;
+    let connected = false;
+    // Before it is connected the error says more, but of who is sent away then there is none.
+    const ended = (reason) => {
+      if (here && (connected || reason in farewells)) {
+        here = false;
+        onDisconnected(reason);
+      }
+    };
     const enter = async () => {
+      room.on(RoomEvent.Disconnected, ended);
       try {
         await room.connect(signalUrl, token);
-        room.on(RoomEvent.Disconnected, onDisconnected); // before, the error says more
+        connected = true;
       } catch (error) {
         if (here) {
           onError(error);
@@ -182,7 +191,7 @@ function useConnected(room, token, onError, onDisconnected) {
     enter();
     return () => {
       here = false;
-      room.off(RoomEvent.Disconnected, onDisconnected);
+      room.off(RoomEvent.Disconnected, ended);
       room.disconnect();
     };
   }, [room, token, onError, onDisconnected]);
