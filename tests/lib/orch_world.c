@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/lib/orch_story.h"
 
+#include "orchestrator/core/entry/entry.h"
 #include "proto/gen/client.pb-c.h"
-#include "proto/protojson/protojson.h"
 #include "proto/wire/wire.h"
 
 #include <stdio.h>
@@ -413,16 +413,7 @@ static char *join_parameter(const struct world_join *join, char *offer)
     request.connection_settings = &settings;
     request.publisher_offer = offer == NULL ? NULL : &description;
     request.reconnect = join->reconnect;
-    size_t inner_len, len;
-    uint8_t *inner = wire_pack(&request.base, &inner_len);
-    Livekit__WrappedJoinRequest wrapped = LIVEKIT__WRAPPED_JOIN_REQUEST__INIT;
-    wrapped.join_request = (ProtobufCBinaryData){inner_len, inner};
-    uint8_t *packed = wire_pack(&wrapped.base, &len);
-    char *text = mem_alloc(PROTOJSON_ENCODED_LEN(len) + 1);
-    protojson_base64_encode((struct bytes){packed, len}, text);
-    free(inner);
-    free(packed);
-    return text;
+    return entry_encode(&request);
 }
 
 /* conn 0: only validated. */

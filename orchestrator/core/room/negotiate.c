@@ -224,7 +224,7 @@ static bool offers_codec(const struct sdp_media *media, enum sdp_codec_id codec)
 }
 
 /* The client cannot decode the track: better said than silence. */
-void negotiate_refuse(struct subscription *subscription, struct effects *fx)
+static void refuse(struct subscription *subscription, struct effects *fx)
 {
     subscription->refused = true;
     wants_changed(subscription);
@@ -315,7 +315,7 @@ static void assign_subscriptions(struct participant *p, const struct sdp_offer *
         }
         const struct sdp_media *media = &offer->media[line - p->session.lines];
         if (!offers_codec(media, sdp_codec_from_name(subscription->track->info->mime_type))) {
-            negotiate_refuse(subscription, fx);
+            refuse(subscription, fx);
             continue;
         }
         line->subscription = subscription->id;
@@ -356,7 +356,7 @@ void negotiate_name_mids(struct participant *p, Livekit__SessionDescription *des
 }
 
 /* Whether a line as planned carries the track in a codec that its publisher sends. */
-bool negotiate_carries(const struct session_line *line, const struct track *track)
+static bool carries(const struct session_line *line, const struct track *track)
 {
     const struct session_line *from = session_line_of_track(&track->publisher->session, track->id);
     assert(from != NULL && from->codec_count > 0); /* it is published */
@@ -368,22 +368,29 @@ bool negotiate_carries(const struct session_line *line, const struct track *trac
            (sent->id == SDP_RED && session_line_codec(line, SDP_OPUS) != NULL);
 }
 
+bool negotiate_refuse_untaken(struct participant *p, struct session_line *line, struct effects *fx)
+{
+    struct subscription *subscription =
+        line->subscription == 0 ? NULL : negotiate_subscription(p, line->subscription);
+    if (subscription == NULL || carries(line, subscription->track)) {
+        return false;
+    }
+    refuse(subscription, fx);
+    spec_withdraw(subscription);
+    line->subscription = 0;
+    return true;
+}
+
 /* A section may list the track's codec, and yet not the variant that we and its publisher use. */
 static void refuse_undecodable(struct participant *p, const struct sdp_offer *offer,
                                struct effects *fx)
 {
     for (size_t i = 0; i < p->session.line_count; i++) {
         struct session_line *line = &p->session.lines[i];
-        struct subscription *subscription =
-            line->subscription == 0 ? NULL : negotiate_subscription(p, line->subscription);
-        if (subscription == NULL || negotiate_carries(line, subscription->track)) {
-            continue;
+        if (negotiate_refuse_untaken(p, line, fx)) {
+            line->wish = (struct sdp_wish){.use = SDP_USE_INACTIVE};
+            session_plan_line(&p->session, offer, i);
         }
-        negotiate_refuse(subscription, fx);
-        spec_withdraw(subscription);
-        line->subscription = 0;
-        line->wish = (struct sdp_wish){.use = SDP_USE_INACTIVE};
-        session_plan_line(&p->session, offer, i);
     }
 }
 

@@ -525,8 +525,9 @@ void negotiate_wish(struct session_line *line, struct subscription *subscription
 bool negotiate_waits(const struct subscription *subscription, const struct session_line *line);
 void negotiate_name_mids(struct participant *p, Livekit__SessionDescription *description,
                          struct arena *arena);
-bool negotiate_carries(const struct session_line *line, const struct track *track);
-void negotiate_refuse(struct subscription *subscription, struct effects *fx);
+/* The client does not take in that section what it carries: then it is refused, and the section is
+ * free. */
+bool negotiate_refuse_untaken(struct participant *p, struct session_line *line, struct effects *fx);
 struct subscription *negotiate_subscription(const struct participant *p, uint32_t id);
 void negotiate_restarted(struct participant *p, int64_t now_us, struct effects *fx); /* its ICE */
 void negotiate_settled(struct participant *p); /* an exchange is through: its node is to know */

@@ -140,15 +140,9 @@ static void refuse_untaken(struct participant *p, struct effects *fx)
 {
     for (size_t i = 0; i < p->session.line_count; i++) {
         struct session_line *line = &p->session.lines[i];
-        struct subscription *subscription =
-            line->subscription == 0 ? NULL : negotiate_subscription(p, line->subscription);
-        if (subscription == NULL || negotiate_carries(line, subscription->track)) {
-            continue;
+        if (negotiate_refuse_untaken(p, line, fx)) {
+            line->releasing = !line->rejected;
         }
-        negotiate_refuse(subscription, fx);
-        spec_withdraw(subscription);
-        line->subscription = 0;
-        line->releasing = !line->rejected;
     }
 }
 
