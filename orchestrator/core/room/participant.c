@@ -156,6 +156,7 @@ struct participant *participant_blank(struct room *room, int64_t now_us)
     p->lost_at_us = TIME_NEVER;
     p->reach_by_us = TIME_NEVER;
     p->arrive_by_us = TIME_NEVER;
+    p->answer_by_us = TIME_NEVER;
     p->node_died_us = TIME_NEVER;
     p->keys_by_us = TIME_NEVER;
     p->move_at_us = TIME_NEVER;

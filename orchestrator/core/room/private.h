@@ -309,6 +309,7 @@ struct participant {
     int64_t reach_by_us;  /* its first media are late from then on; TIME_NEVER otherwise */
     int64_t lost_at_us;   /* neither signalling nor media since; TIME_NEVER otherwise */
     int64_t arrive_by_us; /* moved: its media are late from then on; TIME_NEVER otherwise */
+    int64_t answer_by_us; /* a receiver's offer is answered by then; TIME_NEVER: none is out */
     int64_t node_died_us; /* that it was on, and no other has its media yet; TIME_NEVER otherwise */
     Livekit__ParticipantInfo **missed; /* who left while it had no signalling; owned */
     size_t missed_count;

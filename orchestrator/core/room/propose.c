@@ -4,7 +4,8 @@
  * (negotiate.c); on the second one we offer what they receive: an application section with channels
  * that we open, and a section for each subscription. One offer is on its way at a time, and names
  * all that has changed by then; the answer comes with its number. A resume loses what is on its
- * way, and begins ICE anew with the next offer.
+ * way, and begins ICE anew with the next offer. Who does not answer gets nothing new any more, and
+ * after ROOM_ANSWER_TIMEOUT_US is told to start over (room.c).
  */
 #include "orchestrator/core/room/private.h"
 
@@ -57,7 +58,7 @@ static void make_wishes(struct participant *p, struct arena *arena)
     }
 }
 
-static void send_offer(struct participant *p, bool restart, struct effects *fx)
+static void send_offer(struct participant *p, int64_t now_us, bool restart, struct effects *fx)
 {
     struct arena arena = {0};
     make_wishes(p, &arena);
@@ -76,6 +77,7 @@ static void send_offer(struct participant *p, bool restart, struct effects *fx)
     arena_fini(&arena);
     sealed_now(p);
     p->asked = true;
+    p->answer_by_us = now_us + ROOM_ANSWER_TIMEOUT_US;
 }
 
 void propose_flush(struct participant *p, int64_t now_us, struct effects *fx)
@@ -96,7 +98,7 @@ void propose_flush(struct participant *p, int64_t now_us, struct effects *fx)
     if (first || restart) {
         (void)negotiate_choose_candidates(p, p->host); /* the slate is clean */
     }
-    send_offer(p, restart, fx);
+    send_offer(p, now_us, restart, fx);
 }
 
 void propose_resumed(struct participant *person)
@@ -113,6 +115,7 @@ void propose_resumed(struct participant *person)
         cascade_changed(subscription->track);
     }
     p->asked = false;
+    p->answer_by_us = TIME_NEVER;
     p->renegotiate = p->restart_due = true;
 }
 
@@ -164,6 +167,7 @@ int propose_answered(struct participant *person, int64_t now_us,
         return err;
     }
     p->asked = false;
+    p->answer_by_us = TIME_NEVER;
     p->renegotiate = true; /* the flush sees what has changed meanwhile */
     refuse_untaken(p, fx);
     if (first) {

@@ -197,6 +197,9 @@ static int64_t participant_deadline(const struct participant *p)
     int64_t at = MIN(MIN(p->join_by_us, p->lost_at_us), MIN(p->arrive_by_us, p->move_at_us));
     at = MIN(at, MIN(p->keys_by_us, p->reach_by_us));
     at = MIN(at, passage_deadline(p));
+    if (participant_conn(p) != 0) { /* else the answer is lost, and a resume begins anew */
+        at = MIN(at, p->answer_by_us);
+    }
     if (p->conn != 0) {
         at = MIN(at, MIN(p->ping_by_us, p->refresh_at_us));
     }
@@ -241,6 +244,9 @@ static void expire_connection(struct participant *p, int64_t now_us, struct effe
     } else if (p->keys_by_us <= now_us) {
         node_fared(p, p->host, EFFECT_MEDIA_MISSED, fx);
         room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE,
+                   LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
+    } else if (participant_conn(p) != 0 && p->answer_by_us <= now_us) {
+        room_leave(room, now_us, p, LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH,
                    LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT, true, fx);
     } else if (p->move_at_us <= now_us) {
         move_expire(p, now_us, fx);

@@ -46,6 +46,7 @@
 #define ROOM_REACH_US           TIME_S(5)   /* for the first media of one who joined, see gray.h */
 #define ROOM_RESTART_TIMEOUT_US TIME_S(5)   /* the same, with an ICE restart */
 #define ROOM_KEYS_TIMEOUT_US    TIME_S(10)  /* for DTLS to begin anew at another front */
+#define ROOM_ANSWER_TIMEOUT_US  TIME_S(15)  /* for the answer to an offer of ours, as LiveKit's */
 #define ROOM_REFRESH_US         TIME_S(300) /* between refreshed tokens */
 #define ROOM_RPC_TIMEOUT_US     TIME_S(15)  /* for the answer, unless the call says otherwise */
 #define ROOM_RPC_ACK_US         TIME_S(7)   /* for the acknowledgement, as in the SDKs */

@@ -207,6 +207,69 @@ static void bad_answers(void **state)
     world_fini(&world);
 }
 
+/* Seconds in which the node and those with signalling are heard. */
+static void pass(struct world *world, unsigned seconds)
+{
+    static uint64_t sequence;
+    Livekit__Ping ping = LIVEKIT__PING__INIT;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ;
+    request.ping_req = &ping;
+    for (unsigned quarter = 0; quarter < 4 * seconds; quarter++) {
+        world_heartbeat(world, "ND_a", ++sequence);
+        world_advance(world, TIME_MS(250));
+        for (uint64_t conn = 1; conn <= 4 && quarter % 20 == 0; conn++) {
+            world_signal(world, conn, &request);
+        }
+    }
+}
+
+/* Goal: who answers no offer of ours, and so would get nothing new for ever, is told to start over;
+ * who takes his time is not. */
+static void never_answers(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    world_add_track(&world, 1, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    EXPECT(&world, "conn 2 < offer tracks=2\n");
+    pass(&world, 14);
+    answer(&world, 2, "once");
+    pass(&world, 14);
+    assert_null(strstr(world_story(&world), "leave"));
+
+    meeting_join(&world, 4, "carla", NULL);
+    world_add_track(&world, 4, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    EXPECT(&world, "conn 2 < offer tracks=3\n");
+    pass(&world, 14);
+    assert_null(strstr(world_story(&world), "conn 2 < leave"));
+    pass(&world, 2);
+    EXPECT(&world, "conn 2 < leave reason=6 action=2\nconn 2 close 1000\n", "front T2 close\n",
+           "front T3 close\n", " -t=2 ", "bob=gone/0");
+    world_fini(&world);
+}
+
+/* Goal: an answer that got lost with its connection is not waited for. */
+static void answer_gets_lost(void **state)
+{
+    (void)state;
+    struct world world;
+    begin(&world);
+    world_add_track(&world, 1, CAMERA, LIVEKIT__TRACK_TYPE__VIDEO);
+    pass(&world, 10);
+    orch_disconnected(world.orch, world.now_us, 2);
+    world_drain(&world);
+    pass(&world, 10);
+    assert_null(strstr(world_story(&world), "leave"));
+    world_join(&world, 2, &again);
+    EXPECT(&world, "conn 2 < reconnect", "conn 2 < offer tracks=2\n");
+    pass(&world, 10);
+    answer(&world, 2, "anew");
+    pass(&world, 10);
+    assert_null(strstr(world_story(&world), "leave"));
+    world_fini(&world);
+}
+
 /* Goal: resumed, he is offered anew with fresh credentials, whatever was on its way. */
 static void resumes(void **state)
 {
@@ -322,6 +385,8 @@ int main(void)
         cmocka_unit_test(offers_one_after_the_other),
         cmocka_unit_test(data_go_both_ways),
         cmocka_unit_test(bad_answers),
+        cmocka_unit_test(never_answers),
+        cmocka_unit_test(answer_gets_lost),
         cmocka_unit_test(resumes),
         cmocka_unit_test(changes_its_front),
         cmocka_unit_test(moves),
