@@ -346,6 +346,11 @@ static int parse_rid(struct parse *parse, char *value)
     if (strcmp(direction, "send") != 0) {
         return 0;
     }
+    for (size_t i = 0; i < section->rid_count; i++) {
+        if (strcmp(section->rids[i].id, id) == 0) { /* a node refuses a spec that has it, whole */
+            return parse_fail(parse, ERR_INVALID, "rid %s is given twice", id);
+        }
+    }
     if (section->rid_count == SDP_RIDS_MAX) {
         return parse_fail(parse, ERR_TOO_BIG, "more than %d rids", SDP_RIDS_MAX);
     }
