@@ -22,11 +22,12 @@ struct peer {
     struct ice_path dtls;
     bool has_selected;
     bool has_dtls;
-    bool left;        /* the client was heard to have left */
-    bool quiet;       /* see peer_set_quiet */
-    uint32_t cc_ssrc; /* of the last packet that had a transport-wide number */
-    uint16_t cc_seq;  /* next transport-wide number to send */
-    int64_t heard_us; /* last SRTP or SRTCP, -1 never */
+    bool left;          /* the client was heard to have left */
+    bool quiet;         /* see peer_set_quiet */
+    int64_t learned_us; /* by then, as many may be learned at once as ever */
+    uint32_t cc_ssrc;   /* of the last packet that had a transport-wide number */
+    uint16_t cc_seq;    /* next transport-wide number to send */
+    int64_t heard_us;   /* last SRTP or SRTCP, -1 never */
     /* the first packets sent since then, TIME_NEVER none: any, and one with a number */
     int64_t unanswered_us;
     int64_t unanswered_cc_us;
@@ -244,9 +245,14 @@ MUST_CHECK static int parse_sealed(struct rtp_view *out, uint8_t *data, size_t l
     return err;
 }
 
+static bool may_learn(const struct peer *peer, int64_t now_us)
+{
+    return peer->learned_us - now_us <= (PEER_LEARN_BURST - 1) * PEER_LEARN_US;
+}
+
 /* Finds out what the packet is before it is decrypted, so that an SSRC that maps to nothing costs
  * no cipher and no place among the sources. */
-MUST_CHECK static int identify(struct peer *peer, const struct rtp_view *view,
+MUST_CHECK static int identify(struct peer *peer, int64_t now_us, const struct rtp_view *view,
                                const struct rtp_exts *exts, struct peer_rtp *out)
 {
     const struct peer_source *known = sources_find(&peer->sources, view->ssrc);
@@ -256,10 +262,11 @@ MUST_CHECK static int identify(struct peer *peer, const struct rtp_view *view,
         return 0;
     }
     out->first = true;
-    return sources_resolve(&peer->sources, view, exts, &out->source);
+    int err = sources_resolve(&peer->sources, view, exts, &out->source);
+    return err == 0 && !may_learn(peer, now_us) ? ERR_FULL : err;
 }
 
-static void arrive(struct peer *peer, struct peer_rtp *rtp)
+static void arrive(struct peer *peer, int64_t now_us, struct peer_rtp *rtp)
 {
     rtp->source.arrived = true;
     rtp->source.pt = rtp->view.pt;
@@ -268,6 +275,7 @@ static void arrive(struct peer *peer, struct peer_rtp *rtp)
         *known = rtp->source;
         return;
     }
+    peer->learned_us = MAX(peer->learned_us, now_us) + PEER_LEARN_US;
     uint32_t gone = sources_learn(&peer->sources, &rtp->source);
     if (gone != 0) {
         rtpsec_forget(peer->sec, gone);
@@ -304,7 +312,7 @@ int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path,
         return err;
     }
     rtp_exts_read(&exts, &view, &peer->config.exts);
-    err = identify(peer, &view, &exts, out);
+    err = identify(peer, now_us, &view, &exts, out);
     if (err != 0) {
         counters->drop_rtp_source++;
         return err;
@@ -323,7 +331,7 @@ int peer_rtp(struct peer *peer, int64_t now_us, const struct ice_path *path,
     note_media(peer, now_us, path);
     number_arrived(peer, in->arrival_us, view.ssrc, exts.value[RTP_EXT_TRANSPORT_CC]);
     if (out->first) {
-        arrive(peer, out);
+        arrive(peer, now_us, out);
     }
     return 0;
 }

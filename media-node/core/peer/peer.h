@@ -36,6 +36,10 @@
 #define PEER_RID_MAX          17
 #define PEER_LEFT_FEEDBACK_US TIME_MS(1500)
 #define PEER_LEFT_REPORT_US   TIME_S(15)
+/* Of SSRCs that were not signalled so many are learned at once, all that a client may publish, and
+ * then one each PEER_LEARN_US: whoever owns the room is told of each. */
+#define PEER_LEARN_BURST (2 * PEER_TRACKS_MAX * STREAM_LAYERS_MAX)
+#define PEER_LEARN_US    TIME_MS(100)
 
 struct peer; /* opaque outside core/peer */
 
