@@ -43,6 +43,7 @@ struct source {
     uint32_t ssrc;
     struct rtpsec_window rtp; /* by rollover counter and sequence number */
     struct rtpsec_window rtcp;
+    uint64_t heard_at; /* the count of packets by then */
 };
 
 struct rtpsec {
@@ -58,6 +59,7 @@ struct rtpsec {
     struct source **sources;          /* sorted by SSRC */
     size_t source_count;
     size_t source_cap;
+    uint64_t heard; /* packets that authenticated */
 };
 
 static inline bool is_gcm(enum rtpsec_suite suite)

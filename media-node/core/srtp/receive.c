@@ -33,9 +33,29 @@ static struct source *find_source(const struct rtpsec *sec, uint32_t ssrc)
     return at < sec->source_count && sec->sources[at]->ssrc == ssrc ? sec->sources[at] : NULL;
 }
 
+/* The one of reports alone that was heard longest ago; NULL: none. */
+static const struct source *oldest_reporter(const struct rtpsec *sec)
+{
+    const struct source *oldest = NULL;
+    for (size_t i = 0; i < sec->source_count; i++) {
+        const struct source *source = sec->sources[i];
+        if (!source->rtp.started && (oldest == NULL || source->heard_at < oldest->heard_at)) {
+            oldest = source;
+        }
+    }
+    return oldest;
+}
+
+static bool is_full(const struct rtpsec *sec)
+{
+    return sec->source_count == RTPSEC_SOURCES_MAX && oldest_reporter(sec) == NULL;
+}
+
 static struct source *add_source(struct rtpsec *sec, uint32_t ssrc)
 {
-    assert(sec->source_count < RTPSEC_SOURCES_MAX);
+    if (sec->source_count == RTPSEC_SOURCES_MAX) {
+        rtpsec_forget(sec, oldest_reporter(sec)->ssrc);
+    }
     if (sec->source_count == sec->source_cap) {
         sec->source_cap = MAX(4, 2 * sec->source_cap);
         sec->sources = mem_grow(sec->sources, sec->source_cap, sizeof(*sec->sources));
@@ -59,6 +79,14 @@ void rtpsec_forget(struct rtpsec *sec, uint32_t ssrc)
     memmove(sec->sources + at, sec->sources + at + 1,
             (sec->source_count - at - 1) * sizeof(*sec->sources));
     sec->source_count--;
+}
+
+/* A packet of it authenticated; source NULL: its first. */
+static struct source *hear(struct rtpsec *sec, struct source *source, uint32_t ssrc)
+{
+    source = source == NULL ? add_source(sec, ssrc) : source;
+    source->heard_at = ++sec->heard;
+    return source;
 }
 
 /* ---- Packets ------------------------------------------------------------------------------- */
@@ -99,7 +127,7 @@ int rtpsec_unprotect_rtp(struct rtpsec *sec, uint8_t *packet, size_t *len)
     }
     uint32_t ssrc = be32_get(packet + 8);
     struct source *source = find_source(sec, ssrc);
-    if (source == NULL && sec->source_count == RTPSEC_SOURCES_MAX) {
+    if (source == NULL && is_full(sec)) {
         return ERR_FULL;
     }
     uint64_t index;
@@ -108,8 +136,7 @@ int rtpsec_unprotect_rtp(struct rtpsec *sec, uint8_t *packet, size_t *len)
         err = rtpsec_rtp_open_at(sec, index, packet, header_len, len);
     }
     if (err == 0) {
-        source = source == NULL ? add_source(sec, ssrc) : source;
-        rtpsec_window_mark(&source->rtp, index);
+        rtpsec_window_mark(&hear(sec, source, ssrc)->rtp, index);
     }
     return err;
 }
@@ -121,7 +148,7 @@ int rtpsec_unprotect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t *len)
     }
     uint32_t ssrc = be32_get(packet + 4);
     struct source *source = find_source(sec, ssrc);
-    if (source == NULL && sec->source_count == RTPSEC_SOURCES_MAX) {
+    if (source == NULL && is_full(sec)) {
         return ERR_FULL;
     }
     uint32_t index;
@@ -133,8 +160,7 @@ int rtpsec_unprotect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t *len)
         err = rtpsec_rtcp_open_at(sec, index, packet, len);
     }
     if (err == 0) {
-        source = source == NULL ? add_source(sec, ssrc) : source;
-        rtpsec_window_mark(&source->rtcp, index);
+        rtpsec_window_mark(&hear(sec, source, ssrc)->rtcp, index);
     }
     return err;
 }

@@ -57,7 +57,10 @@ void rtpsec_free(struct rtpsec *sec);
 
 /* Decrypts in place; *len shrinks. packet should be 4-byte aligned. ERR_AUTH (also for garbage),
  * ERR_REPLAY (seen before), ERR_STALE (older than the window), ERR_INVALID (no RTP), ERR_FULL
- * (RTPSEC_SOURCES_MAX), ERR_CRYPTO. After an error the bytes are undefined: drop the packet. */
+ * (RTPSEC_SOURCES_MAX of media), ERR_CRYPTO. After an error the bytes are undefined: drop the
+ * packet. A source of reports alone gives way to a new one where there is no place, with its
+ * replay window: who ends a stream may say so after it was forgotten, each time under another
+ * SSRC. */
 MUST_CHECK int rtpsec_unprotect_rtp(struct rtpsec *sec, uint8_t *packet, size_t *len);
 MUST_CHECK int rtpsec_unprotect_rtcp(struct rtpsec *sec, uint8_t *packet, size_t *len);
 

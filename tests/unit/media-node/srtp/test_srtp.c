@@ -442,6 +442,50 @@ static void bounds_the_sources(struct world *w)
     assert_int_equal(rtpsec_unprotect_rtp(w->sec, packet, &len), 0);
 }
 
+static int report(struct world *w, uint32_t ssrc)
+{
+    _Alignas(4) uint8_t packet[PACKET_CAP] = {0x80, 201, 0, 1};
+    int n = 8;
+    be32_put(packet + 4, ssrc);
+    assert_int_equal(srtp_protect_rtcp(w->client_out, packet, &n), 0);
+    size_t len = (size_t)n;
+    return rtpsec_unprotect_rtcp(w->sec, packet, &len);
+}
+
+/* Streams come, end and are forgotten, and what is said of each last is said after that: so many
+ * SSRCs of reports take no place from media. */
+static void reports_give_way(struct world *w)
+{
+    _Alignas(4) uint8_t packet[PACKET_CAP];
+    for (uint32_t ssrc = 1; ssrc <= RTPSEC_SOURCES_MAX; ssrc++) {
+        size_t len = client_packet(w, packet, 1, ssrc, 10);
+        assert_int_equal(rtpsec_unprotect_rtp(w->sec, packet, &len), 0);
+        rtpsec_forget(w->sec, ssrc);
+        assert_int_equal(report(w, ssrc), 0);
+    }
+    assert_int_equal(report(w, 1), 0); /* so number 2 is the oldest */
+    _Alignas(4) uint8_t again[PACKET_CAP] = {0x80, 201, 0, 1};
+    uint8_t copy[PACKET_CAP];
+    int n = 8;
+    be32_put(again + 4, 1);
+    assert_int_equal(srtp_protect_rtcp(w->client_out, again, &n), 0);
+    size_t len = (size_t)n;
+    memcpy(copy, again, len);
+    assert_int_equal(rtpsec_unprotect_rtcp(w->sec, again, &len), 0);
+    for (uint32_t ssrc = 1000; ssrc < 1000 + RTPSEC_SOURCES_MAX - 1; ssrc++) {
+        len = client_packet(w, packet, 1, ssrc, 10);
+        assert_int_equal(rtpsec_unprotect_rtp(w->sec, packet, &len), 0);
+    }
+    memcpy(again, copy, (size_t)n);
+    len = (size_t)n;
+    assert_int_equal(rtpsec_unprotect_rtcp(w->sec, again, &len),
+                     ERR_REPLAY); /* it is there still */
+    len = client_packet(w, packet, 1, 5000, 10);
+    assert_int_equal(rtpsec_unprotect_rtp(w->sec, packet, &len), 0);
+    assert_int_equal(report(w, 1), ERR_FULL);
+    assert_int_equal(report(w, 5000), 0);
+}
+
 static void refuses_bad_keys(struct world *w)
 {
     struct rtpsec *sec = NULL;
@@ -478,6 +522,7 @@ EACH_SUITE(refuses_cuts_and_garbage)
 EACH_SUITE(finds_the_rollover_counter)
 EACH_SUITE(gives_up_beyond_the_search)
 EACH_SUITE(bounds_the_sources)
+EACH_SUITE(reports_give_way)
 EACH_SUITE(refuses_bad_keys)
 
 int main(void)
@@ -497,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_finds_the_rollover_counter),
         cmocka_unit_test(test_gives_up_beyond_the_search),
         cmocka_unit_test(test_bounds_the_sources),
+        cmocka_unit_test(test_reports_give_way),
         cmocka_unit_test(test_refuses_bad_keys),
     };
     assert_int_equal(srtp_init(), srtp_err_status_ok);
