@@ -2,7 +2,10 @@
 #include "media-node/core/stream/receiver_parts.h"
 
 #define WINDOW_US TIME_S(1)
-#define LOST_MAX  0x7fffff /* 24 bits, signed (RFC 3550 §6.4.1) */
+/* A source whose timestamps leap by more did not send late: it began elsewhere, or stood still
+ * while it was muted. libwebrtc's figure. */
+#define LEAP_US  TIME_S(5)
+#define LOST_MAX 0x7fffff /* 24 bits, signed (RFC 3550 §6.4.1) */
 
 void stream_meter_bytes(struct stream_meter *meter, int64_t now_us, size_t len)
 {
@@ -27,7 +30,9 @@ void stream_meter_frame(struct stream_meter *meter, int64_t now_us, uint32_t ts,
     if (meter->transit_known) {
         int64_t change = ts_diff(transit, meter->transit);
         uint32_t distance = (uint32_t)(change < 0 ? -change : change);
-        meter->jitter_q4 += distance - ((meter->jitter_q4 + 8) >> 4);
+        if (distance <= ticks_of_us(LEAP_US, clock_hz)) {
+            meter->jitter_q4 += distance - ((meter->jitter_q4 + 8) >> 4);
+        }
     }
     meter->transit = transit;
     meter->transit_known = true;

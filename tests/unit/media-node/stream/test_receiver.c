@@ -473,6 +473,37 @@ static void an_idle_receiver_is_small(void **state)
     stream_receiver_free(receiver);
 }
 
+/* Timestamps of a microphone that is muted for an hour may stand still meanwhile, and a source may
+ * begin elsewhere without another SSRC: that is no jitter. What comes late is. */
+static void a_leap_is_no_jitter(void **state)
+{
+    (void)state;
+    static const uint32_t leaps[] = {0, 0, 0x80000000u, 48000 * 1800};
+    struct stream_receiver *receiver = kit_receiver(STREAM_AUDIO, 0);
+    struct stream_receiver_stats stats;
+    struct kit_packet packet;
+    int64_t now_us = 0;
+    struct kit_spec spec = {.ts = 1000};
+    for (size_t i = 0; i < ARRAY_LEN(leaps); i++) {
+        now_us += i > 0 ? TIME_S(3600) : 0;
+        spec.ts += leaps[i];
+        for (int frame = 0; frame < 10; frame++) {
+            kit_opus(&packet, &spec);
+            kit_feed(receiver, now_us, &packet);
+            now_us += 20 * MS;
+            spec.ts += 960;
+            spec.seq++;
+        }
+        stream_receiver_stats(receiver, now_us, &stats);
+        assert_int_equal(stats.jitter_us, 0);
+    }
+    kit_opus(&packet, &spec);
+    kit_feed(receiver, now_us + 160 * MS, &packet);
+    stream_receiver_stats(receiver, now_us + 160 * MS, &stats);
+    assert_int_equal(stats.jitter_us, 10 * MS);
+    stream_receiver_free(receiver);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -492,6 +523,7 @@ int main(void)
         cmocka_unit_test(media_time_maps_to_wall_time),
         cmocka_unit_test(a_restarted_source),
         cmocka_unit_test(jitter_and_rates),
+        cmocka_unit_test(a_leap_is_no_jitter),
         cmocka_unit_test(an_idle_receiver_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
