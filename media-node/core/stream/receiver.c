@@ -485,7 +485,7 @@ void stream_receiver_sender_report(struct stream_receiver *receiver, int64_t now
     advance_time(receiver, now_us);
     receiver->clock = (struct source_clock){
         .heard = true,
-        .mapped = true,
+        .mapped = sr->ntp != 0, /* 0: the source has no clock (RFC 3550 §6.4.1) */
         .ts = sr->ts,
         .wall_us = us_of_ntp(sr->ntp),
         .arrival_us = now_us,

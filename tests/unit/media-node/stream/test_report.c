@@ -199,6 +199,25 @@ static void a_clock_without_a_date(void **state)
     close_flow(&flow);
 }
 
+/* A source without any clock says 0 each time (RFC 3550 §6.4.1): that is no moment that its streams
+ * could be played in step by. */
+static void no_clock(void **state)
+{
+    (void)state;
+    struct flow flow = open_flow(STREAM_VIDEO, 0);
+    struct rtcp_sr sr = {.ts = 5}, out;
+    struct rtcp_report report;
+    stream_receiver_sender_report(flow.receiver, 0, &sr);
+    media(&flow, 0, 500 * MS);
+    assert_int_equal(stream_sender_report(flow.sender, 500 * MS, &out), ERR_AGAIN);
+    assert_int_equal(stream_receiver_report(flow.receiver, 600 * MS, &report), 0);
+    assert_int_equal(report.lsr, 0);
+    source_report(&flow, 700 * MS, 700 * MS); /* it has learned the time */
+    media(&flow, 800 * MS, 800 * MS);
+    assert_int_equal(stream_sender_report(flow.sender, 800 * MS, &out), 0);
+    close_flow(&flow);
+}
+
 static void receiver_reports_tell_the_round_trip(void **state)
 {
     (void)state;
@@ -249,6 +268,7 @@ int main(void)
         cmocka_unit_test(in_sync_after_hours_of_pause),
         cmocka_unit_test(in_sync_after_hours_of_silence),
         cmocka_unit_test(a_clock_without_a_date),
+        cmocka_unit_test(no_clock),
         cmocka_unit_test(receiver_reports_tell_the_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
