@@ -31,6 +31,7 @@ struct shell_counters {
     uint64_t tcp_refused;   /* over the limit of connections */
     uint64_t tcp_displaced; /* not authenticated yet, and others came */
     uint64_t tcp_timeouts;  /* not authenticated in time, or idle */
+    uint64_t tcp_forgotten; /* by the core, and to authenticate anew */
     uint64_t tcp_malformed; /* a frame too long */
     uint64_t tcp_send_full; /* the client does not read */
     uint64_t tcp_send_gone; /* no such connection any more */

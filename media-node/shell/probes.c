@@ -29,6 +29,7 @@ static const struct row core_rows[] = {
     X(tcp_refused, "TCP connections refused: too many")                                            \
     X(tcp_displaced, "TCP connections closed: not authenticated yet, and others came")             \
     X(tcp_timeouts, "TCP connections closed: not authenticated in time, or idle")                  \
+    X(tcp_forgotten, "TCP connections to authenticate anew: the node has forgotten their path")    \
     X(tcp_malformed, "TCP connections closed: a frame too long")                                   \
     X(tcp_send_full, "packets dropped: a TCP client does not read")                                \
     X(tcp_send_gone, "packets dropped: their TCP connection is gone")                              \

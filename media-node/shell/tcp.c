@@ -11,6 +11,8 @@
  *   - Too many that have not authenticated: the oldest of them is closed. So whoever fills the
  *     places with silence keeps nobody out who has something to say.
  *   - No check authenticates within AUTHENTICATE_US, or nothing comes for IDLE_US: closed.
+ *   - The core has forgotten the path, for its participant has left or has newer ones: it is one
+ *     that has not authenticated, again. So nobody holds more places than the core gives him paths.
  *   - A frame is longer than any packet: closed.
  *   - The client does not read: up to QUEUE_MAX bytes wait, further packets are dropped.
  *   - The connection ends: the core is told, and forgets the path.
@@ -132,13 +134,26 @@ static void hang_up(struct connection *connection)
     }
 }
 
-static void note_authenticated(struct connection *connection)
+static bool has_path(const struct connection *connection)
 {
     const struct key *key = &connection->key;
-    const struct node *node = connection->tcp->shell->node;
-    if (!connection->known && node_path_known(node, key->endpoint, &key->remote)) {
+    return node_path_known(connection->tcp->shell->node, key->endpoint, &key->remote);
+}
+
+static void note_authenticated(struct connection *connection)
+{
+    if (!connection->known && has_path(connection)) {
         connection->known = true;
         remove_stranger(connection);
+    }
+}
+
+/* The oldest above that many go. */
+static void leave_strangers(struct tcp *tcp, size_t most)
+{
+    while (tcp->stranger_count > most) {
+        tcp->shell->counters.tcp_displaced++;
+        hang_up(tcp->strangers);
     }
 }
 
@@ -232,10 +247,7 @@ static void on_connect(uv_stream_t *stream, int status)
         hang_up(connection);
         return;
     }
-    if (tcp->stranger_count >= STRANGERS_MAX) {
-        tcp->shell->counters.tcp_displaced++;
-        hang_up(tcp->strangers);
-    }
+    leave_strangers(tcp, STRANGERS_MAX - 1);
     tcp->shell->counters.tcp_accepted++;
     add_stranger(connection);
     connection->listed = true;
@@ -257,8 +269,14 @@ static void on_sweep(uv_timer_t *timer)
         if (slow || now_us - connection->heard_us > IDLE_US) {
             tcp->shell->counters.tcp_timeouts++;
             hang_up(connection);
+        } else if (connection->known && !has_path(connection)) {
+            tcp->shell->counters.tcp_forgotten++;
+            connection->known = false;
+            connection->opened_us = now_us;
+            add_stranger(connection);
         }
     }
+    leave_strangers(tcp, STRANGERS_MAX);
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */

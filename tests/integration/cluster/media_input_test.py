@@ -22,6 +22,7 @@ FLOOD_CHECKS = 50  # of the bystander meanwhile
 DTLS_FLOOD = 20000
 STRANGERS_MAX = 200  # TCP connections that have not authenticated
 SILENT_S = 10        # after which such a one is closed
+PATHS_MAX = 8        # of a participant
 REPORT_S = 1.3       # until the node has told of its load
 LAG_MAX_S = 0.25
 ANSWER_MAX_S = 0.5
@@ -304,6 +305,20 @@ class Tcp(Case):
         for s in mutes:
             self.assertTrue(ended(s, SILENT_S + 5))
         self.assertGreaterEqual(metrics(node)["tcp_timeouts_total"], len(mutes))
+
+    def test_too_many_of_one(self):
+        """Connections whose path the node gave up for newer ones of the same participant hold their
+        places no better than those of strangers; but may authenticate again."""
+        eve = Participant(cluster.orchestrator, "wild", "eve")
+        self.addCleanup(eve.close)
+        hoard = [eve.connect("tcp") for _ in range(PATHS_MAX + 4)]
+        self.wait_dropped("tcp_forgotten", 4)
+        eve.check(hoard[3])
+        crowd = [tcp() for _ in range(STRANGERS_MAX)]
+        self.assertTrue(ended(hoard[0], 2))
+        eve.check(hoard[3])
+        for s in crowd:
+            s.close()
 
 
 if __name__ == "__main__":
