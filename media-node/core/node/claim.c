@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A room gets another owner (control.proto, Claim): the fence rises, media go on, and the new owner
- * is given what was kept for it, and which SSRCs are in use.
+ * is given what was kept for it, and which SSRCs are in use. That is one message, which all that
+ * people may say of themselves does not fit: where it is too much, those with the longest sessions
+ * start over.
  */
 #include "media-node/core/node/parts.h"
 
 #include <stdlib.h>
+
+#define SEALED_TOLD_MAX (NODE_MESSAGE_MAX / 4 * 3) /* bytes; the rest is for everything else */
 
 typedef Spillway__Control__RoomState state_message;
 typedef Spillway__Control__SessionState session_message;
@@ -53,14 +57,42 @@ static void put_subscription(const struct room *room, session_message *session, 
     session->subscriptions[session->n_subscriptions++] = state;
 }
 
+static int compare_sizes(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a;
+    size_t y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Longer sessions are left out. */
+static size_t sealed_max(const struct node *node, struct fwd_member *const *members, size_t count,
+                         struct arena *arena)
+{
+    size_t *sizes = arena_array(arena, count, sizeof(*sizes));
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        sizes[i] = node_find_transport(node, fwd_member_id(members[i]))->sealed_len;
+    }
+    qsort(sizes, count, sizeof(*sizes), compare_sizes);
+    for (size_t i = 0; i < count; i++) {
+        total += sizes[i];
+        if (total > SEALED_TOLD_MAX) {
+            return sizes[i] - 1;
+        }
+    }
+    return SPEC_SEALED_MAX;
+}
+
 static session_message *put_session(const struct node *node, struct fwd_member *member,
-                                    struct arena *arena)
+                                    size_t longest, struct arena *arena)
 {
     session_message *session = arena_alloc(arena, sizeof(*session));
     const struct transport *transport = node_find_transport(node, fwd_member_id(member));
     spillway__control__session_state__init(session);
     session->transport = transport->id;
-    session->sealed = (ProtobufCBinaryData){transport->sealed_len, transport->sealed};
+    if (transport->sealed_len <= longest) {
+        session->sealed = (ProtobufCBinaryData){transport->sealed_len, transport->sealed};
+    }
     session->moving = fwd_member_duty(member) != FWD_SERVES;
     session->subscriptions = arena_array(arena, fwd_member_counts(member).subscriptions,
                                          sizeof(*session->subscriptions));
@@ -94,8 +126,9 @@ static void put_sessions(const struct node *node, const struct room *room, struc
     fwd_list_members(room->fwd, members);
     fwd_list_subscriptions(room->fwd, ids);
     out->sessions = arena_array(arena, counts.members, sizeof(*out->sessions));
+    size_t longest = sealed_max(node, members, counts.members, arena);
     for (size_t i = 0; i < counts.members; i++) {
-        out->sessions[out->n_sessions++] = put_session(node, members[i], arena);
+        out->sessions[out->n_sessions++] = put_session(node, members[i], longest, arena);
     }
     qsort(out->sessions, out->n_sessions, sizeof(session_message *), compare_sessions);
     for (size_t i = 0; i < counts.subscriptions; i++) {

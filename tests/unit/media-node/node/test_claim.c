@@ -299,6 +299,38 @@ static void test_sessions_are_bounded(void **state)
 
 /* ---- Orphans --------------------------------------------------------------------------------- */
 
+/* What one message can't take is left out, the longest first. */
+static void test_an_answer_fits_a_message(void **state)
+{
+    (void)state;
+    enum { LARGE = 20 };
+    static uint8_t bytes[1 << 20]; /* as many as a node takes */
+    struct world w;
+    struct room_spec spec;
+    begin(&w);
+    whole(&spec, &w, 1, 1);
+    add_session(&spec, 11, sealed("of A"));
+    for (uint64_t i = 0; i < LARGE; i++) {
+        Spillway__Control__Transport *transport =
+            room_spec_transport(&spec, 100 + i, w.clients[0].client, false);
+        transport->local_ufrag = arena_printf(&spec.arena, "large%d", (int)i);
+    }
+    world_spec(&w, &spec);
+    for (uint64_t i = 0; i < LARGE; i++) {
+        room_spec_init(&spec, "RM_1", 1, 1 + i, 2 + i);
+        add_session(&spec, 100 + i, (ProtobufCBinaryData){sizeof(bytes), bytes});
+        world_spec(&w, &spec);
+    }
+    world_forget(&w);
+    world_claim(&w, 1, "RM_1", 2);
+    world_expect(&w, "    0 link 1 state RM_1 2.21 claimed 2 sessions 22\n");
+    assert_true(spillway__control__room_state__get_packed_size(w.room_state) < NODE_MESSAGE_MAX);
+    assert_sealed(session_of(&w, 11)->sealed, "of A");
+    assert_int_equal(session_of(&w, 12)->n_subscriptions, 1);
+    assert_int_equal(session_of(&w, 100)->sealed.len, 0);
+    world_fini(&w);
+}
+
 static void test_orphans_are_told_at_once(void **state)
 {
     (void)state;
@@ -437,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_malformed_claim),
         cmocka_unit_test(test_sessions_stay_or_are_replaced),
         cmocka_unit_test(test_sessions_are_bounded),
+        cmocka_unit_test(test_an_answer_fits_a_message),
         cmocka_unit_test(test_orphans_are_told_at_once),
         cmocka_unit_test(test_orphans_of_another_process),
         cmocka_unit_test(test_media_go_on),
