@@ -17,7 +17,7 @@ static void on_log(void *arg, enum log_level level, const char *text)
     journal_log(world->journal, WALL_START_US + world->now_us, level, text);
 }
 
-static struct orch *new_orch(struct world *world, const char *id, const char *region)
+static struct orch *new_orch(struct world *world, const char *id, const char *region, bool seals)
 {
     static const uint8_t secret[32] = {7};
     static const struct scaling_config scaling = {.target_permille = 500,
@@ -49,6 +49,7 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .room_weight = 16,
             .balance = {.hot_permille = 900, .cool_permille = 800},
             .cluster_secret = {secret, sizeof(secret)},
+            .seals = seals,
             .turn = &world->turn,
             .scaling = &scaling,
         },
@@ -62,7 +63,7 @@ void world_init_site(struct world *world, const struct world_site *site)
                             .now_us = TIME_S(1),
                             .nodes = orch_nodes_new()};
     prng_seed(&world->prng, site->number);
-    world->orch = new_orch(world, site->id, site->region);
+    world->orch = new_orch(world, site->id, site->region, false);
     world->cluster = cluster_new(&(struct cluster_config){.name = site->id,
                                                           .front = {.orchestrator = site->id,
                                                                     .fingerprint = "sha-256 AA:BB",
@@ -77,14 +78,24 @@ void world_init_site(struct world *world, const struct world_site *site)
                                  world->orch, world->now_us, WALL_START_US);
 }
 
-void world_init(struct world *world)
+static void init(struct world *world, bool seals)
 {
     *world = (struct world){.key = {"key", "secret"},
                             .story = mem_str(""),
                             .now_us = TIME_S(1),
                             .nodes = orch_nodes_new()};
     prng_seed(&world->prng, 1);
-    world->orch = new_orch(world, "OR_test", "");
+    world->orch = new_orch(world, "OR_test", "", seals);
+}
+
+void world_init(struct world *world)
+{
+    init(world, false);
+}
+
+void world_init_sealing(struct world *world)
+{
+    init(world, true);
 }
 
 void world_fini(struct world *world)

@@ -78,6 +78,7 @@ struct world {
 };
 
 void world_init(struct world *world);
+void world_init_sealing(struct world *world); /* nodes keep its sessions for a next owner */
 struct world_site {
     const char *id, *region;
     uint64_t number; /* as of a front, see effect.h */

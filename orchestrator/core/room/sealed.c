@@ -12,7 +12,8 @@
 
 #include <stdlib.h>
 
-#define SEAL_US TIME_MS(100)
+#define SEAL_US        TIME_MS(100)
+#define SEALED_AT_ONCE (4 << 20) /* bytes in one message; what is left waits for the next one */
 
 void sealed_changed(struct participant *p)
 {
@@ -135,22 +136,25 @@ static void add(struct building *b, struct participant *p)
         close_seal(room, &record_participant(p, ++room->seals, &records)->base, &b->arena);
     if (!is_too_big(p, session)) {
         b->spec.sessions[b->spec.n_sessions++] = session;
+        b->sealed += session->sealed.len;
     }
     arena_fini(&records);
     sealed_add_room(b);
 }
 
-/* After a whole spec, which may be as long as a message can be, sessions follow at once. */
+/* After a whole spec, which may be as long as a message can be, sessions follow at once; and so do
+ * those that found no place in this message. */
 void sealed_add(struct building *b, struct participant *p, int place, bool told)
 {
     struct entry *entry = &p->entry[place];
     if (p->room->config->seal == NULL) {
         return;
     }
-    if (b->whole) {
+    bool due = entry->seal_due || (told && p->unsealed);
+    if (b->whole || (due && b->sealed >= SEALED_AT_ONCE)) {
         entry->seal_due = true;
         p->room->seal_at_us = 0;
-    } else if (entry->seal_due || (told && p->unsealed)) {
+    } else if (due) {
         add(b, p);
         entry->seal_due = false;
         p->seal_sent = true;

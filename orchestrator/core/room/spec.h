@@ -15,6 +15,7 @@ struct building {
     Spillway__Control__RoomSpec spec;
     struct arena arena;
     bool whole;
+    size_t sealed;             /* bytes of sessions */
     struct room_trunk *trunks; /* those in it, wiped afterwards */
 };
 

@@ -193,13 +193,58 @@ static void full(void **state)
     world_fini(&world);
 }
 
+static size_t sealed_bytes(const Spillway__Control__RoomSpec *spec)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < spec->n_sessions; i++) {
+        bytes += spec->sessions[i]->sealed.len;
+    }
+    return bytes;
+}
+
+/* Goal: what a node is to keep of people who said much of themselves is told in several messages,
+ * for the link to the node ends with one that is too long. */
+static void much_to_keep(void **state)
+{
+    (void)state;
+    enum { PEOPLE = 12, BYTES = 500000, MESSAGE_MAX = 5 << 20 };
+    struct world world;
+    world_init_sealing(&world);
+    world_node(&world, "ND_a");
+    char *text = mem_alloc(BYTES + 1);
+    memset(text, 'x', BYTES);
+    Livekit__UpdateParticipantMetadata update = LIVEKIT__UPDATE_PARTICIPANT_METADATA__INIT;
+    update.metadata = text;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_UPDATE_METADATA;
+    request.update_metadata = &update;
+    for (uint64_t conn = 1; conn <= PEOPLE; conn++) {
+        char identity[8];
+        snprintf(identity, sizeof(identity), "%d", (int)conn);
+        meeting_join(&world, conn, identity, own_metadata);
+        world_connected(&world, conn);
+        world_signal(&world, conn, &request);
+    }
+    world_advance(&world, TIME_S(1));
+    Spillway__Control__SpecAck ack = SPILLWAY__CONTROL__SPEC_ACK__INIT;
+    ack.result = SPILLWAY__CONTROL__SPEC_ACK__RESULT__NEED_WHOLE;
+    ack.version = 1;
+    world_story(&world);
+    world_ack(&world, "ND_a", &ack);
+    world_advance(&world, TIME_MS(1));
+    assert_int_equal(world.spec_before->n_sessions + world.last_spec->n_sessions, PEOPLE);
+    assert_in_range(sealed_bytes(world.spec_before), BYTES, MESSAGE_MAX);
+    assert_in_range(sealed_bytes(world.last_spec), BYTES, MESSAGE_MAX);
+    free(text);
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(long_tracks),
-        cmocka_unit_test(long_lists),
-        cmocka_unit_test(many_attributes),
-        cmocka_unit_test(full),
+        cmocka_unit_test(long_tracks),     cmocka_unit_test(long_lists),
+        cmocka_unit_test(many_attributes), cmocka_unit_test(full),
+        cmocka_unit_test(much_to_keep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
