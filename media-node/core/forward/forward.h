@@ -38,6 +38,7 @@
 #define FWD_SILENT_US TIME_S(4)
 
 #define FWD_NAMED_US TIME_MS(700) /* a path that was named in standby counts after that */
+#define FWD_PATHS_US TIME_MS(100) /* between two that are told: a client may go to and fro */
 
 /* A stream to be resumed waits so long for its source, while anything of its track comes. */
 #define FWD_FOUND_US TIME_MS(300)

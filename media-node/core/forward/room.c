@@ -216,6 +216,7 @@ static void tell_path(struct fwd_member *member, int64_t now_us)
     }
     member->path_untold = false;
     if (selected != NULL) {
+        member->path_at_us = now_us + FWD_PATHS_US;
         room_event(member->fwd, member, FWD_PATH_SELECTED)->path = *selected;
     }
 }
@@ -272,13 +273,19 @@ static int64_t receivers_deadline(const struct track *track)
     return at;
 }
 
+/* When a path that was not told of yet is. */
+static int64_t path_deadline(const struct fwd_member *member)
+{
+    return member->duty == FWD_STANDBY ? member->selected_at_us + FWD_NAMED_US : member->path_at_us;
+}
+
 static int64_t deadline_of(const struct fwd_member *member)
 {
     int64_t at = MIN(peer_deadline(member->peer), member->report_at_us);
     at = MIN(at, MIN(member->rtcp_at_us, member->live_at_us));
     at = MIN(at, bandwidth_deadline(member));
     at = MIN(at, MIN(member->standing_at_us, member->silence_at_us));
-    at = member->path_untold ? MIN(at, member->selected_at_us + FWD_NAMED_US) : at;
+    at = member->path_untold ? MIN(at, path_deadline(member)) : at;
     for (size_t i = 0; i < member->track_count; i++) {
         at = MIN(at, receivers_deadline(member->tracks[i]));
     }
@@ -303,7 +310,7 @@ void room_settle(struct fwd_member *member, int64_t now_us)
         pass_on(member, now_us, &said);
     }
     silence_heed(member);
-    if (member->path_untold) {
+    if (member->path_untold && now_us >= member->path_at_us) {
         tell_path(member, now_us);
     }
     if (peer_key_generation(member->peer) != member->key_generation) {

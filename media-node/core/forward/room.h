@@ -196,6 +196,7 @@ struct fwd_member {
     struct fwd_member *prev; /* list of the room's members (utlist) */
     struct fwd_member *next;
     bool path_untold;       /* the selected path is another one than was told */
+    int64_t path_at_us;     /* not before */
     int64_t selected_at_us; /* TIME_NEVER: not since it is on standby */
     enum fwd_duty duty;
     struct fwd_handed_stream *handed; /* when it was handed over */

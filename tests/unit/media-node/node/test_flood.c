@@ -160,6 +160,32 @@ static void test_odd_media(void **state)
     finish(&w, 0);
 }
 
+/* A member takes one path, then another, with every check: whoever owns the room hears of it at a
+ * pace that is bounded, and in the end where it is. */
+static void test_to_and_fro(void **state)
+{
+    (void)state;
+    static const char told[] = "event transport 11 path ";
+    struct world w;
+    uint8_t data[MEDIA_CLIENT_PACKET];
+    unsigned count = 0;
+    const char *last = NULL;
+    start(&w);
+    for (int i = 0; i < FLOOD; i++) {
+        size_t len = media_client_check(w.clients[0].client, true, data);
+        world_send(&w, &w.clients[i % 2 == 0 ? 2 : 0], data, len);
+    }
+    world_run(&w, 1000);
+    for (const char *at = w.story; (at = strstr(at, told)) != NULL; at += sizeof(told)) {
+        last = at;
+        count++;
+    }
+    assert_in_range(count, 1, 2);
+    assert_memory_equal(last + sizeof(told) - 1, "192.0.2.1:", 10);
+    assert_int_equal(media_client_incoming(w.clients[1].client, "6")->gaps, 0);
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +195,7 @@ int main(void)
         cmocka_unit_test(test_no_path),
         cmocka_unit_test(test_forged_media),
         cmocka_unit_test(test_odd_media),
+        cmocka_unit_test(test_to_and_fro),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
