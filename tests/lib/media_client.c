@@ -106,16 +106,27 @@ static size_t add_captured(uint8_t *out, const struct media_source *source)
     return CAPTURED_LEN;
 }
 
+/* TID and Y of the next picture: but for the one behind layer 1, each refers to layer 0 alone. */
+static uint8_t next_temporal(struct media_source *source)
+{
+    static const uint8_t order[] = {0, 2 << 6 | 1 << 5, 1 << 6 | 1 << 5, 2 << 6};
+    source->since_key = source->key_wanted || !source->temporal ? 0 : source->since_key + 1;
+    uint8_t temporal = order[source->since_key % ARRAY_LEN(order)];
+    source->tl0 = (uint8_t)(source->tl0 + (temporal == 0));
+    return temporal;
+}
+
 static uint8_t vp8_payload(uint8_t *out, struct media_source *source)
 {
     bool key = source->key_wanted;
+    uint8_t temporal = next_temporal(source);
     const uint8_t bytes[VP8_DESCRIPTOR + VP8_TAG] = {
         0x90, /* X, start of partition 0 */
         0xe0, /* picture id, TL0PICIDX and TID follow */
         (uint8_t)(0x80 | source->picture >> 8),
         (uint8_t)source->picture,
-        (uint8_t)source->picture, /* every frame is of temporal layer 0 */
-        0,
+        source->tl0,
+        temporal,
         key ? 0x10 : 0x11, /* bit 0: not a key frame */
         0,
         0,
@@ -347,7 +358,9 @@ static void take_payload(struct media_incoming *in, const struct rtp_view *view)
     in->layer_changed = in->packets == 0 || layer != in->layer;
     in->layer = layer;
     in->key = vp8.key;
+    in->pictures_skipped += in->packets > 0 && vp8.picture_id != ((in->picture + 1) & 0x7fff);
     in->picture = vp8.picture_id;
+    in->temporal = vp8.temporal;
 }
 
 static void note_number(struct media_client *client, struct bytes value)

@@ -47,6 +47,9 @@ struct media_source {
     uint16_t rtx_seq;
     uint32_t ts;
     uint16_t picture;
+    bool temporal; /* in three temporal layers: 0 2 1 2; else in one */
+    unsigned since_key;
+    uint8_t tl0;
     bool key_wanted;   /* the next frame is a key frame */
     int64_t due_us;    /* when the next packet leaves */
     unsigned plis;     /* received */
@@ -74,15 +77,17 @@ struct media_incoming {
     uint16_t seq;       /* newest */
     uint32_t ts;
     uint16_t picture;
+    uint8_t temporal;
     unsigned packets;
-    unsigned gaps;         /* numbers skipped */
-    unsigned repairs;      /* RTX packets: numbers that came in again */
-    uint16_t repaired_seq; /* the newest of these */
-    unsigned reports;      /* sender reports */
-    struct rtcp_sr report; /* the last of these */
-    uint64_t captured_ntp; /* of the newest packet; 0: it does not tell */
-    bool numbered;         /* carries a transport-cc number */
-    int level;             /* audio level in -dBov, -1 none */
+    unsigned pictures_skipped; /* ids that are not one above the last */
+    unsigned gaps;             /* numbers skipped */
+    unsigned repairs;          /* RTX packets: numbers that came in again */
+    uint16_t repaired_seq;     /* the newest of these */
+    unsigned reports;          /* sender reports */
+    struct rtcp_sr report;     /* the last of these */
+    uint64_t captured_ntp;     /* of the newest packet; 0: it does not tell */
+    bool numbered;             /* carries a transport-cc number */
+    int level;                 /* audio level in -dBov, -1 none */
 };
 
 struct media_client_config {

@@ -33,21 +33,41 @@ static uint8_t layers_wanted(const struct edge *edge, int64_t now_us)
     return edge->spec.layers & (uint8_t)((1u << count) - 1);
 }
 
-/* Each wanted layer, or the next lower one that is live. Before any was looked at, all may be. */
-static uint8_t layers_to_send(const struct edge *edge, int64_t now_us)
+/* The layer, or the next lower one that is live; -1 none. Before any was looked at, all may be. */
+static int layer_sent(const struct track *track, int layer)
+{
+    while (layer >= 0 && track->spec.published.layer_count > 1 && track->live != 0 &&
+           (track->live >> layer & 1) == 0) {
+        layer--;
+    }
+    return layer;
+}
+
+static void want_inside(struct edge *edge, int layer, uint8_t temporal_max)
+{
+    struct stream_filter **filter = &edge->filters[layer];
+    bool all = edge->spec.size_max == STREAM_SIZE_ALL && temporal_max == STREAM_RATE_ALL;
+    if (*filter == NULL && !all && edge->track->spec.kind == STREAM_VIDEO) {
+        *filter = stream_filter_new();
+    }
+    if (*filter != NULL) {
+        stream_filter_want(*filter, edge->spec.size_max, temporal_max);
+    }
+}
+
+/* Of a layer that stands in for others, what is wanted of any. */
+static uint8_t choose_layers(struct edge *edge, int64_t now_us)
 {
     uint8_t wanted = layers_wanted(edge, now_us);
-    uint8_t live = edge->track->live;
-    if (edge->track->spec.published.layer_count < 2 || live == 0) {
-        return wanted;
-    }
     unsigned out = 0;
+    uint8_t rates[STREAM_LAYERS_MAX] = {0};
     for (int layer = 0; layer < STREAM_LAYERS_MAX; layer++) {
-        int best = (wanted >> layer & 1) != 0 ? layer : -1;
-        while (best >= 0 && (live >> best & 1) == 0) {
-            best--;
+        int sent = (wanted >> layer & 1) != 0 ? layer_sent(edge->track, layer) : -1;
+        if (sent >= 0) {
+            out |= 1u << sent;
+            rates[sent] = MAX(rates[sent], edge->spec.temporal_max[layer]);
+            want_inside(edge, sent, rates[sent]);
         }
-        out |= best >= 0 ? 1u << best : 0;
     }
     return (uint8_t)out;
 }
@@ -55,7 +75,7 @@ static uint8_t layers_to_send(const struct edge *edge, int64_t now_us)
 void edge_update(struct edge *edge, int64_t now_us)
 {
     uint8_t before = edge->flowing;
-    edge->flowing = layers_to_send(edge, now_us);
+    edge->flowing = choose_layers(edge, now_us);
     if (edge->flowing == 0) {
         voices_leave(edge);
     }
@@ -132,18 +152,6 @@ static struct edge *add_edge(struct fwd *fwd, int64_t now_us, struct track *trac
     return edge;
 }
 
-/* Of simulcast each stream is one size. */
-static void want_size(struct edge *edge)
-{
-    bool inside = edge->track->spec.kind == STREAM_VIDEO && edge->spec.ssrc_count == 1;
-    if (edge->filter == NULL && inside && edge->spec.size_max != STREAM_SIZE_ALL) {
-        edge->filter = stream_filter_new();
-    }
-    if (edge->filter != NULL) {
-        stream_filter_want(edge->filter, edge->spec.size_max);
-    }
-}
-
 static bool same_edge(const struct fwd_edge *a, const struct fwd_edge *b)
 {
     return a->track == b->track && a->relay == b->relay && a->ssrc_count == b->ssrc_count &&
@@ -164,7 +172,6 @@ void fwd_set_edge(struct fwd *fwd, int64_t now_us, const struct fwd_edge *spec)
         edge = add_edge(fwd, now_us, track, spec);
     }
     edge->spec = *spec;
-    want_size(edge);
     edge_update(edge, now_us);
     room_settle_track(track, now_us);
 }
@@ -188,7 +195,9 @@ void fwd_remove_edge(struct fwd *fwd, uint32_t id)
     }
     leave_bundle(fwd, edge->bundle);
     HASH_DEL(fwd->edges, edge);
-    stream_filter_free(edge->filter);
+    for (size_t i = 0; i < STREAM_LAYERS_MAX; i++) {
+        stream_filter_free(edge->filters[i]);
+    }
     free(edge);
 }
 
@@ -234,13 +243,16 @@ const struct fwd *fwd_relay_edge(const struct relay *relay, uint32_t ssrc, uint3
 static struct relay_packet packet_of(const struct edge *edge, const struct stream_packet *packet,
                                      const struct rtp_exts *exts)
 {
+    /* Where another node left the picture out, that is nothing, or VP8's descriptor. */
+    const struct rtp_view *rtp = &packet->rtp;
+    size_t len = rtp->payload.len > 0 ? rtp->payload.len : packet->vp8.len;
     return (struct relay_packet){.seq = packet->seq,
                                  .source = edge->track->layers[packet->layer].ssrc,
-                                 .ts = packet->rtp.ts,
-                                 .pt = packet->rtp.pt,
-                                 .marker = packet->rtp.marker,
+                                 .ts = rtp->ts,
+                                 .pt = rtp->pt,
+                                 .marker = rtp->marker,
                                  .exts = exts,
-                                 .payload = packet->rtp.payload};
+                                 .payload = {rtp->payload.data, len}};
 }
 
 /* What goes out instead of the packet as it came: its number alone, or another descriptor. */
@@ -255,7 +267,7 @@ static void reduce(struct relay_packet *out, struct reduced *reduced,
     if (passage->empty) {
         reduced->exts = (struct rtp_exts){0};
         out->marker = false;
-        out->payload.len = 0;
+        out->payload.len = packet->vp8.len;
         out->exts = &reduced->exts;
     } else if (passage->active != 0) {
         reduced->exts = *out->exts;
@@ -279,8 +291,8 @@ static bool note_sent(struct edge *edge, const struct stream_packet *packet)
     if (anew || (resumed && packet->seq != head + 1) || packet->seq - head > LEAP) {
         relay_cut(edge->streams[layer]);
     }
-    if (anew && edge->filter != NULL) {
-        stream_filter_restart(edge->filter);
+    if (anew && edge->filters[layer] != NULL) {
+        stream_filter_restart(edge->filters[layer]);
     }
     edge->sent[layer].serial = serial;
     edge->sent[layer].head = packet->seq;
@@ -288,17 +300,29 @@ static bool note_sent(struct edge *edge, const struct stream_packet *packet)
     return true;
 }
 
+/* Where empty packets do not show that one of several layers flows, nothing of it is left out. */
+static struct stream_filter *filter_of(const struct edge *edge, const struct stream_packet *packet)
+{
+    bool whole = edge->spec.ssrc_count > 1 && packet->vp8.len == 0;
+    return whole ? NULL : edge->filters[packet->layer];
+}
+
 /* False: nobody knows any more what went of a number so old. */
+static bool pass_again(const struct edge *edge, const struct stream_packet *packet,
+                       struct stream_passage *passage)
+{
+    const struct stream_filter *filter = filter_of(edge, packet);
+    return filter == NULL || stream_filter_again(filter, packet, passage);
+}
+
 static bool pass(struct edge *edge, int64_t now_us, const struct stream_packet *packet,
                  struct stream_passage *passage)
 {
-    if (edge->filter == NULL) {
-        return true;
+    struct stream_filter *filter = filter_of(edge, packet);
+    if (filter == NULL || packet->seq < edge->sent[packet->layer].head) {
+        return pass_again(edge, packet, passage);
     }
-    if (packet->seq < edge->sent[packet->layer].head) {
-        return stream_filter_again(edge->filter, packet, passage);
-    }
-    if (stream_filter_next(edge->filter, packet, passage)) {
+    if (stream_filter_next(filter, packet, passage)) {
         media_want_key_frame(edge->track, now_us, packet->layer);
     }
     return true;
@@ -358,8 +382,7 @@ void edge_resend(struct edge *edge, int64_t now_us, size_t layer, uint16_t numbe
         packet = stream_receiver_find(receiver, seq);
     }
     if (packet == NULL || on_its_way(edge, now_us, packet) ||
-        edge->credit < (int64_t)packet->rtp.payload.len ||
-        (edge->filter != NULL && !stream_filter_again(edge->filter, packet, &passage))) {
+        edge->credit < (int64_t)packet->rtp.payload.len || !pass_again(edge, packet, &passage)) {
         counters->drop_relay_resend++;
         return;
     }

@@ -336,8 +336,9 @@ struct fwd_edge {
     size_t ssrc_count;
     uint8_t layers;   /* bit n: layer n is wanted; the next lower one that flows stands in for it */
     uint8_t size_max; /* of spatial layers inside a stream; STREAM_SIZE_ALL: all are wanted */
-    bool backup;      /* nothing flows until the other end asks */
-    bool seamless;    /* a layer that begins to flow needs no key frame */
+    uint8_t temporal_max[STREAM_LAYERS_MAX]; /* by layer, likewise; STREAM_RATE_ALL */
+    bool backup;                             /* nothing flows until the other end asks */
+    bool seamless;                           /* a layer that begins to flow needs no key frame */
 };
 
 /* The track must be there (asserted). One whose track, relay or SSRCs change begins anew. */

@@ -166,7 +166,8 @@ struct edge {
     struct bundle *bundle;
     size_t track_place; /* in track->edges */
     struct relay_stream *streams[STREAM_LAYERS_MAX];
-    struct stream_filter *filter; /* of a track in one stream; NULL: all of it was always wanted */
+    /* By layer, what is inside its stream; NULL: all of that was always wanted. */
+    struct stream_filter *filters[STREAM_LAYERS_MAX];
     struct {
         uint32_t serial; /* of the receiver whose packets were sent last; 0: none yet */
         uint64_t head;   /* highest number sent of it */

@@ -293,10 +293,12 @@ const char *spec_read_track(struct spec_track *out, const track_message *message
     return ails != NULL ? ails : read_upstreams(out, message);
 }
 
-/* sizes: so many, from the lowest up; 0: all. */
-static uint8_t size_max(uint32_t sizes)
+static_assert(STREAM_SIZE_ALL == STREAM_RATE_ALL, "layers of both kinds are counted alike");
+
+/* Of so many layers inside a stream, from the lowest up, the highest; 0: all. */
+static uint8_t highest(uint32_t layers)
 {
-    return sizes == 0 ? STREAM_SIZE_ALL : (uint8_t)MIN(sizes - 1, STREAM_SIZE_ALL);
+    return layers == 0 ? STREAM_SIZE_ALL : (uint8_t)MIN(layers - 1, STREAM_SIZE_ALL);
 }
 
 const char *spec_read_subscription(struct spec_subscription *out, struct arena *arena,
@@ -316,7 +318,7 @@ const char *spec_read_subscription(struct spec_subscription *out, struct arena *
                     .rtx_index_end = message->rtx_index_end,
                     .want = {.paused = message->paused || message->held,
                              .spatial_max = (uint8_t)MIN(message->spatial_max, 7),
-                             .size_max = size_max(message->sizes),
+                             .size_max = highest(message->sizes),
                              .temporal_max = (uint8_t)MIN(message->temporal_max, 7)}},
     };
     if (!fits(message->mid, 1, PEER_MID_MAX - 1)) {
@@ -372,9 +374,12 @@ const char *spec_read_edge(struct spec_edge *out, const Spillway__Control__Edge 
                               .forward = {.id = message->id,
                                           .track = message->track,
                                           .layers = (uint8_t)(message->layers & 0xf),
-                                          .size_max = size_max(message->sizes),
+                                          .size_max = highest(message->sizes),
                                           .backup = message->backup,
                                           .seamless = message->seamless}};
+    for (size_t i = 0; i < STREAM_LAYERS_MAX; i++) {
+        out->forward.temporal_max[i] = highest(i < message->n_rates ? message->rates[i] : 0);
+    }
     return read_ssrcs(out->forward.ssrcs, &out->forward.ssrc_count, message->ssrcs,
                       message->n_ssrcs);
 }

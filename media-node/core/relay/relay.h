@@ -4,7 +4,8 @@
  * back. SRTP with AES-GCM (RFC 7714); no ICE, for both ends are told both addresses.
  *
  * On the wire a packet is RTP as its publisher sent it: number, timestamp, marker, payload type and
- * payload, which is empty where nobody there wants that layer of the stream; header extensions that
+ * payload, which is empty, or VP8's descriptor alone, where nobody there wants that layer of the
+ * stream; header extensions that
  * matter onward, under the numbers of control.proto's ExtensionKind; the trunk's SSRC for (track,
  * layer). Two CSRCs say what else the other end needs: the publisher's SSRC, and a word of
  *

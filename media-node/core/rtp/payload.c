@@ -8,6 +8,9 @@ static int vp8_info(struct bytes payload, struct rtp_frame_info *info)
     if (err != 0) {
         return err;
     }
+    if (vp8.len == payload.len) {
+        return ERR_TRUNCATED; /* no byte of VP8 behind it */
+    }
     info->key = vp8.key;
     info->frame_start = vp8.start;
     info->layer_sync = vp8.key || vp8.layer_sync;

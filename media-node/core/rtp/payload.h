@@ -64,6 +64,7 @@ struct rtp_vp8 {
     uint8_t tl0;
     uint16_t picture_id;
 };
+/* ERR_TRUNCATED: not even the descriptor is whole. If it is all there is (len), key is false. */
 MUST_CHECK int rtp_vp8_parse(struct rtp_vp8 *out, struct bytes payload);
 
 /* Changes the fields that are there, in the form they have: 15 bits of picture_id, or its low 7.

@@ -41,11 +41,12 @@ int rtp_vp8_parse(struct rtp_vp8 *out, struct bytes payload)
         }
         vp8.len++;
     }
-    if (vp8.len >= payload.len) {
-        return ERR_TRUNCATED; /* no byte of VP8 behind it */
+    if (vp8.len > payload.len) {
+        return ERR_TRUNCATED;
     }
-    vp8.start = (d[0] & 0x17) == 0x10;                       /* S set, partition 0 */
-    vp8.key = vp8.start && (payload.data[vp8.len] & 1) == 0; /* P bit of the frame tag */
+    bool more = vp8.len < payload.len;
+    vp8.start = (d[0] & 0x17) == 0x10;                               /* S set, partition 0 */
+    vp8.key = vp8.start && more && (payload.data[vp8.len] & 1) == 0; /* P bit of the frame tag */
     *out = vp8;
     return 0;
 }

@@ -80,30 +80,27 @@ void stream_layers_resume(struct stream_sender *sender, const struct stream_stat
 
 /* Temporal layers change where a decoder can bear it: fewer from any frame on, more from a frame on
  * that refers to none of the layers left out (RFC 7741 §4.2, Y bit), all from a key frame on. */
-static void adjust_vp8(struct stream_sender *sender, const struct stream_packet *packet)
+uint8_t stream_vp8_limit(const struct stream_packet *packet, uint8_t limit, uint8_t wanted)
 {
-    struct stream_temporal *temporal = &sender->temporal;
-    uint8_t wanted = sender->want.temporal_max;
-    uint8_t layer = packet->vp8.temporal;
-    uint8_t limit = temporal->steps[0].limit;
-    if (wanted == limit || !packet->vp8.start) {
-        return;
+    const struct rtp_vp8 *vp8 = &packet->vp8;
+    if (!vp8->start || packet->rtp.payload.len == 0) {
+        return limit;
     }
-    if (wanted < limit || packet->vp8.key) {
-        limit = wanted;
-    } else if (layer > limit && layer <= wanted && packet->vp8.layer_sync) {
-        limit = layer;
+    if (wanted < limit || vp8->key) {
+        return wanted;
     }
-    if (limit != temporal->steps[0].limit) {
-        set_limit(temporal, packet->seq, limit, 0);
-    }
+    bool more = vp8->temporal > limit && vp8->temporal <= wanted && vp8->layer_sync;
+    return more ? vp8->temporal : limit;
 }
 
 static bool vp8_left_out(struct stream_sender *sender, const struct stream_packet *packet)
 {
     struct stream_temporal *temporal = &sender->temporal;
-    adjust_vp8(sender, packet);
-    if (packet->vp8.temporal <= temporal->steps[0].limit) {
+    uint8_t limit = stream_vp8_limit(packet, temporal->steps[0].limit, sender->want.temporal_max);
+    if (limit != temporal->steps[0].limit) {
+        set_limit(temporal, packet->seq, limit, 0);
+    }
+    if (packet->rtp.payload.len > 0 && packet->vp8.temporal <= limit) {
         return false;
     }
     uint16_t picture = packet->vp8.picture_id;
@@ -278,11 +275,11 @@ static bool nothing_to_send(struct stream_sender *sender, const struct stream_pa
 
 bool stream_sender_left_out(struct stream_sender *sender, const struct stream_packet *packet)
 {
+    bool vp8 = packet->vp8.len > 0;
     if (nothing_to_send(sender, packet)) {
-        return true;
+        return packet->rtp.payload.len == 0 && vp8 ? vp8_left_out(sender, packet) : true;
     }
-    return packet->codec == RTP_CODEC_VP8 ? vp8_left_out(sender, packet)
-                                          : frame_left_out(sender, packet);
+    return vp8 ? vp8_left_out(sender, packet) : frame_left_out(sender, packet);
 }
 
 /* Of a target that is not sent any more, what is below it is all that comes until another is begun.

@@ -210,9 +210,14 @@ static void describe_layers(struct stream_receiver *receiver, struct stream_pack
 
 static bool describe_video(struct stream_packet *packet)
 {
-    const struct rtp_view *rtp = &packet->rtp;
+    struct rtp_view *rtp = &packet->rtp;
     if (packet->codec == RTP_CODEC_VP8 && rtp_vp8_parse(&packet->vp8, rtp->payload) < 0) {
         return false;
+    }
+    if (packet->vp8.len == rtp->payload.len) { /* another node left the picture out */
+        packet->codec = RTP_CODEC_NONE;
+        rtp->payload.len = 0;
+        return true;
     }
     return rtp_frame_info(packet->codec, rtp->payload, rtp->marker, &packet->frame) == 0;
 }
@@ -260,7 +265,7 @@ static void describe(struct stream_receiver *receiver, struct stream_packet *pac
         receiver->stats.bad++;
         packet->codec = RTP_CODEC_NONE;
         packet->rtp.payload.len = 0;
-    } else if (receiver->kind == STREAM_VIDEO) {
+    } else if (receiver->kind == STREAM_VIDEO && packet->rtp.payload.len > 0) {
         packet->key_start = is_key_start(receiver, packet, contiguous);
         describe_layers(receiver, packet, contiguous);
     }
@@ -319,6 +324,9 @@ static void count(struct stream_receiver *receiver, const struct stream_packet *
 static void note_newest(struct stream_receiver *receiver, const struct stream_packet *packet)
 {
     receiver->clock_hz = packet->clock_hz;
+    if (packet->rtp.payload.len > 0 || packet->vp8.len > 0) {
+        receiver->last_packet_us = receiver->now_us; /* a repair does not keep a layer alive */
+    }
     if (packet->rtp.payload.len == 0) {
         return;
     }
@@ -328,7 +336,6 @@ static void note_newest(struct stream_receiver *receiver, const struct stream_pa
         stream_meter_frame(&receiver->meter, receiver->now_us, packet->rtp.ts, packet->clock_hz);
     }
     receiver->last_ts = packet->rtp.ts;
-    receiver->last_packet_us = receiver->now_us; /* a repair does not keep a layer alive */
     if (receiver->audio_level_id != 0) {
         note_loudness(receiver, packet);
     }

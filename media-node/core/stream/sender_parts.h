@@ -186,6 +186,9 @@ void stream_sender_choose_target(struct stream_sender *sender);
 
 /* ---- layers.c: layers inside a stream ------------------------------------------------------- */
 
+/* Up to which temporal layer VP8 goes from this packet on, if it went up to limit before. */
+uint8_t stream_vp8_limit(const struct stream_packet *packet, uint8_t limit, uint8_t wanted);
+
 /* A generation begins. */
 void stream_layers_begin(struct stream_sender *sender, enum rtp_codec codec);
 

@@ -58,6 +58,7 @@ struct stream_payload {
 struct stream_target_sets {
     uint32_t within[RTP_DEPENDENCY_TARGETS_MAX]; /* by target: those whose frames it all has */
     uint32_t upto[STREAM_SPATIAL_MAX];           /* by spatial layer: those of none above it */
+    uint32_t rates[STREAM_TEMPORAL_MAX];         /* by temporal layer, likewise */
 };
 
 /* What a packet is among the layers of its stream, by its dependency descriptor; read once, so that
@@ -103,7 +104,9 @@ struct stream_packet {
     bool late;                           /* a newer packet of this source had come before it */
     bool key_start;                      /* first packet of a key frame; each audio packet */
     struct rtp_frame_info frame;         /* video with a payload; else zeros */
-    struct rtp_vp8 vp8;                  /* VP8 with a payload; else zeros */
+    struct rtp_vp8 vp8;                  /* VP8 with a payload, or of a picture that another node
+                                            left out (see Filter): payload is empty, and len bytes
+                                            of descriptor are where it points; else zeros */
     struct stream_dependency dependency; /* other video with a descriptor; else zeros */
     struct bytes primary;                /* RED with a payload: its primary block */
 };
@@ -212,7 +215,8 @@ struct stream_receiver_stats {
     uint32_t jitter_us;
     uint32_t bitrate_bps;
     uint32_t frame_rate_millihz;
-    int64_t last_packet_us; /* newest one with a payload; TIME_NEVER: none yet */
+    int64_t last_packet_us; /* newest one with a payload, or with VP8's descriptor alone;
+                               TIME_NEVER: none yet */
     size_t heap_bytes;      /* memory held now */
 };
 void stream_receiver_stats(const struct stream_receiver *receiver, int64_t now_us,
@@ -246,10 +250,15 @@ uint8_t stream_layers_live(struct stream_receiver *const layers[STREAM_LAYERS_MA
 /* ---- Filter --------------------------------------------------------------------------------
  *
  * Layers inside a stream on its way to another node, where senders choose from what comes: all
- * frames of the lowest spatial layers. Packets keep the publisher's numbers, so where frames are
- * left out their numbers go alone, as empty packets, which senders there take no number for; and
- * the others tell which decode targets are active. Less is sent from the next picture on, more from
- * a key frame on. Where no dependency descriptor tells of layers, all is sent.
+ * frames of the lowest spatial and temporal layers. Packets keep the publisher's numbers, so where
+ * frames are left out their numbers go alone, as empty packets, which senders there take no number
+ * for; and the others tell which decode targets are active. Less is sent from the next picture on,
+ * more sizes from a key frame on, a higher rate from where all of it can be decoded with what was
+ * sent: without one.
+ *
+ * VP8 has temporal layers alone, and its descriptor crosses with the number, for senders have to
+ * know of each picture that is left out: it takes no picture id. Of what tells of no layers, all is
+ * sent.
  *
  * A packet that is sent again under its index must be to the byte what it was, so of each number
  * the same is told every time. */
@@ -259,14 +268,14 @@ struct stream_filter; /* opaque outside core/stream */
 struct stream_filter *stream_filter_new(void);
 void stream_filter_free(struct stream_filter *filter);
 
-/* The highest spatial layer that is wanted; STREAM_SIZE_ALL, as at first: all. */
-void stream_filter_want(struct stream_filter *filter, uint8_t size_max);
+/* The highest layers that are wanted; STREAM_SIZE_ALL and STREAM_RATE_ALL, as at first: all. */
+void stream_filter_want(struct stream_filter *filter, uint8_t size_max, uint8_t temporal_max);
 
 /* The source is another one, or its numbers begin elsewhere. */
 void stream_filter_restart(struct stream_filter *filter);
 
 struct stream_passage {
-    bool empty;      /* its number alone */
+    bool empty;      /* its number alone; of VP8, and its descriptor */
     uint32_t active; /* as in stream_out */
 };
 

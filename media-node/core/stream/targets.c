@@ -66,13 +66,18 @@ static void find_within(struct stream_targets *targets)
     }
 }
 
+static_assert(STREAM_SPATIAL_MAX == STREAM_TEMPORAL_MAX, "one loop for both");
+
 static void find_upto(struct stream_targets *targets)
 {
     const struct rtp_dependency_structure *s = &targets->structure;
-    for (unsigned spatial = 0; spatial < STREAM_SPATIAL_MAX; spatial++) {
-        targets->sets.upto[spatial] = 0;
+    for (unsigned layer = 0; layer < STREAM_SPATIAL_MAX; layer++) {
+        targets->sets.upto[layer] = 0;
+        targets->sets.rates[layer] = 0;
         for (unsigned i = 0; i < s->target_count; i++) {
-            targets->sets.upto[spatial] |= s->targets[i].spatial <= spatial ? UINT32_C(1) << i : 0;
+            uint32_t bit = UINT32_C(1) << i;
+            targets->sets.upto[layer] |= s->targets[i].spatial <= layer ? bit : 0;
+            targets->sets.rates[layer] |= s->targets[i].temporal <= layer ? bit : 0;
         }
     }
 }

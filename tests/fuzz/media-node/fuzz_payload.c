@@ -13,7 +13,7 @@ static void check_vp8(struct bytes payload)
     if (rtp_vp8_parse(&vp8, payload) != 0) {
         return;
     }
-    assert(vp8.len < payload.len && vp8.len <= RTP_VP8_DESCRIPTOR_MAX);
+    assert(vp8.len <= payload.len && vp8.len <= RTP_VP8_DESCRIPTOR_MAX);
     memcpy(copy, payload.data, vp8.len);
     rtp_vp8_rewrite(copy, &vp8, 0x1234, 0x56);
     int err = rtp_vp8_parse(&again, (struct bytes){copy, vp8.len + 1u});

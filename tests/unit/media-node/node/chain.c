@@ -20,14 +20,15 @@ void chain_tracks(struct room_spec *spec, unsigned self, unsigned from)
     }
 }
 
-void chain_edges(struct room_spec *spec, unsigned self, unsigned to, uint32_t layers)
+Spillway__Control__Edge *chain_edges(struct room_spec *spec, unsigned self, unsigned to,
+                                     uint32_t layers)
 {
     const struct room_spec_edge video = {10 * to + 1,          CHAIN_VIDEO, to,
                                          chain_ssrc(self, to), 3,           layers};
     const struct room_spec_edge audio = {
         10 * to + 2, CHAIN_AUDIO, to, chain_ssrc(self, to) + 10, 1, 1};
-    room_spec_edge(spec, &video);
     room_spec_edge(spec, &audio);
+    return room_spec_edge(spec, &video);
 }
 
 uint32_t chain_video_ssrc(size_t client)

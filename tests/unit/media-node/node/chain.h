@@ -24,7 +24,9 @@ uint32_t chain_audio_ssrc(size_t client);
 /* The tracks as on a node that has them from another one, or (from 0) from their publisher. */
 void chain_tracks(struct room_spec *spec, unsigned self, unsigned from);
 
-void chain_edges(struct room_spec *spec, unsigned self, unsigned to, uint32_t layers);
+/* Returns the video's. */
+Spillway__Control__Edge *chain_edges(struct room_spec *spec, unsigned self, unsigned to,
+                                     uint32_t layers);
 
 /* A client that wants everything; the second only what it wants of the video. */
 void chain_subscriber(struct cascade *c, struct room_spec *spec, size_t client);

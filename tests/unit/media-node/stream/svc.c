@@ -60,7 +60,7 @@ void svc_begin_apart(struct svc *world, const struct descriptor_mode *mode, uint
     svc_begin(world, mode, spatial, STREAM_RATE_ALL);
     world->near = svc_receiver();
     world->filter = stream_filter_new();
-    stream_filter_want(world->filter, size_max);
+    stream_filter_want(world->filter, size_max, STREAM_RATE_ALL);
 }
 
 void svc_end(struct svc *world)

@@ -53,7 +53,7 @@ struct svc {
 /* At one node. */
 void svc_begin(struct svc *world, const struct descriptor_mode *mode, uint8_t spatial,
                uint8_t temporal);
-/* At two; size_max: what is wanted behind the trunk. */
+/* At two; size_max: what is wanted behind the trunk, at the full rate. */
 void svc_begin_apart(struct svc *world, const struct descriptor_mode *mode, uint8_t size_max,
                      uint8_t spatial);
 void svc_end(struct svc *world);

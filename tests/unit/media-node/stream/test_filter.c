@@ -35,6 +35,57 @@ static void what_nobody_wants_crosses_as_numbers(void **state)
     }
 }
 
+static void what_is_too_fast_crosses_as_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const struct descriptor_mode *mode;
+        uint8_t size_max;
+        uint8_t temporal_max;
+        const char *pictures[8]; /* of temporal layers 0 2 1 2 0 2 1 2, or 0 1 0 1 */
+        unsigned emptied;        /* frames */
+    } cases[] = {
+        {&svc_l1t3, STREAM_SIZE_ALL, 2, {"0!", "0!", "0!", "0!", "0!", "0!", "0!", "0!"}, 0},
+        {&svc_l1t3, STREAM_SIZE_ALL, 1, {"0!", "", "0!", "", "0!", "", "0!", ""}, 4},
+        {&svc_l1t3, STREAM_SIZE_ALL, 0, {"0!", "", "", "", "0!", "", "", ""}, 6},
+        {&svc_l1t2, STREAM_SIZE_ALL, 0, {"0!", "", "0!", "", "0!", "", "0!", ""}, 4},
+        {&svc_l3t3, STREAM_SIZE_ALL, 1, {"012!", "", "012!", "", "012!", "", "012!", ""}, 12},
+        {&svc_l3t3, 1, 0, {"01!", "", "", "", "01!", "", "", ""}, 20},
+        {&svc_l3t3_key, 2, 0, {"012!", "", "", "", "2!", "", "", ""}, 18},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct svc world;
+        svc_begin_apart(&world, cases[i].mode, cases[i].size_max, 2); /* whatever there is */
+        stream_filter_want(world.filter, cases[i].size_max, cases[i].temporal_max);
+        svc_expect(&world, cases[i].pictures, ARRAY_LEN(cases[i].pictures));
+        assert_int_equal(world.emptied, cases[i].emptied * SVC_PARTS);
+        assert_int_equal(world.asked + world.trunk_asked, 0);
+        svc_end(&world);
+    }
+}
+
+/* It takes no key frame, and crosses from the first picture on that all later ones follow from. */
+static void a_higher_rate_is_wanted_behind_it(void **state)
+{
+    (void)state;
+    static const struct descriptor_mode *const modes[] = {&svc_l3t3, &svc_l3t3_key};
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        const char *all = i == 0 ? "012!" : "2!";
+        struct svc world;
+        svc_begin_apart(&world, modes[i], STREAM_SIZE_ALL, 2);
+        stream_filter_want(world.filter, STREAM_SIZE_ALL, 0);
+        SVC_EXPECT(&world, "012!", "", "", "", all, "");
+        stream_filter_want(world.filter, STREAM_SIZE_ALL, 1);
+        SVC_EXPECT(&world, "", "", all, "", all, "", all);
+        stream_filter_want(world.filter, STREAM_SIZE_ALL, STREAM_RATE_ALL);
+        SVC_EXPECT(&world, "", all, all, all, all, all, all, all);
+        stream_filter_want(world.filter, STREAM_SIZE_ALL, 0);
+        SVC_EXPECT(&world, all, all, all, all, "", "", "", all);
+        assert_int_equal(world.asked + world.trunk_asked, 0);
+        svc_end(&world);
+    }
+}
+
 /* A subscriber behind it may want less than crosses, for others there want more: also where sizes
  * do not refer to each other. */
 static void subscribers_choose_from_what_crosses(void **state)
@@ -71,7 +122,7 @@ static void more_is_wanted_behind_it(void **state)
         SVC_EXPECT(&world, "0!", "0!", "0!");
         world.key_wanted = true; /* before the publisher's node hears of it */
         SVC_EXPECT(&world, "0!", "0!");
-        stream_filter_want(world.filter, 2);
+        stream_filter_want(world.filter, 2, STREAM_RATE_ALL);
         SVC_EXPECT(&world, "0!", "0!");
         assert_true(world.trunk_asked >= 1);
         world.key_wanted = true;
@@ -91,7 +142,7 @@ static void less_is_wanted_behind_it(void **state)
         svc_begin_apart(&world, modes[i], 2, 0); /* by a subscriber that has come down already */
         SVC_EXPECT(&world, "0!", "0!", "0!", "0!", "0!", "0!");
         assert_int_equal(world.emptied, 0);
-        stream_filter_want(world.filter, 0);
+        stream_filter_want(world.filter, 0, STREAM_RATE_ALL);
         SVC_EXPECT(&world, "0!", "0!");
         assert_int_equal(world.emptied, 2 * 2 * SVC_PARTS);
         assert_int_equal(world.asked + world.trunk_asked, 0);
@@ -108,7 +159,7 @@ static void less_crosses_than_a_subscriber_has(void **state)
     svc_begin_apart(&world, &svc_l3t3, 2, 2);
     SVC_EXPECT(&world, "012!", "012!");
     svc_want(&world, 2, 0);
-    stream_filter_want(world.filter, 1);
+    stream_filter_want(world.filter, 1, STREAM_RATE_ALL);
     SVC_EXPECT(&world, "01!", "01!", "01!", "", "", "", "01!");
     svc_end(&world);
 }
@@ -163,19 +214,22 @@ static void any_wishes_at_any_time(void **state)
         struct prng prng;
         struct svc world;
         size_t known = 0;
-        uint8_t carried = 2;
+        uint8_t carried = 2, rate = STREAM_RATE_ALL;
         prng_seed(&prng, seed);
         svc_begin_apart(&world, modes[seed % ARRAY_LEN(modes)], carried, 2);
         for (unsigned i = 0; i < 40; i++) {
             uint8_t wanted = (uint8_t)prng_below(&prng, 3);
-            svc_want(&world, wanted, (uint8_t)prng_below(&prng, 4));
+            uint8_t wanted_rate = (uint8_t)prng_below(&prng, 4);
+            svc_want(&world, wanted, wanted_rate);
             watch(&world, &prng, prng_below(&prng, 10));
             carried = MAX(carried, wanted);
-            stream_filter_want(world.filter, carried);
+            rate = MAX(rate, wanted_rate);
+            stream_filter_want(world.filter, carried, rate);
             watch(&world, &prng, 8 + prng_below(&prng, 10));
             if (stream_sender_needs_key_frame(world.sender) != 0) {
                 carried = wanted;
-                stream_filter_want(world.filter, carried);
+                rate = wanted_rate;
+                stream_filter_want(world.filter, carried, rate);
             }
             for (size_t t = 0; t < MIN(world.crossed, SVC_TELLINGS); t++) {
                 known += told_again(&world, &world.tellings[t]);
@@ -190,6 +244,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_nobody_wants_crosses_as_numbers),
+        cmocka_unit_test(what_is_too_fast_crosses_as_numbers),
+        cmocka_unit_test(a_higher_rate_is_wanted_behind_it),
         cmocka_unit_test(subscribers_choose_from_what_crosses),
         cmocka_unit_test(more_is_wanted_behind_it),
         cmocka_unit_test(less_is_wanted_behind_it),

@@ -120,6 +120,30 @@ static void repairs_keep_no_layer_alive(void **state)
     teardown(&world);
 }
 
+/* Another node leaves out all but one picture of four, so here comes one each 800 ms. */
+static void pictures_left_out_elsewhere_keep_a_layer_alive(void **state)
+{
+    (void)state;
+    struct world world;
+    setup(&world);
+    for (int at = 0; at < 4000; at += 200) {
+        frame(&world, at * MS, at % 800 == 0 ? 5 : 1);
+        if (at % 800 != 0) {
+            static const uint8_t descriptor[] = {0x90, 0xe0, 0x80, 1, 1, 0x40};
+            struct kit_packet packet;
+            kit_raw(&packet, &(struct kit_spec){.seq = ++world.seq[2], .pt = PT_VP8}, descriptor,
+                    sizeof(descriptor));
+            assert_int_equal(kit_feed(world.layers[2], at * MS, &packet)->rtp.payload.len, 0);
+        }
+        assert_int_equal(stream_layers_live(world.layers, at * MS), 5);
+    }
+    struct stream_receiver_stats stats;
+    stream_receiver_stats(world.layers[2], 4000 * MS, &stats);
+    assert_int_equal(stats.bad, 0);
+    assert_int_equal(stats.frames, 5);
+    teardown(&world);
+}
+
 static void padding_keeps_no_layer_alive(void **state)
 {
     (void)state;
@@ -145,6 +169,7 @@ int main(void)
         cmocka_unit_test(slow_content_dries_nothing_up),
         cmocka_unit_test(silence_of_all_dries_nothing_up),
         cmocka_unit_test(repairs_keep_no_layer_alive),
+        cmocka_unit_test(pictures_left_out_elsewhere_keep_a_layer_alive),
         cmocka_unit_test(padding_keeps_no_layer_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
