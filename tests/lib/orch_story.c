@@ -269,12 +269,18 @@ static void tell_cascade(struct world *world, const char *node,
     }
     for (size_t i = 0; i < spec->n_edges; i++) {
         const Spillway__Control__Edge *edge = spec->edges[i];
-        char sizes[24] = "";
+        char sizes[24] = "", rates[48] = "";
         if (edge->sizes != 0) {
             snprintf(sizes, sizeof(sizes), " sizes=%u", edge->sizes);
         }
-        tell(world, "node %s < track %u to %s layers=%u%s%s%s", node, edge->track, edge->node,
-             edge->layers, sizes, edge->backup ? " backup" : "", edge->seamless ? " seamless" : "");
+        for (size_t j = 0; j < edge->n_rates; j++) {
+            size_t len = strlen(rates);
+            snprintf(rates + len, sizeof(rates) - len, "%s%u", j == 0 ? " rates=" : ",",
+                     edge->rates[j]);
+        }
+        tell(world, "node %s < track %u to %s layers=%u%s%s%s%s", node, edge->track, edge->node,
+             edge->layers, sizes, rates, edge->backup ? " backup" : "",
+             edge->seamless ? " seamless" : "");
     }
     for (size_t i = 0; i < spec->n_removed_edges; i++) {
         tell(world, "node %s < edge %u gone", node, spec->removed_edges[i]);

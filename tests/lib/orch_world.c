@@ -538,11 +538,17 @@ void world_add_track(struct world *world, uint64_t conn, const char *cid, Liveki
 
 void world_watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality)
 {
+    world_watch_at(world, conn, quality, 0);
+}
+
+void world_watch_at(struct world *world, uint64_t conn, Livekit__VideoQuality quality, uint32_t fps)
+{
     char *sids[] = {world->last_sid};
     Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
     settings.track_sids = sids;
     settings.n_track_sids = 1;
     settings.quality = quality;
+    settings.fps = fps;
     Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
     request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING;
     request.track_setting = &settings;

@@ -146,6 +146,8 @@ void world_answer(struct world *world, uint64_t conn, const char *answer, uint32
 void world_add_track(struct world *world, uint64_t conn, const char *cid, Livekit__TrackType type);
 /* How somebody wants to see the track published last. */
 void world_watch(struct world *world, uint64_t conn, Livekit__VideoQuality quality);
+void world_watch_at(struct world *world, uint64_t conn, Livekit__VideoQuality quality,
+                    uint32_t fps);
 /* DTLS of the transport with that number is through. */
 void world_connected(struct world *world, size_t transport);
 void world_twirp(struct world *world, const char *method, const char *json);

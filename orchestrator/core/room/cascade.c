@@ -63,18 +63,25 @@ static struct wants wants_of(const struct subscription *subscription)
         return (struct wants){0};
     }
     uint32_t sizes = subscribe_sizes(subscription);
-    return (struct wants){.layers = 1u << subscribe_spatial_max(subscription),
-                          .sizes = sizes == 0 ? SIZES_ALL : sizes};
+    uint32_t temporal_max = subscribe_temporal_max(subscription);
+    uint32_t layer = subscribe_spatial_max(subscription);
+    struct wants wants = {.layers = 1u << layer, .sizes = sizes == 0 ? WANTS_ALL : sizes};
+    wants.rates[layer] = temporal_max == RATE_ALL ? WANTS_ALL : temporal_max + 1;
+    return wants;
 }
 
 static struct wants both(struct wants a, struct wants b)
 {
-    return (struct wants){a.layers | b.layers, MAX(a.sizes, b.sizes)};
+    struct wants wants = {.layers = a.layers | b.layers, .sizes = MAX(a.sizes, b.sizes)};
+    for (size_t i = 0; i < LAYERS_MAX; i++) {
+        wants.rates[i] = MAX(a.rates[i], b.rates[i]);
+    }
+    return wants;
 }
 
 static bool same(struct wants a, struct wants b)
 {
-    return a.layers == b.layers && a.sizes == b.sizes;
+    return memcmp(&a, &b, sizeof(a)) == 0; /* no padding */
 }
 
 /* That host and all on its way to each of the roots. */

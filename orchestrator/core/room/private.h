@@ -81,10 +81,11 @@ struct copy {
 };
 
 /* What of a track is wanted somewhere. */
-#define SIZES_ALL UINT32_MAX
+#define WANTS_ALL UINT32_MAX
 struct wants {
     uint32_t layers; /* bit n: layer n; of audio, 0 */
     uint32_t sizes;  /* of the spatial layers inside its stream so many, from the lowest up */
+    uint32_t rates[LAYERS_MAX]; /* by layer, of the temporal ones inside its stream, likewise */
 };
 
 /* A track's way from one host to another (cascade.c). */
@@ -638,10 +639,12 @@ bool subscribe_permitted(const struct track *track, const struct participant *su
 void subscribe_carried(struct subscription *subscription);
 /* What may be said only after the update that announces a track, or once it is carried. */
 void subscribe_flush(struct participant *p, struct effects *fx);
-/* The highest simulcast layer that is wanted; and how many spatial layers inside the track's one
- * stream, 0 all. */
+/* The highest simulcast layer that is wanted; how many spatial layers inside the track's one
+ * stream, 0 all; and the highest temporal layer. */
 uint32_t subscribe_spatial_max(const struct subscription *subscription);
 uint32_t subscribe_sizes(const struct subscription *subscription);
+#define RATE_ALL 7 /* as control.proto has it */
+uint32_t subscribe_temporal_max(const struct subscription *subscription);
 
 /* ---- wants.c */
 void wants_begin(struct subscription *subscription);
@@ -708,7 +711,8 @@ void spec_transport_changed(struct participant *p);
 void spec_track_changed(struct track *track);
 void spec_copy_changed(struct copy *copy);
 void spec_edge_changed(struct edge *edge);
-uint32_t spec_sizes(struct wants wants); /* Edge.sizes */
+void spec_put_wants(Spillway__Control__Edge *entry, const struct wants *wants, struct arena *arena);
+struct wants spec_wants(const Spillway__Control__Edge *entry);
 void spec_subscription_changed(struct subscription *subscription);
 void spec_remove_transport(struct participant *p); /* everywhere, with its subscriptions */
 void spec_leave_next(struct participant *p);       /* the same from NEXT alone */

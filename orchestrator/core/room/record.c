@@ -175,8 +175,7 @@ static void put_edges(Spillway__Session__Track *out, const struct track *track, 
         record->node = edge->to->node;
         record->ssrcs = edge->ssrcs;
         record->n_ssrcs = MAX(track->layer_count, 1);
-        record->layers = edge->told.layers;
-        record->sizes = spec_sizes(edge->told);
+        spec_put_wants(record, &edge->told, arena);
         record->backup = edge->backup;
         out->edges_from[out->n_edges_from++] = edge->from->node;
         out->edges[out->n_edges++] = record;

@@ -441,7 +441,7 @@ static void restore_edge(struct restoring *r, struct track *track, const char *f
     if (from == NULL || to == NULL || record->n_ssrcs > LAYERS_MAX || !in_use(r, from_id, record)) {
         return;
     }
-    struct wants wants = {record->layers, record->sizes == 0 ? SIZES_ALL : record->sizes};
+    struct wants wants = spec_wants(record);
     struct edge *edge = mem_alloc(sizeof(*edge));
     *edge = (struct edge){.id = record->id,
                           .track = track,

@@ -166,9 +166,38 @@ Spillway__Control__Track *spec_track_entry(struct building *b, struct track *tra
     return entry;
 }
 
-uint32_t spec_sizes(struct wants wants)
+/* Of layers inside a stream so many; in words 0: all. */
+static uint32_t put_count(uint32_t count)
 {
-    return wants.sizes == SIZES_ALL ? 0 : wants.sizes;
+    return count == WANTS_ALL ? 0 : count;
+}
+
+static uint32_t read_count(uint32_t count)
+{
+    return count == 0 ? WANTS_ALL : count;
+}
+
+void spec_put_wants(Spillway__Control__Edge *entry, const struct wants *wants, struct arena *arena)
+{
+    entry->layers = wants->layers;
+    entry->sizes = put_count(wants->sizes);
+    entry->rates = arena_array(arena, LAYERS_MAX, sizeof(*entry->rates));
+    for (size_t i = 0; i < LAYERS_MAX; i++) {
+        entry->rates[i] = put_count(wants->rates[i]);
+        if (entry->rates[i] != 0) { /* of those behind it, all */
+            entry->n_rates = i + 1;
+        }
+    }
+}
+
+struct wants spec_wants(const Spillway__Control__Edge *entry)
+{
+    struct wants wants = {.layers = entry->layers, .sizes = read_count(entry->sizes)};
+    for (size_t i = 0; i < LAYERS_MAX; i++) {
+        bool wanted = (entry->layers >> i & 1) != 0;
+        wants.rates[i] = wanted ? read_count(i < entry->n_rates ? entry->rates[i] : 0) : 0;
+    }
+    return wants;
 }
 
 Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
@@ -181,8 +210,7 @@ Spillway__Control__Edge *spec_edge_entry(struct building *b, struct edge *edge,
     entry->node = edge->to->node;
     entry->ssrcs = edge->ssrcs;
     entry->n_ssrcs = MAX(track->layer_count, 1);
-    entry->layers = edge->told.layers;
-    entry->sizes = spec_sizes(edge->told);
+    spec_put_wants(entry, &edge->told, &b->arena);
     entry->backup = edge->backup;
     entry->seamless = edge->seamless;
     put_trunk(b, edge->to);
@@ -204,15 +232,6 @@ void spec_choose_ssrcs(struct subscription *subscription)
         subscription->ssrc = spec_fresh_ssrc(subscription->subscriber->room);
         subscription->rtx_ssrc = spec_fresh_ssrc(subscription->subscriber->room);
     }
-}
-
-/* fps asks for a temporal layer: each of three halves the rate of the one above it. */
-static uint32_t temporal_max(const struct subscription *subscription)
-{
-    if (subscription->fps == 0 || subscription->fps > 15) {
-        return 7;
-    }
-    return subscription->fps > 7 ? 1 : 0;
 }
 
 /* Of several variants of one codec (H264 profiles) the node takes the first: the publisher's. */
@@ -266,7 +285,7 @@ Spillway__Control__Subscription *spec_subscription_entry(struct building *b,
     entry->held = subscribe_is_held(subscription);
     entry->spatial_max = subscribe_spatial_max(subscription);
     entry->sizes = subscribe_sizes(subscription);
-    entry->temporal_max = temporal_max(subscription);
+    entry->temporal_max = subscribe_temporal_max(subscription);
     entry->screen = subscription->track->info->source == LIVEKIT__TRACK_SOURCE__SCREEN_SHARE;
     entry->priority = MIN(subscription->priority, PRIORITY_MAX);
     entry->resume = place == HERE ? resume(b, subscription) : NULL;

@@ -367,3 +367,12 @@ uint32_t subscribe_sizes(const struct subscription *subscription)
     uint32_t highest = (uint32_t)MIN(track->info->n_layers, LAYERS_MAX) - 1;
     return size_wanted(subscription, highest) + 1;
 }
+
+/* fps asks for a temporal layer: each of three halves the rate of the one above it. */
+uint32_t subscribe_temporal_max(const struct subscription *subscription)
+{
+    if (subscription->fps == 0 || subscription->fps > 15) {
+        return RATE_ALL;
+    }
+    return subscription->fps > 7 ? 1 : 0;
+}

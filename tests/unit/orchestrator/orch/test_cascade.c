@@ -102,6 +102,18 @@ static void ends_agree(void **state)
     world_fini(&world);
 }
 
+/* Of the edge, this was told since the last look; NULL: nothing. Returns what else was. */
+static const char *told_of_edge(struct world *world, const char *line)
+{
+    const char *story = world_story(world);
+    if (line == NULL) {
+        assert_null(strstr(story, "layers="));
+    } else {
+        assert_non_null(strstr(story, line));
+    }
+    return story;
+}
+
 /* Goal: more is wanted at once, less after a moment in which the old want does not come back. */
 static void layers_follow_the_watchers(void **state)
 {
@@ -123,6 +135,37 @@ static void layers_follow_the_watchers(void **state)
     world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
     world_advance(&world, TIME_MS(1999));
     assert_non_null(strstr(world_story(&world), "node ND_a < track 2 to ND_b layers=0\n"));
+    world_fini(&world);
+}
+
+/* Goal: who wants fewer pictures has no more cross of that layer: a higher rate at once, a lower
+ * one after a moment, and none told where all is wanted. */
+static void rates_follow_the_watchers(void **state)
+{
+    (void)state;
+    struct world world;
+    meeting(&world);
+    world_connected(&world, 2);
+    world_story(&world);
+    static const struct {
+        Livekit__VideoQuality quality;
+        uint32_t fps;
+        const char *edge, *later; /* what is told of it */
+    } rows[] = {
+        {LIVEKIT__VIDEO_QUALITY__HIGH, 5, NULL, "to ND_b layers=4 rates=0,0,1\n"},
+        {LIVEKIT__VIDEO_QUALITY__HIGH, 15, "to ND_b layers=4 rates=0,0,2\n", NULL},
+        {LIVEKIT__VIDEO_QUALITY__LOW, 5, "to ND_b layers=5 rates=1,0,2\n",
+         "to ND_b layers=1 rates=1\n"},
+        {LIVEKIT__VIDEO_QUALITY__LOW, 30, "to ND_b layers=1\n", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        world_watch_at(&world, 2, rows[i].quality, rows[i].fps);
+        (void)told_of_edge(&world, rows[i].edge);
+        world_advance(&world, TIME_MS(1499));
+        (void)told_of_edge(&world, NULL);
+        world_advance(&world, TIME_MS(1));
+        (void)told_of_edge(&world, rows[i].later);
+    }
     world_fini(&world);
 }
 
@@ -173,18 +216,6 @@ static void overwrite(char *text, const char *what, const char *by)
 {
     for (char *at = strstr(text, what); at != NULL; at = strstr(at, what)) {
         memcpy(at, by, strlen(by));
-    }
-}
-
-/* Of the edge, this was told since the last look, and nothing of qualities; NULL: nothing. */
-static void told_of_edge(struct world *world, const char *line)
-{
-    const char *story = world_story(world);
-    assert_null(strstr(story, "quality"));
-    if (line == NULL) {
-        assert_null(strstr(story, "layers="));
-    } else {
-        assert_non_null(strstr(story, line));
     }
 }
 
@@ -245,11 +276,11 @@ static void sizes_inside_one_stream(void **state)
         assert_int_equal(world.last_spec->n_subscriptions, 1);
         assert_int_equal(world.last_spec->subscriptions[0]->spatial_max, 0);
         assert_int_equal(world.last_spec->subscriptions[0]->sizes, rows[i].sizes);
-        told_of_edge(&world, rows[i].edge);
+        assert_null(strstr(told_of_edge(&world, rows[i].edge), "quality"));
         world_advance(&world, TIME_MS(1499));
-        told_of_edge(&world, NULL);
+        assert_null(strstr(told_of_edge(&world, NULL), "quality"));
         world_advance(&world, TIME_MS(1));
-        told_of_edge(&world, rows[i].later);
+        assert_null(strstr(told_of_edge(&world, rows[i].later), "quality"));
     }
     world_watch(&world, 2, LIVEKIT__VIDEO_QUALITY__OFF);
     world_advance(&world, TIME_MS(1999));
@@ -438,6 +469,7 @@ int main(void)
         cmocka_unit_test(two_regions),
         cmocka_unit_test(ends_agree),
         cmocka_unit_test(layers_follow_the_watchers),
+        cmocka_unit_test(rates_follow_the_watchers),
         cmocka_unit_test(what_matters_is_told),
         cmocka_unit_test(sizes_inside_one_stream),
         cmocka_unit_test(hub_and_leaf),
