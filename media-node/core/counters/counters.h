@@ -27,6 +27,7 @@
     X(relay_in, "RTP packets accepted from other nodes")                                           \
     X(relay_out, "RTP packets made for other nodes")                                               \
     X(relay_emptied, "of these, the ones that are a number alone: nobody there wants their layer") \
+    X(relay_paced, "video packets for far nodes that waited for their turn")                       \
     X(relay_bytes_in, "bytes received from other nodes: media, feedback and pings")                \
     X(relay_bytes_out, "bytes made for other nodes: media, feedback and pings")                    \
     X(relay_resent, "RTP packets sent to other nodes again on request")                            \

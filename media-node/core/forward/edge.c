@@ -339,7 +339,7 @@ void edge_send(struct edge *edge, int64_t now_us, const struct stream_packet *pa
         return;
     }
     reduce(&out, &reduced, packet, &passage);
-    if (relay_send(edge->streams[packet->layer], &out, false)) {
+    if (relay_send(edge->streams[packet->layer], now_us, &out, false)) {
         counters->relay_out++;
         counters->relay_emptied += passage.empty;
         edge->credit = MIN(edge->credit + (int64_t)out.payload.len / 2, CREDIT_MAX);
@@ -355,7 +355,9 @@ void edge_forward(struct edge *edge, int64_t now_us, const struct stream_packet 
     if ((edge->flowing >> packet->layer & 1) == 0) {
         return;
     }
-    if (edge->track->spec.kind == STREAM_VIDEO || voices_admit(edge, now_us, packet)) {
+    bool goes = edge->track->spec.kind == STREAM_VIDEO ? !edge_waits(edge, now_us, packet)
+                                                       : voices_admit(edge, now_us, packet);
+    if (goes) {
         edge_send(edge, now_us, packet, exts);
     }
 }
@@ -391,7 +393,7 @@ void edge_resend(struct edge *edge, int64_t now_us, size_t layer, uint16_t numbe
     rtp_exts_read(&exts, &packet->rtp, &relay_ext_ids);
     struct relay_packet out = packet_of(edge, packet, &exts);
     reduce(&out, &reduced, packet, &passage);
-    if (relay_send(edge->streams[layer], &out, true)) {
+    if (relay_send(edge->streams[layer], now_us, &out, true)) {
         counters->relay_resent++;
         edge->credit -= (int64_t)out.payload.len;
     }

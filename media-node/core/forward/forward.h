@@ -394,6 +394,9 @@ void fwd_path_closed(struct fwd_member *member, int64_t now_us, const struct ice
 struct fwd *fwd_relayed(int64_t now_us, const struct relay_rtp *rtp);
 struct fwd *fwd_relayed_rtcp(struct relay *relay, int64_t now_us, const struct rtcp_packet *packet);
 
+/* A packet to another node that waited, and whose turn it is. */
+void fwd_relay_turn(int64_t now_us, const struct relay_turn *turn);
+
 /* A DTLS datagram for the client. False: dropped, counted. */
 bool fwd_send_dtls(struct fwd_member *member, struct bytes datagram);
 

@@ -454,6 +454,11 @@ void edge_clock(struct edge *edge, uint8_t layers);
 void edge_send(struct edge *edge, int64_t now_us, const struct stream_packet *packet,
                const struct rtp_exts *exts);
 
+/* ---- turns.c --------------------------------------------------------------------------------- */
+
+/* Whether a packet of video waits; it goes by fwd_relay_turn then. */
+bool edge_waits(struct edge *edge, int64_t now_us, const struct stream_packet *packet);
+
 /* ---- voices.c -------------------------------------------------------------------------------- */
 
 #define VOICE_UNIT 256

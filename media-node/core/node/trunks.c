@@ -82,8 +82,11 @@ static struct trunk *add_trunk(struct node *node, int64_t now_us, const char *id
     make_room(node);
     struct trunk *trunk = mem_alloc(sizeof(*trunk));
     snprintf(trunk->node, sizeof(trunk->node), "%s", id);
-    const struct relay_config config = {
-        .random = node->config.random, .outbox = node->outbox, .counters = &node->counters};
+    const struct relay_config config = {.random = node->config.random,
+                                        .outbox = node->outbox,
+                                        .counters = &node->counters,
+                                        .agenda = &node->trunk_agenda,
+                                        .entry = &trunk->entry};
     trunk->relay = relay_new(&config, now_us);
     HASH_ADD_STR(node->trunks, node, trunk);
     return trunk;
@@ -196,6 +199,11 @@ static void expire_trunk(struct node *node, int64_t now_us, struct trunk *trunk)
         rest(node, now_us, trunk);
     }
     relay_expire(trunk->relay, now_us);
+    struct relay_turn turn;
+    while (outbox_waiting(node->outbox) < node->outbox_high &&
+           relay_next_turn(trunk->relay, now_us, &turn)) {
+        fwd_relay_turn(now_us, &turn);
+    }
     agenda_set(&node->trunk_agenda, &trunk->entry, relay_deadline(trunk->relay));
 }
 

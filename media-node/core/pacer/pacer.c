@@ -48,7 +48,7 @@ bool pacer_push(struct pacer *pacer, struct pacer_item item, struct pacer_item *
 
 bool pacer_pop(struct pacer *pacer, int64_t now_us, struct pacer_item *out)
 {
-    return pacer->free_ns - now_us * 1000 <= PACER_BURST_US * 1000 && pacer_take(pacer, out);
+    return pacer->free_ns - now_us * 1000 <= pacer_burst_us(pacer) * 1000 && pacer_take(pacer, out);
 }
 
 void pacer_forget(struct pacer *pacer, uint32_t stream)
@@ -113,5 +113,5 @@ int64_t pacer_deadline(const struct pacer *pacer)
     if (pacer->train.probe.id != 0) {
         return train_time(pacer, pacer->train.bytes);
     }
-    return pacer->count == 0 ? TIME_NEVER : (pacer->free_ns + 999) / 1000 - PACER_BURST_US;
+    return pacer->count == 0 ? TIME_NEVER : (pacer->free_ns + 999) / 1000 - pacer_burst_us(pacer);
 }

@@ -5,8 +5,9 @@
  * packets, only their names; whoever names one can make it again.
  *
  * A leaky bucket: each byte sent takes its time at the rate, and what is named waits while more
- * than PACER_BURST_US of that are ahead. Audio is never named: it counts, and goes at once. Without
- * a rate nothing waits. A full queue gives its oldest at once, so nothing is lost here.
+ * than a burst (PACER_BURST_US) of that is ahead. Audio is never named: it counts, and goes at
+ * once. Without a rate nothing waits. A full queue gives its oldest at once, so nothing is lost
+ * here.
  *
  * During a train all video waits, and leaves at the train's rate in place of padding.
  */
@@ -31,6 +32,7 @@ struct pacer_item {
 struct pacer {
     int64_t free_ns;      /* until then the bytes sent take */
     uint32_t ns_per_byte; /* 0: no rate */
+    uint32_t burst_us;    /* that go at once; 0: PACER_BURST_US */
     uint16_t first;       /* of the ring */
     uint16_t count;
     struct pacer_item *ring; /* PACER_QUEUE; NULL before anything waited */
@@ -50,11 +52,16 @@ void pacer_trim(struct pacer *pacer, int64_t now_us);
 /* Bytes counted as bwe_packet does. 0: none. */
 void pacer_set_rate(struct pacer *pacer, uint32_t bps);
 
+static inline int64_t pacer_burst_us(const struct pacer *pacer)
+{
+    return pacer->burst_us != 0 ? pacer->burst_us : PACER_BURST_US;
+}
+
 /* Whether a packet has to wait. */
 static inline bool pacer_holds(const struct pacer *pacer, int64_t now_us)
 {
     return pacer->count > 0 || pacer->train.probe.id != 0 ||
-           pacer->free_ns - now_us * 1000 > PACER_BURST_US * 1000;
+           pacer->free_ns - now_us * 1000 > pacer_burst_us(pacer) * 1000;
 }
 
 /* One that has to. If the queue is full, true: *out is to be sent now. */

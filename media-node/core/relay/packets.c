@@ -183,7 +183,8 @@ static int write_header(const struct relay_stream *stream, const struct relay_pa
     return err != 0 ? err : where.len;
 }
 
-bool relay_send(struct relay_stream *stream, const struct relay_packet *packet, bool again)
+bool relay_send(struct relay_stream *stream, int64_t now_us, const struct relay_packet *packet,
+                bool again)
 {
     struct relay *relay = stream->relay;
     struct counters *counters = relay->config.counters;
@@ -216,5 +217,6 @@ bool relay_send(struct relay_stream *stream, const struct relay_packet *packet, 
     }
     relay->rtp_out++;
     relay_commit(relay, (size_t)len);
+    (void)pacer_sent(&relay->pacer, now_us, (uint16_t)len);
     return true;
 }

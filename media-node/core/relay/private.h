@@ -5,6 +5,7 @@
 #ifndef MEDIA_NODE_CORE_RELAY_PRIVATE_H
 #define MEDIA_NODE_CORE_RELAY_PRIVATE_H
 
+#include "media-node/core/pacer/pacer.h"
 #include "media-node/core/relay/relay.h"
 
 #define uthash_malloc(size)   mem_alloc(size)
@@ -85,6 +86,10 @@ struct relay {
     uint64_t rtp_in;
     uint64_t rtp_out;
     struct relay_report totals;
+    struct pacer pacer;
+    uint64_t sent_bps; /* smoothed over about a second, as measured last */
+    uint64_t measured_bytes;
+    int64_t measured_us;
 };
 
 /* relay.c: something authenticated under these keys. */
@@ -92,6 +97,9 @@ void relay_heard(struct relay *relay, int64_t now_us, struct keys *keys);
 
 /* The keys whose generation has these low bits, the newer first; NULL: none. */
 struct keys *relay_find_keys(struct relay *relay, uint32_t low, uint32_t mask);
+
+/* pace.c: at each ping. */
+void relay_measure(struct relay *relay, int64_t now_us);
 
 /* A slot of the outbox and whether anything can be sent; counted if not. */
 uint8_t *relay_reserve(struct relay *relay);

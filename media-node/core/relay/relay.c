@@ -26,7 +26,13 @@ struct relay *relay_new(const struct relay_config *config, int64_t now_us)
 {
     struct relay *relay = mem_alloc(sizeof(*relay));
     *relay = (struct relay){
-        .config = *config, .made_us = now_us, .heard_us = -1, .ping_at_us = TIME_NEVER};
+        .config = *config,
+        .made_us = now_us,
+        .heard_us = -1,
+        .ping_at_us = TIME_NEVER,
+        .pacer = {.burst_us = RELAY_BURST_US},
+        .measured_us = now_us,
+    };
     return relay;
 }
 
@@ -38,6 +44,7 @@ void relay_free(struct relay *relay)
             rtpsec_free(relay->keys[i].sec);
         }
     }
+    pacer_fini(&relay->pacer);
     free(relay->retired);
     free(relay);
 }
@@ -183,6 +190,7 @@ void relay_close(struct relay_stream *stream)
     if (stream->sec.started && stream->generation == relay->sending->generation) {
         retire(relay, stream);
     }
+    pacer_forget(&relay->pacer, stream->ssrc);
     HASH_DEL(relay->streams, stream);
     free(stream);
 }

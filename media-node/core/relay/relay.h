@@ -29,6 +29,7 @@
 #ifndef MEDIA_NODE_CORE_RELAY_RELAY_H
 #define MEDIA_NODE_CORE_RELAY_RELAY_H
 
+#include "common/agenda/agenda.h"
 #include "common/base/base.h"
 #include "media-node/core/counters/counters.h"
 #include "media-node/core/outbox/outbox.h"
@@ -42,6 +43,13 @@
 #define RELAY_RETIRED_MAX  (1 << 18)    /* SSRCs of one generation; more are not sent */
 #define RELAY_PORTS_MAX    (1 << 15)    /* SSRCs open at a time, each way */
 
+/* Video to who is so far away, by the round trip, is paced: a burst goes at once, at
+ * RELAY_PACE_BPS_MIN or more, and nothing waits for much longer than RELAY_WAIT_US. */
+#define RELAY_FAR_US       TIME_MS(5)
+#define RELAY_BURST_US     TIME_MS(2)
+#define RELAY_PACE_BPS_MIN 8000000
+#define RELAY_WAIT_US      TIME_MS(50)
+
 /* Ids of the header extensions: ExtensionKind of control.proto. Cached packets carry these,
  * wherever they came from. */
 extern const struct rtp_ext_ids relay_ext_ids;
@@ -54,6 +62,8 @@ struct relay_config {
     struct random_source random;
     struct outbox *outbox;     /* outlives the relay */
     struct counters *counters; /* outlives the relay */
+    struct agenda *agenda; /* where relay_wait puts the entry at relay_deadline; NULL: nowhere */
+    struct agenda_entry *entry;
 };
 
 struct relay *relay_new(const struct relay_config *config, int64_t now_us);
@@ -130,7 +140,22 @@ void relay_cut(struct relay_stream *stream);
 
 /* Encrypts one packet into the outbox. again: of a number sent before, with the same content to the
  * byte; or of one that was not, and is late. False: not sent, counted. */
-bool relay_send(struct relay_stream *stream, const struct relay_packet *packet, bool again);
+bool relay_send(struct relay_stream *stream, int64_t now_us, const struct relay_packet *packet,
+                bool again);
+
+/* Whether video has to wait now: then name it by relay_wait, and send it when relay_next_turn has
+ * its turn (at relay_deadline), in this order. What is sent meanwhile does not wait, but counts. */
+bool relay_holds(const struct relay *relay, int64_t now_us);
+
+/* A packet that waits, and the stream it is of; nothing waits once that is closed. */
+struct relay_turn {
+    struct relay_owner of;
+    uint64_t name; /* as given */
+};
+
+/* One more waits. True: too many did, so *out is to be sent now. */
+bool relay_wait(struct relay_stream *stream, uint64_t name, struct relay_turn *out);
+bool relay_next_turn(struct relay *relay, int64_t now_us, struct relay_turn *out);
 
 /* The extended number that the other end means by one of 16 bits; false: none of this run. */
 bool relay_seq(const struct relay_stream *stream, uint16_t number, uint64_t *seq);

@@ -201,6 +201,7 @@ void relay_expire(struct relay *relay, int64_t now_us)
         return;
     }
     relay->ping_at_us = now_us + (relay_ports(relay) > 0 ? RELAY_PING_US : RELAY_PING_IDLE_US);
+    relay_measure(relay, now_us);
     if (relay->sending == NULL) {
         return;
     }
@@ -212,5 +213,5 @@ void relay_expire(struct relay *relay, int64_t now_us)
 
 int64_t relay_deadline(const struct relay *relay)
 {
-    return relay->ping_at_us;
+    return MIN(relay->ping_at_us, pacer_deadline(&relay->pacer));
 }

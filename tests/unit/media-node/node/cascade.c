@@ -456,7 +456,7 @@ const char *cascade_refuse(struct cascade *c, struct room_spec *spec, unsigned n
 
 /* ---- Time ------------------------------------------------------------------------------------ */
 
-static void give(struct cascade *c, struct cascade_client *client, uint8_t *data, size_t len)
+void cascade_give(struct cascade *c, struct cascade_client *client, uint8_t *data, size_t len)
 {
     input(c, client->node, &client->client->config.addr, data, len);
     drain(c);
@@ -470,7 +470,7 @@ static void send_svc(struct cascade *c, struct cascade_client *client)
     svc_source_begin(&client->svc);
     for (unsigned spatial = 0; spatial < client->svc.mode.spatial; spatial++, size *= 3) {
         size_t len = svc_source_send(client->client, &client->svc, spatial, size, true, true, data);
-        give(c, client, data, len);
+        cascade_give(c, client, data, len);
     }
     svc_source_end(&client->svc);
 }
@@ -489,7 +489,7 @@ static void send_media(struct cascade *c, struct cascade_client *client)
             if (client->clocks != NULL) {
                 stamp(c, client->clocks, source);
             }
-            give(c, client, data, media_client_send(client->client, source, data));
+            cascade_give(c, client, data, media_client_send(client->client, source, data));
         }
     }
 }
@@ -506,7 +506,7 @@ static void send_clocks(struct cascade *c, struct cascade_client *client)
             source->ts = rtp_time(clocks, source, c->now_us);
         }
         const struct media_feedback feedback = {.sr = source, .wall_us = wall_us};
-        give(c, client, data, media_client_rtcp(client->client, &feedback, data));
+        cascade_give(c, client, data, media_client_rtcp(client->client, &feedback, data));
     }
 }
 
@@ -519,11 +519,11 @@ static void act(struct cascade *c, struct cascade_client *client)
     }
     if (client->check_at_us <= c->now_us) {
         client->check_at_us = c->now_us + TIME_S(2);
-        give(c, client, data, media_client_check(client->client, true, data));
+        cascade_give(c, client, data, media_client_check(client->client, true, data));
     }
     if (client->rtcp_at_us <= c->now_us) {
         client->rtcp_at_us = c->now_us + TIME_MS(100);
-        give(c, client, data, media_client_rtcp(client->client, &nothing, data));
+        cascade_give(c, client, data, media_client_rtcp(client->client, &nothing, data));
     }
     if (client->sends_clock && client->clock_at_us <= c->now_us) {
         client->clock_at_us =

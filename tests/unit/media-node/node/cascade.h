@@ -141,6 +141,9 @@ void cascade_watch(struct cascade *c, unsigned node, const unsigned *others, siz
 
 void cascade_run(struct cascade *c, int64_t ms);
 
+/* A datagram of that client. */
+void cascade_give(struct cascade *c, struct cascade_client *client, uint8_t *data, size_t len);
+
 /* A datagram out of nowhere, as if from one node to another. */
 void cascade_inject(struct cascade *c, unsigned from, unsigned to, const uint8_t *data, size_t len);
 

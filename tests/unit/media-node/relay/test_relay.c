@@ -202,7 +202,7 @@ static bool give(struct world *w, uint64_t seq, bool again)
                                         .pt = 96,
                                         .exts = &none,
                                         .payload = {payload, sizeof(payload)}};
-    bool sent = relay_send(w->ends[0].stream, &packet, again);
+    bool sent = relay_send(w->ends[0].stream, w->now_us, &packet, again);
     drain(w);
     return sent;
 }
