@@ -207,6 +207,7 @@ static Spillway__Control__TrunkReport **trunk_reports(struct node *node, int64_t
         spillway__control__trunk_report__init(report);
         report->node = trunk->node;
         report->rtt_us = (uint32_t)MIN(relay_rtt_us(trunk->relay), UINT32_MAX);
+        report->queue_us = trunk->report.queue_us;
         report->lost_permille = trunk->report.lost_permille;
         report->bytes_in = trunk->report.bytes_in;
         report->bytes_out = trunk->report.bytes_out;

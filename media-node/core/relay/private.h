@@ -78,6 +78,8 @@ struct relay {
     uint64_t echoed; /* our clock in the last echo taken */
     int64_t srtt_us; /* 0 unknown */
     int64_t rttvar_us;
+    int64_t least_us[2]; /* round trip in this RELAY_LEAST_US and the last; TIME_NEVER: none */
+    int64_t least_since_us;
     /* loss: RTP packets the other end sent and we got, by its last ping and the last report */
     uint64_t their_sent;
     uint64_t got_then;

@@ -32,6 +32,8 @@ struct relay *relay_new(const struct relay_config *config, int64_t now_us)
         .ping_at_us = TIME_NEVER,
         .pacer = {.burst_us = RELAY_BURST_US},
         .measured_us = now_us,
+        .least_us = {TIME_NEVER, TIME_NEVER},
+        .least_since_us = now_us,
     };
     return relay;
 }

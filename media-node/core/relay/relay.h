@@ -181,8 +181,10 @@ bool relay_silent(const struct relay *relay, int64_t now_us);
 uint32_t relay_generation(const struct relay *relay); /* of the keys sent with; 0 no keys */
 
 /* Counts since the trunk was made; loss since the last call. */
+#define RELAY_LEAST_US TIME_S(30)
 struct relay_report {
-    uint32_t rtt_us; /* 0 unknown */
+    uint32_t rtt_us;   /* 0 unknown */
+    uint32_t queue_us; /* of it, above the least of the last RELAY_LEAST_US to twice as long */
     uint32_t lost_permille;
     uint64_t bytes_in;
     uint64_t bytes_out;

@@ -27,6 +27,16 @@ static void take_sample(struct relay *relay, int64_t rtt_us)
     relay->srtt_us = MAX(relay->srtt_us + (rtt_us - relay->srtt_us) / 8, 1);
 }
 
+static void note_least(struct relay *relay, int64_t now_us, int64_t rtt_us)
+{
+    if (now_us - relay->least_since_us >= RELAY_LEAST_US) {
+        relay->least_us[1] = relay->least_us[0];
+        relay->least_us[0] = TIME_NEVER;
+        relay->least_since_us = now_us;
+    }
+    relay->least_us[0] = MIN(relay->least_us[0], rtt_us);
+}
+
 static void take_echo(struct relay *relay, int64_t now_us, uint64_t echo, uint32_t delay_us)
 {
     int64_t rtt_us = (int64_t)((uint64_t)now_us - echo) - delay_us;
@@ -35,6 +45,7 @@ static void take_echo(struct relay *relay, int64_t now_us, uint64_t echo, uint32
     }
     relay->echoed = echo;
     take_sample(relay, MAX(rtt_us, 1));
+    note_least(relay, now_us, rtt_us);
 }
 
 /* A count below the last one: the other end's trunk was made anew. */
@@ -80,6 +91,8 @@ struct relay_report relay_report(struct relay *relay)
 {
     struct relay_report report = relay->totals;
     report.rtt_us = (uint32_t)MIN(relay->srtt_us, UINT32_MAX);
+    int64_t least_us = MIN(relay->least_us[0], relay->least_us[1]);
+    report.queue_us = report.rtt_us - (uint32_t)MIN(report.rtt_us, least_us);
     if (relay->sent_since > relay->got_since) {
         report.lost_permille =
             (uint32_t)((relay->sent_since - relay->got_since) * 1000 / relay->sent_since);

@@ -20,6 +20,7 @@ struct trunk_load {
     bool rated;                   /* else the next is unknown */
     uint64_t bps_out;
     uint32_t lost_permille; /* of what came from there */
+    uint32_t queue_us;      /* on the way there and back */
 };
 
 /* From one region to another. */
@@ -27,6 +28,7 @@ struct link {
     uint64_t bps;
     uint32_t trunks, rated;
     uint32_t lost_permille; /* the worst of them */
+    uint32_t queue_us;      /* likewise */
     bool told;              /* by who receives: the loss is known */
 };
 
@@ -107,7 +109,8 @@ void orch_links_heard(struct orch *orch, struct node_entry *entry,
         const struct trunk_load *before = find(entry, told->node, kept++);
         int64_t us = orch->now_us - entry->trunks_us;
         *trunk = (struct trunk_load){.bytes_out = told->bytes_out,
-                                     .lost_permille = MIN(told->lost_permille, 1000)};
+                                     .lost_permille = MIN(told->lost_permille, 1000),
+                                     .queue_us = told->queue_us};
         snprintf(trunk->node, sizeof(trunk->node), "%s", told->node);
         if (before != NULL && us > 0 && before->bytes_out <= told->bytes_out) {
             trunk->rated = true; /* else it was made anew */
@@ -143,22 +146,6 @@ static uint64_t crossed(const struct crossings *all, const char *from, const cha
     return i < all->count && j < all->count ? all->bytes[i * all->count + j] : 0;
 }
 
-size_t orch_crossings(const struct orch *orch, struct orch_crossing *out, size_t max)
-{
-    size_t regions = registry_region_count(orch->registry), count = 0;
-    for (size_t i = 0; i < regions; i++) {
-        for (size_t j = 0; j < regions && count < max; j++) {
-            const char *from = registry_region_name(orch->registry, i);
-            const char *to = registry_region_name(orch->registry, j);
-            if (i != j) {
-                out[count++] = (struct orch_crossing){
-                    .from = from, .to = to, .bytes = crossed(&orch->crossings, from, to)};
-            }
-        }
-    }
-    return count;
-}
-
 static void add_node(const struct orch *orch, const struct node_entry *entry, struct link *links)
 {
     size_t regions = registry_region_count(orch->registry);
@@ -178,9 +165,43 @@ static void add_node(const struct orch *orch, const struct node_entry *entry, st
         out->trunks++;
         out->rated += trunk->rated;
         out->bps += trunk->bps_out;
+        out->queue_us = MAX(out->queue_us, trunk->queue_us);
         in->told = true;
         in->lost_permille = MAX(in->lost_permille, trunk->lost_permille);
     }
+}
+
+/* By place in the registry, from and to. Freed by the caller. */
+static struct link *sum_links(const struct orch *orch)
+{
+    size_t regions = registry_region_count(orch->registry);
+    struct link *links = mem_array(regions * regions + 1, sizeof(*links));
+    for (const struct node_entry *entry = orch->nodes; entry != NULL; entry = entry->hh.next) {
+        add_node(orch, entry, links);
+    }
+    return links;
+}
+
+size_t orch_crossings(const struct orch *orch, struct orch_crossing *out, size_t max)
+{
+    size_t regions = registry_region_count(orch->registry), count = 0;
+    struct link *links = sum_links(orch);
+    for (size_t i = 0; i < regions; i++) {
+        for (size_t j = 0; j < regions && count < max; j++) {
+            const char *from = registry_region_name(orch->registry, i);
+            const char *to = registry_region_name(orch->registry, j);
+            const struct link *link = &links[i * regions + j];
+            if (i != j) {
+                out[count++] = (struct orch_crossing){.from = from,
+                                                      .to = to,
+                                                      .bytes = crossed(&orch->crossings, from, to),
+                                                      .lost_permille = link->lost_permille,
+                                                      .queue_us = link->queue_us};
+            }
+        }
+    }
+    free(links);
+    return count;
 }
 
 static json_t *link_json(const struct link *link, const char *to, uint32_t distance_ms)
@@ -210,11 +231,8 @@ static json_t *region_json(const struct orch *orch, size_t region, const struct 
 json_t *orch_links_json(const struct orch *orch)
 {
     size_t regions = registry_region_count(orch->registry);
-    struct link *links = mem_array(regions * regions + 1, sizeof(*links));
+    struct link *links = sum_links(orch);
     json_t *list = json_array();
-    for (const struct node_entry *entry = orch->nodes; entry != NULL; entry = entry->hh.next) {
-        add_node(orch, entry, links);
-    }
     for (size_t i = 0; i < regions; i++) {
         json_array_append_new(list, region_json(orch, i, links + i * regions));
     }

@@ -386,6 +386,9 @@ void orch_reservation_present(struct orch *orch, int64_t now_us, const char *id,
 struct orch_crossing {
     const char *from, *to; /* valid until the next call that takes an orch which is not const */
     uint64_t bytes;
+    /* Of the worst trunk now, by who receives and by who sends; 0 where nothing is known. */
+    uint32_t lost_permille;
+    uint32_t queue_us; /* round trip above its least */
 };
 #define ORCH_CROSSINGS_MAX 2048 /* of 45 regions all; of more, those from the first ones */
 size_t orch_crossings(const struct orch *orch, struct orch_crossing *out, size_t max);

@@ -120,14 +120,35 @@ static void add_wanted(struct list *list, struct orch *orch)
     }
 }
 
+static double crossing_value(const struct orch_crossing *crossing, size_t of)
+{
+    const double values[] = {(double)crossing->bytes, crossing->lost_permille / 1000.0,
+                             crossing->queue_us / 1e6};
+    return values[of];
+}
+
 static void add_crossings(struct list *list, const struct orch *orch)
 {
+    static const struct {
+        enum probes_kind kind;
+        const char *name, *help;
+    } rows[] = {
+        {PROBES_COUNTER, "relay_bytes_total",
+         "Bytes that nodes of a region sent to those of another."},
+        {PROBES_GAUGE, "relay_lost_ratio",
+         "Of these, the share lost before repair in the last second, where it is highest between "
+         "two nodes."},
+        {PROBES_GAUGE, "relay_queue_seconds",
+         "Round trip above its least of the last minute, where it is longest between two nodes."},
+    };
     struct orch_crossing *crossings = mem_array(ORCH_CROSSINGS_MAX, sizeof(*crossings));
     size_t count = orch_crossings(orch, crossings, ORCH_CROSSINGS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        add(list, PROBES_COUNTER, "relay_bytes_total",
-            pair_label(list->arena, crossings[i].from, crossings[i].to), (double)crossings[i].bytes,
-            "Bytes that nodes of a region sent to those of another.");
+    for (size_t row = 0; row < ARRAY_LEN(rows); row++) {
+        for (size_t i = 0; i < count; i++) {
+            add(list, rows[row].kind, rows[row].name,
+                pair_label(list->arena, crossings[i].from, crossings[i].to),
+                crossing_value(&crossings[i], row), rows[row].help);
+        }
     }
     free(crossings);
 }

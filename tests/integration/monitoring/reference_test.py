@@ -29,7 +29,7 @@ to collect and watch them: [operations/monitoring.md](../operations/monitoring.m
   `spillctl`. A node's name and region are labels of its target, set by the scrape configuration;
   `region` here is of nodes as orchestrators know them.
 * Every orchestrator tells of all nodes as it sees them: `nodes`, `nodes_*`, `wanted_nodes`,
-  `region_*`, `relay_bytes_total` and `node_detection_seconds` of several are not to be added up,
+  `region_*`, `relay_*` and `node_detection_seconds` of several are not to be added up,
   `max` is meant (`sum` for `region_reserved_weight`: each has promises of its own). What is about
   rooms, participants and connections is each one's own, and adds up.
 """

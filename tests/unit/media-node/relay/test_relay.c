@@ -275,6 +275,24 @@ static void test_loss_is_measured(void **state)
     world_free(w);
 }
 
+/* What waits on the way makes the round trip longer than it was at least; after a minute that is
+ * what the way is. */
+static void test_queue_is_measured(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    run(w, 3000);
+    assert_in_range(relay_report(w->ends[0].relay).queue_us, 0, 3000);
+    w->delay_us = TIME_MS(90);
+    run(w, 10000);
+    assert_in_range(relay_report(w->ends[0].relay).queue_us, 95000, 105000);
+    run(w, 20000 + 3000); /* the least of the last 30 s is still of before */
+    assert_in_range(relay_report(w->ends[0].relay).queue_us, 95000, 105000);
+    run(w, 30000);
+    assert_in_range(relay_report(w->ends[0].relay).queue_us, 0, 3000);
+    world_free(w);
+}
+
 /* Reordered and repeated packets arrive once each; the repetition is the same bytes. */
 static void test_reorder_and_replay(void **state)
 {
@@ -422,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_round_trip_and_words),
         cmocka_unit_test(test_never_heard),
         cmocka_unit_test(test_loss_is_measured),
+        cmocka_unit_test(test_queue_is_measured),
         cmocka_unit_test(test_reorder_and_replay),
         cmocka_unit_test(test_late_repair),
         cmocka_unit_test(test_rotation),

@@ -113,17 +113,24 @@ static void tree(void **state)
 
 /* ---- Links --------------------------------------------------------------------------------- */
 
-static void tell(struct world *world, const char *from, const char *to, uint64_t bytes_out,
-                 uint32_t lost_permille)
+static void tell_queue(struct world *world, const char *from, const char *to, uint64_t bytes_out,
+                       uint32_t lost_permille, uint32_t queue_us)
 {
     Spillway__Control__TrunkReport trunk = SPILLWAY__CONTROL__TRUNK_REPORT__INIT;
     trunk.node = (char *)(uintptr_t)to;
     trunk.rtt_us = 39500;
     trunk.bytes_out = bytes_out;
     trunk.lost_permille = lost_permille;
+    trunk.queue_us = queue_us;
     world->trunk = &trunk;
     world_heartbeat(world, from, 1);
     world->trunk = NULL;
+}
+
+static void tell(struct world *world, const char *from, const char *to, uint64_t bytes_out,
+                 uint32_t lost_permille)
+{
+    tell_queue(world, from, to, bytes_out, lost_permille, 0);
 }
 
 /* The link as compact JSON; "" there is none. Valid until the next call. */
@@ -181,17 +188,46 @@ static void links(void **state)
     world_fini(&world);
 }
 
-static uint64_t crossed(const struct world *world, const char *from, const char *to)
+static struct orch_crossing crossing(const struct world *world, const char *from, const char *to)
 {
     struct orch_crossing all[16];
     size_t count = orch_crossings(world->orch, all, ARRAY_LEN(all));
     for (size_t i = 0; i < count; i++) {
         if (strcmp(all[i].from, from) == 0 && strcmp(all[i].to, to) == 0) {
-            return all[i].bytes;
+            return all[i];
         }
     }
     fail();
-    return 0;
+    return (struct orch_crossing){0};
+}
+
+static uint64_t crossed(const struct world *world, const char *from, const char *to)
+{
+    return crossing(world, from, to).bytes;
+}
+
+/* Goal: what a thin way between two regions does to trunks is told of the worst one: loss by who
+ * receives, the queue by who sends; and no more once nobody repeats it. */
+static void worst_between_regions(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    add_node(&world, "ND_a", "eu");
+    add_node(&world, "ND_b", "us");
+    add_node(&world, "ND_c", "us");
+    assert_int_equal(crossing(&world, "eu", "us").lost_permille, 0);
+    tell_queue(&world, "ND_a", "ND_b", 1000, 7, 30000);
+    tell_queue(&world, "ND_b", "ND_a", 1000, 20, 90000);
+    tell_queue(&world, "ND_c", "ND_a", 1000, 150, 4000);
+    assert_int_equal(crossing(&world, "eu", "us").lost_permille, 150);
+    assert_int_equal(crossing(&world, "eu", "us").queue_us, 30000);
+    assert_int_equal(crossing(&world, "us", "eu").lost_permille, 7);
+    assert_int_equal(crossing(&world, "us", "eu").queue_us, 90000);
+    advance(&world, TIME_MS(3250));
+    assert_int_equal(crossing(&world, "eu", "us").lost_permille, 0);
+    assert_int_equal(crossing(&world, "us", "eu").queue_us, 0);
+    world_fini(&world);
 }
 
 static size_t pairs(const struct world *world)
@@ -269,6 +305,7 @@ int main(void)
         cmocka_unit_test(tree),
         cmocka_unit_test(links),
         cmocka_unit_test(bytes_between_regions),
+        cmocka_unit_test(worst_between_regions),
         cmocka_unit_test(odd_reports),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
