@@ -122,7 +122,8 @@ endfunction()
 
 # spillway_bench(NAME SOURCES a.c DEPS library ... ARGS word ...): a program that prints numbers, with
 # the label bench. A build without sanitizers makes it; any other runs those of SPILLWAY_RELEASE_DIR,
-# if given. They have the machine to themselves, as far as ctest knows.
+# if given. They have the machine to themselves, as far as ctest knows; where tests/run runs all tests,
+# they only show that they work (bench_short in tests/bench/bench.h).
 # LONG_RUN: set to "CONFIGURATIONS full" around tests of minutes, which only `tests/run -C full` runs.
 function(spillway_bench name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;ARGS" ${ARGN})

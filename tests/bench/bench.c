@@ -53,6 +53,16 @@ static void read_cpu_model(char *out, size_t cap)
     }
 }
 
+bool bench_short(void)
+{
+    return getenv("SPILLWAY_SHORT") != NULL;
+}
+
+size_t bench_amount(size_t full, size_t little)
+{
+    return bench_short() ? little : full;
+}
+
 void bench_machine(char *out, size_t cap)
 {
     char model[128];
@@ -61,8 +71,9 @@ void bench_machine(char *out, size_t cap)
     read_cpu_model(model, sizeof(model));
     (void)uname(&name);
     (void)getloadavg(loads, 1);
-    snprintf(out, cap, "%s, %ld cores, %s %s, load %.1f", model, sysconf(_SC_NPROCESSORS_ONLN),
-             name.sysname, name.release, loads[0]);
+    snprintf(out, cap, "%s, %ld cores, %s %s, load %.1f%s", model, sysconf(_SC_NPROCESSORS_ONLN),
+             name.sysname, name.release, loads[0],
+             bench_short() ? "; a short run, whose numbers say nothing" : "");
 }
 
 void bench_print_machine(void)

@@ -15,6 +15,14 @@
 /* Says what went wrong and ends the process, as a bench does that can't measure. */
 _Noreturn void bench_fail(const char *format, ...) PRINTF_LIKE(1, 2);
 
+/* Whether it only has to show that it works, as in the plain run of all tests (tests/run): little
+ * is measured, the line of the machine says so, and nothing is written. SPILLWAY_SHORT in the
+ * environment. */
+bool bench_short(void);
+
+/* How much of something: what a number takes, or in a short run what shows that it works. */
+size_t bench_amount(size_t full, size_t little);
+
 /* The machine, in a line, and what load it has. */
 void bench_machine(char *out, size_t cap);
 void bench_print_machine(void);

@@ -5,10 +5,11 @@ run, by the nodes' counters: what the publishers sent, which is what forwarding 
 
     bench_crossing.py BUILD_DIRECTORY
 """
-from rig import LOOPBACK, Rig, begin, check_served
+from rig import LOOPBACK, Rig, amount, begin, check_served
 
 PUBLISHERS, VIEWERS = 8, 20
-SECONDS = 6
+SECONDS = amount(6, 2)
+TILES = ("320x180", "640x360")
 SETTLE_MS = 2500  # a viewer gets the largest layer first, which crosses for 1.5 s more
 WANTED_PERCENT = 60
 
@@ -32,8 +33,8 @@ def measure(rig, tile):
 def main():
     begin()
     with Rig(LOOPBACK, nodes=1) as rig:
-        measure(rig, "320x180")
-        measure(rig, "640x360")
+        for tile in amount(TILES, TILES[:1]):
+            measure(rig, tile)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ there are 0 to 3 hops away in the same run.
 
     bench_delay.py BUILD_DIRECTORY
 """
-from rig import LOOPBACK, Rig, begin, check_served, delays, ms
+from rig import LOOPBACK, Rig, amount, begin, check_served, delays, ms
 
 RECEIVERS = 20
-SECONDS = 10
+SECONDS = amount(10, 1)
 SETTLE_MS = 4000
 WANTED_MS = 20
 

@@ -25,7 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RECEIVERS 1000
+#define RECEIVERS 1000   /* 100 in a short run, with one size of bursts */
 #define ALL       100000 /* packets a second, to all receivers */
 #define ALL_JANUS 20000
 
@@ -51,7 +51,7 @@ static void measure_janus(struct fanout_report *report, size_t mode)
     struct fanout fanout;
     struct fanout_janus *janus = fanout_janus_start(janus_loops[mode], report->receivers, &fanout);
     begin(&fanout, report->janus_rate);
-    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+    for (size_t i = 0; i < report->bursts; i++) {
         struct fanout_result *result = &report->rows[i].janus[mode];
         *result = fanout_measure(&fanout, report->janus_rate, fanout_bursts[i], report->seconds);
         printf("janus, %s, %u a frame: %.2f us, %.0f %% of a core, lost %.2f %%\n",
@@ -64,7 +64,7 @@ static void measure_janus(struct fanout_report *report, size_t mode)
 static void measure_relays(const struct fanout *fanout, const struct fanout_report *report)
 {
     printf("spillway-node, relaying to %zu other nodes\n", report->receivers);
-    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+    for (size_t i = 0; i < report->bursts; i++) {
         const struct fanout_row *row = &report->rows[i];
         struct fanout_result result =
             fanout_measure(fanout, report->rate, row->burst, report->seconds);
@@ -101,7 +101,7 @@ static void measure_node(struct fanout_report *report, const char *program)
         .program = program, .receivers = report->receivers, .rooms = 1};
     struct fanout_node *node = fanout_node_start(&config, &fanout);
     begin(&fanout, report->rate);
-    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+    for (size_t i = 0; i < report->bursts; i++) {
         measure_row(report, i, &fanout);
     }
     fanout_node_relay(node);
@@ -132,7 +132,9 @@ static void read_options(struct options *out, int argc, char **argv)
                                           {"write", required_argument, NULL, 'w'},
                                           {0}};
     int option;
-    *out = (struct options){.receivers = RECEIVERS, .beside = ALL_JANUS, .seconds = FANOUT_SECONDS};
+    *out = (struct options){.receivers = bench_amount(RECEIVERS, 100),
+                            .beside = ALL_JANUS,
+                            .seconds = (unsigned)bench_amount(FANOUT_SECONDS, 1)};
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (option == 'r') {
             out->receivers = strtoul(optarg, NULL, 10);
@@ -162,6 +164,7 @@ int main(int argc, char **argv)
                                    .rate = (unsigned)(ALL / options.receivers),
                                    .janus_rate = (unsigned)(options.beside / options.receivers),
                                    .seconds = options.seconds,
+                                   .bursts = bench_amount(FANOUT_BURSTS, 1),
                                    .janus = janus_run_installed()};
     bench_allow_files(2 * options.receivers + 64); /* of its own and in what is started */
     bench_go_first();

@@ -49,7 +49,7 @@ static struct fanout_result measure(const struct fanout *fanout, const struct op
     unsigned rate = (unsigned)options->participants * options->fps * packets;
     (void)fanout_play(fanout, rate, packets, TIME_S(2)); /* until layers are chosen */
     fanout_check_all_receive(fanout);
-    return fanout_measure(fanout, rate, packets, FANOUT_SECONDS);
+    return fanout_measure(fanout, rate, packets, (unsigned)bench_amount(FANOUT_SECONDS, 1));
 }
 
 static void measure_all(struct report *report, const struct options *options)
@@ -145,7 +145,7 @@ static void read_options(struct options *out, int argc, char **argv)
                                           {"write", required_argument, NULL, 'w'},
                                           {0}};
     int option;
-    *out = (struct options){.participants = PARTICIPANTS, .fps = FPS};
+    *out = (struct options){.participants = bench_amount(PARTICIPANTS, GRID_TILES + 1), .fps = FPS};
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (option == 'p') {
             out->participants = strtoul(optarg, NULL, 10);

@@ -55,7 +55,7 @@ static void join_all(struct crowd *crowd, size_t participants, struct process *p
     }
     printf("%zu participants in rooms of %d: joined in %.1f s\n", participants, ROOM_SIZE,
            (double)(bench_now_us() - begin_us) / 1e6);
-    crowd_run(crowd, SETTLE_MS);
+    crowd_run(crowd, (int)bench_amount(SETTLE_MS, 500));
     for (size_t i = 0; i < count; i++) {
         struct process *process = &processes[i];
         struct bench_memory now = bench_process_memory(process->pid);
@@ -74,7 +74,7 @@ static void idle(struct crowd *crowd, const struct process *processes, size_t co
         cpu_us[i] = bench_process_cpu_us(processes[i].pid);
     }
     int64_t begin_us = bench_now_us();
-    crowd_run(crowd, IDLE_MS);
+    crowd_run(crowd, (int)bench_amount(IDLE_MS, 1000));
     double passed_us = (double)(bench_now_us() - begin_us);
     printf("Idle, a STUN check each 2.5 s and a signalling ping each 5 s from everybody\n");
     for (size_t i = 0; i < count; i++) {
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
     if (argc < 3 || argc > 4) {
         bench_fail("usage: bench_idle ROOT BUILD [PARTICIPANTS]");
     }
-    size_t participants = argc < 4 ? PARTICIPANTS : strtoul(argv[3], NULL, 10);
+    size_t participants = argc < 4 ? bench_amount(PARTICIPANTS, 50) : strtoul(argv[3], NULL, 10);
     if (participants == 0) {
         bench_fail("%s: not a number of participants", argv[3]);
     }

@@ -158,8 +158,10 @@ static void read_options(struct options *out, int argc, char **argv)
         {"frame", required_argument, NULL, 'f'},     {"seconds", required_argument, NULL, 's'},
         {"write", required_argument, NULL, 'w'},     {0}};
     int option;
-    *out = (struct options){
-        .receivers = RECEIVERS, .rooms = ROOMS, .frame = FRAME, .seconds = SECONDS};
+    *out = (struct options){.receivers = bench_amount(RECEIVERS, RECEIVERS / 5),
+                            .rooms = bench_amount(ROOMS, ROOMS / 5),
+                            .frame = FRAME,
+                            .seconds = (unsigned)bench_amount(SECONDS, 1)};
     while ((option = getopt_long(argc, argv, "", names, NULL)) != -1) {
         if (option == 'r') {
             out->receivers = strtoul(optarg, NULL, 10);

@@ -191,7 +191,7 @@ static void print_idle(struct crowd *crowd)
     pid_t pid = node_run_pid(crowd->run);
     int64_t cpu_us = bench_process_cpu_us(pid);
     int64_t wall_us = bench_now_us();
-    keep(crowd, IDLE_MS);
+    keep(crowd, (int)bench_amount(IDLE_MS, 500));
     cpu_us = bench_process_cpu_us(pid) - cpu_us;
     wall_us = bench_now_us() - wall_us;
     printf("  idle, each with a report every 0.7 s and a check every 2.8 s: %.1f %% of a core\n",
@@ -233,7 +233,7 @@ int main(int argc, char **argv)
     bool flows = argc > 1 && strcmp(argv[1], "--flow") == 0;
     argc -= flows;
     argv += flows;
-    size_t wanted = argc < 3 ? RECEIVERS : strtoul(argv[2], NULL, 10);
+    size_t wanted = argc < 3 ? bench_amount(RECEIVERS, 10 * ROOM) : strtoul(argv[2], NULL, 10);
     if (argc < 2 || argc > 3 || wanted == 0 || wanted % ROOM != 0) {
         bench_fail("usage: bench_receivers [--flow] SPILLWAY_NODE [RECEIVERS (times %d)]", ROOM);
     }

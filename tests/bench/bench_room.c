@@ -30,7 +30,7 @@ int main(int argc, char **argv)
     if (argc < 3 || argc > 4) {
         bench_fail("usage: bench_room ROOT BUILD [RECEIVERS]");
     }
-    size_t receivers = argc < 4 ? RECEIVERS : strtoul(argv[3], NULL, 10);
+    size_t receivers = argc < 4 ? bench_amount(RECEIVERS, 30) : strtoul(argv[3], NULL, 10);
     if (receivers == 0 || receivers > LOAD_RECEIVERS_MAX) {
         bench_fail("%s: not a number of receivers", argv[3]);
     }
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         .audio = true,
         .layers = 3,
         .quality = 2,
-        .measure_us = TIME_S(MEASURE_S),
+        .measure_us = TIME_S((int64_t)bench_amount(MEASURE_S, 1)),
         .join_rate = 50,
         .processes = {process_of("node", cluster_run_node(run)),
                       process_of("orchestrator", cluster_run_orchestrator(run))},

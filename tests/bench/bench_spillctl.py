@@ -8,12 +8,13 @@ import http.server
 import json
 import resource
 import subprocess
-import sys
 import threading
 import urllib.parse
-from pathlib import Path
 
-NODES, RUNS = 10_000, 9
+from rig import SHORT_NOTE, SPILLCTL, amount
+
+NODES = 10_000
+RUNS = amount(9, 1)
 FORMATS = ("table", "wide", "name", "json", "jsonl", "yaml")
 
 
@@ -69,15 +70,14 @@ def cpu_ms(*command):
 
 
 def main():
-    spillctl = Path(sys.argv[1]) / "orchestrator/cli/spillctl"
     url = serve()
-    print(f"{NODES} nodes, {len(answer('nodes')) / 1e6:.1f} MB, CPU")
+    print(f"{NODES} nodes, {len(answer('nodes')) / 1e6:.1f} MB, CPU{SHORT_NOTE}")
     curl = cpu_ms("curl", "-s", f"{url}/admin/v1/nodes")
     print(f"{'curl':8} {curl:6.0f} ms")
     for words in FORMATS:
-        used = cpu_ms(spillctl, "get", "nodes", "--server", url, "-o", words)
+        used = cpu_ms(SPILLCTL, "get", "nodes", "--server", url, "-o", words)
         print(f"{words:8} {used:6.0f} ms  {used / curl:5.1f} times curl")
-    print(f"{'version':8} {cpu_ms(spillctl, 'version'):6.0f} ms  (to start)")
+    print(f"{'version':8} {cpu_ms(SPILLCTL, 'version'):6.0f} ms  (to start)")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ watched goes from node to node.
 """
 import sys
 
-from rig import LOOPBACK, Rig, begin, check_served, delays
+from rig import LOOPBACK, Rig, amount, begin, check_served, delays
 
 CAPACITY = 240  # of a node: some 100 receivers of two tracks each, to the mark where a room spans
 SHARE_MIN = 0.1  # of the receivers, at each node
-SECONDS = 6
+SECONDS = amount(6, 2)
 SETTLE_MS = 2500  # a receiver gets the largest layer first, which crosses for 1.5 s more
 COPIES_ERROR = 0.2  # what nodes counted and what was measured is not of quite the same time
 
@@ -27,7 +27,7 @@ def copies_expected(rig):
 
 
 def main():
-    receivers = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    receivers = int(sys.argv[1]) if len(sys.argv) > 1 else amount(300, 60)
     quality = sys.argv[2] if len(sys.argv) > 2 else "low"
     begin()
     with Rig(LOOPBACK, nodes=2, capacity=CAPACITY * receivers // 300) as rig:

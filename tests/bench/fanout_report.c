@@ -48,7 +48,7 @@ static double times_janus(const struct fanout_row *row)
 static double least(const struct fanout_report *report, double (*of)(const struct fanout_row *row))
 {
     double value = 0;
-    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+    for (size_t i = 0; i < report->bursts; i++) {
         double next = of(&report->rows[i]);
         value = value == 0 || (next != 0 && next < value) ? next : value;
     }
@@ -86,7 +86,7 @@ void fanout_report_print(const struct fanout_report *report)
     printf("  %-7s | %31u packets/s | %31u packets/s\n", "", report->rate, report->janus_rate);
     printf("  %-7s | %6s %9s %12s %11s | %9s %9s %9s %11s | %s\n", "a frame", "limit", "spillway",
            "of the limit", "of its own", "spillway", "janus", "2 loops", "times janus", "lost");
-    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+    for (size_t i = 0; i < report->bursts; i++) {
         const struct fanout_row *row = &report->rows[i];
         printf("  %-7u | %6.2f %9.2f %10.0f %% %9.0f %% |", row->burst, row->limit_us, row->full.us,
                100 * of_limit(row), 100 * of_own_limit(row));
@@ -139,7 +139,7 @@ static double spillway_us(const struct fanout_row *row)
 static void write_json(const struct fanout_report *report, const char *dir)
 {
     json_t *rows = json_array();
-    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+    for (size_t i = 0; i < report->bursts; i++) {
         json_array_append_new(rows, row_json(&report->rows[i], report->janus));
     }
     json_t *json = files_begin(report->machine);
@@ -203,7 +203,7 @@ static void write_svg(const struct fanout_report *report, const char *dir)
 {
     double most = 0;
     FILE *file = files_create(dir, "fanout.svg");
-    for (size_t i = 0; i < FANOUT_BURSTS; i++) {
+    for (size_t i = 0; i < report->bursts; i++) {
         const struct fanout_row *row = &report->rows[i];
         most = MAX(most, MAX(row->full.us, row->beside.us));
         for (size_t k = 0; report->janus && k < FANOUT_JANUS_MODES; k++) {
@@ -216,7 +216,7 @@ static void write_svg(const struct fanout_report *report, const char *dir)
             "fill=\"#fff\"/>\n<text x=\"8\" y=\"20\" font-size=\"13\">One VP8 stream to %zu "
             "receivers, %d bytes a packet: us of CPU per forwarded packet</text>\n",
             LEFT + SCALE + 120, TOP + FANOUT_BURSTS * GROUP, report->receivers, FANOUT_PACKET);
-    for (unsigned i = 0; i < FANOUT_BURSTS; i++) {
+    for (unsigned i = 0; i < report->bursts; i++) {
         write_group(file, &report->rows[i], TOP + i * GROUP, most, report->janus);
     }
     fprintf(file, "</svg>\n");

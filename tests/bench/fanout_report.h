@@ -27,6 +27,7 @@ struct fanout_report {
     unsigned janus_rate; /* and into both, for comparison with Janus */
     unsigned seconds;    /* of each measurement */
     bool janus;          /* it is installed */
+    size_t bursts;       /* how many of the sizes were run */
     struct fanout_row rows[FANOUT_BURSTS];
 };
 

@@ -8,7 +8,8 @@ import { openChromium } from './lib/browsers.mjs';
 import { Cluster } from './lib/cluster.mjs';
 import { Participant } from './lib/stage.mjs';
 
-const JOINS = 15;
+const SHORT = 'SPILLWAY_SHORT' in process.env; // only shows that it works: tests/bench/bench.h
+const JOINS = SHORT ? 3 : 15;
 const APART_MS = 1_200;
 const cluster = await Cluster.start();
 const chromium = await openChromium();
@@ -43,6 +44,9 @@ const line = (what, values) => {
   console.log(`${what}: median ${median.toFixed(0)} ms (${least.toFixed(0)} to ${most.toFixed(0)})`);
 };
 
+if (SHORT) {
+  console.log('a short run, whose numbers say nothing');
+}
 try {
   const host = await visit('host');
   await host.run((url, token) => me.join(url, token), cluster.ws, await cluster.token('r', 'host'));
