@@ -42,12 +42,34 @@ function listen(port) {
 }
 
 /**
- * The first of `count` successive ports that are free; below the range the kernel hands out, and
- * above those to which browsers do not connect (10,080, by https://fetch.spec.whatwg.org/#port-blocking).
+ * Below the range the kernel hands out and that of tests/integration/cluster, and above those to which
+ * browsers do not connect (10,080, by https://fetch.spec.whatwg.org/#port-blocking).
  */
+const PORTS = { first: 11_000, ranges: 38, range: 500 };
+
+/** The first port of a range that no other test takes while this one runs: who has it holds its name. */
+async function claimRange() {
+  const start = Math.floor(Math.random() * PORTS.ranges);
+  for (let i = 0; i < PORTS.ranges; i++) {
+    const first = PORTS.first + ((start + i) % PORTS.ranges) * PORTS.range;
+    const holder = createServer().unref();
+    const held = new Promise((resolve) => {
+      holder.once('error', () => resolve(false));
+      holder.listen(`\0spillway-browser-ports-${first}`, () => resolve(true));
+    });
+    if (await held) {
+      return first;
+    }
+  }
+  throw new Error('no range of ports is left');
+}
+let claimed;
+
+/** The first of `count` successive ports that are free. */
 export async function freePorts(count) {
+  const first = await (claimed ??= claimRange());
   for (let tries = 0; tries < 100; tries++) {
-    const base = 11_000 + Math.floor(Math.random() * 19_000);
+    const base = first + Math.floor(Math.random() * (PORTS.range - count));
     const servers = [];
     try {
       for (let i = 0; i < count; i++) {
