@@ -4,8 +4,8 @@
 // data included; between nodes one copy of what is watched crosses, and nothing of what is not.
 import { test } from 'node:test';
 import { undisturbed } from './lib/moving.mjs';
-import { bringTo, everybodyMeets, testOneRoom } from './lib/spread.mjs';
-import { Stage } from './lib/stage.mjs';
+import { bringTo, testOneRoom } from './lib/spread.mjs';
+import { Stage, everybodyMeets } from './lib/stage.mjs';
 
 const stage = await Stage.open({ nodes: ['eu', 'eu', 'us', 'us'] });
 const both = { camera: true, tone: true };

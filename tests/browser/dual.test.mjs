@@ -5,28 +5,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allArrived, chatter, killNode, longestGap, move, undisturbed } from './lib/moving.mjs';
-import { Stage } from './lib/stage.mjs';
+import { Stage, everybodyMeets } from './lib/stage.mjs';
 
 const stage = await Stage.open({ ports: 4 });
 const both = { camera: true, tone: true };
 const dual = { ...both, options: { singlePeerConnection: false } };
-
-/** Each of these two sees and hears the other. */
-async function meet(one, other) {
-  await Promise.all([
-    one.sees(other.identity, 'camera', 10),
-    other.sees(one.identity, 'camera', 10),
-    one.hears(other.identity),
-    other.hears(one.identity),
-  ]);
-}
 
 /** anna has two connections, bert one. */
 async function pair() {
   const [anna, bert] = await Promise.all([stage.enter('anna', dual), stage.enter('bert', both)]);
   const mode = () => me.room.engine.pcManager.mode;
   assert.deepEqual([await anna.run(mode), await bert.run(mode)], ['subscriber-primary', 'publisher-only']);
-  await meet(anna, bert);
+  await everybodyMeets([anna, bert]);
   return [anna, bert];
 }
 
@@ -99,7 +89,7 @@ test('a call, resumed, moved, and its node killed', async (t) => {
 
   await anna.run(() => me.room.simulateScenario('signal-reconnect').then(() => 0));
   await anna.until('resumed', () => me.count('reconnected') === 1);
-  await meet(anna, bert);
+  await everybodyMeets([anna, bert]);
   assert.equal(await anna.run(() => me.room.localParticipant.sid), sid);
   assert.equal(await anna.count('reconnecting'), 0, 'a full reconnect');
   await undisturbed([bert]);
@@ -114,13 +104,13 @@ test('a call, resumed, moved, and its node killed', async (t) => {
 
 test('two of them, and a full reconnect', async () => {
   const [anna, carla] = await Promise.all([stage.enter('anna', dual), stage.enter('carla', dual)]);
-  await meet(anna, carla);
+  await everybodyMeets([anna, carla]);
   await anna.run(() => me.room.simulateScenario('full-reconnect').then(() => 0));
   await anna.until('reconnected', () => me.count('reconnected') === 1);
   await carla.until('her tracks', () => me.publication('anna', 'camera')?.isSubscribed);
   // What is said before that, her SDK keeps for a resume, and forgets.
   await anna.until('her SDK is done with it', () => !me.room.engine.attemptingReconnect);
-  await meet(anna, carla);
+  await everybodyMeets([anna, carla]);
   await talk([anna, carla]);
   await anna.run(() => me.leave());
   await carla.until('anna is gone', () => !me.participant('anna'));

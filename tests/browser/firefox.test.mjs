@@ -17,7 +17,7 @@ import {
   undisturbed,
   unnoticedMoves,
 } from './lib/moving.mjs';
-import { Stage } from './lib/stage.mjs';
+import { Stage, everybodyMeets } from './lib/stage.mjs';
 
 const stage = await Stage.open({
   media: outerAddress(),
@@ -33,12 +33,7 @@ async function pair(other = chromium) {
   return [anna, bert];
 }
 
-async function flows(anna, bert) {
-  await anna.sees('bert');
-  await anna.hears('bert');
-  await bert.sees('anna');
-  await bert.hears('anna');
-}
+const flows = (...people) => everybodyMeets(people, 5);
 
 test('a call with Chromium: pictures, sound, data, mute', async () => {
   const [anna, bert] = await pair();
@@ -60,9 +55,7 @@ test('a call between two Firefoxes', async () => {
 
 test('moves in a row', async (t) => {
   const [anna, bert] = await pair();
-  await flows(anna, bert);
-  await anna.sees('bert', 'camera', 30);
-  await bert.sees('anna', 'camera', 30);
+  await everybodyMeets([anna, bert], 30);
   const stop = await chatter(anna);
   await unnoticedMoves(t, stage, [anna, bert], MOVES);
   await allArrived(bert, await stop());

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Process, freePorts } from './lib/cluster.mjs';
 import { allArrived, chatter, undisturbed } from './lib/moving.mjs';
 import { poll } from './lib/poll.mjs';
-import { Stage } from './lib/stage.mjs';
+import { Stage, everybodyMeets } from './lib/stage.mjs';
 
 const TRIALS = Number(process.env.SPILLWAY_TRIALS ?? 1);
 const GAP_MS_MAX = 400;
@@ -79,12 +79,9 @@ const resumed = (how) => async (t) => {
   for (let trial = 1; trial <= TRIALS; trial++) {
     const carla = await stage.enter('carla', { front: door(1), tone: true });
     await moving(carla);
-    for (const [viewer, seen] of [[carla, 'anna'], [bert, 'carla'], [anna, 'bert'], [anna, 'carla']]) {
-      await viewer.sees(seen, 'camera', 30);
-      await viewer.hears(seen);
-    }
-    const sids = await carla.run(() => me.sids());
     const people = [anna, bert, carla];
+    await everybodyMeets(people, 30);
+    const sids = await carla.run(() => me.sids());
     await Promise.all(people.map((one) => one.run(() => (me.messages = me.events = []) && 0)));
     const stops = await Promise.all([chatter(anna), chatter(carla)]);
     await sleep(500);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RoomServiceClient, TrackSource } from 'livekit-server-sdk';
 import { API_KEY, API_SECRET } from './lib/cluster.mjs';
-import { Stage } from './lib/stage.mjs';
+import { Stage, everybodyMeets } from './lib/stage.mjs';
 
 const stage = await Stage.open();
 const both = { camera: true, microphone: true };
@@ -17,12 +17,11 @@ test('three people all see and hear each other', async () => {
   for (const identity of ['anna', 'bert', 'carla']) {
     people.push(await stage.enter(identity, both));
   }
+  await everybodyMeets(people);
   for (const person of people) {
-    for (const other of people.filter((one) => one !== person)) {
-      const video = await person.sees(other.identity);
-      const audio = await person.hears(other.identity);
-      assert.equal(video.codec, 'video/VP8');
-      assert.match(audio.codec, /^audio\/(opus|red)$/);
+    for (const { identity } of people.filter((one) => one !== person)) {
+      assert.equal((await person.received(identity, 'camera')).codec, 'video/VP8');
+      assert.match((await person.received(identity, 'microphone')).codec, /^audio\/(opus|red)$/);
     }
     assert.deepEqual(await person.run(() => me.errors), []);
   }

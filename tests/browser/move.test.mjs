@@ -14,7 +14,7 @@ import {
   move,
   undisturbed,
 } from './lib/moving.mjs';
-import { Stage } from './lib/stage.mjs';
+import { Stage, everybodyMeets } from './lib/stage.mjs';
 
 // With two addresses a node, a client knows all there are after three moves.
 const stage = await Stage.open({ ports: 2 });
@@ -23,8 +23,7 @@ const both = { camera: true, tone: true };
 test('three moves in a row, and one more than the nodes have addresses', async (t) => {
   const people = [await stage.enter('anna', both), await stage.enter('bert', both)];
   const [anna, bert] = people;
-  await anna.sees('bert', 'camera', 15);
-  await bert.sees('anna', 'camera', 15);
+  await everybodyMeets([anna, bert], 15);
   const stop = await chatter(anna);
   for (let round = 1; round <= 3; round++) {
     const gap = await move(stage, people);
@@ -75,11 +74,7 @@ test('a room of three with simulcast moves', async (t) => {
     await person.run(() => me.publishCanvas({ width: 640, height: 360 }));
     people.push(person);
   }
-  for (const viewer of people) {
-    for (const seen of people.filter((one) => one !== viewer)) {
-      await viewer.sees(seen.identity, 'camera', 10);
-    }
-  }
+  await everybodyMeets(people);
   const stop = await chatter(people[0]);
   const gap = await move(stage, people);
   t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);
@@ -94,8 +89,7 @@ test('a room of three with simulcast moves', async (t) => {
 test('the node of a call is killed', async (t) => {
   const anna = await stage.enter('anna', both);
   const bert = await stage.enter('bert', both);
-  await anna.sees('bert', 'camera', 15);
-  await bert.sees('anna', 'camera', 15);
+  await everybodyMeets([anna, bert], 15);
   const stop = await chatter(anna);
   const gap = await longestGap([anna, bert], () => killNode(stage));
   t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allArrived, chatter, portsForMoves, unnoticedMoves } from './lib/moving.mjs';
-import { Stage } from './lib/stage.mjs';
+import { Stage, everybodyMeets } from './lib/stage.mjs';
 
 const MOVES = 10;
 const stage = await Stage.open({ ports: portsForMoves(MOVES) });
@@ -26,8 +26,7 @@ test('ten moves of a call in a row', async (t) => {
     people.push(person);
   }
   const [anna, bert] = people;
-  await anna.sees('bert', 'camera', 60);
-  await bert.sees('anna', 'camera', 60);
+  await everybodyMeets(people, 60);
   const stop = await chatter(anna);
   const rate = await anna.run(() => me.uplinkBps());
   const layers = await packetsSent(anna);

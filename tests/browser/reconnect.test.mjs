@@ -4,7 +4,7 @@
 // meeting, by a resume where that is possible, and media go on in both directions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Stage } from './lib/stage.mjs';
+import { Stage, everybodyMeets } from './lib/stage.mjs';
 
 const stage = await Stage.open();
 const both = { camera: true, tone: true };
@@ -12,20 +12,12 @@ const both = { camera: true, tone: true };
 async function pair() {
   const anna = await stage.enter('anna', both);
   const bert = await stage.enter('bert', both);
-  await anna.sees('bert');
-  await bert.sees('anna');
+  await Promise.all([anna.sees('bert'), bert.sees('anna')]);
   return { anna, bert, sid: await anna.run(() => me.room.localParticipant.sid) };
 }
 
 const simulate = (person, scenario) =>
   person.run((name) => me.room.simulateScenario(name).then(() => 0), scenario);
-
-async function flows(anna, bert) {
-  await bert.sees('anna', 'camera', 10);
-  await bert.hears('anna');
-  await anna.sees('bert', 'camera', 10);
-  await anna.hears('bert');
-}
 
 const resumes = ['signal-reconnect', 'disconnect-signal-on-resume'];
 const restarts = [
@@ -41,7 +33,7 @@ for (const scenario of resumes) {
     const { anna, bert, sid } = await pair();
     await simulate(anna, scenario);
     await anna.until('reconnected', () => me.count('reconnected') >= 1);
-    await flows(anna, bert);
+    await everybodyMeets([anna, bert]);
     assert.equal(await anna.run(() => me.room.localParticipant.sid), sid);
     assert.equal(await anna.count('reconnecting'), 0, 'a full reconnect');
     assert.equal(await bert.count('participantDisconnected'), 0, 'seen by the other');
@@ -58,7 +50,7 @@ for (const scenario of restarts) {
       const publications = [...(me.participant('anna')?.trackPublications.values() ?? [])];
       return publications.filter(({ isSubscribed }) => isSubscribed).length === 2;
     });
-    await flows(anna, bert);
+    await everybodyMeets([anna, bert]);
     assert.equal(await anna.run(() => me.room.state), 'connected');
     assert.equal(await bert.run(() => me.room.remoteParticipants.size), 1);
     assert.equal(await bert.count('reconnecting'), 0, 'the other was disturbed');
@@ -116,6 +108,6 @@ test('many resumes in a row', async () => {
     await simulate(anna, 'signal-reconnect');
     await anna.until(`resume ${round}`, (n) => me.count('reconnected') >= n, round);
   }
-  await flows(anna, bert);
+  await everybodyMeets([anna, bert]);
   assert.equal(await anna.run(() => me.room.localParticipant.sid), sid);
 });

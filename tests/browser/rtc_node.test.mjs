@@ -35,19 +35,8 @@ async function together(act) {
 }
 
 async function allFlows(anna, r1, r2) {
-  for (const [one, other] of [
-    [r1, 'anna'],
-    [r1, 'r2'],
-    [r2, 'anna'],
-    [r2, 'r1'],
-  ]) {
-    await one.sees(other);
-    await one.hears(other);
-  }
-  for (const identity of ['r1', 'r2']) {
-    await anna.sees(identity);
-    await anna.hears(identity);
-  }
+  const views = [[r1, 'anna'], [r1, 'r2'], [r2, 'anna'], [r2, 'r1'], [anna, 'r1'], [anna, 'r2']];
+  await Promise.all(views.flatMap(([one, other]) => [one.sees(other), one.hears(other)]));
 }
 
 async function nobodyNoticed(anna, ...robots) {

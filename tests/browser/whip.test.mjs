@@ -83,15 +83,6 @@ test('a page of another origin', async (t) => {
   assert.equal(await change(obs, 'DELETE'), 200); // at the Location that it read
 });
 
-test('a publisher that goes without a word does not stay', async () => {
-  const anna = await stage.enter('anna');
-  const obs = await connect('obs', '/whip/v1');
-  assert.equal(obs.answer.status, 201, obs.answer.body);
-  await anna.sees('obs');
-  await obs.page.close();
-  await poll('obs is gone', 60_000, () => anna.run(() => me.count('participantDisconnected') === 1));
-});
-
 test('what is refused, and how', async () => {
   const url = `${fronts[0].http}/whip/v1`;
   const post = async (path, headers, body = 'v=0\r\n') => {
@@ -122,16 +113,24 @@ test('what is refused, and how', async () => {
   assert.equal(options.headers.get('Access-Control-Allow-Origin'), '*');
 });
 
-test('the orchestrator of a publisher is killed: his media go on, and end with him', async () => {
+test('the orchestrator of a publisher is killed: his media go on; who goes without a word does not stay', async () => {
   const anna = await stage.enter('anna', { front: fronts[0] });
-  const obs = await connect('obs', '/whip/v1', { front: fronts[1] });
-  assert.equal(obs.answer.status, 201, obs.answer.body);
-  await anna.sees('obs');
+  const publishers = { cam: fronts[0], obs: fronts[1] };
+  const pages = [];
+  for (const [name, front] of Object.entries(publishers)) {
+    const { answer, page } = await connect(name, '/whip/v1', { front });
+    assert.equal(answer.status, 201, answer.body);
+    await anna.sees(name);
+    pages.push(page);
+  }
   await stage.cluster.processes.find(({ name }) => name === fronts[1].name).kill();
   await sleep(2000); // by now its loss is known
   await anna.sees('obs', 'camera', 75);
-  await anna.hears('obs');
+  await Promise.all(Object.keys(publishers).map((name) => anna.hears(name)));
   assert.equal(await anna.run(() => me.count('participantDisconnected')), 0);
-  await obs.page.close();
-  await poll('obs is gone', 60_000, () => anna.run(() => me.count('participantDisconnected') === 1));
+  await Promise.all(pages.map((page) => page.close()));
+  for (const name of Object.keys(publishers)) {
+    await poll(`${name} is gone`, 60_000, () => anna.run((who) => !me.participant(who), name));
+  }
+  assert.equal(await anna.run(() => me.count('participantDisconnected')), 2);
 });

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { poll } from './poll.mjs';
+import { everybodyMeets } from './stage.mjs';
 
 export const GAP_MS_MAX = 600;
 /** In a row, of clients that are not Chromium, whose test has ten; -C full has ten of all. */
@@ -67,10 +68,10 @@ const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(number
 
 const nothing = () => ({ videoLost: 0, audioLost: 0, concealed: 0, keyFramesAsked: 0 });
 
-/** Acts for a second: to `into`, the longest gap between pictures, and what was counted by all. */
+/** Acts for half a second: to `into`, the longest gap between pictures, and what was counted by all. */
 async function measure(people, act, into) {
   const before = await Promise.all(people.map(counts));
-  const gap = await longestGap(people, () => Promise.all([act(), sleep(1_000)]));
+  const gap = await longestGap(people, () => Promise.all([act(), sleep(500)]));
   const after = await Promise.all(people.map(counts));
   const added = nothing();
   after.forEach((now, k) => {
@@ -86,7 +87,7 @@ async function measure(people, act, into) {
 /**
  * Planned moves of a room that nobody notices: not a packet is lost, no key frame asked for, and
  * pictures and sound go on as they do when nothing happens. What depends on how busy the machine is,
- * is judged by the median of seconds with a move beside that of seconds without one, in turns, so
+ * is judged by the median of times with a move beside that of times without one, in turns, so
  * that both see the same machine; and by twice as many where so few do not tell. Nodes need
  * portsForMoves(times).
  */
@@ -132,8 +133,7 @@ export async function longestGap(people, act) {
     people.filter((one) => one !== viewer).map((seen) => ({ viewer, seen, start: starts[i] })),
   );
   // Twenty frames after it, and so well past it.
-  await Promise.all(views.map(({ viewer, seen }) => viewer.sees(seen.identity, 'camera', 20)));
-  await Promise.all(views.map(({ viewer, seen }) => viewer.hears(seen.identity)));
+  await everybodyMeets(people, 20);
   const gaps = await Promise.all(
     views.map(({ viewer, seen, start }) =>
       viewer.run((id, from) => me.longestGap(id, 'camera', from), seen.identity, start),

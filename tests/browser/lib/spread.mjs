@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allArrived, chatter, undisturbed } from './moving.mjs';
+import { everybodyMeets } from './stage.mjs';
 
 /** Moves somebody to a node, unless they are there. */
 export async function bringTo(stage, person, node) {
@@ -16,17 +17,6 @@ export async function bringTo(stage, person, node) {
     await stage.cluster.moveParticipant(stage.room, person.identity, node);
   }
   return person;
-}
-
-export async function everybodyMeets(people) {
-  await Promise.all(
-    people.map(async (viewer) => {
-      for (const seen of people.filter((one) => one !== viewer)) {
-        await viewer.sees(seen.identity, 'camera', 10);
-        await viewer.hears(seen.identity);
-      }
-    }),
-  );
 }
 
 async function fourPeopleMeet(stage, at) {

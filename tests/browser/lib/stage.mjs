@@ -88,6 +88,20 @@ export class Participant {
   }
 }
 
+/** Each of them sees so many more frames of every other one, and hears them. */
+export async function everybodyMeets(people, frames = 10) {
+  await Promise.all(
+    people.flatMap((viewer) =>
+      people
+        .filter((one) => one !== viewer)
+        .flatMap(({ identity }) => [
+          viewer.sees(identity, 'camera', frames),
+          viewer.hears(identity),
+        ]),
+    ),
+  );
+}
+
 export class Stage {
   #people = [];
   #rooms = 0;
