@@ -512,7 +512,7 @@ static void test_lots_are_fair(void **state)
         struct registry *registry = new_registry();
         struct prng prng = seeded();
         for (int i = 0; i < nodes; i++) {
-            char id[8];
+            char id[16];
             snprintf(id, sizeof(id), "n%d", i);
             add(registry, id, "eu", 1000, 0);
         }
@@ -595,7 +595,7 @@ static uint64_t overfull_permille(uint32_t samples, uint64_t seed)
     prng_seed(&prng, seed);
     struct registry *registry = new_registry_with(1000, 1);
     for (int i = 0; i < NODES; i++) {
-        char id[8];
+        char id[16];
         snprintf(id, sizeof(id), "n%d", i);
         add(registry, id, "eu", CAPACITY, 0);
     }
