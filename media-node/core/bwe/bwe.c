@@ -57,7 +57,8 @@ struct bwe {
     } gap;
     int64_t least_delay_us; /* in the feedback being read: one-way, between two clocks */
     int64_t newest_sent_us; /* likewise: of what arrived; INT64_MIN none */
-    uint32_t told_arrived;  /* likewise: packets not told of before */
+    int64_t reached_us;     /* the newest of all that arrived; 0 none */
+    uint32_t told_arrived;  /* in the feedback being read: packets not told of before */
     uint32_t told_lost;
     int64_t reference_us; /* of the last feedback, unwrapped; valid if feedbacks > 0 */
     int64_t rtt_us;       /* 0 unknown */
@@ -306,6 +307,7 @@ static void heard(struct bwe *bwe)
     if (bwe->silence_us != TIME_NEVER && bwe->told_lost * SILENCE_LOST < bwe->told_arrived) {
         bwe->aimd.bps = MAX(bwe->aimd.bps, bwe->before_silence_bps);
     }
+    bwe->reached_us = MAX(bwe->reached_us, bwe->newest_sent_us);
     bwe->unheard_us = bwe->sent_us > bwe->newest_sent_us ? bwe->now_us : TIME_NEVER;
     bwe->silence_us = TIME_NEVER;
     if (!bwe->rtt_told) {
@@ -565,6 +567,7 @@ struct bwe_estimate bwe_estimate(const struct bwe *bwe)
         .target_bps = bps,
         .pacing_bps = bps_clamp(PACING * bps),
         .application_limited = bwe->limited,
+        .reached_us = bwe->reached_us,
         .overused = bwe->trend.usage == USAGE_OVER,
     };
 }

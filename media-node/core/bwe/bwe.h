@@ -125,6 +125,7 @@ struct bwe_estimate {
     uint32_t target_bps;      /* for all of media, audio, repair; by REMB, for what that tells of */
     uint32_t pacing_bps;      /* 2.5 times that: key frames spread, but not for long (gcc §4) */
     bool application_limited; /* so little is sent that the path shows nothing of its limit */
+    int64_t reached_us;       /* what left later has not arrived yet, or is lost; 0: unknown */
     bool overused;            /* a queue is growing somewhere: keep probes and repeats back */
 };
 struct bwe_estimate bwe_estimate(const struct bwe *bwe);

@@ -139,6 +139,12 @@ uint32_t bandwidth_bps(const struct fwd_member *member)
     return known ? bwe_estimate(bandwidth->bwe).target_bps : 0;
 }
 
+int64_t bandwidth_reached(const struct fwd_member *member)
+{
+    const struct bandwidth *bandwidth = member->bandwidth;
+    return bandwidth != NULL ? bwe_estimate(bandwidth->bwe).reached_us : 0;
+}
+
 /* ---- What leaves ----------------------------------------------------------------------------- */
 
 void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent)

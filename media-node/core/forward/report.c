@@ -84,6 +84,9 @@ static void on_nack(struct fwd_member *member, int64_t now_us, const struct rtcp
     }
     struct subscription *subscription = subscription_of(member, ssrc);
     int count = rtcp_read_nack(packet, seqs, FWD_NACK_MAX);
+    if (subscription != NULL) {
+        stream_sender_reached(subscription->sender, now_us, bandwidth_reached(member));
+    }
     for (int i = 0; subscription != NULL && i < count; i++) {
         struct stream_out out;
         if (stream_sender_resend(subscription->sender, now_us, seqs[i],

@@ -340,6 +340,9 @@ void bandwidth_restart(struct fwd_member *member, int64_t now_us);
 /* The estimate; 0 unknown. */
 uint32_t bandwidth_bps(const struct fwd_member *member);
 
+/* When the newest packet left of which its client told that it came; 0 unknown. */
+int64_t bandwidth_reached(const struct fwd_member *member);
+
 /* A packet left. */
 void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent);
 

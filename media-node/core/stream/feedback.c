@@ -7,6 +7,7 @@
 
 #define RTT_DEFAULT_US TIME_MS(50)
 #define RTT_MIN_US     TIME_MS(5)
+#define TRIP_US_MAX    TIME_S(1) /* where nothing else is sent, nothing tells of an arrival */
 #define TRIES_MAX      10
 #define HEADER_GUESS   40 /* bytes of header, extensions and tag, for the budget */
 
@@ -33,9 +34,17 @@ stream_sender_source(const struct stream_sender *sender, const struct stream_slo
     return packet != NULL && packet->rtp.ssrc == source->ssrc ? packet : NULL;
 }
 
+void stream_sender_reached(struct stream_sender *sender, int64_t now_us, int64_t reached_us)
+{
+    assert(now_us >= sender->now_us && now_us >= reached_us);
+    sender->now_us = now_us;
+    sender->trip_us = reached_us == 0 ? 0 : MIN(now_us - reached_us, TRIP_US_MAX);
+}
+
 static bool too_soon(const struct stream_sender *sender, const struct stream_slot *slot)
 {
     int64_t rtt_us = sender->stats.rtt_us > 0 ? sender->stats.rtt_us : RTT_DEFAULT_US;
+    rtt_us = MAX(rtt_us, sender->trip_us);
     uint16_t since_ms = (uint16_t)((uint16_t)(sender->now_us / 1000) - slot->resent_ms);
     return slot->tries >= TRIES_MAX ||
            (slot->tries > 0 && since_ms < MAX(rtt_us, RTT_MIN_US) / 1000);

@@ -163,6 +163,7 @@ struct stream_sender {
     struct stream_temporal temporal;
     struct stream_frames frames;
     int64_t resend_credit; /* bytes */
+    int64_t trip_us;       /* what left that long ago has arrived; 0: unknown */
     uint32_t ssrc;
     uint32_t rtx_ssrc;
     uint32_t timestamp_first;

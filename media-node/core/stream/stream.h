@@ -389,11 +389,15 @@ struct stream_out {
 unsigned stream_sender_forward(struct stream_sender *sender, int64_t now_us,
                                const struct stream_packet *packet, struct stream_out *out);
 
+/* What left later than that is on its way still, or lost, as transport-cc feedback tells: a queue
+ * of a second is longer than the round trip of the last receiver report. 0: unknown. */
+void stream_sender_reached(struct stream_sender *sender, int64_t now_us, int64_t reached_us);
+
 /* The subscriber asked for seq again (one call a number of its NACK). layers are the receivers of
  * the track by layer, entries may be NULL. With RTX the packet comes out as RTX (RFC 4588).
  *   0               send *out
  *   ERR_NOT_FOUND   never sent, too old, or the publisher's packet is not in the cache
- *   ERR_AGAIN       sent again less than a round trip ago, or too often
+ *   ERR_AGAIN       sent again less than a round trip ago, on its way still, or too often
  *   ERR_FULL        over budget: resending takes at most half of what is sent
  *   ERR_UNSUPPORTED no RTX, and repeat_allowed is false */
 MUST_CHECK int stream_sender_resend(struct stream_sender *sender, int64_t now_us, uint16_t seq,

@@ -201,6 +201,32 @@ static void once_a_round_trip_ten_times_at_most(void **state)
     teardown(&world);
 }
 
+/* A queue of half a second, which no receiver report told of yet. */
+static void not_while_it_is_on_its_way(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t at_us, reached_us;
+        int err;
+    } rows[] = {
+        {100 * MS, 60 * MS, 0},
+        {300 * MS, 90 * MS, ERR_AGAIN},   /* sent again after what came last */
+        {600 * MS, 101 * MS, 0},          /* before it: it is lost */
+        {650 * MS, 0, 0},                 /* unknown: by the round trip alone */
+        {1649 * MS, 100 * MS, ERR_AGAIN}, /* nothing has come for long: */
+        {1650 * MS, 100 * MS, 0},         /* after a second, whatever has */
+    };
+    struct world world;
+    struct stream_out out;
+    setup(&world, kit_sender(STREAM_VIDEO));
+    send(&world, 0, (struct kit_spec){.seq = 1, .key = true}, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        stream_sender_reached(world.sender, rows[i].at_us, rows[i].reached_us);
+        assert_int_equal(resend(&world, rows[i].at_us, SEQ_OUT, &out), rows[i].err);
+    }
+    teardown(&world);
+}
+
 /* A subscriber that asks for everything again gets half of it. */
 static void within_budget(void **state)
 {
@@ -230,6 +256,7 @@ int main(void)
         cmocka_unit_test(fillers),
         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(once_a_round_trip_ten_times_at_most),
+        cmocka_unit_test(not_while_it_is_on_its_way),
         cmocka_unit_test(within_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
