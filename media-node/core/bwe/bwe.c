@@ -20,6 +20,7 @@
 #define SHORT_US       TIME_MS(50)  /* a queue as one frame makes it */
 #define EMPTY_US       TIME_MS(10)  /* no queue worth the name */
 #define FULL           0.95         /* sent / estimate: it is put to use */
+#define FRACTION       0.7          /* of the estimate: not what sharing a link does */
 #define GAP_US         TIME_MS(500) /* a longer one is an outage, of which nothing is assumed */
 #define PACING         2.5
 #define LOSS_HEADROOM  1.25
@@ -249,6 +250,7 @@ static void take_arrival(struct bwe *bwe, const struct slot *slot, int64_t sent_
     if (groups_add(&bwe->groups, sent_us, arrived_us, &delta)) {
         (void)trend_add(&bwe->trend, &delta);
     }
+    drain_arrived(&bwe->drain, sent_us, arrived_us, slot->size);
     bwe->newest_sent_us = MAX(bwe->newest_sent_us, sent_us);
     bwe->least_delay_us = MIN(bwe->least_delay_us, arrived_us - sent_us);
 }
@@ -338,6 +340,13 @@ static void judge_queue(struct bwe *bwe, uint32_t sent_bps, uint32_t acked_bps)
     }
 }
 
+/* What the path takes since it has shrunk to a fraction of what is estimated; else 0. */
+static uint32_t shrunk(const struct bwe *bwe, uint32_t sent_bps)
+{
+    uint32_t capacity_bps = drain_piles(&bwe->drain, sent_bps);
+    return capacity_bps < FRACTION * bwe->aimd.bps ? capacity_bps : 0;
+}
+
 /* The trend follows what has been for a second, so over-use is told of still where the queue has
  * gone, and what arrives then is not the capacity. A short queue is no news either while less is
  * sent than the path is known to take, frames of several packets make one each time; nor is the one
@@ -364,11 +373,11 @@ static void judge_all(struct bwe *bwe)
     }
     uint32_t sent_now_bps = meter_bps(&bwe->sent, bwe->now_us, METER_SHORT);
     uint32_t acked_now_bps = meter_now_bps(&bwe->acked);
-    bool piles = drain_piles(&bwe->drain, sent_now_bps, acked_now_bps);
+    uint32_t shrunk_bps = shrunk(bwe, sent_now_bps);
     const struct aimd_input in = {
-        .usage = piles ? USAGE_OVER : usage(bwe, sent_bps),
+        .usage = shrunk_bps != 0 ? USAGE_OVER : usage(bwe, sent_bps),
         .acked_bps = acked_bps,
-        .acked_now_bps = acked_now_bps,
+        .acked_now_bps = shrunk_bps != 0 ? shrunk_bps : acked_now_bps,
         .sent_bps = sent_bps,
         .rtt_us = bwe->rtt_us != 0 ? bwe->rtt_us : RTT_US,
         .contended = bwe->drain.contended,

@@ -11,8 +11,10 @@
  *   account (as Copa does, with another test for it: Arun and Balakrishnan, NSDI 2018). Next
  *   attempt after 20 s, then 40 and 60.
  *
- * And a link that shrinks to a fraction fills its queue before the slope of the delay is believed:
- * where the queue is long and far less arrives than is sent, no slope is needed.
+ * And a link that shrinks to a fraction fills its queue before the slope of the delay is believed.
+ * Where packets find a queue, they arrive at the rate of the link, whatever the times at which they
+ * were sent: after 80 ms of that it is known, and if the queue grows fast meanwhile and far more is
+ * sent, that is what is estimated from then on.
  */
 #include "media-node/core/bwe/parts.h"
 
@@ -20,8 +22,11 @@
 #define CONTENDED_BASE_US TIME_S(120) /* for then no packet finds the path empty */
 #define STANDING_US       TIME_MS(500)
 #define DELAY_US          TIME_MS(100) /* a queue this long is worth the trouble */
-#define PILE_US           TIME_MS(150)
-#define PILE              0.7 /* arrived / sent */
+#define PILE_US           TIME_MS(60)
+#define PILE              0.7          /* arrived / sent */
+#define GROWS             0.4          /* a queue, of the time meanwhile */
+#define BUSY_US           TIME_MS(150) /* of the last one to two of these the rate is taken */
+#define BUSY_US_MIN       TIME_MS(80)
 #define GONE_US           TIME_MS(30)
 #define TRY_US            TIME_S(1)
 #define BEGIN_US          TIME_S(1) /* until less is sent: a lower layer waits for its key frame */
@@ -64,10 +69,45 @@ static void set_end(struct drain *drain, int64_t now_us)
     drain->until_us = now_us + TRY_US + (int64_t)(1.5 * (double)drain->delay_us / share);
 }
 
-bool drain_piles(const struct drain *drain, uint32_t sent_bps, uint32_t acked_bps)
+static void begin_busy(struct drain *drain, int64_t sent_us, int64_t arrived_us)
 {
-    return !drain->contended && drain->delay_us >= PILE_US && acked_bps != 0 &&
-           acked_bps < PILE * sent_bps;
+    drain->busy[1] = drain->is_busy ? drain->busy[0] : (struct busy){0};
+    drain->busy[0] =
+        (struct busy){.first_us = arrived_us, .last_us = arrived_us, .sent_us = sent_us};
+    drain->is_busy = true;
+}
+
+void drain_arrived(struct drain *drain, int64_t sent_us, int64_t arrived_us, uint32_t bytes)
+{
+    struct busy *busy = &drain->busy[0];
+    int64_t delay_us = arrived_us - sent_us - MIN(drain->least_us, drain->before_us);
+    if (!drain->started || delay_us < GONE_US) {
+        drain->is_busy = false;
+    } else if (!drain->is_busy) {
+        begin_busy(drain, sent_us, arrived_us);
+    } else if (arrived_us >= busy->last_us) {
+        busy->bytes += bytes;
+        busy->grown_us += arrived_us - busy->last_us - (sent_us - busy->sent_us);
+        busy->last_us = arrived_us;
+        busy->sent_us = sent_us;
+        if (arrived_us - busy->first_us >= BUSY_US) {
+            begin_busy(drain, sent_us, arrived_us);
+        }
+    }
+}
+
+uint32_t drain_piles(const struct drain *drain, uint32_t sent_bps)
+{
+    const struct busy *now = &drain->busy[0];
+    const struct busy *before = &drain->busy[1];
+    int64_t span_us = now->last_us - now->first_us + before->last_us - before->first_us;
+    double grown_us = (double)(now->grown_us + before->grown_us);
+    if (!drain->is_busy || drain->contended || span_us < BUSY_US_MIN ||
+        grown_us < GROWS * (double)span_us) {
+        return 0;
+    }
+    uint32_t bps = bps_clamp(((double)now->bytes + before->bytes) * 8e6 / (double)span_us);
+    return drain->delay_us >= PILE_US + slack_us(bps) && bps < PILE * sent_bps ? bps : 0;
 }
 
 static void stand(struct drain *drain, int64_t now_us, uint32_t sent_bps, uint32_t acked_bps)

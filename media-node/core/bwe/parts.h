@@ -174,6 +174,15 @@ void aimd_settle(struct aimd *aimd, int64_t now_us, uint32_t capacity_bps);
 
 /* ---- drain.c: a queue that stands ----------------------------------------------------------- */
 
+/* A stretch in which each packet found a queue: what arrives then is all that the path takes. */
+struct busy {
+    int64_t first_us; /* arrivals it begins and ends with */
+    int64_t last_us;
+    int64_t sent_us;  /* when the last one was sent */
+    int64_t grown_us; /* how much longer that took than the first one */
+    uint32_t bytes;   /* behind the first one */
+};
+
 struct drain {
     bool started;
     int64_t since_us;    /* start of the window of least_us */
@@ -183,6 +192,8 @@ struct drain {
     int64_t standing_us; /* since when it is not short */
     int64_t long_us;     /* when it last was long */
     bool contended;      /* somebody else keeps it long */
+    bool is_busy;
+    struct busy busy[2]; /* valid if it is: now, and before that */
     uint32_t bps;        /* limit while draining, else 0 */
     uint32_t capacity_bps;
     int64_t begun_us;
@@ -195,8 +206,12 @@ struct drain {
 /* The least one-way delay of a feedback packet. */
 void drain_add(struct drain *drain, int64_t now_us, int64_t delay_us);
 
-/* Whether what is sent piles up on the way. Rates over METER_SHORT, as below; 0 unknown. */
-bool drain_piles(const struct drain *drain, uint32_t sent_bps, uint32_t acked_bps);
+/* A packet arrived, in order of sending. */
+void drain_arrived(struct drain *drain, int64_t sent_us, int64_t arrived_us, uint32_t bytes);
+
+/* What the path takes if what is sent piles up on it, else 0. Rates over METER_SHORT, here and
+ * below; 0 unknown. */
+uint32_t drain_piles(const struct drain *drain, uint32_t sent_bps);
 
 /* Begins and ends draining; when it ends: the capacity, else 0. */
 uint32_t drain_update(struct drain *drain, int64_t now_us, uint32_t sent_bps, uint32_t acked_bps);

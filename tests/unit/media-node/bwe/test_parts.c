@@ -330,19 +330,37 @@ static void a_queue_that_goes_is_not_drained(void **state)
     }
 }
 
+/* Packets of 1,000 bytes, each sent so long after the one before and found to be so late. */
+static void arrive(struct drain *drain, int64_t *sent_us, unsigned count, int64_t apart_us,
+                   int64_t later_us)
+{
+    int64_t delay_us = drain->delay_us;
+    for (unsigned i = 0; i < count; i++) {
+        *sent_us += apart_us;
+        delay_us += later_us;
+        drain_arrived(drain, *sent_us, *sent_us + delay_us, 1000);
+    }
+    drain_add(drain, *sent_us, delay_us);
+}
+
 static void what_piles_up_needs_no_slope(void **state)
 {
     (void)state;
     struct drain drain = {0};
+    int64_t sent_us = TIME_S(1);
     drain_add(&drain, 0, 0);
-    drain_add(&drain, 0, 100 * MS);
-    assert_false(drain_piles(&drain, 1300000, 500000)); /* a burst may look like that */
-    drain_add(&drain, 0, 160 * MS);
-    assert_true(drain_piles(&drain, 1300000, 500000));
-    assert_false(drain_piles(&drain, 600000, 500000));
-    assert_false(drain_piles(&drain, 1300000, 0)); /* unknown */
+    arrive(&drain, &sent_us, 20, 7 * MS, 0); /* no queue: how they come is how they were sent */
+    assert_int_equal(drain_piles(&drain, 1300000), 0);
+    arrive(&drain, &sent_us, 5, 6 * MS, 10 * MS);      /* 500 kbit/s of 1,300 */
+    assert_int_equal(drain_piles(&drain, 1300000), 0); /* a burst may look like that */
+    arrive(&drain, &sent_us, 5, 6 * MS, 10 * MS);
+    assert_in_range(drain_piles(&drain, 1300000), 495000, 505000);
+    assert_int_equal(drain_piles(&drain, 600000), 0); /* not much more is sent */
     drain.contended = true;
-    assert_false(drain_piles(&drain, 1300000, 500000));
+    assert_int_equal(drain_piles(&drain, 1300000), 0);
+    drain.contended = false;
+    arrive(&drain, &sent_us, 40, 16 * MS, 0); /* a queue that does not grow is no news */
+    assert_int_equal(drain_piles(&drain, 1300000), 0);
 }
 
 /* What is sent falls only when the lower layer's key frame has come: the queue grows to a second
