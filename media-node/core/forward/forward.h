@@ -26,12 +26,15 @@
 #include "media-node/core/peer/peer.h"
 #include "media-node/core/relay/relay.h"
 
-#define FWD_RTCP_US   TIME_S(1) /* between sender and receiver reports of one member */
-#define FWD_LEVELS_US TIME_MS(400)
-#define FWD_LIVE_US   TIME_MS(100) /* between looks at which simulcast layers flow */
-#define FWD_REPORT_US TIME_S(5)    /* between statistics of one member */
-#define FWD_NAME_MAX  64           /* bytes of a participant's sid, NUL included */
-#define FWD_NACK_MAX  256          /* sequence numbers of one NACK packet that are looked at */
+#define FWD_RTCP_US      TIME_S(1)  /* between sender and receiver reports of one member */
+#define FWD_RTCP_GRID_US TIME_MS(5) /* several members' leave at once */
+#define FWD_LEVELS_US    TIME_MS(400)
+#define FWD_LIVE_US      TIME_MS(100) /* between looks at which simulcast layers flow */
+#define FWD_REPORT_US    TIME_S(5)    /* between statistics of one member */
+#define FWD_TELL_US      TIME_MS(100) /* what can wait is told at multiples of it: one message of all \
+                                       */
+#define FWD_NAME_MAX 64               /* bytes of a participant's sid, NUL included */
+#define FWD_NACK_MAX 256              /* sequence numbers of one NACK packet that are looked at */
 
 /* Who sends nothing at all for so long is asked whether he is there, and is silent if he does not
  * answer half a second later (silence.c). libwebrtc sends STUN each 2.5 s at least. */
@@ -50,7 +53,6 @@
 /* Without an answer it goes on by so many at a time, if the client was heard in so long. */
 #define FWD_LEASE_STEP     512
 #define FWD_LEASE_HEARD_US TIME_S(2)
-#define FWD_STANDING_US    TIME_MS(100) /* several streams are told at once */
 
 #define FWD_UPSTREAMS_MAX 4            /* of one track */
 #define FWD_ALIVE_US      TIME_S(1)    /* who sent within this time can be asked for more */

@@ -53,8 +53,7 @@ static void tell_soon(struct subscription *subscription, int64_t now_us)
     struct fwd_member *member = subscription->member;
     subscription->standing_due = true;
     if (member->standing_at_us == TIME_NEVER) {
-        /* at the same time as others: one message tells of all */
-        member->standing_at_us = now_us - now_us % FWD_STANDING_US + FWD_STANDING_US;
+        member->standing_at_us = room_together(now_us + 1, FWD_TELL_US);
         room_due(member, now_us, member->standing_at_us);
     }
 }

@@ -65,10 +65,16 @@ struct fwd_event *room_event(struct fwd *fwd, struct fwd_member *member, enum fw
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-/* Statistics are spread over the interval, for members may come by the hundred (a moved room). */
+int64_t room_together(int64_t at_us, int64_t grid_us)
+{
+    return (at_us + grid_us - 1) / grid_us * grid_us;
+}
+
+/* Statistics are spread over the interval, for members may come by the hundred (a moved room), but
+ * not each by itself. */
 static int64_t first_report_us(int64_t now_us, uint64_t id)
 {
-    return now_us + (int64_t)(id % (uint64_t)FWD_REPORT_US);
+    return room_together(now_us + (int64_t)(id % (uint64_t)FWD_REPORT_US), FWD_TELL_US);
 }
 
 static void remember(struct fwd_member *member, const struct fwd_transport *transport,
@@ -501,11 +507,11 @@ static void expire_member(struct fwd_member *member, int64_t now_us)
     }
     bandwidth_expire(member, now_us);
     if (member->rtcp_at_us <= now_us) {
-        member->rtcp_at_us = now_us + FWD_RTCP_US;
+        member->rtcp_at_us = room_together(now_us + FWD_RTCP_US, FWD_RTCP_GRID_US);
         report_rtcp(member, now_us);
     }
     if (member->report_at_us <= now_us) {
-        member->report_at_us = now_us + FWD_REPORT_US;
+        member->report_at_us = room_together(now_us + FWD_REPORT_US, FWD_TELL_US);
         report_statistics(member, now_us);
         trim_member(member, now_us);
     }

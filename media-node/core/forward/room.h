@@ -245,6 +245,9 @@ struct fwd {
  * be sent, and puts it on the agenda. */
 void room_settle(struct fwd_member *member, int64_t now_us);
 
+/* Rounds up to a multiple, for what can wait: others are due then, too, and it is one wake. */
+int64_t room_together(int64_t at_us, int64_t grid_us);
+
 /* The member has something to do at that time, or earlier. */
 void room_due(struct fwd_member *member, int64_t now_us, int64_t at_us);
 

@@ -74,6 +74,7 @@ void node_free(struct node *node)
         free(node->control[(node->control_first + i) % CONTROL_MAX].data);
     }
     free(node->control_polled);
+    tell_forget(node);
     free(node->events.list);
     free(node->tunnel);
     outbox_free(node->outbox);
@@ -498,6 +499,9 @@ bool node_poll_control(struct node *node, struct node_message *out)
 {
     free(node->control_polled);
     node->control_polled = NULL;
+    if (node->control_count == 0) {
+        tell_waiting(node);
+    }
     if (node->control_count == 0) {
         return false;
     }

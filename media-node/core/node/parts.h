@@ -14,6 +14,7 @@
 #include <uthash.h>
 
 #define CONTROL_MAX      4096         /* messages waiting for links */
+#define EVENTS_MAX       64           /* of one message, and waiting to be one */
 #define TUNNEL_SLOTS     512          /* frames waiting for links */
 #define TUNNEL_FRAME_MAX 2048         /* bytes of a frame to an orchestrator */
 #define HEARTBEAT_US     TIME_MS(250) /* unless the orchestrator says otherwise */
@@ -94,6 +95,9 @@ struct link {
     uint64_t sequence;
     bool rooms_due;       /* the next heartbeat tells rooms */
     int64_t trunks_at_us; /* next heartbeat with reports of trunks */
+    struct arena arena;   /* of events that wait to be told together */
+    Spillway__Control__Event *events[EVENTS_MAX];
+    size_t event_count;
 };
 
 struct control_message {
@@ -273,8 +277,13 @@ void tell_ack(struct node *node, size_t link, const char *id, const struct room 
 /* Answers a Claim. */
 void tell_room_state(struct node *node, size_t link, const Spillway__Control__RoomState *state);
 
-/* Turns the rooms' events into one message a link, and empties them. */
+/* Takes over what the rooms have to tell. It waits, for what others tell until the next poll is to
+ * be one message with it: each costs a wake at both ends. */
 void tell_events(struct node *node);
+
+/* What waits is a message now. */
+void tell_waiting(struct node *node);
+void tell_forget(struct node *node);
 
 /* One DTLS datagram to where the transport's DTLS ends. */
 void tell_dtls(struct node *node, const struct transport *transport, struct bytes datagram);

@@ -18,7 +18,7 @@ static char *text(const char *borrowed)
     return (char *)(uintptr_t)borrowed;
 }
 
-static void queue(struct node *node, size_t link, const node_message *message)
+static void append(struct node *node, size_t link, const node_message *message)
 {
     if (node->control_count == CONTROL_MAX) {
         node->counters.drop_control_full++;
@@ -29,6 +29,35 @@ static void queue(struct node *node, size_t link, const node_message *message)
     slot->link = link;
     slot->data = wire_pack(&message->base, &slot->len);
     node->control_count++;
+}
+
+static void forget(struct link *link)
+{
+    arena_fini(&link->arena);
+    link->event_count = 0;
+}
+
+static void append_events(struct node *node, size_t i)
+{
+    struct link *link = &node->links[i];
+    node_message message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
+    Spillway__Control__Events events = SPILLWAY__CONTROL__EVENTS__INIT;
+    if (link->event_count == 0) {
+        return;
+    }
+    message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_EVENTS;
+    message.events = &events;
+    events.events = link->events;
+    events.n_events = link->event_count;
+    append(node, i, &message);
+    forget(link);
+}
+
+/* After the events that were before it. */
+static void queue(struct node *node, size_t link, const node_message *message)
+{
+    append_events(node, link);
+    append(node, link, message);
 }
 
 /* ---- Registration and load ------------------------------------------------------------------- */
@@ -455,7 +484,7 @@ static event_message *event_of(struct arena *arena, const struct room *room)
 {
     event_message *out = arena_alloc(arena, sizeof(*out));
     spillway__control__event__init(out);
-    out->room = text(room->id);
+    out->room = arena_str(arena, room->id);
     out->epoch = room->epoch;
     return out;
 }
@@ -522,42 +551,54 @@ static event_message *make_event(const struct node *node, struct arena *arena,
     unreachable();
 }
 
-static void tell_link(struct node *node, size_t link)
+static void add_event(struct node *node, size_t i, event_message *event)
 {
-    struct arena arena = {0};
-    node_message message = SPILLWAY__CONTROL__NODE_MESSAGE__INIT;
-    Spillway__Control__Events events = SPILLWAY__CONTROL__EVENTS__INIT;
-    message.message_case = SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_EVENTS;
-    message.events = &events;
-    events.events = arena_array(&arena, 2 * node->events.count, sizeof(event_message *));
-    for (size_t i = 0; i < node->events.count; i++) {
-        const struct room *room = fwd_owner(node->events.list[i].fwd);
-        if (room->link != link) {
-            continue;
-        }
-        event_message *event = make_span(node, &arena, &node->events.list[i], room);
-        if (event != NULL) { /* it is told while its trace still goes on */
-            events.events[events.n_events++] = event;
-        }
-        event = make_event(node, &arena, &node->events.list[i], room);
-        if (event != NULL) {
-            events.events[events.n_events++] = event;
+    struct link *link = &node->links[i];
+    link->events[link->event_count++] = event;
+    if (link->event_count == EVENTS_MAX) {
+        append_events(node, i);
+    }
+}
+
+static void tell_event(struct node *node, const struct fwd_event *event)
+{
+    const struct room *room = fwd_owner(event->fwd);
+    struct link *link = &node->links[room->link];
+    struct arena unheard = {0};
+    struct arena *arena = link->registered ? &link->arena : &unheard;
+    /* a span first: it is told while its trace still goes on */
+    event_message *made[] = {make_span(node, arena, event, room),
+                             make_event(node, arena, event, room)};
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        if (made[i] != NULL && link->registered) {
+            add_event(node, room->link, made[i]);
+        } else {
+            node->counters.drop_events_link += made[i] != NULL;
         }
     }
-    if (events.n_events > 0 && node->links[link].registered) {
-        queue(node, link, &message);
-    } else {
-        node->counters.drop_events_link += events.n_events;
-    }
-    arena_fini(&arena);
+    arena_fini(&unheard);
 }
 
 void tell_events(struct node *node)
 {
-    for (size_t link = 0; link < node->config.link_count && node->events.count > 0; link++) {
-        tell_link(node, link);
+    for (size_t i = 0; i < node->events.count; i++) {
+        tell_event(node, &node->events.list[i]);
     }
     node->events.count = 0;
+}
+
+void tell_waiting(struct node *node)
+{
+    for (size_t i = 0; i < node->config.link_count; i++) {
+        append_events(node, i);
+    }
+}
+
+void tell_forget(struct node *node)
+{
+    for (size_t i = 0; i < node->config.link_count; i++) {
+        forget(&node->links[i]);
+    }
 }
 
 /* ---- Tunnel ---------------------------------------------------------------------------------- */

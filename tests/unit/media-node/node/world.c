@@ -212,7 +212,9 @@ static void take_control(struct world *w, const struct node_message *out)
         tell_ack(w, m->spec_ack);
         break;
     case SPILLWAY__CONTROL__NODE_MESSAGE__MESSAGE_EVENTS:
+        w->event_messages++;
         for (size_t i = 0; i < m->events->n_events; i++) {
+            w->events++;
             tell_event(w, m->events->events[i]);
         }
         break;

@@ -42,6 +42,8 @@ struct world {
     uint32_t trickle; /* lose one in so many of the clients' RTP packets; 0: none */
     unsigned heartbeats;
     uint32_t weight;                                            /* as the last one said */
+    unsigned events;                                            /* so far, */
+    unsigned event_messages;                                    /* in so many messages */
     unsigned orphans;                                           /* listed in heartbeats so far */
     Spillway__Control__TransportReport *reports[WORLD_CLIENTS]; /* the last of each client */
     uint8_t tunnel[2048]; /* the last frame to the orchestrator */
