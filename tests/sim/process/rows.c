@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An orchestrator's connection to the store, with the rules of orchestrator/shell/store/redis.c:
- * one that answers nothing for STALL_US is given up, and what was asked on it failed.
+ * An orchestrator's connection to the store, with the rules of orchestrator/shell/store: it is up
+ * once the first answer came; one that answers nothing for STALL_US is given up, and what was asked
+ * on it failed.
  */
 #include "tests/sim/world/world.h"
 
@@ -10,8 +11,9 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#define STALL_US    TIME_S(5)
-#define CHECK_US    TIME_S(1)
+#define BREAK_US    TIME_S(5)
+#define STALL_US    TIME_MS(500) /* STORE_ANSWER_MS */
+#define CHECK_US    TIME_MS(100)
 #define PRESENCE_US (STORE_PRESENT_US / 4)
 
 struct asked {
@@ -81,16 +83,13 @@ static void send_presence(struct orchestrator *o)
 
 static void on_up(void *arg, struct net_link *link)
 {
-    struct orchestrator *o = arg;
     (void)link;
-    o->store.up = true;
-    send_presence(o);
-    cluster_store_up(o->cluster, now(o));
-    orchestrator_drain(o);
+    send_presence(arg);
 }
 
 static void lost(struct orchestrator *o)
 {
+    bool was_up = o->store.up;
     o->store.up = false;
     o->sim->store_doubted = true;
     while (o->store.asked != NULL) {
@@ -99,8 +98,10 @@ static void lost(struct orchestrator *o)
         failed(o, &asked->word);
         free(asked);
     }
-    cluster_store_down(o->cluster, now(o));
-    orchestrator_drain(o);
+    if (was_up) {
+        cluster_store_down(o->cluster, now(o));
+        orchestrator_drain(o);
+    }
 }
 
 static void on_down(void *arg, struct net_link *link)
@@ -122,6 +123,10 @@ static void on_message(void *arg, struct net_link *link, struct bytes message)
     DL_DELETE(o->store.asked, asked);
     free(asked);
     o->store.moved_us = now(o);
+    if (!o->store.up) {
+        o->store.up = true;
+        cluster_store_up(o->cluster, now(o));
+    }
     if (word.verb == STORE_CLAIM || word.verb == STORE_LOOK) {
         claimed(o, &word, 0);
     } else if (word.verb == STORE_PLACE) {
@@ -137,7 +142,7 @@ static void on_check(void *arg, uint64_t number, struct bytes data)
     struct orchestrator *o = arg;
     (void)data;
     net_timer(o->sim->net, o->host, now(o) + CHECK_US, on_check, o, number);
-    if (o->store.up && o->store.asked != NULL && now(o) - o->store.moved_us >= STALL_US) {
+    if (o->store.asked != NULL && now(o) - o->store.moved_us >= STALL_US) {
         net_redial(o->store.link);
         lost(o);
     }
@@ -162,7 +167,7 @@ void rows_open(struct orchestrator *o)
                          .ends = {{.up = on_up, .message = on_message, .down = on_down, .arg = o},
                                   store_end(o->sim->store)},
                          .queue_max = SIZE_MAX,
-                         .break_us = STALL_US,
+                         .break_us = BREAK_US,
                          .redial = true,
                      });
     on_check(o, 0, (struct bytes){NULL, 0});
