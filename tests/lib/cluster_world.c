@@ -358,14 +358,15 @@ void cluster_world_store_up(struct cluster_world *w, bool up)
 
 /* ---- Life ---------------------------------------------------------------------------------- */
 
-void cluster_world_init(struct cluster_world *w, const char *const regions[SITES])
+static void init(struct cluster_world *w, const char *const regions[SITES], bool seals)
 {
     *w = (struct cluster_world){.cut_off = SITES};
     for (size_t i = 0; i < SITES; i++) {
         world_init_site(&w->sites[i], &(struct world_site){.id = ids[i],
                                                            .region = regions[i],
                                                            .number = i + 1,
-                                                           .peer_count = SITES - 1});
+                                                           .peer_count = SITES - 1,
+                                                           .seals = seals});
         w->alive[i] = true;
         w->sites[i].arg = w;
         w->sites[i].elsewhere = on_effect;
@@ -384,6 +385,16 @@ void cluster_world_init(struct cluster_world *w, const char *const regions[SITES
     for (size_t i = 0; i < SITES; i++) {
         (void)world_story(&w->sites[i]);
     }
+}
+
+void cluster_world_init(struct cluster_world *w, const char *const regions[SITES])
+{
+    init(w, regions, false);
+}
+
+void cluster_world_init_sealed(struct cluster_world *w, const char *const regions[SITES])
+{
+    init(w, regions, true);
 }
 
 void cluster_world_fini(struct cluster_world *w)

@@ -54,6 +54,8 @@ struct cluster_world {
 
 /* regions of the three; every link is up, and every site knows node ND_a. */
 void cluster_world_init(struct cluster_world *world, const char *const regions[SITES]);
+/* The same, and owners leave seals with the node; it does not give them back. */
+void cluster_world_init_sealed(struct cluster_world *world, const char *const regions[SITES]);
 void cluster_world_fini(struct cluster_world *world);
 
 /* How many queues have something, and the delivery of the first of the n-th of them. */

@@ -63,7 +63,7 @@ void world_init_site(struct world *world, const struct world_site *site)
                             .now_us = TIME_S(1),
                             .nodes = orch_nodes_new()};
     prng_seed(&world->prng, site->number);
-    world->orch = new_orch(world, site->id, site->region, false);
+    world->orch = new_orch(world, site->id, site->region, site->seals);
     world->cluster = cluster_new(&(struct cluster_config){.name = site->id,
                                                           .front = {.orchestrator = site->id,
                                                                     .fingerprint = "sha-256 AA:BB",

@@ -83,6 +83,7 @@ struct world_site {
     const char *id, *region;
     uint64_t number; /* as of a front, see effect.h */
     size_t peer_count;
+    bool seals; /* as of orch_config */
 };
 void world_init_site(struct world *world, const struct world_site *site);
 /* Checks before, as world_check() does. */

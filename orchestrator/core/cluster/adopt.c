@@ -3,11 +3,12 @@
  * An owner died: who goes on with its rooms, and with those of their people whose front lives.
  *
  * Every orchestrator hears from the nodes which rooms are nobody's (orch/adopt.c). The preferred
- * owner claims them at once, the others a moment later if nobody did. Fronts keep the WebSockets
- * and DTLS of the room's people for CLUSTER_ORPHAN_US, with what they send meanwhile and what the
- * dead one did not say it had received, until the new owner says that they are its own; then they
- * notice nothing. What it had received all the same comes twice: reliable messages are told by
- * their sequence, and saying something again changes nothing.
+ * owner claims them at once, the others a moment later if nobody did; after one that was told to
+ * stop it is its heir, to whom that one has left what it knew (hand_over.c). Fronts keep the
+ * WebSockets and DTLS of the room's people for CLUSTER_ORPHAN_US, with what they send meanwhile and
+ * what the dead one did not say it had received, until the new owner says that they are its own;
+ * then they notice nothing. What it had received all the same comes twice: reliable messages are
+ * told by their sequence, and saying something again changes nothing.
  */
 #include "orchestrator/core/cluster/private.h"
 #include "proto/wire/wire.h"
@@ -37,25 +38,31 @@ void adopt_free_all(struct cluster *c)
     while (c->adoptions != NULL) {
         adoption_free(c, c->adoptions);
     }
+    for (size_t i = 0; i < ADOPT_LOST_MAX; i++) {
+        free(c->lost[i].region);
+    }
 }
 
 /* ---- The room ------------------------------------------------------------------------------ */
 
-static bool was_lost(const struct cluster *c, const char *id)
+/* NULL: we did not see it die. */
+static const struct lost *find_lost(const struct cluster *c, const char *id)
 {
     for (size_t i = 0; i < ADOPT_LOST_MAX; i++) {
-        if (strcmp(c->lost[i], id) == 0) {
-            return true;
+        if (c->lost[i].id[0] != '\0' && strcmp(c->lost[i].id, id) == 0) {
+            return &c->lost[i];
         }
     }
-    return false;
+    return NULL;
 }
 
-void adopt_peer_died(struct cluster *c, const char *id)
+void adopt_peer_died(struct cluster *c, size_t member)
 {
-    memmove(c->lost[1], c->lost[0], sizeof(c->lost) - sizeof(c->lost[0]));
-    memset(c->lost[0], 0, sizeof(c->lost[0]));
-    memcpy(c->lost[0], id, strlen(id));
+    const struct peer *peer = &c->peers[member];
+    free(c->lost[ADOPT_LOST_MAX - 1].region);
+    memmove(&c->lost[1], &c->lost[0], sizeof(c->lost) - sizeof(c->lost[0]));
+    c->lost[0] = (struct lost){.region = peer->leaves ? mem_str(peer->region) : NULL};
+    memcpy(c->lost[0].id, peer->id, sizeof(peer->id));
 }
 
 static void orphaned(struct cluster *c, const struct effect *orphan)
@@ -65,7 +72,7 @@ static void orphaned(struct cluster *c, const struct effect *orphan)
         (void)orch_adopt(c->orch, c->now_us, orphan->name, 0);
     } else if (ownership_owner(c->ownership, orphan->name, &epoch) == OWNERSHIP_NOBODY &&
                ownership_member_of(c->ownership, orphan->text) == OWNERSHIP_NOBODY) {
-        ask_claim_orphan(c, orphan->name, was_lost(c, orphan->text) ? orphan->text : "");
+        ask_claim_orphan(c, orphan->name, find_lost(c, orphan->text));
     }
 }
 

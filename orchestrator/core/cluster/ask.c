@@ -49,6 +49,7 @@ static void claim_free(struct cluster *c, struct claim *claim)
 {
     HASH_DEL(c->claims, claim);
     free(claim->room);
+    free(claim->region);
     free(claim);
 }
 
@@ -307,15 +308,26 @@ static void wait_for_claim(struct cluster *c, struct ask *ask)
     ask_store(c, claim);
 }
 
-/* The preferred owner of this region: others leave it to that one for a moment. */
-static bool claims_first(const struct cluster *c, const char *room)
+/* The heir, or the preferred owner of this region: others leave it to that one for a moment. */
+static bool claims_first(const struct cluster *c, const struct claim *claim)
 {
-    return ownership_preferred(c->ownership, room,
-                               c->store_up ? OWNERSHIP_REGION : OWNERSHIP_ANYWHERE) ==
-           OWNERSHIP_SELF;
+    enum ownership_scope scope = c->store_up ? OWNERSHIP_REGION : OWNERSHIP_ANYWHERE;
+    size_t first = claim->region != NULL ? ownership_heir(c->ownership, claim->room, claim->region)
+                                         : ownership_preferred(c->ownership, claim->room, scope);
+    return first == OWNERSHIP_SELF;
 }
 
-void ask_claim_orphan(struct cluster *c, const char *room, const char *over)
+/* The store did not answer, and we may not have been told yet that it is away: the same one claims
+ * in all regions. An heir that does not know of the room does not. */
+static bool claims_without_store(const struct cluster *c, const struct claim *claim)
+{
+    bool heirs = claim->region != NULL && c->now_us - claim->began_us < CLUSTER_ALONE_US;
+    size_t first = heirs ? ownership_heir(c->ownership, claim->room, claim->region)
+                         : ownership_preferred(c->ownership, claim->room, OWNERSHIP_ANYWHERE);
+    return first == OWNERSHIP_SELF;
+}
+
+void ask_claim_orphan(struct cluster *c, const char *room, const struct lost *over)
 {
     struct claim *claim = find_claim(c, room);
     if (claim != NULL && claim->orphan) {
@@ -325,9 +337,12 @@ void ask_claim_orphan(struct cluster *c, const char *room, const char *over)
     claim = first ? add_claim(c, room) : claim;
     claim->orphan = true;
     claim->look = false;
-    memcpy(claim->over, over, strlen(over));
+    if (over != NULL) {
+        memcpy(claim->over, over->id, sizeof(over->id));
+        claim->region = over->region == NULL ? NULL : mem_str(over->region);
+    }
     c->stats.claims++;
-    if (!claims_first(c, room)) {
+    if (!claims_first(c, claim)) {
         claim->again_us = first ? c->now_us + CLUSTER_UNCLAIMED_US : claim->again_us;
     } else if (first) {
         ask_store(c, claim);
@@ -548,10 +563,7 @@ void cluster_claimed(struct cluster *c, int64_t now_us, const char *room, int er
         route_all(c, room);
         return;
     }
-    /* The store did not answer, and we may not have been told yet that it is away: the same one
-     * claims in all regions. */
-    bool elsewhere =
-        err != 0 && ownership_preferred(c->ownership, room, OWNERSHIP_ANYWHERE) != OWNERSHIP_SELF;
+    bool elsewhere = err != 0 && !claims_without_store(c, claim);
     if (claim->orphan && (look || elsewhere)) {
         claim->again_us = now_us + CLUSTER_CLAIM_US;
         return;

@@ -44,6 +44,7 @@ void cluster_free(struct cluster *c)
     }
     adopt_free_all(c);
     joiners_free_all(c);
+    hand_over_free(c);
     ownership_free(c->ownership);
     effects_fini(&c->fx);
     orch_free(c->orch);
@@ -316,7 +317,7 @@ static bool poll(struct cluster *c, struct effect *out)
         }
         if (!orch_poll(c->orch, out)) {
             c->now_us = MAX(c->now_us, orch_now(c->orch)); /* nodes speak to orch alone */
-            if (adopt_next(c) || ask_for_placed(c) || leave_said(c)) {
+            if (adopt_next(c) || ask_for_placed(c) || leave_said(c) || hand_over_next(c)) {
                 continue;
             }
             events_flush(c);

@@ -58,14 +58,19 @@
 #define CLUSTER_JOINERS_MAX   4096       /* who asked an owner elsewhere to let them in, within: */
 #define CLUSTER_JOINER_US     TIME_S(3)  /* for it to be lost, and nodes to have heard of them */
 #define CLUSTER_MISSED_US     TIME_S(6)  /* until a dead owner's rooms are with their next one */
-#define CLUSTER_FACTS_MAX     8          /* events that say how a transport is */
-#define CLUSTER_SAVED_MAX     256 /* events of a transport whose room is nobody's, and bytes: */
-#define CLUSTER_SAVED_BYTES   (256u << 10)
-#define CLUSTER_DOUBT_US      TIME_S(1)  /* of silence of the rest of a region, to be cut off */
-#define CLUSTER_CUT_OFF_US    TIME_S(30) /* until a region that is cut off counts as dead */
-#define CLUSTER_RETURN_US     TIME_S(10) /* for its nodes, once its orchestrators are back */
-#define CLUSTER_KEPT_MAX      10000 /* messages for a peer of another region, not received yet */
-#define CLUSTER_KEPT_BYTES    (32u << 20)
+#define CLUSTER_HAND_OVER_US  TIME_S(1)  /* for all that an owner leaves to be received */
+#define CLUSTER_HAND_OVER_MAX                                                                      \
+    (1u << 20) /* bytes of it that are not received yet, or one room's:                            \
+                */
+#define CLUSTER_HAND_OVER_ROOM (16u << 20) /* of a larger one the first of its people */
+#define CLUSTER_FACTS_MAX      8           /* events that say how a transport is */
+#define CLUSTER_SAVED_MAX      256 /* events of a transport whose room is nobody's, and bytes: */
+#define CLUSTER_SAVED_BYTES    (256u << 10)
+#define CLUSTER_DOUBT_US       TIME_S(1)  /* of silence of the rest of a region, to be cut off */
+#define CLUSTER_CUT_OFF_US     TIME_S(30) /* until a region that is cut off counts as dead */
+#define CLUSTER_RETURN_US      TIME_S(10) /* for its nodes, once its orchestrators are back */
+#define CLUSTER_KEPT_MAX       10000 /* messages for a peer of another region, not received yet */
+#define CLUSTER_KEPT_BYTES     (32u << 20)
 
 struct cluster;
 
@@ -94,6 +99,12 @@ int64_t cluster_deadline(const struct cluster *cluster);
  * is left to go to. False: there was nobody to begin with. */
 bool cluster_leave(struct cluster *cluster, int64_t now_us);
 bool cluster_left(const struct cluster *cluster);
+/* It is about to end, whether or not it has left: what it knows of its rooms goes to who may own
+ * them next, until cluster_handed_over(), or CLUSTER_HAND_OVER_US, after which nobody is to be
+ * waited for. It may end at any time: the room's nodes know most. False: it has no rooms, or
+ * nobody to leave them to. */
+bool cluster_hand_over(struct cluster *cluster, int64_t now_us);
+bool cluster_handed_over(const struct cluster *cluster);
 
 /* ---- Clients and their transports: as the functions of orch.h with these names ----------------
  */

@@ -273,7 +273,7 @@ void cluster_connect(struct cluster *c, int64_t now_us, uint64_t conn,
     char reason[ENTRY_REASON_MAX];
     cluster_tick(c, now_us);
     struct orch_client client = {.request = *request, .address = address, .front = c->config.front};
-    if (c->leaves) {
+    if (c->leaves || c->bequests != NULL) {
         c->stats.leaving_refused++;
         effect_refuse(&c->fx, conn, HTTP_UNAVAILABLE, "this orchestrator is about to stop");
         return;

@@ -258,13 +258,16 @@ static void rooms_owned(struct cluster *c, size_t member, const Spillway__Bus__R
             c->stats.yields++;
             orch_yield(c->orch, c->now_us, room->name);
         }
+        orch_remains_forget(c->orch, room->name, room->epoch);
     }
 }
 
 static void rooms_released(struct cluster *c, size_t member, const Spillway__Bus__Rooms *rooms)
 {
     for (size_t i = 0; i < rooms->n_rooms; i++) {
-        ownership_release(c->ownership, member, rooms->rooms[i]->name, rooms->rooms[i]->epoch);
+        const Spillway__Bus__Room *room = rooms->rooms[i];
+        ownership_release(c->ownership, member, room->name, room->epoch);
+        orch_remains_forget(c->orch, room->name, room->epoch + 1);
     }
 }
 
@@ -283,6 +286,7 @@ void peer_say_hello(struct cluster *c, size_t member, bool asks)
     hello.answers = peer->met ? peer->session_in : 0;
     hello.received = peer->met ? peer->received : 0;
     hello.asks = asks;
+    hello.inherits = true;
     message.message_case = SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO;
     message.hello = &hello;
     send_now(c, member, &message, false);
@@ -300,7 +304,7 @@ static void begin_session(struct cluster *c, size_t member)
     peer_say_hello(c, member, false);
 }
 
-static void beat(struct cluster *c, size_t member)
+void peer_beat(struct cluster *c, size_t member)
 {
     Spillway__Bus__Beat beat = SPILLWAY__BUS__BEAT__INIT;
     peer_message message = SPILLWAY__BUS__PEER_MESSAGE__INIT;
@@ -334,7 +338,7 @@ static void rise(struct cluster *c, size_t member)
     log_write(c->config.log, LOG_INFO, "peer_up peer=%s name=%s region=%s", peer->id, peer->name,
               peer->region);
     tell_all_rooms(c, member);
-    beat(c, member);
+    peer_beat(c, member);
     events_tell_all(c, member);
     orch_reservations_tell(c->orch, c->now_us);
 }
@@ -349,7 +353,8 @@ static void forget(struct peer *peer)
     peer->name = peer->region = NULL;
     peer->ended |= peer->left;
     peer->met = peer->up = peer->away = false;
-    peer->told = peer->leaves = peer->left = false;
+    peer->told = peer->leaves = peer->left = peer->inherits = false;
+    peer->bequest = 0;
     peer->waiting = 0;
 }
 
@@ -385,6 +390,7 @@ static void fall(struct cluster *c, size_t member, const char *why)
         joiners_owner_lost(c, member);
         adopt_unreceived(c, member);
         ask_peer_gone(c, member);
+        orch_remains_due(c->orch, c->now_us, peer->id);
         gather_peer_gone(c, member);
     }
     if (peer->link) {
@@ -396,7 +402,7 @@ static void fall(struct cluster *c, size_t member, const char *why)
 static void died(struct cluster *c, size_t member, const char *why)
 {
     if (c->peers[member].up) {
-        adopt_peer_died(c, c->peers[member].id);
+        adopt_peer_died(c, member);
     }
     fall(c, member, why);
 }
@@ -477,6 +483,7 @@ static void meet(struct cluster *c, size_t member, uint64_t session,
     peer->session_in = session;
     peer->received = 0;
     peer->number = hello->number;
+    peer->inherits = hello->inherits;
     peer->name = mem_str(hello->name);
     peer->region = mem_str(hello->region);
     snprintf(peer->id, sizeof(peer->id), "%s", hello->id);
@@ -709,6 +716,9 @@ static void dispatch(struct cluster *c, size_t member, const peer_message *m)
     case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_RESERVATION:
         reservation_heard(c, m->reservation);
         break;
+    case SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_REMAINS:
+        hand_over_heard(c, member, m->remains);
+        break;
     default: /* newer than this program */
         c->stats.malformed++;
         break;
@@ -744,7 +754,7 @@ void peers_beat(struct cluster *c)
 {
     for (size_t member = 1; member < c->member_count; member++) {
         if (c->peers[member].up) {
-            beat(c, member);
+            peer_beat(c, member);
         }
     }
 }
@@ -760,7 +770,7 @@ void peers_expire(struct cluster *c)
         } else if (peer->away && peer->away_until_us <= c->now_us) {
             fall(c, member, "its region is cut off, for too long or with too much to tell it");
         } else if (peer->up && peer->beat_us <= c->now_us) {
-            beat(c, member);
+            peer_beat(c, member);
         } else if (peer->away && peer->beat_us <= c->now_us) {
             peer->beat_us = c->now_us + CLUSTER_BEAT_US;
             if (peer->link) {

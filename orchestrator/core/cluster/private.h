@@ -49,7 +49,9 @@ struct peer {
     struct batch batch;
     uint64_t waiting;  /* as in its last beat */
     bool told;         /* its beat came, and before that which rooms are its own */
+    bool inherits;     /* it takes Remains */
     bool leaves, left; /* it said so */
+    uint64_t bequest;  /* number of the last Remains of ours that it is to answer; 0: none */
     bool ended;        /* it had left when it was lost: it is not we who were cut off */
     bool away;         /* was up, and its region is cut off */
     int64_t away_until_us;
@@ -136,6 +138,7 @@ struct claim {
     bool orphan;       /* nodes go on with it alone */
     bool outlived;     /* it is ours, and somebody else may have it since */
     char over[ID_MAX]; /* its owner, which we saw die; "" */
+    char *region;      /* owned; of that one, if it was told to stop: it has an heir. NULL */
     int64_t began_us;
     int64_t again_us; /* TIME_NEVER while the store is asked */
     UT_hash_handle hh;
@@ -154,6 +157,12 @@ struct adoption {
 };
 
 #define ADOPT_LOST_MAX 16
+
+/* A peer that died. */
+struct lost {
+    char id[ID_MAX];
+    char *region; /* owned; NULL: it was not told to stop */
+};
 
 struct gather;
 
@@ -174,6 +183,8 @@ struct cluster {
     bool renewing; /* not every room was written yet */
     bool store_up;
     bool leaves, left; /* the others were told so */
+    char **bequests;   /* owned: names of our rooms, once we hand them over */
+    size_t bequest_count, bequeathed;
     struct effects fx;
     struct ownership *ownership;
     struct peer peers[MEMBERS_MAX]; /* by member; SELF is not used */
@@ -184,8 +195,8 @@ struct cluster {
     struct claim *claims;
     struct placed *placed;
     struct adoption *adoptions;
-    char lost[ADOPT_LOST_MAX][ID_MAX]; /* peers that died, the last one first */
-    struct joiner *joiners;            /* the oldest first */
+    struct lost lost[ADOPT_LOST_MAX]; /* the last one first */
+    struct joiner *joiners;           /* the oldest first */
     size_t joiner_count;
     int64_t joiners_due_us; /* of the first of them; each message asks for it */
     size_t waiting_bytes;
@@ -219,7 +230,7 @@ size_t cluster_front_numbered(const struct cluster *c, uint64_t number);
  * done. */
 void adopt_effect(struct cluster *c, struct effect *effect);
 bool adopt_next(struct cluster *c);
-void adopt_peer_died(struct cluster *c, const char *id);
+void adopt_peer_died(struct cluster *c, size_t member);
 /* What clients said to an owner that died and had not received it is for the next one. */
 void adopt_unreceived(struct cluster *c, size_t member);
 /* A member goes on with a connection or transport of this front. */
@@ -228,9 +239,10 @@ void adopt_transport(struct cluster *c, size_t member, uint64_t id);
 void adopt_free_all(struct cluster *c);
 
 /* ---- ask.c: finding owners */
-/* Claims a room that is nobody's, if this is to be its owner; over: the one that died, "" unknown.
+/* Claims a room that is nobody's, if this is to be its owner; over: the one that died, NULL
+ * unknown.
  */
-void ask_claim_orphan(struct cluster *c, const char *room, const char *over);
+void ask_claim_orphan(struct cluster *c, const char *room, const struct lost *over);
 /* Claims one of ours anew. */
 void ask_claim_outlived(struct cluster *c, const char *room);
 /* Who decides this room now; NOBODY: has to be found. Without peers it is always this one. */
@@ -309,7 +321,8 @@ void peer_send_effect(struct cluster *c, size_t member, const struct effect *eff
 void peer_flush(struct cluster *c); /* batches */
 void peer_transport_event(struct cluster *c, const Spillway__Bus__TransportEvent *event);
 void peer_tell_room(struct cluster *c, const char *room, uint64_t epoch, bool owned);
-void peers_beat(struct cluster *c); /* at once */
+void peer_beat(struct cluster *c, size_t member); /* at once */
+void peers_beat(struct cluster *c);
 void peers_expire(struct cluster *c);
 int64_t peers_deadline(const struct cluster *c);
 void peer_free_all(struct cluster *c);
@@ -351,6 +364,12 @@ void traced_wait(struct cluster *c, struct ask *ask, const char *name);
 /* ---- leave.c: told to stop */
 /* It has left just now, and the others are told. */
 bool leave_said(struct cluster *c);
+
+/* ---- hand_over.c: what an owner that ends leaves of its rooms */
+/* The next ones are told of, if the last ones have come. */
+bool hand_over_next(struct cluster *c);
+void hand_over_heard(struct cluster *c, size_t member, const Spillway__Bus__Remains *remains);
+void hand_over_free(struct cluster *c);
 
 /* ---- hold.c: regions that are cut off */
 /* of_client: it says what a client here said. */

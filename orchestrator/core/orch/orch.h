@@ -134,6 +134,22 @@ bool orch_orphaned(const struct orch *orch, const char *name);
 /* Goes on with it, as its owner since that epoch; 0: of the clock. Who wants into it waits for the
  * EFFECT_PLACED of its name. False: it is no orphan, nothing was done. */
 bool orch_adopt(struct orch *orch, int64_t now_us, const char *name, uint64_t epoch);
+/* ---- Rooms that are handed over ---------------------------------------------------------------
+ */
+/* room_bequeath() of one of ours; NULL: it is not ours. */
+struct room_remains *orch_bequeath(struct orch *orch, const char *name, struct arena *arena,
+                                   size_t *count);
+/* The orchestrator `from` ends in a moment, and left that of its room, for whoever has it next:
+ * kept for ORCH_REMAINS_US, until the room is adopted here, or has another owner. All of them have
+ * ORCH_REMAINS_BYTES at most: what comes beyond that is not kept, and nodes alone are asked. */
+#define ORCH_REMAINS_US    TIME_S(15)
+#define ORCH_REMAINS_BYTES ((size_t)64 << 20)
+void orch_remains(struct orch *orch, int64_t now_us, const char *name, const char *from,
+                  const struct room_remains *remains);
+/* That one is gone: an EFFECT_ORPHAN of each of these rooms. */
+void orch_remains_due(struct orch *orch, int64_t now_us, const char *from);
+/* What was left of it under an earlier epoch than that is out of date. */
+void orch_remains_forget(struct orch *orch, const char *name, uint64_t epoch);
 /* room_miss() of that room, if we have it. */
 void orch_miss(struct orch *orch, int64_t now_us, const char *name, const char *identity,
                const char *sid);

@@ -487,6 +487,19 @@ void orch_place_leave_room(struct orch *orch, struct room_entry *entry, const ch
     }
 }
 
+void orch_place_leave_the_dead(struct orch *orch, const char *room)
+{
+    struct room_entry *entry = orch_room(orch, room);
+    size_t at = entry == NULL ? 0 : room_node_count(entry->room);
+    for (; entry != NULL && at-- > 0; entry = orch_room(orch, room)) {
+        if (at < room_node_count(entry->room) && is_gone(orch, room_node_at(entry->room, at))) {
+            char node[REGISTRY_NAME_MAX];
+            snprintf(node, sizeof(node), "%s", room_node_at(entry->room, at));
+            orch_place_leave_room(orch, entry, node); /* it may be over then */
+        }
+    }
+}
+
 void orch_place_leave(struct orch *orch, const char *node)
 {
     const char *sid = registry_room_after(orch->registry, node, NULL);

@@ -201,6 +201,7 @@ struct orch {
     struct drain *drains;
     struct front_drain *front_drains;
     struct orphan *orphans;
+    size_t remains_bytes;
     struct gray *gray;
     struct cure *cures;
     int64_t gray_at_us; /* nodes are judged next; TIME_NEVER: nobody failed of late */
@@ -333,6 +334,8 @@ MUST_CHECK int orch_place_elsewhere(struct orch *orch, struct room_entry *entry,
 /* The same if he loses nothing by it. ERR_STATE: he would. */
 MUST_CHECK int orch_place_plan(struct orch *orch, struct room_entry *entry, const char *identity,
                                const char *from);
+/* The same of all of its nodes that are dead, of a room that was just adopted. */
+void orch_place_leave_the_dead(struct orch *orch, const char *room);
 /* What is kept on a node for rooms that nobody came to yet is kept elsewhere. */
 void orch_place_promises(struct orch *orch, const char *node);
 /* There may be place again: who is on a dead node goes there, until so many rooms found none. What

@@ -121,16 +121,18 @@ static uint64_t weight(const char *room, const char *id)
     return x ^ x >> 31;
 }
 
-enum choice { CLAIMS_HERE, CLAIMS, ALIVE, LEAVING, CHOICES };
+enum choice { CLAIMS_HERE, CLAIMS, ALIVE, LEAVING, CHOICES, ALIVE_HERE };
 
-static bool eligible(const struct ownership *ownership, const struct member *m, enum choice choice)
+static bool eligible(const struct member *m, enum choice choice, const char *region)
 {
     if (!m->alive || m->away || (m->leaves && choice != LEAVING)) {
         return false;
     }
     switch (choice) {
     case CLAIMS_HERE:
-        return m->claims && strcmp(m->region, ownership->members[OWNERSHIP_SELF].region) == 0;
+        return m->claims && strcmp(m->region, region) == 0;
+    case ALIVE_HERE:
+        return strcmp(m->region, region) == 0;
     case CLAIMS:
         return m->claims;
     default:
@@ -138,13 +140,14 @@ static bool eligible(const struct ownership *ownership, const struct member *m, 
     }
 }
 
-static size_t heaviest(const struct ownership *ownership, const char *room, enum choice choice)
+static size_t heaviest(const struct ownership *ownership, const char *room, enum choice choice,
+                       const char *region)
 {
     size_t best = OWNERSHIP_NOBODY;
     uint64_t best_weight = 0;
     for (size_t i = 0; i < OWNERSHIP_MEMBERS_MAX; i++) {
         const struct member *m = &ownership->members[i];
-        if (!eligible(ownership, m, choice)) {
+        if (!eligible(m, choice, region)) {
             continue;
         }
         uint64_t w = weight(room, m->id);
@@ -162,7 +165,18 @@ size_t ownership_preferred(const struct ownership *ownership, const char *room,
     size_t best = OWNERSHIP_NOBODY;
     for (enum choice choice = scope == OWNERSHIP_REGION ? CLAIMS_HERE : ALIVE;
          choice < CHOICES && best == OWNERSHIP_NOBODY; choice++) {
-        best = heaviest(ownership, room, choice);
+        best = heaviest(ownership, room, choice, ownership->members[OWNERSHIP_SELF].region);
+    }
+    assert(best != OWNERSHIP_NOBODY); /* we are alive */
+    return best;
+}
+
+size_t ownership_heir(const struct ownership *ownership, const char *room, const char *region)
+{
+    static const enum choice choices[] = {ALIVE_HERE, ALIVE, LEAVING};
+    size_t best = OWNERSHIP_NOBODY;
+    for (size_t i = 0; i < ARRAY_LEN(choices) && best == OWNERSHIP_NOBODY; i++) {
+        best = heaviest(ownership, room, choices[i], region);
     }
     assert(best != OWNERSHIP_NOBODY); /* we are alive */
     return best;

@@ -47,6 +47,11 @@ enum ownership_scope {
 size_t ownership_preferred(const struct ownership *ownership, const char *room,
                            enum ownership_scope scope);
 
+/* Who is to own a room next whose owner, of that region, was told to stop: preferred of those of
+ * its region that stay, or else of all, whether they can claim just now or not. So everybody names
+ * the same one. */
+size_t ownership_heir(const struct ownership *ownership, const char *room, const char *region);
+
 /* ---- Rooms --------------------------------------------------------------------------------- */
 
 /* The member that owns the room, or NOBODY. */

@@ -745,6 +745,9 @@ void sealed_now(struct participant *p);
 void sealed_room_now(struct room *room);
 void sealed_flush(struct room *room, int64_t now_us);
 void sealed_done(struct room *room); /* after spec_flush() */
+/* As they are now, in the arena; of a session that is too big, nothing. */
+ProtobufCBinaryData sealed_room(struct room *room, struct arena *arena);
+ProtobufCBinaryData sealed_session(struct participant *p, struct arena *arena);
 
 /* ---- channel.c */
 void channel_broadcast(struct room *room, int64_t now_us, const struct participant *sender,

@@ -25,6 +25,7 @@ struct found {
     struct host *host;
     const session_state *state;
     bool elsewhere; /* another node has that transport, too */
+    bool left;      /* the last owner says so, and not the node */
 };
 
 struct restoring {
@@ -124,22 +125,29 @@ static struct found *find(struct restoring *r, const participant_record *record)
 
 /* Of one who moves, two nodes have a session: the newer one counts, on the node that it names. Of
  * two with one identity, the one that came later. */
-static void take(struct restoring *r, struct host *host, const session_state *state,
-                 participant_record *record)
+static void take(struct restoring *r, const struct found *found)
 {
+    participant_record *record = found->record;
+    const struct host *host = found->host;
     r->room->seals = MAX(r->room->seals, record->number);
     struct found *known = find(r, record);
     if (known == NULL) {
-        r->found[r->found_count++] = (struct found){.record = record, .host = host, .state = state};
+        r->found[r->found_count++] = *found;
         return;
     }
     bool same = known->record->connection->transport == record->connection->transport;
     bool newer = record->number > known->record->number;
+    if (same && known->host == host) { /* the last owner's word about him, behind his node's */
+        free_record(newer ? known->record : record);
+        known->record = newer ? record : known->record;
+        return;
+    }
     const participant_record *newest = newer ? record : known->record;
     if (newer ? !same || strcmp(record->node, host->node) == 0
               : same && strcmp(newest->node, host->node) == 0) {
-        known->host = host;
-        known->state = state;
+        known->host = found->host;
+        known->state = found->state;
+        known->left = found->left;
     }
     known->elsewhere = known->elsewhere || same;
     if (newer) {
@@ -170,7 +178,10 @@ static void read_sessions(struct restoring *r)
                                            &spillway__session__participant__descriptor);
             if (record != NULL && is_complete(record) &&
                 record->connection->transport == session->transport) {
-                take(r, host, session, record);
+                take(r, &(struct found){.record = record,
+                                        .host = host,
+                                        .state = session,
+                                        .left = r->remains[i].left});
             } else {
                 free_record(record);
             }
@@ -190,13 +201,25 @@ static bool has_other(const struct restoring *r, const participant_record *recor
     return false;
 }
 
+/* While what the last owner left of it was on its way, or what it told the node. */
+static bool has_departed(const Spillway__Session__Room *room, const char *sid)
+{
+    for (size_t i = 0; i < room->n_departed; i++) {
+        if (strcmp(room->departed[i]->sid, sid) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Who was on two nodes of which one is gone, too, starts over. */
-static void leave_out_halves(struct restoring *r)
+static void leave_out(struct restoring *r, const Spillway__Session__Room *room)
 {
     struct found *found = r->found;
     for (size_t i = 0; i < r->found_count;) {
         const participant_record *record = found[i].record;
-        if ((record->two_connections || record->receives) && !has_other(r, record)) {
+        bool two = record->two_connections || record->receives;
+        if ((two && !has_other(r, record)) || has_departed(room, record->sid)) {
             free_record(found[i].record);
             found[i] = found[--r->found_count];
             i = 0; /* it may have been another one's other */
@@ -379,6 +402,9 @@ static void restore_served(struct participant *p, const struct restoring *r,
     restore_data(p, found->record);
     if (participant_conn(p) == 0) { /* gone, unless its node or itself is heard */
         p->lost_at_us = r->now_us + ROOM_LOST_TIMEOUT_US;
+    }
+    if (found->left && p->session.transport != 0) { /* the node may not know it, and miss nobody */
+        node_expect(p, r->now_us);
     }
 }
 
@@ -655,7 +681,7 @@ struct room *room_restore(const struct room_config *config, const struct room_he
     }
     struct room *room = restore_room(&r, config, heir->sid, heir->epoch, record);
     read_sessions(&r);
-    leave_out_halves(&r);
+    leave_out(&r, record);
     restore_people(&r);
     miss_people(&r, record);
     free_record(record);

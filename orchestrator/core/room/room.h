@@ -34,7 +34,8 @@
 #define ROOM_ATTRIBUTES_BYTES (64 * 1024)
 #define ROOM_METADATA_BYTES   (512 * 1024)
 #define ROOM_IDENTITY_BYTES   256
-#define ROOM_SEALED_MAX       (1 << 20) /* bytes of a sealed session; a node refuses more */
+#define ROOM_SEALED_MAX       (1 << 20)    /* bytes of a sealed session; a node refuses more */
+#define ROOM_PART_BYTES       (256u << 10) /* of sessions in one of its remains, or one session */
 #define ROOM_PING_INTERVAL_S  5
 #define ROOM_PING_TIMEOUT_S   15
 #define ROOM_JOIN_TIMEOUT_US                                                                       \
@@ -77,16 +78,22 @@ struct room *room_new(const struct room_config *config, const char *name, uint64
                       int64_t now_us);
 void room_free(struct room *room);
 
-/* What a node answered to a Claim; borrowed for the call. */
+/* What a node answered to a Claim, or its last owner would have had it answer; borrowed for the
+ * call. */
 struct room_remains {
     const Spillway__Control__Register *node;
     const Spillway__Control__RoomState *state;
+    bool left; /* the owner's word */
 };
+/* What its owner, which ends, leaves of it on each of its nodes, in parts of ROOM_PART_BYTES: the
+ * list is in the arena, and borrows from the room. Empty without seals. */
+struct room_remains *room_bequeath(struct room *room, struct arena *arena, size_t *count);
 
 /* Goes on with a room whose owner is no more, under a new epoch, with what its nodes kept (their
  * answers are for that epoch). Its people's fronts are told (EFFECT_CONN_ADOPT,
  * EFFECT_FRONT_ADOPT), and they what they may have missed. Who was on a node that did not answer is
- * not in it. NULL: nothing of it can be read. */
+ * not in it, unless the last owner left something of him: what it did comes behind the nodes'
+ * answers. NULL: nothing of it can be read. */
 struct room_heir {
     const char *sid;
     uint64_t epoch;

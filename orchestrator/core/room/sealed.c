@@ -103,15 +103,29 @@ static ProtobufCBinaryData close_seal(struct room *room, const ProtobufCMessage 
     return out;
 }
 
-/* The new owner does without: its client starts over. */
-static bool is_too_big(const struct participant *p, const Spillway__Control__Session *session)
+ProtobufCBinaryData sealed_room(struct room *room, struct arena *arena)
 {
-    if (session->sealed.len <= ROOM_SEALED_MAX) {
-        return false;
+    struct arena record = {0};
+    ProtobufCBinaryData sealed =
+        close_seal(room, &record_room(room, ++room->seals, &record)->base, arena);
+    arena_fini(&record);
+    return sealed;
+}
+
+/* One that is too big the new owner does without: its client starts over. */
+ProtobufCBinaryData sealed_session(struct participant *p, struct arena *arena)
+{
+    struct room *room = p->room;
+    struct arena records = {0};
+    ProtobufCBinaryData sealed =
+        close_seal(room, &record_participant(p, ++room->seals, &records)->base, arena);
+    arena_fini(&records);
+    if (sealed.len > ROOM_SEALED_MAX) {
+        log_write(room->config->log, LOG_WARN, "session_too_big participant=%s bytes=%zu", p->sid,
+                  sealed.len);
+        sealed.len = 0;
     }
-    log_write(p->room->config->log, LOG_WARN, "session_too_big participant=%s bytes=%zu", p->sid,
-              session->sealed.len);
-    return true;
+    return sealed;
 }
 
 void sealed_add_room(struct building *b)
@@ -120,25 +134,19 @@ void sealed_add_room(struct building *b)
     if (room->config->seal == NULL || b->spec.sealed.len > 0) {
         return;
     }
-    struct arena record = {0};
-    b->spec.sealed = close_seal(room, &record_room(room, ++room->seals, &record)->base, &b->arena);
-    arena_fini(&record);
+    b->spec.sealed = sealed_room(room, &b->arena);
 }
 
 static void add(struct building *b, struct participant *p)
 {
-    struct room *room = p->room;
-    struct arena records = {0};
     Spillway__Control__Session *session = arena_alloc(&b->arena, sizeof(*session));
     spillway__control__session__init(session);
     session->transport = p->session.transport;
-    session->sealed =
-        close_seal(room, &record_participant(p, ++room->seals, &records)->base, &b->arena);
-    if (!is_too_big(p, session)) {
+    session->sealed = sealed_session(p, &b->arena);
+    if (session->sealed.len > 0) {
         b->spec.sessions[b->spec.n_sessions++] = session;
         b->sealed += session->sealed.len;
     }
-    arena_fini(&records);
     sealed_add_room(b);
 }
 

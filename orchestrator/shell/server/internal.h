@@ -64,6 +64,7 @@ struct server {
     uv_signal_t sigterm, sigint;
     unsigned signals; /* received */
     int64_t stop_us;  /* about to stop, by then; TIME_NEVER: not */
+    bool hands_over;  /* its rooms go to others, which is the last that it does */
     char id[ID_MAX];  /* routing id that nodes tunnel to */
     uint64_t number;  /* of this front, see effect.h */
     char fingerprint[SERVER_FINGERPRINT_MAX];

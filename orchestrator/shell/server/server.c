@@ -282,15 +282,35 @@ static void stop(struct server *server)
     uv_stop(&server->loop);
 }
 
-/* Once everybody has gone elsewhere, a moment more. */
+/* Whether it begins to, which has effects. */
+static bool hands_over(struct server *server, int64_t now_us)
+{
+    if (server->hands_over || !cluster_hand_over(server->cluster, now_us)) {
+        return false;
+    }
+    log_write(server->log, LOG_INFO, "handing_over");
+    server->hands_over = true;
+    server->stop_us = now_us + CLUSTER_HAND_OVER_US;
+    return true;
+}
+
+/* Once everybody has gone elsewhere, a moment more; then its rooms go to others. */
 static void look_whether_left(struct server *server)
 {
     if (server->stop_us == TIME_NEVER) {
         return;
     }
     int64_t now_us = server_now();
-    if (server->stop_us <= now_us) {
-        stop(server);
+    if (server->hands_over) {
+        if (cluster_handed_over(server->cluster) || server->stop_us <= now_us) {
+            stop(server);
+        }
+    } else if (server->stop_us <= now_us) {
+        if (hands_over(server, now_us)) {
+            server_drain(server);
+        } else {
+            stop(server);
+        }
     } else if (server->conns == NULL && server->requests == NULL && cluster_left(server->cluster)) {
         server->stop_us = MIN(server->stop_us, now_us + LAST_WORDS_US);
     }
@@ -348,6 +368,10 @@ static void on_signal(uv_signal_t *handle, int signum)
         log_write(server->log, LOG_INFO, "leaving websockets=%u grace_s=%lld",
                   HASH_COUNT(server->conns), (long long)(grace_us / TIME_S(1)));
         server->stop_us = now_us + grace_us;
+        server_drain(server);
+        return;
+    }
+    if (server->signals == 1 && hands_over(server, now_us)) { /* without a grace */
         server_drain(server);
         return;
     }

@@ -163,7 +163,10 @@ void orchestrator_drain(struct orchestrator *o)
         carry_out(o, &effect);
         effect_fini(&effect);
     }
-    if (o->stop_us != TIME_NEVER && !conns_in(o) && cluster_left(o->cluster)) {
+    if (o->hands_over && cluster_handed_over(o->cluster)) {
+        stop_at(o, now(o));
+    } else if (o->stop_us != TIME_NEVER && !o->hands_over && !conns_in(o) &&
+               cluster_left(o->cluster)) {
         stop_at(o, now(o) + LAST_WORDS_US);
     }
     arm(o);
@@ -341,6 +344,7 @@ void orchestrator_start(struct orchestrator *o)
     o->alive = true;
     o->life++;
     o->wake_us = o->stop_us = TIME_NEVER;
+    o->hands_over = false;
     struct random_source random = prng_source(&o->prng);
     id_new(o->id, "OR_", &random);
     o->number = prng_below(&o->prng, (1u << (64 - EFFECT_FRONT_SHIFT)) - 1) + 1;
@@ -400,7 +404,15 @@ static void on_stop(void *arg, uint64_t at_us, struct bytes data)
 {
     struct orchestrator *o = arg;
     (void)data;
-    if ((int64_t)at_us == o->stop_us) { /* else it was to be later */
+    if ((int64_t)at_us != o->stop_us) {
+        return; /* it is to be sooner */
+    }
+    if (!o->hands_over && cluster_hand_over(o->cluster, now(o))) {
+        o->hands_over = true;
+        o->stop_us = TIME_NEVER;
+        stop_at(o, now(o) + CLUSTER_HAND_OVER_US);
+        orchestrator_drain(o);
+    } else {
         stopped(o);
     }
 }

@@ -46,6 +46,7 @@ struct orchestrator {
     int64_t wake_us;
     int64_t stop_us;  /* its process ends; not told to stop: TIME_NEVER */
     int64_t ended_us; /* a former process of it, told to stop */
+    bool hands_over;  /* it leaves its rooms to others, which is the last that it does */
     bool draining, peer_broken[SIM_ORCHESTRATORS_MAX];
     struct net_link *peers[SIM_ORCHESTRATORS_MAX]; /* to them, by index; of itself NULL */
     struct {

@@ -80,6 +80,34 @@ static void rendezvous(void **state)
     }
 }
 
+/* Goal: after one that was told to stop all name the same next owner, in its region if somebody is
+ * there, also while they do not know alike who can claim. */
+static void heirs(void **state)
+{
+    (void)state;
+    static const char *const regions[] = {"r1", "r1", "r1", "r2", "r2"};
+    struct ownership *views[5];
+    char room[32];
+    for (size_t i = 0; i < 5; i++) {
+        views[i] = view(i, 5, regions);
+        ownership_member_leaves(views[i], i == 0 ? OWNERSHIP_SELF : 1);
+        ownership_member_claims(views[i], i, i % 2 == 0); /* whoever that is */
+    }
+    for (size_t r = 0; r < 100; r++) {
+        snprintf(room, sizeof(room), "room-%zu", r);
+        size_t heir = global(0, ownership_heir(views[0], room, "r1"));
+        assert_in_range(heir, 1, 2);
+        for (size_t i = 1; i < 5; i++) {
+            assert_int_equal(global(i, ownership_heir(views[i], room, "r1")), heir);
+        }
+        assert_in_range(global(0, ownership_heir(views[0], room, "r2")), 3, 4);
+        assert_in_range(global(0, ownership_heir(views[0], room, "r3")), 1, 4);
+    }
+    for (size_t i = 0; i < 5; i++) {
+        ownership_free(views[i]);
+    }
+}
+
 /* Goal: the region of who asks comes first, as far as somebody there can claim; without a store all
  * regions name the same one. */
 static void regions_first(void **state)
@@ -172,8 +200,8 @@ static void next_epoch(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rendezvous),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rendezvous),    cmocka_unit_test(heirs),
                                        cmocka_unit_test(regions_first), cmocka_unit_test(epochs),
-                                       cmocka_unit_test(next_epoch), cmocka_unit_test(walk)};
+                                       cmocka_unit_test(next_epoch),    cmocka_unit_test(walk)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
