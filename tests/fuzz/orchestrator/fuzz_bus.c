@@ -66,7 +66,8 @@ static struct cluster *make(struct prng *prng, const struct token_key *key, stru
                                                        .fill_permille = 800,
                                                        .join_permille = 950,
                                                        .room_weight = 16,
-                                                       .cluster_secret = {secret, 32}},
+                                                       .cluster_secret = {secret, 32},
+                                                       .seals = true},
                                  1, 1);
     struct cluster *cluster =
         cluster_new(&(struct cluster_config){.name = "us",

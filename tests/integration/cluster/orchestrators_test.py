@@ -5,6 +5,7 @@
 """
 import json
 import secrets
+import signal
 import subprocess
 import threading
 import time
@@ -341,6 +342,40 @@ class Death(Case):
             wait("it is back", lambda each=each: metrics(each)["store_up"] == 1)
         self.assertEqual(self.names(self.all[2]), {"p0", "p1"})
         for person in [first, second, *new]:
+            person.close()
+
+
+class Stop(Case):
+    def has(self, orchestrator, *identities):
+        status, text = self.ask(orchestrator, "ListParticipants", room="lobby")
+        return status == 200 and {each["identity"] for each in
+                                  json.loads(text)["participants"]} == set(identities)
+
+    def test_with_its_node_and_the_store(self):
+        """The owner is told to stop while the room's only node and Redis hang, and that node dies
+        as soon as it has ended: nobody else knows of the room, and its people stay in it."""
+        first = Participant(self.all[0], "lobby", "first")
+        owner, = self.owner()
+        alive = [each for each in self.all if each is not owner]
+        self.cluster.orchestrator = alive[0]
+        people = [Participant(each, "lobby", f"p{i}") for i, each in enumerate(alive)]
+        self.assertEqual(self.ask(owner, "RemoveParticipant", room="lobby", identity="first")[0],
+                         200)
+        first.close()
+        name = self.cluster.rooms()["lobby"]
+        node, = [each for each in self.cluster.nodes if each.name == name]
+        for each in (node, self.cluster.redis):
+            each.signal(signal.SIGSTOP)
+        owner.stop()
+        self.assertEqual(len(owner.log_lines("handing_over")), 1)
+        node.kill()
+        for each in alive:
+            wait("the room goes on", lambda each=each: self.has(each, "p0", "p1"))
+        for person in people:
+            self.assertNotIn(LEFT, [kind for kind, _ in person.ping()[0]])
+        wait("they are moved", lambda: self.cluster.rooms().get("lobby") not in (name, None))
+        self.cluster.redis.signal(signal.SIGCONT)
+        for person in people:
             person.close()
 
 
