@@ -240,15 +240,15 @@ static void stops_before_he_goes(struct sim *sim)
     orchestrator_stop(&sim->orchestrators[sim->clients[0].front]);
 }
 
-/* One that is told to stop, and a node that is struck a second before or after it has. */
-static bool excuses(int64_t struck_after_us)
+/* One that is told to stop, and that kind of fault a second before or after it has. */
+static bool excuses(enum fault_kind kind, int64_t struck_after_us)
 {
     struct sim *sim = small();
     struct fault stop = {.kind = FAULT_ORCHESTRATOR_STOP, .for_us = TIME_S(20)};
-    struct fault hang = {.kind = FAULT_NODE_HANG, .for_us = TIME_MS(100)};
-    fault_happens(sim, struck_after_us < 0 ? &hang : &stop);
+    struct fault fault = {.kind = kind, .for_us = TIME_MS(100)};
+    fault_happens(sim, struck_after_us < 0 ? &fault : &stop);
     sim_run(sim, struck_after_us < 0 ? -struck_after_us : struck_after_us);
-    fault_happens(sim, struck_after_us < 0 ? &stop : &hang);
+    fault_happens(sim, struck_after_us < 0 ? &stop : &fault);
     sim_run(sim, TIME_S(1));
     bool excused = sim->disturbed == 1;
     assert_true(excused || sim->disturbed == 0);
@@ -257,8 +257,8 @@ static bool excuses(int64_t struck_after_us)
 }
 
 /* Goal: where orchestrators are told to stop, one resume each is no breach, a second one is, and
- * so is one that ends before everybody has gone; people of its rooms may start over if what keeps
- * their sessions is struck meanwhile, and not otherwise. */
+ * so is one that ends before everybody has gone; people of its rooms may start over if the store
+ * hangs meanwhile, and not otherwise. */
 static void told_to_stop(void **state)
 {
     (void)state;
@@ -271,10 +271,12 @@ static void told_to_stop(void **state)
     fails(resumes_unasked);
     fails(resumes_twice);
     fails(stops_before_he_goes);
-    assert_true(excuses(-TIME_S(1)));
-    assert_true(excuses(TIME_S(1)));
-    assert_false(excuses(-CHECK_KEPT_US - TIME_S(1)));
-    assert_false(excuses(CHECK_KEPT_US + TIME_S(1)));
+    assert_true(excuses(FAULT_STORE_HANG, -TIME_S(1)));
+    assert_true(excuses(FAULT_STORE_HANG, TIME_S(1)));
+    assert_false(excuses(FAULT_NODE_HANG, -TIME_S(1)));
+    assert_false(excuses(FAULT_NODE_CRASH, TIME_S(1)));
+    assert_false(excuses(FAULT_STORE_HANG, -CHECK_KEPT_US - TIME_S(1)));
+    assert_false(excuses(FAULT_STORE_HANG, CHECK_KEPT_US + TIME_S(1)));
 }
 
 /* Goal: where no node is left, who starts over is no breach; where one serves, he is. */

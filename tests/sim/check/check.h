@@ -72,12 +72,13 @@ void check_session_lost(struct sim *sim, const struct client *client);
  * is told to stop, if nothing else does. */
 void check_session_broken(struct sim *sim, struct client *client, const char *why);
 /* Its process ends, as it was told to: with nobody left there. Where other things break, too, who
- * is may have to start over; and so may people of its rooms, if what keeps their sessions for the
- * next owner is struck within CHECK_KEPT_US before or after it. */
+ * is may have to start over; and so may people of its rooms, if the store hangs within
+ * CHECK_KEPT_US before or after it: a claim that it carries out when it wakes takes a room from its
+ * owner. */
 void check_stopped(struct sim *sim, struct orchestrator *orchestrator);
 /* Something happens to these orchestrators, by bit. */
 void check_disturbed(struct sim *sim, uint32_t who);
-/* A node ends, hangs or is cut off, or the store hangs. */
+/* The store hangs. */
 void check_struck(struct sim *sim);
 void check_round_over(struct sim *sim);
 

@@ -7,9 +7,6 @@
 #define LONG_US  TIME_S(20)
 #define LOOK_US  TIME_MS(50) /* whether a process has ended */
 
-/* Without a word before. */
-#define STRIKES (FAULT(NODE_CRASH) | FAULT(NODE_HANG) | FAULT(NODE_CUT) | FAULT(STORE_HANG))
-
 enum target { STORE, NET, NODE, ORCHESTRATOR, REGION };
 
 static const struct {
@@ -325,7 +322,7 @@ void fault_happens(struct sim *sim, const struct fault *fault)
     }
     *broken(sim, fault) = true;
     check_disturbed(sim, fault_disturbs(sim, fault));
-    if ((STRIKES & 1u << fault->kind) != 0) {
+    if (fault->kind == FAULT_STORE_HANG) {
         check_struck(sim);
     }
     traffic_fault(sim);

@@ -47,7 +47,7 @@ struct sim {
     uint32_t disturbed; /* orchestrators that something happened to in this round, by bit; all of
                            them once no node is left that they could send anybody to */
     int64_t disturbed_us[SIM_ORCHESTRATORS_MAX]; /* the first time, in this round */
-    int64_t struck_us;                           /* a node, or the store, see check_struck() */
+    int64_t struck_us;                           /* the store, see check_struck() */
     unsigned stops;                              /* orchestrators told to, so far */
     int64_t mended_us;  /* when something that was broken was whole again last */
     bool store_doubted; /* somebody's connection to the store broke: what was said on it may be lost
