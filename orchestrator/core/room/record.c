@@ -271,7 +271,6 @@ static void put_channels(participant_record *out, const struct participant *p, s
             out->channels[out->n_channels++] = channel;
         }
     }
-    out->last_reliable_sequence = p->last_reliable_sequence;
 }
 
 static void put_data_tracks(participant_record *out, const struct participant *p,

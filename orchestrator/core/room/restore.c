@@ -299,6 +299,8 @@ static void restore_grants(struct participant *p, uint32_t bits)
                                              : p->grants.can_manage_agent_session;
 }
 
+/* Not up to which reliable message it was heard: what its last owner took last may have got to
+ * nobody when that one ended, and is said again (cluster/transport.c). Clients know twins. */
 static void restore_data(struct participant *p, const participant_record *record)
 {
     for (size_t i = 0; i < record->n_channels; i++) {
@@ -308,7 +310,6 @@ static void restore_data(struct participant *p, const participant_record *record
                 (struct channel){.open = true, .stream = (uint16_t)channel->stream};
         }
     }
-    p->last_reliable_sequence = record->last_reliable_sequence;
     for (size_t i = 0; i < record->n_data_tracks; i++) {
         if (record->data_tracks[i]->info != NULL) {
             struct data_track *track = mem_alloc(sizeof(*track));
