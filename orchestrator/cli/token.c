@@ -65,6 +65,7 @@ struct create {
     const char *can_publish_data;
     const char *can_update_own_metadata;
     const char *hidden;
+    const char *waits_if_locked;
     const char *agent;
     const char *room_create;
     const char *room_list;
@@ -132,6 +133,7 @@ static bool read_grants(const struct cli *cli, const struct create *c, struct to
         .can_publish_data = tri(c->can_publish_data),
         .can_update_own_metadata = tri(c->can_update_own_metadata),
         .hidden = cli_on(c->hidden),
+        .waits_if_locked = cli_on(c->waits_if_locked),
         .agent = cli_on(c->agent),
         .room_create = cli_on(c->room_create),
         .room_list = cli_on(c->room_list),
@@ -222,6 +224,7 @@ enum cli_exit cli_cmd_token(struct cli *cli, int argc, char **argv)
         {"can-update-own-metadata", NULL, &c.can_update_own_metadata,
          "may change its own metadata"},
         {"hidden", NULL, &c.hidden, "others do not see it"},
+        {"waits-if-locked", NULL, &c.waits_if_locked, "waits where a host has locked the room"},
         {"agent", NULL, &c.agent, "may register as an agent worker"},
         {"room-create", NULL, &c.room_create, "server API: make and delete rooms"},
         {"room-list", NULL, &c.room_list, "server API: list rooms"},

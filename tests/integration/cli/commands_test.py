@@ -290,13 +290,14 @@ class Tokens(Case):
     def test_create(self):
         done = self.run_it("token", "create", "--room", "r", "--identity", "i", "--name", "N",
                            "--can-publish=false", "--can-subscribe", "--ttl", "90m", "--hidden",
-                           "--can-publish-sources", "camera,screen_share",
+                           "--waits-if-locked", "--can-publish-sources", "camera,screen_share",
                            "--attributes", "a=1,b=x=y", env=self.key(), server=False)
         claims = claims_of(done.stdout.strip())
         self.assertEqual((claims["iss"], claims["sub"], claims["name"]), ("devkey", "i", "N"))
         self.assertEqual(claims["attributes"], {"a": "1", "b": "x=y"})
         video = claims["video"]
-        self.assertEqual((video["room"], video["roomJoin"], video["hidden"]), ("r", True, True))
+        self.assertEqual((video["room"], video["roomJoin"]), ("r", True))
+        self.assertEqual((video["hidden"], video["waitsIfLocked"]), (True, True))
         self.assertEqual((video["canPublish"], video["canSubscribe"]), (False, True))
         self.assertNotIn("canPublishData", video)
         self.assertEqual(sorted(video["canPublishSources"]), ["camera", "screen_share"])
