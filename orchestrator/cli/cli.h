@@ -171,6 +171,11 @@ void cli_nodes_free(struct cli_nodes *nodes);
 enum cli_exit cli_confirm(const struct cli *cli, const char *yes, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+/* ---- stop.c ---- */
+#define CLI_STOP_BYTES 1024
+/* From now on a signal that ends the command says this before, in place of what was set earlier. */
+void cli_stop_say(const char *text);
+
 /* ---- progress.c ---- */
 struct cli_drained {
     struct cli_node node;     /* as seen last */

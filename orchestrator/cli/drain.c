@@ -153,9 +153,27 @@ static enum cli_exit confirm(const struct cli *cli, const struct drain *drain,
                        cli_on(drain->force) ? ", also where there is no place for them" : "");
 }
 
-/* Begins with all of them; of several none takes anybody of another one. */
+/* Puts it back into the state in which it was found; one that drained then drains on. */
+static void take_back(const struct cli *cli, const struct cli_node *node)
+{
+    const char *state = cli_text(node->json, "state");
+    json_t *rows = json_array(), *body = json_object();
+    bool cordoned = strcmp(state, "cordoned") == 0;
+    if ((cordoned || strcmp(state, "ready") == 0) &&
+        change(cli, node, "uncordon", body, rows) == CLI_OK &&
+        (!cordoned || change(cli, node, "cordon", body, rows) == CLI_OK)) {
+        cli_talk(cli, "%s is %s again", node->name, state);
+    } else {
+        cli_say("%s stays as it is now", node->name);
+    }
+    json_decref(body);
+    json_decref(rows);
+}
+
+/* Begins with all of them; of several none takes anybody of another one. All drain, or none and
+ * there are no rows. */
 static enum cli_exit begin(const struct cli *cli, const struct drain *drain,
-                           const struct cli_nodes *nodes, struct cli_drained *list, json_t *rows)
+                           const struct cli_nodes *nodes, json_t *rows)
 {
     json_t *body = json_pack("{s:b}", "force", cli_on(drain->force));
     json_t *cordoned = json_array();
@@ -164,18 +182,21 @@ static enum cli_exit begin(const struct cli *cli, const struct drain *drain,
         exit_code = change_each(cli, nodes, "cordon", "gets no new rooms", cordoned);
     }
     bool all = nodes->count == 1 || json_array_size(cordoned) == nodes->count;
-    for (size_t i = 0; i < nodes->count; i++) {
-        size_t before = json_array_size(rows);
-        if (all) {
-            exit_code =
-                first_failure(exit_code, change(cli, &nodes->items[i], "drain", body, rows));
-        }
-        list[i].over = json_array_size(rows) == before;
-        if (list[i].over && nodes->count > 1) {
+    for (size_t i = 0; i < nodes->count && all; i++) {
+        exit_code = first_failure(exit_code, change(cli, &nodes->items[i], "drain", body, rows));
+        all = json_array_size(rows) == i + 1;
+        if (!all && nodes->count > 1) {
             cli_say("%s is not drained", nodes->items[i].name);
-        } else if (!list[i].over && cli_on(drain->detach)) {
-            cli_talk(cli, "%s drains", nodes->items[i].name);
         }
+    }
+    for (size_t i = 0; i < nodes->count && !all && nodes->count > 1; i++) {
+        take_back(cli, &nodes->items[i]);
+    }
+    for (size_t i = 0; i < nodes->count && all && cli_on(drain->detach); i++) {
+        cli_talk(cli, "%s drains", nodes->items[i].name);
+    }
+    if (!all) {
+        json_array_clear(rows);
     }
     json_decref(cordoned);
     json_decref(body);
@@ -202,12 +223,12 @@ static enum cli_exit drain_nodes(const struct cli *cli, const struct drain *drai
     for (size_t i = 0; i < nodes->count; i++) {
         list[i] = (struct cli_drained){.node = nodes->items[i], .rooms = -1, .people = -1};
     }
-    exit_code = begin(cli, drain, nodes, list, rows);
-    bool all = json_array_size(rows) == nodes->count;
+    cli_stop_say("spillctl: interrupted; what was begun goes on, uncordon ends it\n");
+    exit_code = begin(cli, drain, nodes, rows);
     if (!cli_on(drain->detach) && json_array_size(rows) > 0) {
         enum cli_exit watched = cli_drain_watch(cli, list, nodes->count, drain->deadline_s);
         /* An orchestrator that did not say that it began has been waited for. */
-        exit_code = all && exit_code == CLI_TIMEOUT ? watched : first_failure(exit_code, watched);
+        exit_code = exit_code == CLI_TIMEOUT ? watched : first_failure(exit_code, watched);
         take_last(list, nodes->count, rows);
     }
     print_nodes(cli, rows);

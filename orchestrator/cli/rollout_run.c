@@ -2,10 +2,9 @@
  *
  * The course of a rollout: as many nodes as may be away drain together, are restarted, come back
  * (as another process of the same name), stay ready for a while; then the next ones. A signal, too,
- * says what is left: its text is kept ready, since a handler can only write.
+ * says what is left.
  */
 #include <errno.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -15,8 +14,7 @@
 #include "orchestrator/cli/live.h"
 #include "orchestrator/cli/rollout.h"
 
-#define POLL_MS    500
-#define LEFT_BYTES 1024
+#define POLL_MS 500
 
 struct course {
     const struct rollout *rollout;
@@ -24,22 +22,10 @@ struct course {
     const json_t *due;
     size_t done;  /* of due, from the first on */
     size_t batch; /* of these, from the next on */
+    char left[CLI_STOP_BYTES];
 };
 
 /* ---- What is left -------------------------------------------------------------------------- */
-
-static char left[2][LEFT_BYTES]; /* one is told while the other is written */
-static volatile sig_atomic_t left_at;
-
-static void on_stop(int number)
-{
-    const char *text = left[left_at];
-    if (write(STDERR_FILENO, "\n", 1) < 0 || write(STDERR_FILENO, text, strlen(text)) < 0) {
-        _exit(CLI_FAILED); /* nobody reads it */
-    }
-    signal(number, SIG_DFL);
-    raise(number);
-}
 
 static const char *name_at(const struct course *course, size_t index)
 {
@@ -50,16 +36,16 @@ static void PRINTF_LIKE(3, 4) add(char *out, size_t *len, const char *format, ..
 {
     va_list args;
     va_start(args, format);
-    int added = vsnprintf(out + *len, LEFT_BYTES - *len, format, args);
+    int added = vsnprintf(out + *len, CLI_STOP_BYTES - *len, format, args);
     va_end(args);
-    *len = MIN(*len + (size_t)added, LEFT_BYTES - 1);
+    *len = MIN(*len + (size_t)added, CLI_STOP_BYTES - 1);
 }
 
 /* After each step. */
-static void note_left(const struct course *course)
+static void note_left(struct course *course)
 {
     const struct rollout *rollout = course->rollout;
-    char *out = left[!left_at];
+    char *out = course->left;
     size_t len = 0;
     add(out, &len, "spillctl: %zu of %zu nodes are done.", course->done,
         json_array_size(course->due));
@@ -77,7 +63,7 @@ static void note_left(const struct course *course)
         add(out, &len, " --region %s", rollout->region);
     }
     add(out, &len, "\n");
-    left_at = !left_at;
+    cli_stop_say(out);
 }
 
 /* ---- One batch ----------------------------------------------------------------------------- */
@@ -313,8 +299,6 @@ enum cli_exit cli_rollout_run(const struct rollout *rollout, const json_t *due)
     size_t all = json_array_size(due);
     enum cli_exit exit_code = CLI_OK;
     note_left(&course);
-    signal(SIGINT, on_stop);
-    signal(SIGTERM, on_stop);
     while (course.done < all && exit_code == CLI_OK) {
         size_t count = MIN(rollout->at_once, all - course.done);
         exit_code = check_done(&course);
@@ -328,7 +312,7 @@ enum cli_exit cli_rollout_run(const struct rollout *rollout, const json_t *due)
         }
     }
     if (exit_code != CLI_OK) {
-        fputs(left[left_at], stderr);
+        fputs(course.left, stderr);
     }
     return exit_code;
 }

@@ -7,6 +7,7 @@ without somebody to ask.
 import json
 import os
 import pty
+import signal
 import subprocess
 import unittest
 import unittest.mock
@@ -147,14 +148,34 @@ class Drain(Changes):
         self.assertIn("b-1 is empty", done.stderr)
 
     def test_several_that_cannot_all_begin(self):
+        """Then none is, and each is as it was found."""
         with self.several(**{"POST nodes/ND_b/cordon": REFUSAL}):
             done = self.run_it("drain", "a-1", "b-1", "--yes", exit_code=REFUSED)
-            self.assertIn("a-1 is not drained", done.stderr)
-            self.assertEqual(self.posts(), ["ND_a/cordon", "ND_b/cordon"])
-        with self.several(**{"POST nodes/ND_a/drain": REFUSAL}):
-            done = self.run_it("drain", "a-1", "b-1", "--yes", exit_code=REFUSED)
-        self.assertIn("a-1 is not drained", done.stderr)
-        self.assertIn("b-1 is empty", done.stderr)
+            self.assertIn("a-1 is ready again", done.stderr)
+            self.assertEqual(self.posts(), ["ND_a/cordon", "ND_b/cordon", "ND_a/uncordon",
+                                            "ND_b/uncordon"])
+        found = {f"GET nodes/{name}": (200, node(name, id, state=state)) for name, id, state in
+                 (("a-1", "ND_a", "cordoned"), ("b-1", "ND_b", "ready"), ("c-1", "ND_c", "draining"))}
+        self.admin.requests.clear()
+        refused = {**changing(C), **found, "POST nodes/ND_b/drain": REFUSAL}
+        with self.several(**refused):
+            done = self.run_it("drain", "a-1", "b-1", "c-1", "--yes", exit_code=REFUSED)
+        self.assertEqual(self.posts()[3:], ["ND_a/drain", "ND_b/drain", "ND_a/uncordon",
+                                            "ND_a/cordon", "ND_b/uncordon"])
+        self.assertEqual([line.removeprefix("spillctl: ") for line in done.stderr.splitlines()[3:]],
+                         ["not now", "b-1 is not drained", "a-1 is cordoned again",
+                          "b-1 is ready again", "c-1 stays as it is now"])
+
+    def test_interrupted(self):
+        """The orchestrators go on with it, and that is said."""
+        drain = subprocess.Popen([SPILLCTL, "drain", "stuck", "--server", self.admin.url],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertIn("people left", drain.stderr.readline())
+        drain.send_signal(signal.SIGINT)
+        said, told = drain.communicate(timeout=30)
+        self.assertEqual((drain.returncode, said), (-signal.SIGINT, ""))
+        self.assertIn("interrupted; what was begun goes on, uncordon ends it\n", told)
+        self.assertEqual(self.posts(), ["ND_4/drain"])
 
     def test_several_while_an_orchestrator_is_silent(self):
         """It is waited for: what counts is that all say in the end that nothing is left."""
