@@ -95,6 +95,8 @@ struct cli {
  * asked for and given: *exit_code is what to return. */
 bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
                const struct cli_option *options, size_t count, enum cli_exit *exit_code);
+/* Where the command's name stands behind options of every command; argc: nowhere. */
+int cli_command_index(int argc, char **argv);
 /* "spillctl: ..." on stderr, and CLI_USAGE. */
 enum cli_exit cli_usage(const struct cli *cli, const char *format, ...) PRINTF_LIKE(2, 3);
 /* What went wrong. */

@@ -108,6 +108,20 @@ static enum cli_exit run(int argc, char **argv)
     return cli_usage(&cli, "there is no command \"%s\"", argv[0]);
 }
 
+/* Options may stand before the command's name. */
+static enum cli_exit run_named(int argc, char **argv)
+{
+    int at = cli_command_index(argc, argv);
+    if (at == argc) {
+        const struct cli nothing = {.command = ""};
+        return cli_usage(&nothing, "a command is missing");
+    }
+    char *name = argv[at];
+    memmove(argv + 1, argv, (size_t)at * sizeof(*argv));
+    argv[0] = name;
+    return run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const others[][2] = {
@@ -122,7 +136,7 @@ int main(int argc, char **argv)
         }
     }
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    enum cli_exit exit_code = run(argc - 1, argv + 1);
+    enum cli_exit exit_code = run_named(argc - 1, argv + 1);
     curl_global_cleanup();
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == CLI_OK) {
         cli_say("stdout cannot be written"); /* e.g. a full disk behind a redirection */

@@ -73,6 +73,19 @@ static enum cli_exit plan(const struct cli *cli, const struct move *move)
 
 /* ---- move ---------------------------------------------------------------------------------- */
 
+/* From a node by its id, which is said by its name if it can be had. */
+static void tell(const struct cli *cli, const char *who, const char *from, const char *to)
+{
+    struct cli hushed = *cli;
+    struct cli_node node = {.name = from == NULL || from[0] == '\0' ? "no node" : from};
+    hushed.hush = CLI_HUSH_ALL;
+    if (from != NULL && from[0] != '\0' && !cli_on(cli->quiet)) {
+        (void)cli_node_get(&hushed, from, &node);
+    }
+    cli_talk(cli, "%s moves from %s to %s", who, node.name, to);
+    cli_node_free(&node);
+}
+
 static enum cli_exit move_now(const struct cli *cli, const struct move *move)
 {
     char path[CLI_PATH_BYTES];
@@ -90,9 +103,7 @@ static enum cli_exit move_now(const struct cli *cli, const struct move *move)
     cli_path(path, sizeof(path), "rooms", move->room, "move", NULL);
     exit_code = cli_post(cli, path, body, &answer);
     if (exit_code == CLI_OK) {
-        const char *from = text_of(answer, "from");
-        cli_talk(cli, "%s moves from %s to %s", who,
-                 from == NULL || from[0] == '\0' ? "no node" : from, move->to.name);
+        tell(cli, who, text_of(answer, "from"), move->to.name);
         cli_print_data(cli, answer, NULL);
     }
     json_decref(body);

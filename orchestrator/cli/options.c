@@ -7,8 +7,9 @@
 
 #include "orchestrator/cli/cli.h"
 
-#define OPTIONS_MAX 40
-#define LINE_BYTES  65536
+#define OPTIONS_MAX    40
+#define COMMON_OPTIONS 10
+#define LINE_BYTES     65536
 
 static void PRINTF_LIKE(1, 0) say(const char *format, va_list args, const char *end)
 {
@@ -180,10 +181,10 @@ static bool scan(struct cli *cli, int argc, char **argv, const struct cli_option
     return true;
 }
 
-bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
-               const struct cli_option *options, size_t count, enum cli_exit *exit_code)
+/* Options of every command. */
+static void list_common(struct cli *cli, struct cli_option out[COMMON_OPTIONS])
 {
-    const struct cli_option common[] = {
+    const struct cli_option common[COMMON_OPTIONS] = {
         {"server", "URL", &cli->server,
          "the orchestrator, or several: again, or with commas (SPILLWAY_SERVER)"},
         {"cluster", "FILE", &cli->cluster_file,
@@ -198,22 +199,52 @@ bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
         {"timeout", "TIME", &cli->timeout_text, "of a request (10s)"},
         {"help", NULL, &cli->help, "this text"},
     };
+    memcpy(out, common, sizeof(common));
+}
+
+/* Whether an option of every command is written so, and has its value in the next word. */
+static bool takes_next_word(const char *word)
+{
+    struct cli scratch;
+    struct cli_option common[COMMON_OPTIONS];
+    list_common(&scratch, common);
+    bool takes = strcmp(word, "-o") == 0;
+    for (size_t i = 0; i < COMMON_OPTIONS && strncmp(word, "--", 2) == 0; i++) {
+        takes |= common[i].value_name != NULL && strcmp(word + 2, common[i].name) == 0;
+    }
+    return takes;
+}
+
+int cli_command_index(int argc, char **argv)
+{
+    int i = 0;
+    while (i < argc && argv[i][0] == '-') {
+        i += takes_next_word(argv[i]) ? 2 : 1;
+    }
+    return MIN(i, argc);
+}
+
+bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
+               const struct cli_option *options, size_t count, enum cli_exit *exit_code)
+{
+    struct cli_option common[COMMON_OPTIONS];
+    list_common(cli, common);
     const struct cli_option *all[OPTIONS_MAX];
-    assert(count + ARRAY_LEN(common) < OPTIONS_MAX);
+    assert(count + COMMON_OPTIONS < OPTIONS_MAX);
     for (size_t i = 0; i < count; i++) {
         all[i] = &options[i];
     }
-    for (size_t i = 0; i < ARRAY_LEN(common); i++) {
+    for (size_t i = 0; i < COMMON_OPTIONS; i++) {
         all[count + i] = &common[i];
     }
-    const struct cli_tables tables = {usage, options, common, count, ARRAY_LEN(common)};
+    const struct cli_tables tables = {usage, options, common, count, COMMON_OPTIONS};
     if (cli->describe != NULL) {
         cli->describe(&tables, cli->describe_arg);
         *exit_code = CLI_OK;
         return false;
     }
     *exit_code = CLI_USAGE;
-    if (!scan(cli, argc, argv, all, count + ARRAY_LEN(common))) {
+    if (!scan(cli, argc, argv, all, count + COMMON_OPTIONS)) {
         return false;
     }
     if (cli->help != NULL) {

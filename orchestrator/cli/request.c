@@ -17,6 +17,7 @@
 #define NAME_MAX_BYTES 1024
 #define LINE_BYTES     256
 #define CONNECT_S      3L /* where there is another one to ask */
+#define UNAUTHORIZED   401
 
 struct answer {
     char *text;
@@ -97,7 +98,7 @@ static enum cli_exit exit_of_curl(CURLcode result, bool sent)
 static enum cli_exit exit_of_status(long status)
 {
     switch (status) {
-    case 401:
+    case UNAUTHORIZED:
     case 403:
     case 409:
     case 412:
@@ -156,9 +157,8 @@ static enum cli_exit judge(const struct cli *cli, const char *server, long statu
     return exit_code;
 }
 
-static struct curl_slist *headers_of(const struct cli *cli)
+static struct curl_slist *headers_of(const char *token)
 {
-    char *token = cli_admin_token(cli);
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     if (token != NULL) {
         size_t size = strlen(token) + 32;
@@ -167,14 +167,14 @@ static struct curl_slist *headers_of(const struct cli *cli)
         headers = curl_slist_append(headers, line);
         free(line);
     }
-    free(token);
     return headers;
 }
 
 /* What to ask one orchestrator, and whether another may be asked after it. */
 struct attempt {
     const char *server, *path;
-    char *body; /* JSON; NULL: reads */
+    char *token; /* NULL: none */
+    char *body;  /* JSON; NULL: reads */
     bool last;
     bool again; /* out */
 };
@@ -194,7 +194,7 @@ static enum cli_exit try(const struct cli *cli, struct attempt *attempt, json_t 
     char url[URL_MAX];
     char why[CURL_ERROR_SIZE] = "";
     struct answer answer = {0};
-    struct curl_slist *headers = headers_of(cli);
+    struct curl_slist *headers = headers_of(attempt->token);
     long status = 0;
     size_t server_len = strlen(server);
     bool slash = server_len > 0 && server[server_len - 1] == '/';
@@ -222,6 +222,10 @@ static enum cli_exit try(const struct cli *cli, struct attempt *attempt, json_t 
     attempt->again = may_ask_another(attempt, exit_code, sent, status);
     if (exit_code == CLI_OK) {
         exit_code = judge(cli, server, status, &answer, out);
+        if (status == UNAUTHORIZED && attempt->token == NULL && cli->hush != CLI_HUSH_ALL) {
+            cli_say("SPILLWAY_API_KEY and SPILLWAY_API_SECRET together make a token; or give one "
+                    "(SPILLWAY_TOKEN, --token-file)");
+        }
     } else if (cli->hush != CLI_HUSH_ALL) {
         cli_say("%s: %s", server, why[0] != '\0' ? why : curl_easy_strerror(result));
     }
@@ -241,11 +245,17 @@ static enum cli_exit call(const struct cli *cli, const char *path, const json_t 
     if (!cli_servers_read(cli, &servers)) {
         return exit_code;
     }
+    char *token = cli_admin_token(cli);
+    if (token == NULL && cli->token_file != NULL) {
+        cli_servers_free(&servers);
+        return exit_code; /* told; without it nothing but a refusal would come */
+    }
     char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
     for (size_t i = 0; i < servers.count; i++) {
         size_t index = (answering + i) % servers.count;
         struct attempt attempt = {.server = servers.urls[index],
                                   .path = path,
+                                  .token = token,
                                   .body = text,
                                   .last = i + 1 == servers.count};
         exit_code = try(cli, &attempt, out);
@@ -255,6 +265,7 @@ static enum cli_exit call(const struct cli *cli, const char *path, const json_t 
         }
     }
     free(text);
+    free(token);
     cli_servers_free(&servers);
     return exit_code;
 }

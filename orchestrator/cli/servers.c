@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which orchestrators to ask: --server, --cluster, SPILLWAY_SERVER, SPILLWAY_CLUSTER, the first of
- * these that is there. A cluster file is deploy/up's run/cluster.json: "processes", each with
- * "role" and "url", of an orchestrator the one that clients have ("ws://...").
+ * these that is there, in either scheme ("wss://..." is what clients have). A cluster file is
+ * deploy/up's run/cluster.json: "processes", each with "role" and "url".
  */
 #include <stdlib.h>
 
 #include "orchestrator/cli/cli.h"
-
-#define URL_BYTES 1024
 
 static bool add(struct cli_servers *servers, const char *url, size_t len)
 {
@@ -19,8 +17,13 @@ static bool add(struct cli_servers *servers, const char *url, size_t len)
         cli_say("more than %d orchestrators", CLI_SERVERS_MAX);
         return false;
     }
-    char *copy = mem_alloc(len + 1);
-    memcpy(copy, url, len);
+    /* What clients have: the same port. */
+    bool ws = strncmp(url, "ws://", 5) == 0 || strncmp(url, "wss://", 6) == 0;
+    const char *scheme = ws ? "http" : "";
+    size_t left_out = ws ? strlen("ws") : 0;
+    size_t size = strlen(scheme) + len - left_out + 1;
+    char *copy = mem_alloc(size);
+    snprintf(copy, size, "%s%s", scheme, url + left_out);
     servers->urls[servers->count++] = copy;
     return true;
 }
@@ -66,15 +69,6 @@ json_t *cli_cluster_rows(const struct cli *cli)
     return read_file(path);
 }
 
-/* The same port, for HTTP. */
-static bool add_ws(struct cli_servers *servers, const char *url)
-{
-    char http[URL_BYTES];
-    bool ws = strncmp(url, "ws", 2) == 0;
-    snprintf(http, sizeof(http), "%s%s", ws ? "http" : "", ws ? url + 2 : url);
-    return add(servers, http, strlen(http));
-}
-
 static bool add_file(struct cli_servers *servers, const char *path)
 {
     size_t index;
@@ -86,7 +80,7 @@ static bool add_file(struct cli_servers *servers, const char *path)
         const char *role = json_string_value(json_object_get(row, "role"));
         const char *url = json_string_value(json_object_get(row, "url"));
         if (ok && role != NULL && strcmp(role, "orchestrator") == 0 && url != NULL) {
-            ok = add_ws(servers, url);
+            ok = add(servers, url, strlen(url));
         }
     }
     json_decref(rows);

@@ -175,9 +175,15 @@ class Usage(Case):
                           ("keys", "name"), ("keys", "--out", "/nowhere"), ("token",),
                           ("token", "create", "--room", "x"), ("token", "create"),
                           ("token", "create", "--room", "x", "--identity", "y", "--ttl", "soon"),
-                          ("get", "nodes", "--timeout", "0"),
+                          ("get", "nodes", "--timeout", "0"), ("--quiet",), ("-o", "json"),
+                          ("--server", "x"), ("--frob", "get", "nodes"),
                           ("get", "nodes", "--server", "gopher://127.0.0.1")):
             self.run_it(*arguments, exit_code=USAGE)
+
+    def test_options_before_the_command(self):
+        for words in (("--server", self.admin.url), (f"--server={self.admin.url}",)):
+            done = self.run_it(*words, "-o", "name", "--quiet", "get", "nodes", server=False)
+            self.assertEqual(done.stdout, "node-a\n")
 
     def test_help_and_version(self):
         self.assertIn("exit codes", self.run_it("help").stdout)
@@ -218,6 +224,7 @@ class Failover(Case):
                 (("--server", self.dead, "--server", self.live), nobody),
                 (("--cluster", file), nobody),
                 ((), {"SPILLWAY_SERVER": both, "SPILLWAY_CLUSTER": "/nowhere"}),
+                (("--server", both.replace("http:", "ws:")), nobody),
                 ((), {"SPILLWAY_CLUSTER": file})):
             self.assertIn(self.dead, self.listed(*arguments, env=env), "says who does not answer")
             self.assertEqual(len(self.admin.requests), 1)
@@ -263,12 +270,25 @@ class Failover(Case):
                     exit_code=UNREACHABLE)
         moved = self.run_it("move", "--to", "ND_2", "--room", "my room", "--server",
                             f"{self.dead},{self.live}", server=False)
-        self.assertIn("from ND_1 to node-b", moved.stderr)
+        self.assertIn("from node-a to node-b", moved.stderr)
 
 
 class Tokens(Case):
     def sent(self):
         return self.admin.requests[-1][2]
+
+    def test_without_a_token(self):
+        """What would make one is said; a file that holds none is not gone past."""
+        refused = 401, {"error": "unauthorized", "message": "no bearer token"}
+        with unittest.mock.patch.dict(Handler.answers, {"GET nodes": refused}):
+            told = self.run_it("get", "nodes", exit_code=REFUSED).stderr
+            self.assertIn("SPILLWAY_API_KEY and SPILLWAY_API_SECRET together make a token", told)
+            told = self.run_it("get", "nodes", exit_code=REFUSED, env=self.key()).stderr
+            self.assertNotIn("SPILLWAY_API_KEY", told)
+        self.admin.requests.clear()
+        told = self.run_it("get", "nodes", "--token-file", "/nowhere", exit_code=USAGE,
+                           env=self.key()).stderr
+        self.assertEqual((told, self.admin.requests), ("spillctl: cannot read /nowhere\n", []))
 
     def test_where_the_admin_token_comes_from(self):
         self.run_it("get", "nodes")

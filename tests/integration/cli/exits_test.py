@@ -47,7 +47,7 @@ class Every(Case):
             with patch.object(Handler, "always", error(status)):
                 commands = [each for each in ASKING if status != 404 or each[0] not in (
                     "get", "place", "rollout", "config", "rebalance")]  # which name nothing
-                for done in self.all_exit(exit_code, commands=commands):
+                for done in self.all_exit(exit_code, commands=commands, env=self.key()):
                     if status != 404:
                         self.assertEqual(done.stderr, "spillctl: as the test wants it\n")
 
@@ -151,8 +151,10 @@ class Names(Case):
         return patch.dict(Handler.answers, answers)
 
     def asked(self):
-        """The nodes in what was asked last."""
-        _, path, _, body = self.admin.requests[-1]
+        """The nodes in what was asked last, but for where a move was from."""
+        requests = self.admin.requests
+        moved = len(requests) > 1 and requests[-2][1].endswith("move")
+        _, path, _, body = requests[-2 if moved else -1]
         return json.loads(body)["to"] if path.endswith("move") else path.split("/")[4]
 
     def test_beginnings(self):
