@@ -265,6 +265,10 @@ extern const struct cli_variable cli_variables[];
  * and "unanswered". */
 enum cli_exit cli_participants(const struct cli *cli, json_t *answer);
 
+/* ---- fleet.c ---- */
+/* get fleet: always as a file, in YAML unless another format is asked for. */
+enum cli_exit cli_get_fleet(const struct cli *cli);
+
 /* ---- events.c ---- */
 /* All that are kept about a node or a room, the other is NULL; on CLI_OK an array to be released.
  */

@@ -40,7 +40,8 @@ static enum cli_exit cmd_help(struct cli *cli, int argc, char **argv)
 }
 
 static const struct cli_command commands[] = {
-    {"get", cli_cmd_get, "list nodes, rooms, participants, or how many nodes regions want"},
+    {"get", cli_cmd_get,
+     "list nodes, rooms, people, regions, orchestrators; what regions want; the fleet"},
     {"watch", cli_cmd_watch, "a list as it changes"},
     {"describe", cli_cmd_describe, "everything about one of them"},
     {"stats", cli_cmd_stats, "how a participant's media fare"},

@@ -72,12 +72,23 @@ static const struct cli_column region_columns[] = {
     {"GONE", "gone", CLI_NUMBER, true},
 };
 
+static const struct cli_column orchestrator_columns[] = {
+    {"NAME", "name", CLI_TEXT, false},
+    {"REGION", "region", CLI_TEXT, false},
+    {"ZONE", "zone", CLI_TEXT, false},
+    {"ROOMS", "rooms", CLI_NUMBER, false},
+    {"PEOPLE", "participants", CLI_NUMBER, false},
+    {"ID", "id", CLI_TEXT, true},
+};
+
 static const struct cli_view nodes_view = {"nodes", "name", node_columns, ARRAY_LEN(node_columns)};
 static const struct cli_view rooms_view = {"rooms", "name", room_columns, ARRAY_LEN(room_columns)};
 static const struct cli_view participants_view = {"participants", "identity", participant_columns,
                                                   ARRAY_LEN(participant_columns)};
-static const struct cli_view snapshot_view = {"regions", "name", region_columns,
-                                              ARRAY_LEN(region_columns)};
+static const struct cli_view regions_view = {"regions", "name", region_columns,
+                                             ARRAY_LEN(region_columns)};
+static const struct cli_view orchestrators_view = {"orchestrators", "name", orchestrator_columns,
+                                                   ARRAY_LEN(orchestrator_columns)};
 
 /* What nodes carry changes with each heartbeat; top tells of it. */
 static const char *const node_measures[] = {"reserved", "weight",        "rooms",     "transports",
@@ -183,10 +194,62 @@ static enum cli_exit get_snapshot(const struct cli *cli)
     enum cli_exit exit_code = cli_get(cli, "snapshot", &answer);
     if (exit_code == CLI_OK) {
         exit_code = cli_print_data(cli, answer, NULL) ? cli_whole(answer)
-                                                      : cli_print(cli, answer, &snapshot_view);
+                                                      : cli_print(cli, answer, &regions_view);
     }
     json_decref(answer);
     return exit_code;
+}
+
+/* A list of the snapshot alone. */
+static enum cli_exit get_part(const struct cli *cli, const struct cli_view *view)
+{
+    json_t *snapshot = NULL;
+    enum cli_exit exit_code = cli_get(cli, "snapshot", &snapshot);
+    if (exit_code == CLI_OK) {
+        json_t *part = json_pack("{s:O*, s:O*}", view->list, json_object_get(snapshot, view->list),
+                                 "unanswered", json_object_get(snapshot, "unanswered"));
+        exit_code = cli_print(cli, part, view);
+        json_decref(part);
+    }
+    json_decref(snapshot);
+    return exit_code;
+}
+
+static enum cli_exit get_regions(const struct cli *cli)
+{
+    return get_part(cli, &regions_view);
+}
+
+static enum cli_exit get_orchestrators(const struct cli *cli)
+{
+    return get_part(cli, &orchestrators_view);
+}
+
+static enum cli_exit get_capacity(const struct cli *cli)
+{
+    return get_and_print(cli, "capacity", &capacity_view);
+}
+
+/* Beside what can be watched, and participants. */
+static const struct {
+    const char *what;
+    enum cli_exit (*get)(const struct cli *cli);
+} others[] = {
+    {"regions", get_regions},   {"orchestrators", get_orchestrators},
+    {"capacity", get_capacity}, {"snapshot", get_snapshot},
+    {"fleet", cli_get_fleet},
+};
+
+/* CLI_USAGE: there is no such list. */
+static enum cli_exit get_other(const struct cli *cli, const char *what)
+{
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        if (strcmp(what, others[i].what) == 0) {
+            return others[i].get(cli);
+        }
+    }
+    return cli_usage(cli, "get takes one of nodes, rooms, participants, regions, orchestrators, "
+                          "capacity, snapshot, fleet");
 }
 
 enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
@@ -201,18 +264,14 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
     cli_live_arguments(argc, argv);
     if (!cli_parse(
             cli, argc, argv,
-            "get nodes|rooms [--watch] | get snapshot|capacity | get participants [--room ROOM]",
+            "get nodes|rooms [--watch] | get regions|orchestrators|capacity|snapshot|fleet | "
+            "get participants [--room ROOM]",
             options, ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
     const char *what = cli->argument_count == 1 ? cli->arguments[0] : "";
     const struct cli_watched *list = list_of(what);
-    bool capacity = strcmp(what, "capacity") == 0;
-    bool snapshot = strcmp(what, "snapshot") == 0;
     bool participants = strcmp(what, "participants") == 0;
-    if (list == NULL && !capacity && !snapshot && !participants) {
-        return cli_usage(cli, "get takes one of nodes, rooms, participants, snapshot, capacity");
-    }
     if (room != NULL && !participants) {
         return cli_usage(cli, "--room goes with participants only");
     }
@@ -222,11 +281,8 @@ enum cli_exit cli_cmd_get(struct cli *cli, int argc, char **argv)
     if (participants) {
         return get_participants(cli, room);
     }
-    if (capacity) {
-        return get_and_print(cli, what, &capacity_view);
-    }
-    if (snapshot) {
-        return get_snapshot(cli);
+    if (list == NULL) {
+        return get_other(cli, what);
     }
     if (cli_on(watch)) {
         return cli_watch(cli, list);

@@ -270,7 +270,7 @@ static enum cli_exit run(const struct cli *cli, const char *path, const char *pl
     char error[CONFIG_ERROR_MAX];
     struct fleet fleet;
     struct sim_result result;
-    if (fleet_read(&fleet, path, error) != 0) {
+    if (fleet_read(&fleet, strcmp(path, "-") == 0 ? "/dev/stdin" : path, error) != 0) {
         cli_say("%s", error);
         return CLI_FAILED;
     }
@@ -302,7 +302,9 @@ enum cli_exit cli_cmd_sim(struct cli *cli, int argc, char **argv)
     const char *path = NULL, *lines = NULL, *plot_path = NULL, *seconds_text = "60",
                *seed_text = "1";
     const struct cli_option options[] = {
-        {"fleet", "FILE", &path, "nodes and rooms, as docs/operations/what-if.md says"},
+        {"fleet", "FILE", &path,
+         "nodes and rooms, as docs/operations/what-if.md says; -: standard input, where get fleet "
+         "may write"},
         {"fault", "FAULT", &lines,
          "\"region=eu share=33 at=10s\", \"node=eu-1\", \"drain=eu-1\", \"start=eu nodes=4\"; may "
          "be repeated"},

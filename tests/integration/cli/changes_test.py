@@ -154,8 +154,10 @@ class Drain(Changes):
             self.assertIn("a-1 is ready again", done.stderr)
             self.assertEqual(self.posts(), ["ND_a/cordon", "ND_b/cordon", "ND_a/uncordon",
                                             "ND_b/uncordon"])
-        found = {f"GET nodes/{name}": (200, node(name, id, state=state)) for name, id, state in
-                 (("a-1", "ND_a", "cordoned"), ("b-1", "ND_b", "ready"), ("c-1", "ND_c", "draining"))}
+        states = (("a-1", "ND_a", "cordoned"), ("b-1", "ND_b", "ready"),
+                  ("c-1", "ND_c", "draining"))
+        found = {f"GET nodes/{name}": (200, node(name, id, state=state))
+                 for name, id, state in states}
         self.admin.requests.clear()
         refused = {**changing(C), **found, "POST nodes/ND_b/drain": REFUSAL}
         with self.several(**refused):
@@ -308,7 +310,8 @@ class Move(Changes):
         done = self.run_it("move", "--to", "ND_2", "--room", "my room")
         self.assertEqual(done.stdout, "")
         self.assertIn("from node-a to node-b", done.stderr)
-        bodies = [json.loads(body) for method, _, _, body in self.admin.requests if method == "POST"]
+        bodies = [json.loads(body) for method, _, _, body in self.admin.requests
+                  if method == "POST"]
         self.assertEqual(bodies, [{"to": "ND_2"}])
 
 

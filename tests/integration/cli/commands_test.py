@@ -16,8 +16,8 @@ import time
 import unittest
 import unittest.mock
 
-from admin import (EVIL, FAILED, NODE, NOT_FOUND, OK, PERSON, PLACE, REFUSED, ROOM, SPILLCTL, STATS,
-                   TIMEOUT, UNREACHABLE, USAGE, Case, Handler, free_port)
+from admin import (EVIL, FAILED, NODE, NOT_FOUND, OK, PERSON, PLACE, REFUSED, ROOM, SNAPSHOT,
+                   SPILLCTL, STATS, TIMEOUT, UNREACHABLE, USAGE, Case, Handler, free_port)
 
 
 def decoded(part):
@@ -51,6 +51,18 @@ class Lists(Case):
         self.assertEqual(self.run_it("-o", "name", "get", exit_code=USAGE).stdout, "")
         self.assertEqual(self.run_it("get", "rooms", "-o=name", exit_code=USAGE).stdout, "")
         self.assertEqual(self.run_it("get", "rooms", "--output=name").stdout, "my room\n")
+
+    def test_parts_of_the_snapshot(self):
+        head, row = self.run_it("get", "regions").stdout.splitlines()
+        self.assertEqual(head.split()[:3] + row.split()[:3],
+                         ["REGION", "ORCHESTRATORS", "NODES", "eu", "1", "1"])
+        self.assertEqual(self.run_it("get", "orchestrators", "-o", "name").stdout, "or-1\n")
+        said = json.loads(self.run_it("get", "orchestrators", "-o", "json").stdout)
+        self.assertEqual(said, {"orchestrators": SNAPSHOT["orchestrators"]})
+        silent = 200, {**SNAPSHOT, "unanswered": ["or-2"]}
+        with unittest.mock.patch.dict(Handler.answers, {"GET snapshot": silent}):
+            told = self.run_it("get", "regions", exit_code=TIMEOUT, data=True).stderr
+        self.assertIn("or-2 does not answer", told)
 
     def test_participants(self):
         for arguments in (("--room", "my room"), ()):

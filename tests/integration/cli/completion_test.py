@@ -29,6 +29,10 @@ def places(names):
         "GET rooms": (200, {"rooms": [{**ROOM, "name": name} for name in names]})})
 
 
+KINDS = ["nodes", "rooms", "regions", "orchestrators", "capacity", "snapshot", "fleet",
+         "participants"]
+
+
 class Words(Case):
     """What spillctl tells scripts."""
 
@@ -57,7 +61,7 @@ class Words(Case):
 
     def test_arguments(self):
         for words, offered in (
-                 (("get", ""), ["nodes", "rooms", "snapshot", "capacity", "participants"]),
+                 (("get", ""), KINDS),
                 (("get", "n"), ["nodes"]),
                 (("get", "nodes", ""), []), (("describe", ""), ["node", "room", "participant"]),
                 (("describe", "node", ""), ["node-a"]), (("describe", "room", ""), ["my room"]),
@@ -169,8 +173,7 @@ class Shells(Case):
         """Which bash takes apart at '=' and ':', and leaves quoted."""
         server = self.env.pop("SPILLWAY_SERVER")
         apart = ["--server", "http", ":", "//127.0.0.1", ":", server.rpartition(":")[2]]
-        self.assertEqual(self.bash("get", *apart, ""),
-                         ["nodes", "rooms", "snapshot", "capacity", "participants"])
+        self.assertEqual(self.bash("get", *apart, ""), KINDS)
         self.assertEqual(self.bash("cordon", *apart, "no"), ["node-a"])
         self.env["SPILLWAY_SERVER"] = server
         self.assertEqual(self.bash("move", "--to", "="), ["node-a"])

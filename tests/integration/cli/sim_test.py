@@ -7,12 +7,15 @@ printed; what is wrong with a file or a fault, and where.
 import json
 import re
 import shlex
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest.mock import patch
 from xml.etree import ElementTree
 
-from admin import FAILED, NOT_FOUND, REFUSED, USAGE, Case
+from admin import (FAILED, NOT_FOUND, REFUSED, SNAPSHOT, SPILLCTL, TIMEOUT, USAGE, Case, Handler,
+                   node)
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/operations/what-if.md"
@@ -125,6 +128,62 @@ class Sim(Case):
             self.sim(*arguments, exit_code=USAGE)
         self.run_it("sim", exit_code=USAGE)
         self.run_it("sim", "--fleet", "/nowhere", exit_code=FAILED)
+
+
+def region(name, nodes, capacity, links=()):
+    return {**SNAPSHOT["regions"][0], "name": name, "nodes": nodes, "capacity": capacity,
+            "links": [{"to": to, "distance_ms": ms, "trunks": 0} for to, ms in links]}
+
+
+def room(publishers, **people):
+    """Of so many people on each node."""
+    return {"participants": sum(people.values()), "publishers": publishers,
+            "nodes": [{"id": id, "participants": count} for id, count in people.items()]}
+
+
+class Live(Case):
+    """get fleet: the file of the cluster as it is now."""
+    SNAPSHOT = {
+        **SNAPSHOT, "orchestrators": [{"name": "o-1"}, {"name": "o-2"}],
+        "regions": [region("eu", 2, 8000, [("us", 80), ("ap", None), ("old", 5)]),
+                    region("us", 1, 2000, [("eu", 80)]), region("ap", 1, 4000),
+                    region("old", 0, 0)],
+        "nodes": [node("eu-1", "A", region="eu"), node("us-1", "B", region="us")],
+        "rooms": [room(1, A=3, B=2), room(1, A=5), room(0, B=4), room(2, A=0, B=2), room(0)]}
+    CONFIG = {"settings": [{"name": "placement.fill_percent", "value": "70"},
+                           {"name": "region", "value": "eu"}]}
+
+    def fleet(self, *words, snapshot=SNAPSHOT, config=(200, CONFIG), **how):
+        with patch.dict(Handler.answers, {"GET snapshot": (200, snapshot), "GET config": config}):
+            return self.run_it("get", "fleet", *words, **how)
+
+    def test_what_it_says(self):
+        self.assertEqual(json.loads(self.fleet("-o", "json").stdout), {
+            "orchestrators": 2, "placement": {"fill_percent": 70}, "regions": [
+                {"name": "eu", "nodes": 2, "capacity": 4000,
+                 "rooms": [{"count": 2, "people": 5, "publishers": 1}]},
+                {"name": "us", "nodes": 1, "capacity": 2000,
+                 "rooms": [{"count": 1, "people": 4, "publishers": 1},
+                           {"count": 1, "people": 2, "publishers": 2}]},
+                {"name": "ap", "nodes": 1, "capacity": 4000, "rooms": []}],
+            "region_distances": [{"from": "eu", "to": "us", "ms": 80}]})
+        self.assertEqual(self.fleet("-o", "name").stdout, "eu\nus\nap\n")
+
+    def test_sim_takes_it(self):
+        done = subprocess.run([SPILLCTL, "sim", "--fleet", "-", "--fault", "region=eu at=1s",
+                               "--seconds", "3", "-o", "json"], input=self.fleet().stdout,
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        answer = json.loads(done.stdout)
+        self.assertEqual((answer["nodes"], answer["people"], answer["people_affected"]),
+                         (4, 16, 10))
+
+    def test_not_all_of_it(self):
+        """Settings that one may not see are told of; so is an orchestrator that is silent."""
+        done = self.fleet("-o", "json", config=(403, {"error": "forbidden", "message": "no"}))
+        self.assertEqual(json.loads(done.stdout)["placement"], {})
+        self.assertIn("cannot be read (role admin): their defaults hold", done.stderr)
+        self.fleet(snapshot={**self.SNAPSHOT, "unanswered": ["o-3"]}, exit_code=TIMEOUT, data=True)
 
 
 if __name__ == "__main__":
