@@ -53,6 +53,19 @@ class Image(unittest.TestCase):
         users = [rest for word, rest in self.lines if word == "USER"]
         self.assertEqual(users, ["spillway-orchestrator", "spillway-node", "nobody"])
 
+    def test_ports_that_the_kernel_gives_to_nobody(self):
+        """Media ports of each container, and as the packages come, of 16 workers."""
+        for name in ("node-1", "node-2"):
+            service = compose()["services"][name]
+            first, last = service["sysctls"]["net.ipv4.ip_local_reserved_ports"].split("-")
+            for ports in service["ports"]:
+                low, high = ports.split(":")[0].split("-")
+                self.assertTrue(int(first) <= int(low) <= int(high) <= int(last), ports)
+        media = yaml.safe_load((ROOT / "media-node/node.yaml").read_text())["media"]
+        last = media["port_base"] + 16 * media["ports"] - 1
+        self.assertIn(f"\nnet.ipv4.ip_local_reserved_ports = {media['port_base']}-{last}\n",
+                      (ROOT / "deploy/systemd/60-spillway-node.conf").read_text())
+
     def copied(self):
         return {path for word, rest in self.lines if word == "COPY" and "--from" not in rest
                 for path in rest.split()[:-1]}
