@@ -47,11 +47,12 @@ class Image(unittest.TestCase):
         stages = [re.fullmatch(r"(\S+) AS (\S+)", rest).groups()
                   for word, rest in self.lines if word == "FROM"]
         names = [name for _, name in stages]
-        self.assertEqual(names, ["build", "base", "orchestrator", "node", "spillctl"])
+        self.assertEqual(names, ["build", "base", "orchestrator", "node", "spillctl",
+                                 "drain-next"])
         for source, _ in stages:
             self.assertTrue(source == "debian:bookworm-slim" or source in names, source)
         users = [rest for word, rest in self.lines if word == "USER"]
-        self.assertEqual(users, ["spillway-orchestrator", "spillway-node", "nobody"])
+        self.assertEqual(users, ["spillway-orchestrator", "spillway-node", "nobody", "nobody"])
 
     def test_ports_that_the_kernel_gives_to_nobody(self):
         """Media ports of each container, and as the packages come, of 16 workers."""
