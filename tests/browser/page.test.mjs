@@ -150,15 +150,31 @@ test('what cannot work is said before it is tried', async () => {
       delete window.RTCRtpSender;
     });
   await note(await visit('/', { prepare: old }), 'This browser cannot take part in a meeting');
-  const denied = (page) =>
-    page.addInitScript(() => {
-      const refuse = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
-      navigator.mediaDevices.getUserMedia = refuse;
-    });
-  const anna = await enter('Anna', { prepare: denied });
+  const refuses = (name, refused) => (page) =>
+    page.addInitScript(
+      ([error, kinds]) => {
+        const { mediaDevices } = navigator;
+        const open = mediaDevices.getUserMedia.bind(mediaDevices);
+        mediaDevices.getUserMedia = (wanted) =>
+          kinds.some((kind) => wanted[kind]) ? Promise.reject(new DOMException('no', error)) : open(wanted);
+      },
+      [name, refused],
+    );
+  const isOn = (page, name, on) => page.getByRole('button', { name, exact: true, pressed: on }).waitFor();
+  const anna = await enter('Anna', { prepare: refuses('NotAllowedError', ['audio', 'video']) });
+  await isOn(anna, 'Microphone', false);
+  assert.equal(await anna.getByRole('alert').filter({ hasText: /./ }).count(), 0); // it was said before
+  await anna.getByRole('button', { name: 'Camera', exact: true }).click();
   await note(anna, 'The browser does not let this page use that device.');
   await anna.getByRole('button', { name: 'Leave' }).click();
   await note(anna, 'You can join without.');
+  await isOn(anna, 'Camera', false);
+
+  const bert = await visit('/', { prepare: refuses('NotFoundError', ['video']) }); // has no camera
+  await note(bert, 'Camera: not found. You can join without.');
+  await isOn(bert, 'Camera', false);
+  await isOn(bert, 'Microphone', true);
+  await bert.waitForFunction(() => document.querySelector('meter').value > 0);
 });
 
 test('who leaves before the connection is made is told of no failure', async () => {

@@ -2,27 +2,24 @@
 //
 // Before the meeting: who you are, which room, and how you look and sound.
 import {
+  CameraDisabledIcon,
+  CameraIcon,
   MediaDeviceMenu,
+  MicDisabledIcon,
+  MicIcon,
   ParticipantPlaceholder,
-  TrackToggle,
   usePersistentUserChoices,
-  usePreviewTracks,
   useTrackVolume,
 } from '@livekit/components-react';
-import { Track } from 'livekit-client';
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { TrackEvent } from 'livekit-client';
+import { useEffect, useReducer, useRef, useState } from 'react';
 import { BlurSwitch, useBlurredPreview } from './blur/switch.jsx';
 import { canEncrypt, newPassphrase } from './encryption.js';
 import { passphraseFromAddress, roomFromAddress, tokenFromAddress } from './entry.js';
+import { usePreview } from './preview.js';
 import { troubleBefore } from './trouble.js';
 import { languages } from './words/languages.js';
 import { keepLanguage, language, say } from './words/words.js';
-
-function deviceTrouble(error) {
-  return error.name === 'NotAllowedError'
-    ? say('devicesDenied')
-    : say('deviceFailed', { error: error.message });
-}
 
 function CameraPreview({ track }) {
   const video = useRef(null);
@@ -42,19 +39,31 @@ function CameraPreview({ track }) {
 }
 
 function MicrophoneLevel({ track }) {
+  const [, measureAnew] = useReducer((count) => count + 1, 0);
+  useEffect(() => {
+    track?.on(TrackEvent.Restarted, measureAnew); // with another device: what was measured has ended
+    return () => void track?.off(TrackEvent.Restarted, measureAnew);
+  }, [track]);
   const volume = useTrackVolume(track);
   return <meter className="level" aria-label={say('microphoneLevel')} max="0.6" value={track ? volume : 0} />;
 }
 
-function DeviceButton({ source, kind, label, choose, enabled, track, deviceId, onToggle, onDevice }) {
+const devices = {
+  microphone: { kind: 'audioinput', choose: 'chooseMicrophone', On: MicIcon, Off: MicDisabledIcon },
+  camera: { kind: 'videoinput', choose: 'chooseCamera', On: CameraIcon, Off: CameraDisabledIcon },
+};
+
+function DeviceButton({ name, on, track, deviceId, onSwitch, onDevice }) {
+  const { kind, choose, On, Off } = devices[name];
   return (
     <div className="lk-button-group">
-      <TrackToggle source={source} initialState={enabled} onChange={onToggle}>
-        {label}
-      </TrackToggle>
+      <button className="lk-button" type="button" aria-pressed={on} onClick={() => onSwitch(!on)}>
+        {on ? <On /> : <Off />}
+        {say(name)}
+      </button>
       <div className="lk-button-group-menu">
         <MediaDeviceMenu
-          aria-label={choose}
+          aria-label={say(choose)}
           kind={kind}
           initialSelection={deviceId}
           disabled={!track}
@@ -125,24 +134,24 @@ export function Lobby({ note, onJoin }) {
   const [start] = useState({ audioDeviceId, videoDeviceId });
   const invited = tokenFromAddress() !== ''; // the token says who you are and where you go
 
-  const onError = useCallback((error) => setTrouble(deviceTrouble(error)), []);
-  const [failures, setFailures] = useState(0); // after which the camera is off: its button begins anew
   const blur = useBlurredPreview((error) => {
     setTrouble(error.message);
     saved.saveVideoInputEnabled(false);
-    setFailures((count) => count + 1);
   });
-  const tracks = usePreviewTracks(
+  const { microphone, camera, failed, retry } = usePreview(
     {
       audio: audioEnabled && { deviceId: start.audioDeviceId },
       video: videoEnabled && { deviceId: start.videoDeviceId, processor: blur.processor },
     },
-    onError,
+    setTrouble,
   );
-  const camera = videoEnabled ? tracks?.find((track) => track.kind === Track.Kind.Video) : undefined;
-  const microphone = audioEnabled
-    ? tracks?.find((track) => track.kind === Track.Kind.Audio)
-    : undefined;
+  const audio = audioEnabled && !failed.microphone;
+  const video = videoEnabled && !failed.camera;
+  const switcher = (name, save) => (on) => {
+    setTrouble('');
+    retry(name);
+    save(on);
+  };
 
   const submit = async (event) => {
     event.preventDefault();
@@ -151,8 +160,8 @@ export function Lobby({ note, onJoin }) {
       name: username.trim(),
       room: room.trim(),
       passphrase: encrypts ? passphrase : '',
-      audio: audioEnabled && { deviceId: audioDeviceId },
-      video: videoEnabled && { deviceId: videoDeviceId },
+      audio: audio && { deviceId: audioDeviceId },
+      video: video && { deviceId: videoDeviceId },
     });
     setJoining(false);
   };
@@ -167,26 +176,19 @@ export function Lobby({ note, onJoin }) {
       <CameraPreview track={camera} />
       <div className="devices">
         <DeviceButton
-          source={Track.Source.Microphone}
-          kind="audioinput"
-          label={say('microphone')}
-          choose={say('chooseMicrophone')}
-          enabled={audioEnabled}
+          name="microphone"
+          on={audio}
           track={microphone}
           deviceId={audioDeviceId}
-          onToggle={saved.saveAudioInputEnabled}
+          onSwitch={switcher('microphone', saved.saveAudioInputEnabled)}
           onDevice={saved.saveAudioInputDeviceId}
         />
         <DeviceButton
-          key={failures}
-          source={Track.Source.Camera}
-          kind="videoinput"
-          label={say('camera')}
-          choose={say('chooseCamera')}
-          enabled={videoEnabled}
+          name="camera"
+          on={video}
           track={camera}
           deviceId={videoDeviceId}
-          onToggle={saved.saveVideoInputEnabled}
+          onSwitch={switcher('camera', saved.saveVideoInputEnabled)}
           onDevice={saved.saveVideoInputDeviceId}
         />
       </div>

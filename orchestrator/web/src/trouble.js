@@ -27,9 +27,29 @@ export function troubleJoining({ message, reason, status }) {
   return reason === ConnectionErrorReason.ServerUnreachable ? say('serverSilent') : message;
 }
 
+/** What a camera or a microphone has, by getUserMedia's names; null of what is neither. */
+const deviceErrors = {
+  NotFoundError: 'notFound',
+  NotReadableError: 'inUse', // by another program, mostly
+};
+const deviceError = ({ name }) => (Object.hasOwn(deviceErrors, name) ? say(deviceErrors[name]) : null);
+
+/** Of devices (their words) that could not be opened in the lobby. */
+export function troubleWith(devices, error) {
+  if (error.name === 'NotAllowedError') {
+    return say('devicesDenied');
+  }
+  const names = devices.map((name) => say(name)).join(', ');
+  return say('deviceFailed', { devices: names, error: deviceError(error) ?? error.message });
+}
+
 /** Of something that failed in a meeting which goes on. */
 export function troubleInMeeting(error) {
-  return error.name === 'NotAllowedError' ? say('deviceDenied') : error.message;
+  if (error.name === 'NotAllowedError') {
+    return say('deviceDenied');
+  }
+  const text = deviceError(error);
+  return text ? say('deviceTrouble', { error: text }) : error.message;
 }
 
 export const endsMeeting = (error) => error instanceof ConnectionError;

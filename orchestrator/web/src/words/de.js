@@ -14,8 +14,11 @@ export default {
   cameraOff: 'Ihre Kamera ist aus',
   microphoneLevel: 'Pegel des Mikrofons',
   devicesDenied: 'Der Browser erlaubt dieser Seite weder Kamera noch Mikrofon. Sie können ohne beitreten.',
-  deviceFailed: 'Kamera oder Mikrofon: {error}. Sie können ohne beitreten.',
+  deviceFailed: '{devices}: {error}. Sie können ohne beitreten.',
+  notFound: 'nicht gefunden',
+  inUse: 'nicht zu benutzen, vielleicht weil ein anderes Programm es tut',
   deviceDenied: 'Der Browser erlaubt dieser Seite dieses Gerät nicht.',
+  deviceTrouble: 'Kamera oder Mikrofon: {error}.',
   oldBrowser:
     'Dieser Browser kann an keiner Besprechung teilnehmen: Er ist zu alt, oder sein WebRTC ist abgeschaltet.',
   wrongLink: 'Dieser Link nennt keinen Raum. Geben Sie einen ein oder bitten Sie noch einmal um den Link.',

@@ -15,8 +15,11 @@ export default {
   microphoneLevel: 'Nivel del micrófono',
   devicesDenied:
     'El navegador no permite a esta página usar la cámara ni el micrófono. Puede entrar sin ellos.',
-  deviceFailed: 'Cámara o micrófono: {error}. Puede entrar sin ellos.',
+  deviceFailed: '{devices}: {error}. Puede entrar sin.',
+  notFound: 'no se encuentra',
+  inUse: 'no se puede usar, quizá porque lo usa otro programa',
   deviceDenied: 'El navegador no permite a esta página usar ese dispositivo.',
+  deviceTrouble: 'Cámara o micrófono: {error}.',
   oldBrowser:
     'Este navegador no puede participar en una reunión: es demasiado antiguo o su WebRTC está desactivado.',
   wrongLink: 'Este enlace no indica ninguna sala. Escriba una o vuelva a pedir el enlace.',

@@ -14,8 +14,11 @@ export default {
   cameraOff: 'Votre caméra est coupée',
   microphoneLevel: 'Niveau du micro',
   devicesDenied: "Le navigateur n'autorise ni caméra ni micro pour cette page. Vous pouvez participer sans.",
-  deviceFailed: 'Caméra ou micro : {error}. Vous pouvez participer sans.',
+  deviceFailed: '{devices} : {error}. Vous pouvez participer sans.',
+  notFound: 'introuvable',
+  inUse: 'inutilisable, peut-être pris par un autre programme',
   deviceDenied: "Le navigateur n'autorise pas cet appareil pour cette page.",
+  deviceTrouble: 'Caméra ou micro : {error}.',
   oldBrowser:
     'Ce navigateur ne peut pas participer à une réunion : il est trop ancien, ou son WebRTC est désactivé.',
   wrongLink: 'Ce lien ne désigne aucune salle. Saisissez-en une, ou redemandez le lien.',
