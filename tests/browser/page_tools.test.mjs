@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { dispose } from '@livekit/rtc-node';
 import { RoomServiceClient } from 'livekit-server-sdk';
+import { GAP, gridFor } from '../../orchestrator/web/src/grid.js';
 import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
 import { Robot } from './lib/robot.mjs';
 import { Stage } from './lib/stage.mjs';
@@ -73,6 +74,32 @@ test('keys in place of buttons', async () => {
   await isOn(page, 'Camera', true);
 });
 
+test('tiles are as large as they can be, none too narrow, and on a page as many as fit', () => {
+  const table = [
+    // tiles, in a room of; columns, rows, of so many on the page
+    [1, 1280, 600, 1, 1, 1],
+    [2, 1280, 600, 2, 1, 2],
+    [9, 1280, 600, 3, 3, 9],
+    [60, 1280, 600, 7, 4, 25],
+    [2, 360, 490, 1, 2, 2],
+    [9, 360, 490, 2, 4, 8],
+    [9, 640, 245, 4, 2, 8],
+    [9, 100, 100, 1, 1, 1],
+    [9, 0, 0, 1, 1, 1],
+  ];
+  for (const [count, width, height, ...wanted] of table) {
+    const { columns, rows, perPage, ...tile } = gridFor(count, { width, height });
+    const what = `${count} in ${width} by ${height}: ${JSON.stringify(tile)}`;
+    assert.deepEqual([columns, rows, perPage], wanted, what);
+    assert.ok(columns * tile.width + (columns + 1) * GAP <= Math.max(width, GAP), what);
+    assert.ok(rows * tile.height + (rows + 1) * GAP <= Math.max(height, GAP), what);
+    if (width > 0) {
+      const shape = tile.width / tile.height;
+      assert.ok(shape > (width >= height ? 1.3 : 0.74) && shape < 1.8, what);
+    }
+  }
+});
+
 test('who speaks is large', async () => {
   const anna = await enter('Anna');
   await enter('Bert');
@@ -80,6 +107,15 @@ test('who speaks is large', async () => {
   await singer.publish();
   await showsPeople(anna, 3);
   assert.equal(await anna.locator('.large').count(), 0);
+  const size = anna.viewportSize();
+  await anna.setViewportSize({ width: 600, height: 200 }); // where no two have a place
+  await anna.getByText('1 of 3').waitFor();
+  await isAccessible(anna);
+  await anna.getByRole('button', { name: 'More people' }).click();
+  await anna.getByText('2 of 3').waitFor();
+  await showsPeople(anna, 1);
+  await anna.setViewportSize(size);
+  await showsPeople(anna, 3);
   await choose(anna, 'Speaker view');
   await anna.locator('.large').getByText('Singer').waitFor();
   await anna.getByRole('button', { name: 'Make Bert large' }).click(); // whom one wants to see all the same

@@ -4,7 +4,6 @@
 import {
   CarouselLayout,
   FocusLayoutContainer,
-  GridLayout,
   isTrackReference,
   usePinnedTracks,
   useRoomContext,
@@ -12,6 +11,7 @@ import {
 } from '@livekit/components-react';
 import { RoomEvent, Track } from 'livekit-client';
 import { useEffect, useState } from 'react';
+import { Grid } from './grid.jsx';
 import { Tile } from './tile.jsx';
 import { isWaiting } from './waiting.jsx';
 
@@ -58,9 +58,9 @@ export function Stage({ layout, speakerView }) {
     (speakerView ? speakersTrack(tracks, speaker) : undefined);
   if (!large) {
     return (
-      <GridLayout tracks={tracks}>
+      <Grid tracks={tracks}>
         <Tile />
-      </GridLayout>
+      </Grid>
     );
   }
   return (
