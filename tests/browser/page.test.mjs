@@ -84,9 +84,9 @@ test('with the keyboard alone, on the screen of a phone', async () => {
 test('end-to-end encrypted by a link, for those who have it', async () => {
   const encrypts = (page) => page.getByRole('switch', { name: 'End-to-end encryption' });
   const fingerprint = async (page) => {
-    await page.getByText('Encrypted', { exact: true }).click();
+    await page.locator('.encryption > summary').click();
     const text = await page.getByText(/^Fingerprint: ([0-9A-F]{4} ?){4}\./).textContent();
-    await page.getByText('Encrypted', { exact: true }).click();
+    await page.locator('.encryption > summary').click();
     return text;
   };
   const say = async (page, text) => {
@@ -118,13 +118,16 @@ test('end-to-end encrypted by a link, for those who have it', async () => {
   await showsPeople(eve, 1); // her own
   await showsPeople(anna, 2); // of Eve comes nothing that she could show
   assert.notEqual(await fingerprint(eve), await fingerprint(anna));
-  await eve.getByText('Something came that your passphrase does not open.').waitFor({ state: 'attached' });
+  await eve.getByText('Passphrases differ').click();
+  await eve.getByText(/^Your passphrase does not open what comes from: (Anna|Bert)/).waitFor();
+  await anna.getByText('Passphrases differ').click();
+  await anna.getByText('Your passphrase does not open what comes from: Eve.').waitFor();
   await say(anna, 'open sesame');
   await bert.getByRole('button', { name: 'Chat, 1 unread' }).waitFor();
   assert.equal(await eve.getByRole('button', { name: 'Chat', exact: true }).count(), 1);
 
   await enter('Olga');
-  await anna.getByText('Not everybody encrypts').click();
+  await anna.getByText('Not everybody encrypts').waitFor();
   await anna.getByText('Unencrypted: Olga').waitFor();
 });
 
@@ -170,6 +173,14 @@ test('what cannot work is said before it is tried', async () => {
   await note(anna, 'You can join without.');
   await isOn(anna, 'Camera', false);
 
+  await anna.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined })); // as with http:
+  await anna.getByRole('button', { name: 'Copy link' }).click();
+  const byHand = anna.getByRole('dialog', { name: 'Copy link' });
+  assert.equal(await byHand.getByRole('textbox').inputValue(), anna.url());
+  await isAccessible(anna);
+  await byHand.getByRole('button', { name: 'Close' }).click();
+  await anna.getByRole('alert').getByRole('button', { name: 'Close' }).click();
+  assert.equal(await anna.getByRole('alert').filter({ hasText: /./ }).count(), 0);
   const bert = await visit('/', { prepare: refuses('NotFoundError', ['video']) }); // has no camera
   await note(bert, 'Camera: not found. You can join without.');
   await isOn(bert, 'Camera', false);

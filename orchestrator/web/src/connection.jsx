@@ -73,7 +73,7 @@ export function Connection() {
   const lasting = (weak.includes(quality) && 'weak') || (paused && 'videoPaused') || '';
   const word = unconnected[state] ?? (passed || lasting);
   return (
-    <p className={unconnected[state] ? 'banner' : 'word'} role="status">
+    <p className={unconnected[state] ? 'word banner' : 'word'} role="status">
       {word && say(word)}
     </p>
   );

@@ -6,7 +6,6 @@ import {
   RoomAudioRenderer,
   RoomContext,
   useCreateLayoutContext,
-  useParticipants,
 } from '@livekit/components-react';
 import { DisconnectReason, RoomEvent } from 'livekit-client';
 import { useCallback, useEffect, useMemo, useState } from 'react';
@@ -15,23 +14,16 @@ import { Captions } from './captions.jsx';
 import { Chat, useMeetingChat } from './chat.jsx';
 import { Connection } from './connection.jsx';
 import { Controls } from './controls.jsx';
-import { fingerprintOf } from './encryption.js';
-import { addressOf, signalUrl } from './entry.js';
+import { signalUrl } from './entry.js';
+import { Header } from './header.jsx';
 import { hostWith } from './host.js';
 import { useKeptSwitch } from './kept.js';
-import { People, nameOf } from './people.jsx';
+import { People } from './people.jsx';
 import { ShortcutList, ShortcutsActive, useShortcuts } from './shortcuts.jsx';
 import { Stage } from './stage.jsx';
 import { endsMeeting, troubleInMeeting, troubleJoining } from './trouble.js';
-import { WaitingRoom, isWaiting, useIsWaiting, useLocked, usePublishing, useWaiting } from './waiting.jsx';
+import { WaitingRoom, useIsWaiting, usePublishing, useWaiting } from './waiting.jsx';
 import { say } from './words/words.js';
-
-const encryptionEvents = [
-  RoomEvent.ParticipantEncryptionStatusChanged,
-  RoomEvent.LocalTrackPublished,
-  RoomEvent.TrackPublished,
-  RoomEvent.TrackUnpublished,
-];
 
 const farewells = {
   [DisconnectReason.CLIENT_INITIATED]: '',
@@ -42,55 +34,25 @@ const farewells = {
   [DisconnectReason.SERVER_SHUTDOWN]: say('shutDown'),
 };
 
-/** Says how far it goes, for it ends at whoever does not encrypt. */
-function Encryption({ name, room, passphrase }) {
-  const [fingerprint, setFingerprint] = useState('…');
-  const [unreadable, setUnreadable] = useState(false);
-  const people = useParticipants({ updateOnlyOn: encryptionEvents });
-  const open = people.filter(({ trackPublications: { size }, isEncrypted }) => size > 0 && !isEncrypted);
-  useEffect(() => {
-    fingerprintOf(passphrase, name).then(setFingerprint);
-    const failed = () => setUnreadable(true);
-    room.on(RoomEvent.EncryptionError, failed);
-    return () => void room.off(RoomEvent.EncryptionError, failed);
-  }, [name, room, passphrase]);
-  return (
-    <details className="encryption">
-      <summary>{say(open.length === 0 ? 'encrypted' : 'notEverybody')}</summary>
-      <div>
-        <p>{say('whatIsEncrypted')}</p>
-        <p>{say('fingerprint', { digits: fingerprint })}</p>
-        {open.length > 0 && <p>{say('unencrypted', { names: open.map(nameOf).join(', ') })}</p>}
-        {unreadable && <p className="note">{say('unreadable')}</p>}
-      </div>
-    </details>
-  );
-}
+const Close = ({ onClose }) => (
+  <button className="lk-button close" type="button" aria-label={say('close')} onClick={onClose}>
+    ×
+  </button>
+);
 
-function Header({ name, room, passphrase }) {
-  const people = useParticipants().filter((one) => !isWaiting(one)).length;
-  const locked = useLocked(room);
-  const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard?.writeText(addressOf(name, passphrase));
-    setCopied(true);
-    setTimeout(() => setCopied(false), 2000);
-  };
-  return (
-    <header>
-      <img src="/icon.svg" alt="" width="28" height="28" />
-      <h1>{name}</h1>
-      <span className="people">{say(people === 1 ? 'people_one' : 'people_other', { count: people })}</span>
-      {locked && <span className="people">{say('locked')}</span>}
-      {passphrase && <Encryption name={name} room={room} passphrase={passphrase} />}
-      <button className="lk-button" type="button" onClick={copy}>
-        {say(copied ? 'copied' : 'copyLink')}
-      </button>
-    </header>
-  );
-}
+/** Until it is closed. */
+const Trouble = ({ text, onClose }) => (
+  <div className="said trouble" role="alert">
+    {text && (
+      <>
+        {text}
+        <Close onClose={onClose} />
+      </>
+    )}
+  </div>
+);
 
-function Conference({ room, token, choices, blur, trouble, onError }) {
+function Conference({ room, token, choices, blur, trouble, onError, onRead }) {
   const layout = useCreateLayoutContext();
   const chat = useMeetingChat();
   const host = useMemo(() => hostWith(token), [token]);
@@ -129,6 +91,9 @@ function Conference({ room, token, choices, blur, trouble, onError }) {
           <People host={host} onError={onError} />
         </aside>
       </div>
+      <div className="above">
+        <Trouble text={trouble} onClose={onRead} />
+      </div>
       <ShortcutsActive value={shortcuts}>
         <Controls
           unread={Math.max(count - seen, 0)}
@@ -140,9 +105,6 @@ function Conference({ room, token, choices, blur, trouble, onError }) {
         />
       </ShortcutsActive>
       <ShortcutList open={listed} onClose={() => setListed(false)} on={shortcuts} onSwitch={setShortcuts} />
-      <p className="note" role="alert">
-        {trouble}
-      </p>
       <RoomAudioRenderer />
     </LayoutContextProvider>
   );
@@ -219,6 +181,7 @@ export function Meeting({ room, token, choices, onLeave }) {
           choices={choices}
           trouble={trouble}
           onError={onError}
+          onRead={() => setTrouble('')}
           onLeave={leave}
         />
       </div>

@@ -112,7 +112,7 @@ export function ShortcutList({ open, onClose, on, onSwitch }) {
     }
   }, [open]);
   return (
-    <dialog ref={dialog} className="shortcuts" aria-labelledby={title} onClose={onClose}>
+    <dialog ref={dialog} className="dialog shortcuts" aria-labelledby={title} onClose={onClose}>
       <h2 id={title}>{say('shortcuts')}</h2>
       <label className="switch">
         <input type="checkbox" role="switch" checked={on} onChange={({ target }) => onSwitch(target.checked)} />
