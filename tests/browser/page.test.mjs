@@ -239,6 +239,7 @@ test('with a token from elsewhere', async () => {
   await page.getByRole('navigation').waitFor();
   const { participants } = await stage.cluster.admin('GET', `rooms/${stage.room}/participants`);
   assert.deepEqual(participants.map(({ identity }) => identity), ['guest']);
+  await page.getByText(`Room: ${stage.room}`).waitFor();
 });
 
 test('hands are raised, and a host keeps order', async () => {
@@ -302,6 +303,8 @@ test('in the language of the person', async () => {
 });
 
 test('it opens while its server is away', async () => {
+  await page.getByRole('button', { name: languages.ar.people }).click();
+  await page.getByText(languages.ar.you.replace('{name}', '\u2068Anna\u2069')).waitFor(); // her name stays whole
   const page = await visit('/');
   await page.evaluate(() => navigator.serviceWorker.ready);
   await stage.cluster.process('orchestrator').kill();

@@ -195,7 +195,11 @@ export function Lobby({ note, onJoin }) {
       <BlurSwitch {...blur} />
       <MicrophoneLevel track={microphone} />
       <form onSubmit={submit}>
-        {!invited && (
+        {invited ? (
+          <p className="invited">
+            {say('room')}: <bdi>{room}</bdi>
+          </p>
+        ) : (
           <>
             <label>
               {say('yourName')}

@@ -45,7 +45,7 @@ function Caption({ trackRef }) {
     return (
       <>
         <ScreenShareIcon />
-        {say('screenOf', { name: nameOf(participant) })}
+        <bdi>{say('screenOf', { name: nameOf(participant) })}</bdi>
       </>
     );
   }

@@ -20,7 +20,12 @@ export function keepLanguage(tag) {
   localStorage.setItem(KEPT, tag);
 }
 
+const otherWay = RIGHT_TO_LEFT.includes(language) ? /\p{Script=Latin}/u : /[\p{Script=Arabic}\p{Script=Hebrew}]/u;
+
+/** A name that is written the other way does not take the words around it along (UAX #9, isolates). */
+const isolated = (value) => (otherWay.test(value) ? `\u2068${value}\u2069` : value);
+
 /** The words under that name, {these} replaced by values. */
 export function say(name, values = {}) {
-  return languages[language][name].replace(/\{(\w+)\}/g, (_, value) => values[value]);
+  return languages[language][name].replace(/\{(\w+)\}/g, (_, value) => isolated(values[value]));
 }
