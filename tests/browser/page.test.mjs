@@ -27,18 +27,22 @@ test('three people meet, chat, mute and leave', async () => {
   const entry = anna.getByPlaceholder('Enter a message...');
   assert.equal(await entry.isVisible(), false);
   await anna.getByRole('button', { name: 'Chat' }).click();
-  await entry.fill('Shall we begin?');
+  await entry.and(anna.locator(':focus')).waitFor();
+  await anna.keyboard.type('Shall we begin?');
   await anna.keyboard.press('Enter');
   await bert.getByRole('button', { name: 'Chat, 1 unread' }).click();
   await bert.getByText('Shall we begin?').waitFor();
-  await bert.getByLabel('File').setInputFiles({
-    name: 'notes.txt',
-    mimeType: 'text/plain',
-    buffer: Buffer.from('as agreed'),
-  });
+  const file = (name, content) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(content) });
+  const tooLong = file('long.txt', new Uint8Array((20 << 20) + 1));
+  await bert.getByLabel('File').setInputFiles([file('notes.txt', 'as agreed'), file('empty.txt', ''), tooLong]);
+  await bert.getByRole('alert').filter({ hasText: 'long.txt is larger than 20 MB.' }).waitFor();
+  await anna.getByText('empty.txt 0 byte').waitFor();
+  await anna.getByText('notes.txt 9 byte').waitFor();
   const download = anna.waitForEvent('download');
   await anna.getByRole('link', { name: 'notes.txt' }).click();
   assert.equal(await readFile(await (await download).path(), 'utf8'), 'as agreed');
+  await entry.press('Escape');
+  await entry.waitFor({ state: 'hidden' });
 
   await anna.getByRole('button', { name: 'Camera', exact: true }).click();
   await showsPeople(carla, 2);
@@ -169,10 +173,6 @@ test('what cannot work is said before it is tried', async () => {
   assert.equal(await anna.getByRole('alert').filter({ hasText: /./ }).count(), 0); // it was said before
   await anna.getByRole('button', { name: 'Camera', exact: true }).click();
   await note(anna, 'The browser does not let this page use that device.');
-  await anna.getByRole('button', { name: 'Leave' }).click();
-  await note(anna, 'You can join without.');
-  await isOn(anna, 'Camera', false);
-
   await anna.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined })); // as with http:
   await anna.getByRole('button', { name: 'Copy link' }).click();
   const byHand = anna.getByRole('dialog', { name: 'Copy link' });
@@ -181,6 +181,10 @@ test('what cannot work is said before it is tried', async () => {
   await byHand.getByRole('button', { name: 'Close' }).click();
   await anna.getByRole('alert').getByRole('button', { name: 'Close' }).click();
   assert.equal(await anna.getByRole('alert').filter({ hasText: /./ }).count(), 0);
+  await anna.getByRole('button', { name: 'Leave' }).click();
+  await note(anna, 'You can join without.');
+  await isOn(anna, 'Camera', false);
+
   const bert = await visit('/', { prepare: refuses('NotFoundError', ['video']) }); // has no camera
   await note(bert, 'Camera: not found. You can join without.');
   await isOn(bert, 'Camera', false);
@@ -235,11 +239,11 @@ test('painted at once, and small', async (t) => {
 test('with a token from elsewhere', async () => {
   const token = await stage.cluster.token(stage.room, 'guest', {}, { name: 'Guest' });
   const page = await visit(`/meet/${stage.room}#token=${token}`);
+  await page.getByText(`Room: ${stage.room}`).waitFor();
   await page.getByRole('button', { name: 'Join' }).click();
   await page.getByRole('navigation').waitFor();
   const { participants } = await stage.cluster.admin('GET', `rooms/${stage.room}/participants`);
   assert.deepEqual(participants.map(({ identity }) => identity), ['guest']);
-  await page.getByText(`Room: ${stage.room}`).waitFor();
 });
 
 test('hands are raised, and a host keeps order', async () => {
@@ -299,12 +303,12 @@ test('in the language of the person', async () => {
   await page.getByLabel(languages.ar.room, { exact: true }).fill(stage.room);
   await page.getByRole('button', { name: languages.ar.join }).click();
   await page.getByText(languages.ar.people_one).waitFor();
+  await page.getByRole('button', { name: languages.ar.people }).click();
+  await page.getByText(languages.ar.you.replace('{name}', '\u2068Anna\u2069')).waitFor(); // her name stays whole
   await isAccessible(page);
 });
 
 test('it opens while its server is away', async () => {
-  await page.getByRole('button', { name: languages.ar.people }).click();
-  await page.getByText(languages.ar.you.replace('{name}', '\u2068Anna\u2069')).waitFor(); // her name stays whole
   const page = await visit('/');
   await page.evaluate(() => navigator.serviceWorker.ready);
   await stage.cluster.process('orchestrator').kill();

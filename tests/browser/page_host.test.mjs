@@ -36,7 +36,11 @@ test('who comes to a locked room waits', async () => {
   const bert = await knock('Bert');
   await isWaiting(bert);
   await isAccessible(bert);
-  await host.getByRole('button', { name: 'People, 1 waiting' }).waitFor();
+  await host.getByRole('button', { name: 'People, 1 waiting' }).click(); // which closes the list
+  const knocking = host.getByRole('status').filter({ hasText: 'Waiting to be let in: 1' });
+  await knocking.waitFor();
+  await isAccessible(host);
+  await knocking.getByRole('button', { name: 'People' }).click();
   await isAccessible(host);
   await host.getByText('2 people').waitFor();
   await anna.getByRole('button', { name: 'Chat' }).click();

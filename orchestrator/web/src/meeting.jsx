@@ -34,6 +34,22 @@ const farewells = {
   [DisconnectReason.SERVER_SHUTDOWN]: say('shutDown'),
 };
 
+/** Beside the pictures: 'chat' or 'people', whichever is open. */
+function Panel({ name, open, onClose, children }) {
+  const escape = ({ key }) => key === 'Escape' && onClose();
+  return (
+    <aside hidden={open !== name} onKeyDown={escape}>
+      <section className="panel" aria-label={say(name)}>
+        <header>
+          <h2>{say(name)}</h2>
+          <Close onClose={onClose} />
+        </header>
+        {children}
+      </section>
+    </aside>
+  );
+}
+
 const Close = ({ onClose }) => (
   <button className="lk-button close" type="button" aria-label={say('close')} onClick={onClose}>
     ×
@@ -58,6 +74,7 @@ function Conference({ room, token, choices, blur, trouble, onError, onRead }) {
   const host = useMemo(() => hostWith(token), [token]);
   const waiting = useWaiting(room);
   const [panel, setPanel] = useState('');
+  const close = () => setPanel('');
   const [speakerView, setSpeakerView] = useKeptSwitch('speaker-view', false);
   const [captions, setCaptions] = useKeptSwitch('captions', false);
   const [shortcuts, setShortcuts] = useKeptSwitch('shortcuts', true);
@@ -84,14 +101,22 @@ function Conference({ room, token, choices, blur, trouble, onError, onRead }) {
           <Stage layout={layout} speakerView={speakerView} />
           {captions && <Captions />}
         </main>
-        <aside hidden={panel !== 'chat'}>
-          <Chat chat={chat} onError={onError} />
-        </aside>
-        <aside hidden={panel !== 'people'}>
+        <Panel name="chat" open={panel} onClose={close}>
+          <Chat chat={chat} open={panel === 'chat'} onError={onError} />
+        </Panel>
+        <Panel name="people" open={panel} onClose={close}>
           <People host={host} onError={onError} />
-        </aside>
+        </Panel>
       </div>
       <div className="above">
+        {host && waiting > 0 && panel !== 'people' && (
+          <div className="said" role="status">
+            {say('knocking', { count: waiting })}
+            <button className="lk-button" type="button" onClick={() => setPanel('people')}>
+              {say('people')}
+            </button>
+          </div>
+        )}
         <Trouble text={trouble} onClose={onRead} />
       </div>
       <ShortcutsActive value={shortcuts}>

@@ -39,7 +39,7 @@ function Person({ participant, host, onError }) {
   const muted = !waits && !isHeard(participant);
   return (
     <li>
-      <span className="name">{participant.isLocal ? say('you', { name }) : name}</span>
+      <bdi className="name">{participant.isLocal ? say('you', { name }) : name}</bdi>
       {handOf(participant) && <HandRaised label={say('handUp')} />}
       {waits && <span className="small">{say('waits')}</span>}
       {muted && <span className="small">{say('muted')}</span>}
@@ -92,7 +92,7 @@ export function People({ host, onError }) {
   const heard = people.filter((one) => !one.isLocal && isHeard(one));
   const muteAll = () => Promise.all(heard.map((one) => host.mute(one))).catch(onError);
   return (
-    <section className="panel" aria-label={say('people')}>
+    <>
       <ul>
         {people.map((participant) => (
           <Person key={participant.identity} participant={participant} host={host} onError={onError} />
@@ -106,6 +106,6 @@ export function People({ host, onError }) {
           </button>
         </>
       )}
-    </section>
+    </>
   );
 }
