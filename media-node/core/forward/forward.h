@@ -31,10 +31,9 @@
 #define FWD_LEVELS_US    TIME_MS(400)
 #define FWD_LIVE_US      TIME_MS(100) /* between looks at which simulcast layers flow */
 #define FWD_REPORT_US    TIME_S(5)    /* between statistics of one member */
-#define FWD_TELL_US      TIME_MS(100) /* what can wait is told at multiples of it: one message of all \
-                                       */
-#define FWD_NAME_MAX 64               /* bytes of a participant's sid, NUL included */
-#define FWD_NACK_MAX 256              /* sequence numbers of one NACK packet that are looked at */
+#define FWD_TELL_US      TIME_MS(100) /* what can wait is told at multiples of it, all at once */
+#define FWD_NAME_MAX     64           /* bytes of a participant's sid, NUL included */
+#define FWD_NACK_MAX     256          /* sequence numbers of one NACK packet that are looked at */
 
 /* Who sends nothing at all for so long is asked whether he is there, and is silent if he does not
  * answer half a second later (silence.c). libwebrtc sends STUN each 2.5 s at least. */

@@ -4,7 +4,7 @@
  * key frame takes as long as it would from its publisher, and not at once what a router on the way
  * has place for; but so fast that nothing waits for much longer than RELAY_WAIT_US.
  *
- * The rate is no estimate of what the way takes (decisions/0019).
+ * The rate is no estimate of what the way takes (decisions/0020).
  */
 #include "media-node/core/relay/private.h"
 
