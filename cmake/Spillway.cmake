@@ -53,13 +53,9 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     INTERFACE_INCLUDE_DIRECTORIES ${SPILLWAY_IPSEC_MB_INCLUDE})
 endif()
 
-# What runs beside what. PROCESSORS of a test are thirds of a core: most are of processes that wait for
-# each other, and take one; a browser takes two, what computes all the time three, and what measures
-# time all there are. tests/run has one more, for sim.10000, which gets what nobody else wants.
-set(SPILLWAY_PLACES_BROWSER 2)
-set(SPILLWAY_PLACES_BUSY 3)
-cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
-math(EXPR SPILLWAY_PLACES_ALL "3 * ${cores}")
+# What runs beside what: a test takes a core, and what measures time all there are (PROCESSORS).
+# tests/run has one more place, for sim.10000, which gets what nobody else wants.
+cmake_host_system_information(RESULT SPILLWAY_CORES QUERY NUMBER_OF_LOGICAL_CORES)
 
 # spillway_library(NAME SOURCES a.c b.c DEPS other_library dep::ssl)
 # One static library per folder. DEPS are public: they say which folders this one may include.
@@ -125,8 +121,7 @@ function(spillway_fuzz name)
   file(MAKE_DIRECTORY ${found})
   add_test(NAME fuzz.${name} COMMAND ${dir}/fuzz_${name} -max_total_time=3 -timeout=5
     -rss_limit_mb=1024 -print_final_stats=1 -artifact_prefix=${CMAKE_BINARY_DIR}/fuzz/ ${found} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
-  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120
-    PROCESSORS ${SPILLWAY_PLACES_BUSY})
+  set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT 120)
 endfunction()
 
 # spillway_bench(NAME SOURCES a.c DEPS library ... ARGS word ...): a program that prints numbers, with
