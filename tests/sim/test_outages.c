@@ -577,27 +577,29 @@ static void outlives_a_lost_region(void **state)
 {
     (void)state;
     enum { LOST = 1 };
-    uint64_t seed = 1;
-    struct sim *sim = meeting_of(seed);
-    while (owner_of(sim) % sim->config.regions == LOST) {
-        sim_free(sim);
-        sim = meeting_of(++seed);
-    }
-    size_t owner = owner_of(sim);
-    happens(sim, FAULT_ORCHESTRATOR_CRASH, LOST, TIME_S(1));
-    sim_run(sim, TIME_MS(500));
-    happens(sim, FAULT_REGION_LOST, LOST, TIME_S(28));
-    sim_run(sim, TIME_S(12));
-    assert_true(orch_has_room(sim->orchestrators[LOST].orch, "room0"));
-    sim_run(sim, TIME_S(28));
-    assert_int_equal(sim_owners(sim, "room0"), 1u << owner);
-    free(timeline_of(sim->timeline, NULL, 0));
-    joins_through(sim, &sim->clients[PEOPLE + LOST], LOST);
-    well_within(sim, TIME_S(6));
-    assert_int_equal(owner_of(sim), owner);
     static const char *const names[] = {"c1", "c2", "c3", "c4"};
-    clients_tell_of(sim, names, ARRAY_LEN(names), "");
-    sim_free(sim);
+    for (uint64_t seed = 1; seed <= 8;
+         seed++) { /* who comes is now at this node of it, now at that */
+        struct sim *sim = meeting_of(seed);
+        size_t owner = owner_of(sim);
+        if (owner % sim->config.regions == LOST) {
+            sim_free(sim);
+            continue;
+        }
+        happens(sim, FAULT_ORCHESTRATOR_CRASH, LOST, TIME_S(1));
+        sim_run(sim, TIME_MS(500));
+        happens(sim, FAULT_REGION_LOST, LOST, TIME_S(28));
+        sim_run(sim, TIME_S(12));
+        assert_true(orch_has_room(sim->orchestrators[LOST].orch, "room0"));
+        sim_run(sim, TIME_S(28));
+        assert_int_equal(sim_owners(sim, "room0"), 1u << owner);
+        free(timeline_of(sim->timeline, NULL, 0));
+        joins_through(sim, &sim->clients[PEOPLE + LOST], LOST);
+        well_within(sim, TIME_S(6));
+        assert_int_equal(sim_owners(sim, "room0"), 1u << owner);
+        clients_tell_of(sim, names, ARRAY_LEN(names), "");
+        sim_free(sim);
+    }
 }
 
 int main(void)
