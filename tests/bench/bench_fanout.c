@@ -165,7 +165,7 @@ int main(int argc, char **argv)
                                    .janus_rate = (unsigned)(options.beside / options.receivers),
                                    .seconds = options.seconds,
                                    .bursts = bench_amount(FANOUT_BURSTS, 1),
-                                   .janus = janus_run_installed()};
+                                   .janus = !bench_short() && janus_run_installed()};
     bench_allow_files(2 * options.receivers + 64); /* of its own and in what is started */
     bench_go_first();
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -99,7 +99,7 @@ void fanout_report_print(const struct fanout_report *report)
         printf(" %.2f %%\n", 100 * most_lost(row));
     }
     if (!report->janus) {
-        printf("  Janus is not installed (apt-get install janus): nothing to compare with\n");
+        printf("  Without Janus (apt-get install janus; never in a short run)\n");
     }
 }
 
