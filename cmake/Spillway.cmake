@@ -53,10 +53,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     INTERFACE_INCLUDE_DIRECTORIES ${SPILLWAY_IPSEC_MB_INCLUDE})
 endif()
 
-# What runs beside what: a test takes a core, and what measures time all there are (PROCESSORS).
-# tests/run has one more place, for sim.10000, which gets what nobody else wants.
-cmake_host_system_information(RESULT SPILLWAY_CORES QUERY NUMBER_OF_LOGICAL_CORES)
-
 # spillway_library(NAME SOURCES a.c b.c DEPS other_library dep::ssl)
 # One static library per folder. DEPS are public: they say which folders this one may include.
 function(spillway_library name)
