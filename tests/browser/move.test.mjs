@@ -89,7 +89,7 @@ test('a room of three with simulcast moves', async (t) => {
 test('the node of a call is killed', async (t) => {
   const anna = await stage.enter('anna', both);
   const bert = await stage.enter('bert', both);
-  await everybodyMeets([anna, bert], 15);
+  await everybodyMeets([anna, bert], 60); // as above
   const stop = await chatter(anna);
   const gap = await longestGap([anna, bert], () => killNode(stage));
   t.diagnostic(`longest gap between pictures ${gap.toFixed(0)} ms`);
