@@ -8,7 +8,7 @@
  */
 #include "media-node/core/relay/private.h"
 
-#define FACTOR      5 / 2 /* of what is sent, as libwebrtc's (gcc §4) of what is estimated */
+#define FACTOR_X2   5 /* 2.5 times what is sent, as libwebrtc (gcc §4) what is estimated */
 #define PACKET_BITS (8 * 1200)
 
 static void set_rate(struct relay *relay)
@@ -16,7 +16,7 @@ static void set_rate(struct relay *relay)
     uint64_t bps = 0;
     if (relay->srtt_us >= RELAY_FAR_US) {
         uint64_t queue_bps = relay->pacer.count * (uint64_t)PACKET_BITS * 1000000 / RELAY_WAIT_US;
-        bps = MAX(MAX(relay->sent_bps * FACTOR, RELAY_PACE_BPS_MIN), queue_bps);
+        bps = MAX(MAX(relay->sent_bps * FACTOR_X2 / 2, RELAY_PACE_BPS_MIN), queue_bps);
     }
     pacer_set_rate(&relay->pacer, (uint32_t)MIN(bps, UINT32_MAX));
 }

@@ -5,9 +5,9 @@
  *
  * On the wire a packet is RTP as its publisher sent it: number, timestamp, marker, payload type and
  * payload, which is empty, or VP8's descriptor alone, where nobody there wants that layer of the
- * stream; header extensions that
- * matter onward, under the numbers of control.proto's ExtensionKind; the trunk's SSRC for (track,
- * layer). Two CSRCs say what else the other end needs: the publisher's SSRC, and a word of
+ * stream; header extensions that matter onward, under the numbers of control.proto's ExtensionKind;
+ * the trunk's SSRC for (track, layer). Two CSRCs say what else the other end needs: the publisher's
+ * SSRC, and a word of
  *
  *   bits 31..26  generation of the keys, low bits
  *        25..20  run: another one where the sender went on elsewhere in the source's numbers on

@@ -38,30 +38,28 @@
 
 #include "orchestrator/core/orch/orch.h"
 
-#define CLUSTER_PEERS_MAX     7
-#define CLUSTER_BEAT_US       TIME_MS(250)
-#define CLUSTER_SILENT_US     TIME_S(2)
-#define CLUSTER_HOPS_MAX      4
-#define CLUSTER_ASKS_MAX      4096
-#define CLUSTER_WAITING_MAX   ((size_t)64 << 20) /* bytes of asks, and of early messages */
-#define CLUSTER_ASK_US        TIME_S(5)          /* for an owner to be found and to answer */
-#define CLUSTER_CLAIM_US      TIME_MS(200)       /* until a claim that led nowhere is made again */
-#define CLUSTER_ALONE_US      TIME_S(4)    /* longer than the bus pauses before connecting anew */
-#define CLUSTER_GATHER_US     TIME_S(2)    /* for peers to say their part of a list */
-#define CLUSTER_RENEW_US      TIME_S(60)   /* between two writings of every room to the store */
-#define CLUSTER_RENEW_STEP_US TIME_MS(100) /* between two parts of such a writing: 4 s at most */
-#define CLUSTER_EARLY_MAX     8          /* messages of a client whose room's owner is not found */
-#define CLUSTER_MESSAGE_MAX   (16 << 20) /* bytes, to and from a peer */
-#define CLUSTER_ORPHAN_US     TIME_S(5)  /* for a new owner of a client's room: one alone waits */
-#define CLUSTER_UNSEALED_US   TIME_S(1)  /* for a room's nodes to have what its owner answered */
-#define CLUSTER_UNCLAIMED_US  TIME_S(1)  /* for the preferred owner to claim an orphan */
-#define CLUSTER_JOINERS_MAX   4096       /* who asked an owner elsewhere to let them in, within: */
-#define CLUSTER_JOINER_US     TIME_S(3)  /* for it to be lost, and nodes to have heard of them */
-#define CLUSTER_MISSED_US     TIME_S(6)  /* until a dead owner's rooms are with their next one */
-#define CLUSTER_HAND_OVER_US  TIME_S(1)  /* for all that an owner leaves to be received */
-#define CLUSTER_HAND_OVER_MAX                                                                      \
-    (1u << 20) /* bytes of it that are not received yet, or one room's:                            \
-                */
+#define CLUSTER_PEERS_MAX      7
+#define CLUSTER_BEAT_US        TIME_MS(250)
+#define CLUSTER_SILENT_US      TIME_S(2)
+#define CLUSTER_HOPS_MAX       4
+#define CLUSTER_ASKS_MAX       4096
+#define CLUSTER_WAITING_MAX    ((size_t)64 << 20) /* bytes of asks, and of early messages */
+#define CLUSTER_ASK_US         TIME_S(5)          /* for an owner to be found and to answer */
+#define CLUSTER_CLAIM_US       TIME_MS(200)       /* until a claim that led nowhere is made again */
+#define CLUSTER_ALONE_US       TIME_S(4)    /* longer than the bus pauses before connecting anew */
+#define CLUSTER_GATHER_US      TIME_S(2)    /* for peers to say their part of a list */
+#define CLUSTER_RENEW_US       TIME_S(60)   /* between two writings of every room to the store */
+#define CLUSTER_RENEW_STEP_US  TIME_MS(100) /* between two parts of such a writing: 4 s at most */
+#define CLUSTER_EARLY_MAX      8          /* messages of a client whose room's owner is not found */
+#define CLUSTER_MESSAGE_MAX    (16 << 20) /* bytes, to and from a peer */
+#define CLUSTER_ORPHAN_US      TIME_S(5)  /* for a new owner of a client's room: one alone waits */
+#define CLUSTER_UNSEALED_US    TIME_S(1)  /* for a room's nodes to have what its owner answered */
+#define CLUSTER_UNCLAIMED_US   TIME_S(1)  /* for the preferred owner to claim an orphan */
+#define CLUSTER_JOINERS_MAX    4096       /* who asked an owner elsewhere to let them in, within: */
+#define CLUSTER_JOINER_US      TIME_S(3)  /* for it to be lost, and nodes to have heard of them */
+#define CLUSTER_MISSED_US      TIME_S(6)  /* until a dead owner's rooms are with their next one */
+#define CLUSTER_HAND_OVER_US   TIME_S(1)  /* for all that an owner leaves to be received */
+#define CLUSTER_HAND_OVER_MAX  (1u << 20) /* bytes of it on their way, or one room */
 #define CLUSTER_HAND_OVER_ROOM (16u << 20) /* of a larger one the first of its people */
 #define CLUSTER_FACTS_MAX      8           /* events that say how a transport is */
 #define CLUSTER_SAVED_MAX      256 /* events of a transport whose room is nobody's, and bytes: */
