@@ -127,7 +127,7 @@ int main(int argc, char **argv)
         return 2;
     }
     uv_loop_init(&sender.loop);
-    const struct log_sink log = {log_line, NULL, LOG_INFO};
+    const struct log_sink log = {log_line, NULL, LOG_DEBUG};
     const struct webhooks_config config = {
         .loop = &sender.loop,
         .log = &log,

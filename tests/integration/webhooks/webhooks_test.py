@@ -36,6 +36,12 @@ class Receiver(http.server.ThreadingHTTPServer):
     def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}/hook"
 
+    def await_request(self):
+        deadline = time.monotonic() + 10
+        while not self.requests:
+            assert time.monotonic() < deadline, "no request came"
+            time.sleep(0.01)
+
     def ns(self, key=None):
         return [n for k, n, _, _ in self.requests if key in (None, k)]
 
@@ -71,6 +77,11 @@ class Sender:
     def send(self, key, n, **more):
         self.process.stdin.write(key + " " + json.dumps({"key": key, "n": n, **more}) + "\n")
         self.process.stdin.flush()
+
+    def await_failure(self):
+        """An attempt has failed, and the event waits for its next one."""
+        while "webhook_failed" not in (line := self.process.stderr.readline()):
+            assert line, "the sender ended"
 
     def finish(self):
         output, self.log = self.process.communicate(timeout=30)
@@ -168,7 +179,7 @@ class Webhooks(unittest.TestCase):
     def test_queue_drops_the_oldest_that_waits(self):
         sender = Sender(self.receiver.url, queue=3)
         sender.send("a", 0, fail=1, sleep=0.5, status=500)
-        time.sleep(0.2)
+        self.receiver.await_request()
         for n in range(1, 8):
             sender.send("a", n)
         counters = sender.finish()
@@ -181,7 +192,7 @@ class Webhooks(unittest.TestCase):
         sender = Sender(self.receiver.url, flush_ms=300)
         sender.send("a", 0, fail=1, sleep=5)
         sender.send("a", 1)
-        time.sleep(0.2)
+        self.receiver.await_request()
         begin = time.monotonic()
         counters = sender.finish()
         self.assertLess(time.monotonic() - begin, 2)
@@ -191,7 +202,7 @@ class Webhooks(unittest.TestCase):
         sender = Sender(self.receiver.url, backoff_ms=60000)
         sender.send("a", 0, fail=1)
         sender.send("a", 1)
-        time.sleep(0.3)
+        sender.await_failure()
         begin = time.monotonic()
         self.assertEqual(sender.finish()["delivered"], 2)
         self.assertLess(time.monotonic() - begin, 2)
