@@ -269,7 +269,9 @@ static void take_status(struct bwe *bwe, const struct rtcp_twcc_status *status, 
     }
     int64_t sent_us = bwe->now_us - (uint32_t)((uint32_t)bwe->now_us - slot->sent_us);
     slot->state = status->received ? SLOT_ARRIVED : SLOT_LOST;
-    if (before == SLOT_LOST) {
+    if (slot->untaken && !status->received) {
+        report_probe(bwe, slot, sent_us, status, arrived_us);
+    } else if (before == SLOT_LOST && !slot->untaken) {
         loss_add(&bwe->loss, bwe->now_us, 0, -1);
     } else {
         loss_add(&bwe->loss, bwe->now_us, 1, !status->received);
@@ -282,6 +284,12 @@ static void take_status(struct bwe *bwe, const struct rtcp_twcc_status *status, 
         take_arrival(bwe, slot, sent_us, arrived_us, before == SLOT_ASSUMED);
     }
     bwe->reported = MAX(bwe->reported, number + 1);
+}
+
+bool bwe_arrived(struct bwe *bwe, uint16_t seq)
+{
+    const struct slot *slot = history_find(&bwe->history, history_number(&bwe->history, seq));
+    return slot != NULL && slot->state == SLOT_ARRIVED;
 }
 
 /* The receiver's clock, unwrapped to the value nearest to that of the last feedback. */

@@ -67,6 +67,8 @@ struct bwe_packet {
                       that were never sent */
     uint16_t size; /* bytes from the IP header on, for trains may be of small packets */
     uint8_t probe; /* id of the cluster it belongs to, 0 none */
+    bool untaken;  /* of a stream that the receiver may drop for want of its description: if it is
+                      told lost, that says nothing of the path */
 };
 
 /* The hot path: a packet left. Without transport-cc seq is of no matter. */
@@ -129,6 +131,9 @@ struct bwe_estimate {
     bool overused;            /* a queue is growing somewhere: keep probes and repeats back */
 };
 struct bwe_estimate bwe_estimate(const struct bwe *bwe);
+
+/* Whether feedback told that the packet of this number came, lately. */
+bool bwe_arrived(struct bwe *bwe, uint16_t seq);
 
 /* For statistics and tests. */
 struct bwe_stats {

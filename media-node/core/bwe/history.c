@@ -78,6 +78,7 @@ void history_add(struct history *history, int64_t now_us, const struct bwe_packe
         .size = packet->size,
         .probe = packet->probe,
         .state = SLOT_SENT,
+        .untaken = packet->untaken,
     };
 }
 

@@ -34,7 +34,8 @@ struct slot {
     uint32_t sent_us; /* low 32 bits */
     uint16_t size;
     uint8_t probe;
-    uint8_t state; /* enum slot_state */
+    uint8_t state : 7; /* enum slot_state */
+    uint8_t untaken : 1;
 };
 static_assert(sizeof(struct slot) == 8, "eight to a cache line");
 

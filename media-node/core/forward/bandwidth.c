@@ -145,16 +145,23 @@ int64_t bandwidth_reached(const struct fwd_member *member)
     return bandwidth != NULL ? bwe_estimate(bandwidth->bwe).reached_us : 0;
 }
 
+bool bandwidth_arrived(const struct fwd_member *member, uint16_t number)
+{
+    return bwe_arrived(member->bandwidth->bwe, number);
+}
+
 /* ---- What leaves ----------------------------------------------------------------------------- */
 
-void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent)
+void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent,
+                    bool untaken)
 {
     if (bandwidth->transport_cc && !sent->numbered) {
         return; /* nothing will be told of it */
     }
     const struct bwe_packet packet = {.seq = sent->seq,
                                       .size = sent->size,
-                                      .probe = pacer_sent(&bandwidth->pacer, now_us, sent->size)};
+                                      .probe = pacer_sent(&bandwidth->pacer, now_us, sent->size),
+                                      .untaken = untaken};
     bwe_sent(bandwidth->bwe, now_us, &packet);
     bandwidth->begun_us = MIN(bandwidth->begun_us, now_us);
 }
@@ -216,6 +223,11 @@ void bandwidth_drop(struct fwd_member *member)
     }
 }
 
+static bool flows(const struct subscription *subscription)
+{
+    return subscription->media.started && !subscription->untaken;
+}
+
 /* On a stream that has begun, if there is one: its receiver knows what to make of its RTX. NULL:
  * there is no RTX. */
 static struct subscription *to_be_padded(const struct fwd_member *member)
@@ -226,7 +238,7 @@ static struct subscription *to_be_padded(const struct fwd_member *member)
         bool fits = subscription->track->spec.kind == STREAM_VIDEO &&
                     subscription->spec.rtx_ssrc != 0 &&
                     subscription->spec.transport_cc == member->bandwidth->transport_cc;
-        if (fits && (found == NULL || (!found->media.started && subscription->media.started))) {
+        if (fits && (found == NULL || (!flows(found) && flows(subscription)))) {
             found = subscription;
         }
     }
@@ -469,9 +481,11 @@ static void allocate(struct fwd_member *member, int64_t now_us)
         apply(member->fwd->shares[i], now_us, at_once);
     }
     bandwidth->chosen_bps = sum.bps;
+    const struct subscription *padded = to_be_padded(member);
     const struct bwe_step next = {.bps = sum.next_bps - MIN(sum.next_bps, beside_bps),
-                                  .padding = to_be_padded(member) != NULL};
-    bwe_wanted(bandwidth->bwe, now_us, wanted_of(&sum, offers.videos));
+                                  .padding = padded != NULL};
+    bool dropped = padded != NULL && padded->untaken; /* and so would be what fills a train */
+    bwe_wanted(bandwidth->bwe, now_us, dropped ? 0 : wanted_of(&sum, offers.videos));
     bwe_next(bandwidth->bwe, now_us, &next);
     set_pace(bandwidth);
     tell_paused(member);
@@ -549,6 +563,7 @@ void bandwidth_feedback(struct fwd_member *member, int64_t now_us, const struct 
     if (fed_by(bandwidth, true) && rtcp_read_twcc(packet, &twcc) == 0) {
         bwe_feedback(bandwidth->bwe, now_us, &twcc);
         bandwidth->heard_us = MIN(bandwidth->heard_us, now_us);
+        early_heed(member, now_us);
         heed(member, now_us);
     }
 }

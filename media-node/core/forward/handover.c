@@ -172,6 +172,7 @@ void handover_resume(struct subscription *subscription, int64_t now_us)
         return;
     }
     subscription->resume = NULL;
+    early_end(subscription);
     resume_stream(&subscription->media, subscription->spec.ssrc, state->seq_next);
     spare_kept(&subscription->media, &before, state);
     resume_stream(&subscription->rtx, subscription->spec.rtx_ssrc, state->rtx_seq_next);

@@ -161,7 +161,10 @@ static bool send_with(struct subscription *subscription, int64_t now_us,
         return false;
     }
     if (member->bandwidth != NULL) {
-        bandwidth_sent(member->bandwidth, now_us, &sent);
+        bandwidth_sent(member->bandwidth, now_us, &sent, subscription->untaken);
+        if (subscription->untaken && sent.numbered) {
+            early_sent(subscription, now_us, sent.seq, out);
+        }
     }
     return true;
 }
@@ -173,6 +176,20 @@ bool media_send(struct subscription *subscription, int64_t now_us, const struct 
         media_carry(&exts, out->source);
     }
     return send_with(subscription, now_us, out, &exts);
+}
+
+bool media_resend(struct subscription *subscription, int64_t now_us, uint16_t seq)
+{
+    struct counters *counters = subscription->member->fwd->config.counters;
+    struct stream_out out;
+    if (stream_sender_resend(subscription->sender, now_us, seq, subscription->track->receivers,
+                             &out) != 0) {
+        counters->drop_resend++;
+        return false;
+    }
+    bool sent = media_send(subscription, now_us, &out);
+    counters->rtx_sent += sent;
+    return sent;
 }
 
 bool media_forward(struct subscription *subscription, int64_t now_us,

@@ -88,13 +88,7 @@ static void on_nack(struct fwd_member *member, int64_t now_us, const struct rtcp
         stream_sender_reached(subscription->sender, now_us, bandwidth_reached(member));
     }
     for (int i = 0; subscription != NULL && i < count; i++) {
-        struct stream_out out;
-        if (stream_sender_resend(subscription->sender, now_us, seqs[i],
-                                 subscription->track->receivers, &out) == 0) {
-            member->fwd->config.counters->rtx_sent += media_send(subscription, now_us, &out);
-        } else {
-            member->fwd->config.counters->drop_resend++;
-        }
+        (void)media_resend(subscription, now_us, seqs[i]);
     }
 }
 
@@ -105,9 +99,8 @@ static void picture_lost(struct fwd_member *member, int64_t now_us, uint32_t ssr
         return;
     }
     subscription->pictures_lost++;
-    if ((stream_sender_picture_lost(subscription->sender, now_us) & STREAM_ASK) != 0) {
-        media_want_key_frame(subscription->track, now_us,
-                             stream_sender_needs_key_frame(subscription->sender));
+    if (!early_answers(subscription, now_us)) {
+        media_heed(subscription, now_us, stream_sender_picture_lost(subscription->sender, now_us));
     }
 }
 

@@ -141,6 +141,9 @@ struct subscription {
     struct allocator_track share;
     struct stream_limit limit; /* heeded where the member's bandwidth is known */
     struct told told;
+    bool untaken;           /* its client may not know it yet: early.c */
+    struct early *early;    /* NULL: taken, or nothing was sent */
+    int64_t repeated_us;    /* what was early was sent again */
     uint64_t pictures_lost; /* said its client since then */
     bool reported;          /* by its client: the next two are valid */
     uint32_t reported_seq;  /* highest, extended */
@@ -192,6 +195,7 @@ struct fwd_member {
     struct subscription **subscriptions;
     size_t subscription_count;
     size_t subscription_capacity;
+    size_t early_count;      /* of these that have early packets */
     struct retired *retired; /* 12 bytes for each subscription that ended under the present keys */
     size_t retired_count;
     struct fwd_member *prev; /* list of the room's members (utlist) */
@@ -304,6 +308,9 @@ void media_carry(struct rtp_exts *out, const struct stream_packet *packet);
 void media_put_active(struct rtp_exts *exts, const struct stream_packet *packet, uint32_t active,
                       uint8_t descriptor[RTP_DEPENDENCY_LEN_MAX]);
 
+/* Sends a number of a NACK again. False: it can't be, which is counted. */
+bool media_resend(struct subscription *subscription, int64_t now_us, uint16_t seq);
+
 /* A packet to one subscription. Whether it was sent, or will be. */
 bool media_forward(struct subscription *subscription, int64_t now_us,
                    const struct stream_packet *packet, const struct rtp_exts *exts);
@@ -346,8 +353,12 @@ uint32_t bandwidth_bps(const struct fwd_member *member);
 /* When the newest packet left of which its client told that it came; 0 unknown. */
 int64_t bandwidth_reached(const struct fwd_member *member);
 
-/* A packet left. */
-void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent);
+/* Whether the client told that the packet of this transport-wide number came. */
+bool bandwidth_arrived(const struct fwd_member *member, uint16_t number);
+
+/* A packet left; untaken: as in struct bwe_packet. */
+void bandwidth_sent(struct bandwidth *bandwidth, int64_t now_us, const struct peer_sent *sent,
+                    bool untaken);
 
 /* Whether the packet waits for its turn, and is not to be sent now; the member has a bandwidth. */
 bool bandwidth_holds(struct subscription *subscription, int64_t now_us,
@@ -376,6 +387,22 @@ void bandwidth_remb(struct fwd_member *member, int64_t now_us, uint64_t bps);
 void bandwidth_loss(struct fwd_member *member, int64_t now_us, struct bwe_loss loss);
 void bandwidth_expire(struct fwd_member *member, int64_t now_us);
 int64_t bandwidth_deadline(const struct fwd_member *member);
+
+/* ---- early.c --------------------------------------------------------------------------------- */
+
+/* The stream is new to the member's client; it knows it, or it goes. */
+void early_begin(struct subscription *subscription);
+void early_end(struct subscription *subscription);
+
+/* A packet of an untaken stream left under that transport-wide number. */
+void early_sent(struct subscription *subscription, int64_t now_us, uint16_t number,
+                const struct stream_out *out);
+
+/* Feedback came. */
+void early_heed(struct fwd_member *member, int64_t now_us);
+
+/* Whether a key frame that the client asks for is one that it has missed or will have anyway. */
+bool early_answers(const struct subscription *subscription, int64_t now_us);
 
 /* ---- handover.c ------------------------------------------------------------------------------ */
 

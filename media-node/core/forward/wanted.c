@@ -270,6 +270,7 @@ static void start_sender(struct subscription *subscription, int64_t now_us)
     uint64_t seq_next = next_index(member, &subscription->media, spec->ssrc);
     uint64_t rtx_seq_next = next_index(member, &subscription->rtx, spec->rtx_ssrc);
     handover_forget(subscription);
+    early_begin(subscription);
     wanted_start_sender(subscription, now_us, seq_next, rtx_seq_next);
 }
 
@@ -378,6 +379,7 @@ void fwd_remove_subscription(struct fwd *fwd, uint32_t id)
     unlink_subscription(subscription);
     stream_sender_free(subscription->sender);
     handover_forget(subscription);
+    early_end(subscription);
     HASH_DEL(fwd->subscriptions, subscription);
     free(subscription);
 }

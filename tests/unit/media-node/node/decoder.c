@@ -136,6 +136,9 @@ void decoder_add(struct decoder *decoder, int64_t now_us, const struct rtp_view 
         note_missing(decoder, decoder->newest + 1, seq);
         decoder->newest = seq;
     }
+    if (decoder->shown == 0) { /* what came first need not be what was sent first */
+        decoder->done = MIN(decoder->done, seq);
+    }
     struct rtp_vp8 vp8 = {0};
     decoder->missing[seq % DECODER_PACKETS].wanted = false;
     if (seq < decoder->done || view->payload.len == 0) {

@@ -349,6 +349,14 @@ static void decode(struct meeting *m, uint8_t *data, size_t len)
     decoder_add(&m->decoder, m->now_us, &view);
 }
 
+void meeting_lost_picture(struct meeting *m)
+{
+    uint8_t out[MEDIA_CLIENT_PACKET];
+    const struct media_feedback feedback = {.pli_ssrc = 5000};
+    input(m, m->viewer, out, media_client_rtcp(m->viewer, &feedback, out));
+    pump(m);
+}
+
 static void ask_again(struct meeting *m)
 {
     uint16_t seqs[MISSING_MAX];
@@ -364,10 +372,24 @@ static void ask_again(struct meeting *m)
         pump(m);
     }
     if (decoder_asks(&m->decoder, m->now_us)) {
-        const struct media_feedback feedback = {.pli_ssrc = 5000};
-        input(m, m->viewer, out, media_client_rtcp(m->viewer, &feedback, out));
-        pump(m);
+        meeting_lost_picture(m);
     }
+}
+
+/* The headers are in the clear. */
+static bool drops(struct meeting *m, struct bytes packet)
+{
+    struct rtp_view view;
+    if (m->drops_us == 0 || stun_classify(packet.data, packet.len) != PACKET_RTP ||
+        rtp_parse(&view, packet.data, packet.len) != 0 || view.pt == MEDIA_OPUS) {
+        return false;
+    }
+    if (m->dropped == 0 && view.pt == MEDIA_VP8) {
+        m->applies_us = m->now_us + m->drops_us;
+    }
+    bool dropped = m->applies_us == 0 || m->now_us < m->applies_us;
+    m->dropped += dropped && view.pt == MEDIA_VP8;
+    return dropped;
 }
 
 static void receive(struct meeting *m)
@@ -378,6 +400,9 @@ static void receive(struct meeting *m)
         uint8_t answer[MEDIA_CLIENT_PACKET];
         struct media_incoming *in;
         frame = (struct bytes){frame.data + HEADERS, frame.len - HEADERS};
+        if (drops(m, frame)) {
+            continue;
+        }
         memcpy(data, frame.data, frame.len);
         bool rtp = stun_classify(data, frame.len) == PACKET_RTP;
         if (rtp && m->svc) {

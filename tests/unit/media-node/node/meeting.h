@@ -65,11 +65,14 @@ struct meeting {
     struct stream_arrivals *arrivals;
     struct remb_receiver remb;
     enum meeting_feedback feedback;
-    uint64_t lie_bps;  /* what REMB tells in place of what is estimated; 0: that */
-    bool answers;      /* the viewer gives feedback */
-    int64_t audio_us;  /* last packet of sound the viewer got */
-    int64_t second_us; /* end of the second that is counted */
-    struct seen audio; /* in it */
+    uint64_t lie_bps;   /* what REMB tells in place of what is estimated; 0: that */
+    bool answers;       /* the viewer gives feedback */
+    int64_t drops_us;   /* video, for so long from its first packet on: it knows no such stream */
+    int64_t applies_us; /* until then */
+    unsigned dropped;   /* VP8 */
+    int64_t audio_us;   /* last packet of sound the viewer got */
+    int64_t second_us;  /* end of the second that is counted */
+    struct seen audio;  /* in it */
     struct seen video;
     unsigned repairs;      /* RTX and padding */
     unsigned layer_bits;   /* layers seen in it */
@@ -103,6 +106,9 @@ void meeting_set_rate(struct meeting *m, uint64_t bps);
 /* The publisher is Chromium from now on, and the viewer decodes what it gets; before any time
  * passes. */
 void meeting_chromium(struct meeting *m, int64_t slow_us, uint64_t seed);
+
+/* The viewer asks for a key frame. */
+void meeting_lost_picture(struct meeting *m);
 
 /* The spec, once more: after a change of what it says. */
 void meeting_tell_room(struct meeting *m);
