@@ -106,7 +106,7 @@ void cluster_own(struct cluster *c, const char *room, uint64_t epoch)
         return;
     }
     if (ownership_take(c->ownership, OWNERSHIP_SELF, room, epoch) != OWNERSHIP_STALE) {
-        peer_tell_room(c, room, epoch, true);
+        rooms_tell(c, room, epoch, true);
     }
 }
 
@@ -119,7 +119,7 @@ static void let_go(struct cluster *c, const char *room)
     effects_take(
         &c->fx,
         (struct effect){.type = EFFECT_STORE_ROOM_GONE, .name = mem_str(room), .epoch = epoch});
-    peer_tell_room(c, room, epoch, false);
+    rooms_tell(c, room, epoch, false);
     ownership_release(c->ownership, OWNERSHIP_SELF, room, epoch);
 }
 

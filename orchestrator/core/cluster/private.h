@@ -316,19 +316,34 @@ void front_peer_back(struct cluster *c, size_t member);
 void front_free_all(struct cluster *c);
 
 /* ---- peer.c: links */
-void peer_send(struct cluster *c, size_t member, Spillway__Bus__PeerMessage *message, bool lossy);
-void peer_send_effect(struct cluster *c, size_t member, const struct effect *effect);
-void peer_flush(struct cluster *c); /* batches */
-void peer_transport_event(struct cluster *c, const Spillway__Bus__TransportEvent *event);
-void peer_tell_room(struct cluster *c, const char *room, uint64_t epoch, bool owned);
 void peer_beat(struct cluster *c, size_t member); /* at once */
 void peers_beat(struct cluster *c);
 void peers_expire(struct cluster *c);
 int64_t peers_deadline(const struct cluster *c);
 void peer_free_all(struct cluster *c);
-
 /* Our Hello, in the session that is; asks: for theirs. */
 void peer_say_hello(struct cluster *c, size_t member, bool asks);
+/* Who waits at the others may have changed: orch is told. */
+void peer_hear_waiting(struct cluster *c);
+
+/* ---- peer_send.c: what goes to them */
+void peer_send(struct cluster *c, size_t member, Spillway__Bus__PeerMessage *message, bool lossy);
+/* Whatever the link's state. */
+void peer_send_now(struct cluster *c, size_t member, Spillway__Bus__PeerMessage *message,
+                   bool lossy);
+void peer_send_effect(struct cluster *c, size_t member, const struct effect *effect);
+void peer_flush(struct cluster *c); /* batches */
+
+/* ---- peer_hear.c: what comes from them */
+void peer_hear(struct cluster *c, size_t member, const Spillway__Bus__PeerMessage *message);
+/* What a front says of a transport of ours. */
+void peer_transport_event(struct cluster *c, const Spillway__Bus__TransportEvent *event);
+
+/* ---- rooms.c: which are whose */
+void rooms_tell(struct cluster *c, const char *room, uint64_t epoch, bool owned);
+void rooms_tell_all(struct cluster *c, size_t member);
+void rooms_owned(struct cluster *c, size_t member, const Spillway__Bus__Rooms *rooms);
+void rooms_released(struct cluster *c, size_t member, const Spillway__Bus__Rooms *rooms);
 
 /* ---- events.c: what happened */
 /* Before effects are drained: what was written since. */
