@@ -169,26 +169,36 @@ static void rates_follow_the_watchers(void **state)
     world_fini(&world);
 }
 
+/* In eu, with a camera that is announced in words of the test's own. */
+static void alice_publishes(struct world *world, Livekit__AddTrackRequest *camera,
+                            const char *offer)
+{
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    camera->cid = CAMERA;
+    camera->type = LIVEKIT__TRACK_TYPE__VIDEO;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK;
+    request.add_track = camera;
+    world_init(world);
+    add_node(world, "ND_a", "eu");
+    join(world, 1, "alice", "eu");
+    world_add_track(world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
+    world_signal(world, 1, &request);
+    world_connected(world, 1);
+    world_offer_text(world, 1, offer, 2);
+}
+
 /* Goal: the node that shares out a client's bandwidth knows what is a screen share, and what the
  * client said is more important. */
 static void what_matters_is_told(void **state)
 {
     (void)state;
     struct world world;
-    world_init(&world);
-    add_node(&world, "ND_a", "eu");
-    join(&world, 1, "alice", "eu");
     Livekit__AddTrackRequest screen = LIVEKIT__ADD_TRACK_REQUEST__INIT;
     Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    screen.cid = CAMERA;
-    screen.type = LIVEKIT__TRACK_TYPE__VIDEO;
     screen.source = LIVEKIT__TRACK_SOURCE__SCREEN_SHARE;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK;
-    request.add_track = &screen;
-    world_add_track(&world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
-    world_signal(&world, 1, &request);
-    world_connected(&world, 1);
-    world_offer(&world, 1, "chromium-publish.offer", 2);
+    char *offer = world_read_offer("chromium-publish.offer");
+    alice_publishes(&world, &screen, offer);
+    free(offer);
     join(&world, 2, "bob", "eu");
     const Spillway__Control__RoomSpec *spec = world.last_spec;
     assert_int_equal(spec->n_subscriptions, 2);
@@ -238,27 +248,16 @@ static void sizes_inside_one_stream(void **state)
     Livekit__SimulcastCodec codec = LIVEKIT__SIMULCAST_CODEC__INIT, *codecs[] = {&codec};
     codec.codec = codec_name;
     Livekit__AddTrackRequest camera = LIVEKIT__ADD_TRACK_REQUEST__INIT;
-    camera.cid = CAMERA;
-    camera.type = LIVEKIT__TRACK_TYPE__VIDEO;
     camera.source = LIVEKIT__TRACK_SOURCE__CAMERA;
     camera.layers = layers;
     camera.n_layers = 3;
     camera.simulcast_codecs = codecs;
     camera.n_simulcast_codecs = 1;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ADD_TRACK;
-    request.add_track = &camera;
     char *offer = world_read_offer("chromium-publish.offer");
     overwrite(offer, "a=rid:", "a=xxx:");
     overwrite(offer, "a=simulcast:", "a=xxxxxxxxx:");
 
-    world_init(&world);
-    add_node(&world, "ND_a", "eu");
-    join(&world, 1, "alice", "eu");
-    world_add_track(&world, 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
-    world_signal(&world, 1, &request);
-    world_connected(&world, 1);
-    world_offer_text(&world, 1, offer, 2);
+    alice_publishes(&world, &camera, offer);
     add_node(&world, "ND_b", "us");
     join(&world, 2, "bob", "us");
     world_connected(&world, 2);
