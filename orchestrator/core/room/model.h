@@ -326,6 +326,8 @@ struct participant {
     double level;
     bool speaking;
     float level_sent;
+    double loudest;         /* in the report at hand */
+    int64_t lapse_at_us;    /* of what its node told last */
     int64_t speak_until_us; /* simulated speaking */
     /* quality.c */
     int quality_sent;           /* ConnectionQuality, -1 none */

@@ -285,7 +285,7 @@ void room_node_event(struct room *room, int64_t now_us, const char *node,
         source_learned(room, host, event->source_learned);
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_LEVELS:
-        speakers_levels(room, now_us, event->levels, fx);
+        speakers_levels(room, now_us, host, event->levels, fx);
         break;
     case SPILLWAY__CONTROL__EVENT__EVENT_TRANSPORT_REPORT:
         p = on_host(room, host, event->transport_report->transport);

@@ -362,8 +362,8 @@ void data_track_forward(struct participant *p, struct bytes packet, struct effec
 void data_track_forget(struct participant *p); /* frees all of its data track state */
 
 /* ---- speakers.c */
-void speakers_levels(struct room *room, int64_t now_us, const Spillway__Control__Levels *levels,
-                     struct effects *fx);
+void speakers_levels(struct room *room, int64_t now_us, const struct host *host,
+                     const Spillway__Control__Levels *levels, struct effects *fx);
 void speakers_simulate(struct participant *p, int64_t now_us, int32_t seconds);
 void speakers_expire(struct room *room, int64_t now_us, struct effects *fx);
 int64_t speakers_deadline(const struct room *room);

@@ -12,7 +12,7 @@
 #define ACTIVE_PERMILLE  400       /* of the window's packets */
 #define SMOOTHING        (2.0 / 3) /* exponential mean over two windows */
 #define LEVEL_STEPS      8         /* levels are rounded up to eighths: small moves are not sent */
-#define REPORTS_LAPSE_US TIME_S(1) /* without a report everybody is silent */
+#define REPORTS_LAPSE_US TIME_S(1) /* without a report one is silent */
 #define SIMULATED_LEVEL  0.5
 
 static void send_changes(struct room *room, struct effects *fx)
@@ -45,41 +45,66 @@ static void send_changes(struct room *room, struct effects *fx)
     arena_fini(&arena);
 }
 
-/* The loudest of a participant's tracks in this report: linear, 0 if none is active. */
-static double reported_level(const struct participant *p, const Spillway__Control__Levels *levels)
+/* Each speaks until then, unless its node says so again. */
+static int64_t lapses_at(const struct participant *p)
 {
-    double loudest = 0;
+    return MAX(p->lapse_at_us, p->speak_until_us);
+}
+
+static void lapse_next(struct room *room)
+{
+    room->levels_until_us = TIME_NEVER;
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        if (p->speaking) {
+            room->levels_until_us = MIN(room->levels_until_us, lapses_at(p));
+        }
+    }
+}
+
+static void silence(struct participant *p)
+{
+    p->speaking = false;
+    p->level = 0;
+}
+
+/* The loudest of each one's tracks in this report: linear, 0 if none is active. */
+static void read_levels(const struct room *room, const struct host *host,
+                        const Spillway__Control__Levels *levels)
+{
+    for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        p->loudest = 0;
+    }
     for (size_t i = 0; i < levels->n_levels; i++) {
         const Spillway__Control__Level *level = levels->levels[i];
-        const struct track *track = publish_find_id(p->room, level->track);
-        if (track == NULL || track->publisher != p || track->info->muted ||
+        const struct track *track = publish_find_id(room, level->track);
+        if (track == NULL || track->publisher->host != host || track->info->muted ||
             level->level_dbov > ACTIVE_DBOV || level->active_permille < ACTIVE_PERMILLE) {
             continue;
         }
-        loudest = MAX(loudest, pow(10, -(double)level->level_dbov / 20));
+        struct participant *p = track->publisher;
+        p->loudest = MAX(p->loudest, pow(10, -(double)level->level_dbov / 20));
     }
-    return loudest;
 }
 
-void speakers_levels(struct room *room, int64_t now_us, const Spillway__Control__Levels *levels,
-                     struct effects *fx)
+/* A node tells of those whom it hears; what it leaves out is silence of these, and says nothing of
+ * who is on another node. */
+void speakers_levels(struct room *room, int64_t now_us, const struct host *host,
+                     const Spillway__Control__Levels *levels, struct effects *fx)
 {
-    bool anybody = false;
+    read_levels(room, host, levels);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        double level = reported_level(p, levels);
-        if (now_us < p->speak_until_us) {
+        if (p->host != host || now_us < p->speak_until_us) {
             continue;
         }
-        if (level == 0) {
-            p->speaking = false;
-            p->level = 0;
+        if (p->loudest == 0) {
+            silence(p);
             continue;
         }
-        p->level = p->speaking ? p->level + (level - p->level) * SMOOTHING : level;
+        p->level = p->speaking ? p->level + (p->loudest - p->level) * SMOOTHING : p->loudest;
         p->speaking = true;
-        anybody = true;
+        p->lapse_at_us = now_us + REPORTS_LAPSE_US;
     }
-    room->levels_until_us = anybody ? now_us + REPORTS_LAPSE_US : TIME_NEVER;
+    lapse_next(room);
     send_changes(room, fx);
 }
 
@@ -96,15 +121,12 @@ void speakers_expire(struct room *room, int64_t now_us, struct effects *fx)
     if (now_us < room->levels_until_us) {
         return;
     }
-    room->levels_until_us = TIME_NEVER;
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        if (now_us < p->speak_until_us) {
-            room->levels_until_us = MIN(room->levels_until_us, p->speak_until_us);
-        } else {
-            p->speaking = false;
-            p->level = 0;
+        if (lapses_at(p) <= now_us) {
+            silence(p);
         }
     }
+    lapse_next(room);
     send_changes(room, fx);
 }
 

@@ -506,33 +506,6 @@ static void timeouts(void **state)
     world_fini(&world);
 }
 
-/* Goal: loud people are told to everybody, as changes; the report that stops ends it. */
-static void speakers(void **state)
-{
-    (void)state;
-    struct world world;
-    world_init(&world);
-    alice_publishes(&world);
-    Spillway__Control__Level level = SPILLWAY__CONTROL__LEVEL__INIT, *levels[] = {&level};
-    level.track = 1;
-    level.level_dbov = 20;
-    level.active_permille = 900;
-    Spillway__Control__Levels report = SPILLWAY__CONTROL__LEVELS__INIT;
-    report.levels = levels;
-    report.n_levels = 1;
-    Spillway__Control__Event event = SPILLWAY__CONTROL__EVENT__INIT;
-    event.event_case = SPILLWAY__CONTROL__EVENT__EVENT_LEVELS;
-    event.levels = &report;
-    world_event(&world, "ND_a", &event);
-    assert_string_equal(world_story(&world), "conn 1 < speaker on 0.125\n");
-    world_event(&world, "ND_a", &event);
-    assert_string_equal(world_story(&world), "");
-    world_advance(&world, TIME_S(1));
-    assert_string_equal(world_story(&world), "conn 1 < speaker off 0.000\n"
-                                             "conn 1 < quality TR_VC vp8 0=off 1=off 2=off\n");
-    world_fini(&world);
-}
-
 /* Goal: a room begins when it is made, whoever makes it, with what it was made with; and ends if
  * nobody comes. */
 static void room_made(void **state)
@@ -653,16 +626,15 @@ static void store_is_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_join),         cmocka_unit_test(publish_and_subscribe),
-        cmocka_unit_test(unsubscribe_track),  cmocka_unit_test(refusals),
-        cmocka_unit_test(full_queue),         cmocka_unit_test(room_without_node),
-        cmocka_unit_test(node_returns),       cmocka_unit_test(resume),
-        cmocka_unit_test(duplicate_identity), cmocka_unit_test(timeouts),
-        cmocka_unit_test(speakers),           cmocka_unit_test(room_made),
-        cmocka_unit_test(server_api),         cmocka_unit_test(several_addresses),
-        cmocka_unit_test(fresh_after_loss),   cmocka_unit_test(another_certificate),
-        cmocka_unit_test(later_epochs),       cmocka_unit_test(bad_registrations),
-        cmocka_unit_test(store_is_back),
+        cmocka_unit_test(first_join),          cmocka_unit_test(publish_and_subscribe),
+        cmocka_unit_test(unsubscribe_track),   cmocka_unit_test(refusals),
+        cmocka_unit_test(full_queue),          cmocka_unit_test(room_without_node),
+        cmocka_unit_test(node_returns),        cmocka_unit_test(resume),
+        cmocka_unit_test(duplicate_identity),  cmocka_unit_test(timeouts),
+        cmocka_unit_test(room_made),           cmocka_unit_test(server_api),
+        cmocka_unit_test(several_addresses),   cmocka_unit_test(fresh_after_loss),
+        cmocka_unit_test(another_certificate), cmocka_unit_test(later_epochs),
+        cmocka_unit_test(bad_registrations),   cmocka_unit_test(store_is_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
