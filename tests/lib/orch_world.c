@@ -415,6 +415,9 @@ static char *join_parameter(const struct world_join *join, char *offer)
     client.sdk = join->go ? LIVEKIT__CLIENT_INFO__SDK__GO : LIVEKIT__CLIENT_INFO__SDK__JS;
     Livekit__ConnectionSettings settings = LIVEKIT__CONNECTION_SETTINGS__INIT;
     settings.auto_subscribe = true;
+    settings.has_auto_subscribe_data_track_case =
+        LIVEKIT__CONNECTION_SETTINGS__HAS_AUTO_SUBSCRIBE_DATA_TRACK_AUTO_SUBSCRIBE_DATA_TRACK;
+    settings.auto_subscribe_data_track = join->data_tracks;
     Livekit__SessionDescription description = LIVEKIT__SESSION_DESCRIPTION__INIT;
     description.type = "offer";
     description.sdp = offer;
@@ -424,6 +427,7 @@ static char *join_parameter(const struct world_join *join, char *offer)
     request.connection_settings = &settings;
     request.publisher_offer = offer == NULL ? NULL : &description;
     request.reconnect = join->reconnect;
+    request.participant_sid = (char *)(uintptr_t)(join->sid == NULL ? "" : join->sid);
     return entry_encode(&request);
 }
 

@@ -125,6 +125,8 @@ struct world_join {
     const char *room, *identity;
     const char *offer_file; /* in tests/data/sdp, NULL: none embedded */
     bool reconnect;
+    const char *sid;        /* of the session that it resumes; NULL: it does not say */
+    bool data_tracks;       /* it subscribes to by itself */
     const char *browser;    /* NULL: chrome */
     bool two_connections;   /* as by /rtc */
     bool go;                /* LiveKit's Go SDK, on pion */

@@ -65,9 +65,11 @@ static void apply_permission(struct participant *p, int64_t now_us,
     }
     if (!could_subscribe && p->permission.can_subscribe) {
         subscribe_auto(p);
+        data_track_auto(p, fx);
     }
-    while (!p->permission.can_subscribe && receiver_of(p)->subscriptions != NULL) {
-        subscribe_remove(receiver_of(p)->subscriptions);
+    if (!p->permission.can_subscribe) {
+        subscribe_nothing(p);
+        data_track_unsubscribe(p, fx);
     }
 }
 

@@ -323,6 +323,25 @@ void data_track_auto(struct participant *p, struct effects *fx)
     }
 }
 
+static void forget_subscriptions(struct participant *p)
+{
+    struct data_subscription *subscription, *next;
+    DL_FOREACH_SAFE(p->data_subscriptions, subscription, next)
+    {
+        DL_DELETE(p->data_subscriptions, subscription);
+        free(subscription);
+    }
+}
+
+void data_track_unsubscribe(struct participant *p, struct effects *fx)
+{
+    if (p->data_subscriptions != NULL) {
+        forget_subscriptions(p);
+        sealed_changed(p);
+        send_handles(p, fx);
+    }
+}
+
 void data_track_forward(struct participant *p, struct bytes packet, struct effects *fx)
 {
     uint16_t handle;
@@ -357,10 +376,5 @@ void data_track_forget(struct participant *p)
     {
         track_free(p, track);
     }
-    struct data_subscription *subscription, *next_subscription;
-    DL_FOREACH_SAFE(p->data_subscriptions, subscription, next_subscription)
-    {
-        DL_DELETE(p->data_subscriptions, subscription);
-        free(subscription);
-    }
+    forget_subscriptions(p);
 }

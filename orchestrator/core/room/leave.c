@@ -8,10 +8,7 @@
 
 void leave_forget(struct participant *p, int64_t now_us, struct effects *fx)
 {
-    struct participant *receiver = receiver_of(p);
-    while (receiver->subscriptions != NULL) {
-        subscribe_remove(receiver->subscriptions);
-    }
+    subscribe_nothing(p);
     while (p->tracks != NULL) {
         publish_remove(p->tracks, now_us, fx);
     }

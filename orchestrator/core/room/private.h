@@ -205,6 +205,7 @@ void subscribe_remove(struct subscription *subscription);
 void subscribe_everybody(struct track *track); /* who subscribes by itself */
 void subscribe_end(struct track *track);       /* all subscriptions to it */
 void subscribe_auto(struct participant *p);    /* to everything published */
+void subscribe_nothing(struct participant *p); /* any more */
 void subscribe_request(struct participant *p, const Livekit__UpdateSubscription *request,
                        struct effects *fx);
 void subscribe_settings(struct participant *p, const Livekit__UpdateTrackSettings *settings);
@@ -358,6 +359,7 @@ void data_track_subscribe(struct participant *p, const Livekit__UpdateDataSubscr
 void data_track_reveal(struct participant *p, struct effects *fx); /* auto, to what it publishes */
 void data_track_end(struct participant *p); /* all subscriptions to what it publishes */
 void data_track_auto(struct participant *p, struct effects *fx);
+void data_track_unsubscribe(struct participant *p, struct effects *fx); /* from everything */
 void data_track_forward(struct participant *p, struct bytes packet, struct effects *fx);
 void data_track_forget(struct participant *p); /* frees all of its data track state */
 

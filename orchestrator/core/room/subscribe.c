@@ -188,6 +188,14 @@ void subscribe_auto(struct participant *p)
     }
 }
 
+void subscribe_nothing(struct participant *p)
+{
+    struct participant *receiver = receiver_of(p);
+    while (receiver->subscriptions != NULL) {
+        subscribe_remove(receiver->subscriptions);
+    }
+}
+
 void subscribe_everybody(struct track *track)
 {
     struct participant *p =

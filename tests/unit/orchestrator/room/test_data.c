@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "orchestrator/core/data/data.h"
 #include "orchestrator/core/room/room.h"
 #include "proto/wire/wire.h"
 #include "tests/unit/orchestrator/room/meeting.h"
@@ -135,6 +136,55 @@ static void data_handles(void **state)
     world_fini(&world);
 }
 
+static void permit(struct world *world, const char *identity, const char *can_subscribe)
+{
+    char json[200];
+    snprintf(json, sizeof(json),
+             "{\"room\":\"lobby\",\"identity\":\"%s\",\"permission\":{\"canSubscribe\":%s}}",
+             identity, can_subscribe);
+    world_twirp(world, "UpdateParticipant", json);
+    assert_int_equal(world->last_status, 200);
+}
+
+/* Goal: who may subscribe no more gets no data track any more either, and is told so; who may again
+ * is subscribed to them if that is what his client wants. */
+static void data_by_permission(void **state)
+{
+    (void)state;
+    static const char packet[DATA_TRACK_HEADER] = {0, 0, 0, 7}; /* of the track of that handle */
+    struct world world;
+    char sid[ID_MAX];
+    meeting_init(&world);
+    world_join(&world, 3,
+               &(struct world_join){.room = "lobby",
+                                    .identity = "carol",
+                                    .offer_file = "chromium-publish.offer",
+                                    .data_tracks = true});
+    for (size_t transport = 1; transport <= 3; transport++) {
+        meeting_channels(&world, transport);
+    }
+    publish_data(&world, 1, 7, "positions", sid);
+    subscribe_data(&world, 2, sid, 1);
+    world_story(&world);
+    meeting_send(&world, 1, 4, packet, sizeof(packet));
+    assert_string_equal(world_story(&world), "front T2 send stream=4 bytes=12\n"
+                                             "front T3 send stream=4 bytes=12\n");
+    permit(&world, "bob", "false");
+    assert_non_null(strstr(world_story(&world), "conn 2 < data_handles\n"));
+    permit(&world, "carol", "false");
+    assert_non_null(strstr(world_story(&world), "conn 3 < data_handles\n"));
+    meeting_send(&world, 1, 4, packet, sizeof(packet));
+    assert_string_equal(world_story(&world), "");
+
+    permit(&world, "bob", "true");
+    assert_null(strstr(world_story(&world), "data_handles"));
+    permit(&world, "carol", "true");
+    assert_non_null(strstr(world_story(&world), "conn 3 < data_handles 2\n"));
+    meeting_send(&world, 1, 4, packet, sizeof(packet));
+    assert_string_equal(world_story(&world), "front T3 send stream=4 bytes=12\n");
+    world_fini(&world);
+}
+
 static void call_bob(struct world *world, size_t payload)
 {
     char *text = mem_alloc(payload + 1), *json = mem_alloc(payload + 200);
@@ -251,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(data),
         cmocka_unit_test(data_handles),
+        cmocka_unit_test(data_by_permission),
         cmocka_unit_test(server_rpc),
         cmocka_unit_test(server_rpc_bounds),
     };
