@@ -137,6 +137,7 @@ void room_configure(struct room *room, const struct room_settings *settings)
     if (settings->metadata != NULL && settings->metadata[0] != '\0') {
         room_set_metadata(room, settings->metadata);
     }
+    sealed_room_now(room);
 }
 
 void room_begin(struct room *room, int64_t now_us, struct effects *fx)
@@ -154,6 +155,7 @@ void room_set_metadata(struct room *room, const char *metadata)
     room->metadata = copy;
     room->info_dirty = true;
     room->info_at_us = 0;
+    sealed_room_now(room);
 }
 
 void room_pin(struct room *room, const char *node_name, const char *region)
