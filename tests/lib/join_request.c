@@ -45,6 +45,7 @@ char *join_request_parameter(const struct join_request *from)
     request.connection_settings = &settings;
     request.publisher_offer = from->offer == NULL ? NULL : &description;
     request.reconnect = from->reconnect;
+    request.participant_sid = (char *)(uintptr_t)(from->sid == NULL ? "" : from->sid);
     uint8_t *inner = wire_pack(&request.base, &wrapped.join_request.len);
     wrapped.join_request.data = inner;
     size_t len;

@@ -17,6 +17,7 @@ struct join_request {
     uint32_t offer_id;
     bool subscribe; /* to everything, by itself */
     bool reconnect;
+    const char *sid;    /* of the session that it resumes; NULL: none */
     const char *region; /* attribute of the token, NULL: none */
 };
 

@@ -46,13 +46,16 @@ void orch_conn_remove(struct orch *orch, uint64_t conn)
     }
 }
 
-/* Unknown to us: the client starts over with a full reconnect (livekit-protocol.md §3.3). */
-static void send_mismatch(struct orch *orch, uint64_t conn)
+/* Unknown to us: the client starts over with a full reconnect (livekit-protocol.md §3.3), unless it
+ * was replaced. */
+static void send_mismatch(struct orch *orch, uint64_t conn, bool replaced)
 {
     Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
-    leave.reason = LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH;
-    leave.action = LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT;
-    leave.can_reconnect = true;
+    leave.reason = replaced ? LIVEKIT__DISCONNECT_REASON__DUPLICATE_IDENTITY
+                            : LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH;
+    leave.action = replaced ? LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT
+                            : LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT;
+    leave.can_reconnect = !replaced;
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE;
     response.leave = &leave;
@@ -72,8 +75,10 @@ static bool resume(struct orch *orch, const struct room_join *join, const char *
     if (entry == NULL && orch_expects_orphan(orch, name)) {
         return false;
     }
-    if (entry == NULL || room_resume(entry->room, orch->now_us, join, &orch->fx) != 0) {
-        send_mismatch(orch, join->conn);
+    int err =
+        entry == NULL ? ERR_NOT_FOUND : room_resume(entry->room, orch->now_us, join, &orch->fx);
+    if (err != 0) {
+        send_mismatch(orch, join->conn, err == ERR_DENIED);
         return true;
     }
     orch_conn_add(orch, join->conn, entry, join->token->identity);

@@ -206,15 +206,26 @@ static void take_front(struct participant *p, const struct room_join *join)
     }
 }
 
+/* A client may mean a session that is over: it started over and this resume comes late, or somebody
+ * else came with its identity. Those that do not say which they mean are believed. */
+static bool is_meant(const struct participant *p, const char *sid)
+{
+    return p != NULL && (sid[0] == '\0' || strcmp(sid, p->sid) == 0);
+}
+
 int room_resume(struct room *room, int64_t now_us, const struct room_join *join, struct effects *fx)
 {
     struct participant *p = room_find(room, join->token->identity);
+    const char *sid = join->request->participant_sid;
     bool changes = false;
+    if (!is_meant(p, sid)) {
+        return missed_was_replaced(room, sid) ? ERR_DENIED : ERR_NOT_FOUND;
+    }
     EACH_OF_PERSON(p, connection)
     {
         changes = changes || connection->front_lost || leaves(connection, join);
     }
-    if (p == NULL || (changes && !room_front_may_change(p)) || missed_too_much(p)) {
+    if ((changes && !room_front_may_change(p)) || missed_too_much(p)) {
         return ERR_NOT_FOUND;
     }
     EACH_OF_PERSON(p, connection)

@@ -39,14 +39,26 @@ void missed_departed(struct room *room, int64_t now_us, const Livekit__Participa
         (struct departure){.info = info_clone(&info->base), .at_us = now_us};
 }
 
-bool missed_was_told(const struct room *room, const char *sid)
+static const Livekit__ParticipantInfo *find_lately(const struct room *room, const char *sid)
 {
     for (size_t i = 0; i < room->lately_count; i++) {
         if (strcmp(room->lately[i].info->sid, sid) == 0) {
-            return true;
+            return room->lately[i].info;
         }
     }
-    return false;
+    return NULL;
+}
+
+bool missed_was_told(const struct room *room, const char *sid)
+{
+    return find_lately(room, sid) != NULL;
+}
+
+bool missed_was_replaced(const struct room *room, const char *sid)
+{
+    const Livekit__ParticipantInfo *info = find_lately(room, sid);
+    return info != NULL &&
+           info->disconnect_reason == LIVEKIT__DISCONNECT_REASON__DUPLICATE_IDENTITY;
 }
 
 void missed_room_fini(struct room *room)

@@ -74,7 +74,8 @@ void info_set(char **field, const char *text);     /* of a cloned message; text 
 
 /* ---- missed.c: who left while its signalling was away, or may have been */
 void missed_departed(struct room *room, int64_t now_us, const Livekit__ParticipantInfo *info);
-bool missed_was_told(const struct room *room, const char *sid); /* lately, that it left */
+bool missed_was_told(const struct room *room, const char *sid);     /* lately, that it left */
+bool missed_was_replaced(const struct room *room, const char *sid); /* and by its own identity */
 void missed_room_fini(struct room *room);
 void missed_note(struct participant *p, const Livekit__ParticipantInfo *info);
 bool missed_too_much(const struct participant *p); /* it cannot resume */

@@ -294,8 +294,9 @@ MUST_CHECK int room_join(struct room *room, int64_t now_us, const struct room_jo
 MUST_CHECK int room_join_publish(struct room *room, int64_t now_us, const struct room_join *join,
                                  struct effects *fx, char reason[SDP_REASON_MAX]);
 
-/* A reconnecting client: its new connection takes over. ERR_NOT_FOUND: answer with leave RECONNECT.
- */
+/* A reconnecting client: its new connection takes over. ERR_NOT_FOUND: answer with leave RECONNECT;
+ * ERR_DENIED: with DISCONNECT, for somebody who came with its identity while it was away has taken
+ * its place, and would lose it to a client that starts over. */
 MUST_CHECK int room_resume(struct room *room, int64_t now_us, const struct room_join *join,
                            struct effects *fx);
 

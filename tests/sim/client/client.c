@@ -38,6 +38,7 @@ static void ask(struct client *c, struct net_link *link)
                                          .offer_id = c->offer_id,
                                          .subscribe = true,
                                          .reconnect = resumes,
+                                         .sid = resumes ? c->person : NULL,
                                          .region = c->region};
     char *token = join_request_token(&request, (SIM_WALL_US + now(c) - SIM_START_US) / 1000000);
     char *wrapped = join_request_parameter(&request);

@@ -51,6 +51,7 @@ struct client {
     struct data data; /* if messages are said */
     struct offer_section sections[CLIENT_SECTIONS];
     size_t section_count;
+    char person[ID_MAX];      /* its own sid */
     int microphone;           /* section, -1: not announced; known once it has a sid */
     char sid[OFFER_WORD_MAX]; /* of its track */
     bool announced, published;

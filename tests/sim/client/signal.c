@@ -199,6 +199,7 @@ static void take_participant(struct client *c, const Livekit__ParticipantInfo *i
 static void take_join(struct client *c, const Livekit__JoinResponse *join)
 {
     c->roster = 0;
+    snprintf(c->person, sizeof(c->person), "%s", join->participant->sid);
     for (size_t i = 0; i < join->n_other_participants; i++) {
         take_participant(c, join->other_participants[i]);
     }

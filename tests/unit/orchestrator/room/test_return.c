@@ -172,6 +172,50 @@ static void no_transport(void **state)
     world_fini(&world);
 }
 
+/* As the server API has it. */
+static void sid_of(struct world *world, const char *identity, char sid[ID_MAX])
+{
+    static const char key[] = "\"sid\":\"";
+    char json[100];
+    snprintf(json, sizeof(json), "{\"room\":\"lobby\",\"identity\":\"%s\"}", identity);
+    world_twirp(world, "GetParticipant", json);
+    const char *value = strstr(world->last_reply, key);
+    assert_non_null(value);
+    value += strlen(key);
+    snprintf(sid, ID_MAX, "%.*s", (int)strcspn(value, "\""), value);
+}
+
+/* Goal: a resume that means a session which is over takes nobody's place: whose identity somebody
+ * else took meanwhile is told so, whose session ended otherwise starts over; who is there notices
+ * nothing, and resumes his own. */
+static void resumes_what_is_over(void **state)
+{
+    (void)state;
+    struct world world;
+    char first[ID_MAX], second[ID_MAX];
+    meeting_init(&world);
+    sid_of(&world, "alice", first);
+    orch_disconnected(world.orch, world.now_us, 1);
+    meeting_join(&world, 3, "alice", NULL);
+    sid_of(&world, "alice", second);
+    struct world_join again = {
+        .room = "lobby", .identity = "alice", .reconnect = true, .sid = first};
+    world_story(&world);
+    world_join(&world, 4, &again);
+    assert_string_equal(world_story(&world), "conn 4 accept\n"
+                                             "conn 4 < leave reason=2 action=0\n"
+                                             "conn 4 close 1000\n");
+    again.sid = "PA_of_long_ago";
+    world_join(&world, 5, &again);
+    assert_string_equal(world_story(&world), "conn 5 accept\n"
+                                             "conn 5 < leave reason=6 action=2\n"
+                                             "conn 5 close 1000\n");
+    again.sid = second;
+    world_join(&world, 6, &again);
+    assert_non_null(strstr(world_story(&world), "conn 6 < reconnect last_seq=0\n"));
+    world_fini(&world);
+}
+
 /* Of alice's track. */
 static void report_loss(struct world *world, uint64_t packets, uint64_t lost)
 {
@@ -292,10 +336,15 @@ static void vanishes_in_dropped_resume(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(missed),       cmocka_unit_test(perhaps_missed),
-        cmocka_unit_test(turn),         cmocka_unit_test(refresh),
-        cmocka_unit_test(no_transport), cmocka_unit_test(losses_are_poor),
-        cmocka_unit_test(start_over),   cmocka_unit_test(vanishes_in_dropped_resume),
+        cmocka_unit_test(missed),
+        cmocka_unit_test(perhaps_missed),
+        cmocka_unit_test(turn),
+        cmocka_unit_test(refresh),
+        cmocka_unit_test(resumes_what_is_over),
+        cmocka_unit_test(no_transport),
+        cmocka_unit_test(losses_are_poor),
+        cmocka_unit_test(start_over),
+        cmocka_unit_test(vanishes_in_dropped_resume),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
