@@ -72,7 +72,7 @@ static bool failed(const struct api_call *c, int err)
         fail(c, TWIRP_FAILED_PRECONDITION, "the server mutes, only its owner unmutes a track");
         return true;
     case ERR_TOO_BIG:
-        fail(c, TWIRP_INVALID_ARGUMENT, "name, metadata or data exceeds its limit");
+        fail(c, TWIRP_INVALID_ARGUMENT, "name, metadata, attributes or data exceed their limit");
         return true;
     case ERR_FULL:
         fail(c, TWIRP_RESOURCE_EXHAUSTED, "too many calls are in flight");

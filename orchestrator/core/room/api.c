@@ -81,6 +81,18 @@ static void replace(char **text, const char *with)
     }
 }
 
+static bool update_attributes(struct participant *p,
+                              const Livekit__UpdateParticipantRequest *request)
+{
+    struct attribute *list = mem_array(request->n_attributes, sizeof(*list));
+    for (size_t i = 0; i < request->n_attributes; i++) {
+        list[i] = (struct attribute){request->attributes[i]->key, request->attributes[i]->value};
+    }
+    bool fit = participant_update_attributes(p, list, request->n_attributes);
+    free(list);
+    return fit;
+}
+
 int room_update_participant(struct room *room, int64_t now_us,
                             const Livekit__UpdateParticipantRequest *request, struct effects *fx)
 {
@@ -89,14 +101,11 @@ int room_update_participant(struct room *room, int64_t now_us,
         return ERR_NOT_FOUND;
     }
     if (strlen(request->metadata) > ROOM_METADATA_BYTES ||
-        strlen(request->name) > ROOM_IDENTITY_BYTES) {
+        strlen(request->name) > ROOM_IDENTITY_BYTES || !update_attributes(p, request)) {
         return ERR_TOO_BIG;
     }
     replace(&p->metadata, request->metadata);
     replace(&p->name, request->name);
-    for (size_t i = 0; i < request->n_attributes; i++) {
-        participant_set_attribute(p, request->attributes[i]->key, request->attributes[i]->value);
-    }
     if (request->permission != NULL) {
         apply_permission(p, now_us, request->permission, fx);
     }

@@ -38,6 +38,51 @@ void participant_set_attribute(struct participant *p, const char *name, const ch
         (struct attribute){.name = mem_str(name), .value = mem_str(value)};
 }
 
+static void free_attributes(struct attribute *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(list[i].name);
+        free(list[i].value);
+    }
+    free(list);
+}
+
+static bool attributes_fit(const struct participant *p)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < p->attribute_count; i++) {
+        bytes += strlen(p->attributes[i].name) + strlen(p->attributes[i].value);
+    }
+    return p->attribute_count <= LIMITS_ATTRIBUTES && bytes <= ROOM_ATTRIBUTES_BYTES;
+}
+
+bool participant_update_attributes(struct participant *p, const struct attribute *list,
+                                   size_t count)
+{
+    if (count > LIMITS_ATTRIBUTES) {
+        return false;
+    }
+    struct attribute *had = p->attributes;
+    size_t had_count = p->attribute_count;
+    p->attributes = mem_array(had_count, sizeof(*had));
+    p->attribute_count = had_count;
+    for (size_t i = 0; i < had_count; i++) {
+        p->attributes[i] =
+            (struct attribute){.name = mem_str(had[i].name), .value = mem_str(had[i].value)};
+    }
+    for (size_t i = 0; i < count; i++) {
+        participant_set_attribute(p, list[i].name, list[i].value);
+    }
+    if (attributes_fit(p)) {
+        free_attributes(had, had_count);
+        return true;
+    }
+    free_attributes(p->attributes, p->attribute_count);
+    p->attributes = had;
+    p->attribute_count = had_count;
+    return false;
+}
+
 static void keep_sources(Livekit__ParticipantPermission *permission,
                          const Livekit__TrackSource *sources, size_t count)
 {
@@ -239,11 +284,7 @@ void participant_free(struct participant *p)
         spillway__control__handed_over__free_unpacked(p->handed, NULL);
     }
     session_fini(&p->session);
-    for (size_t i = 0; i < p->attribute_count; i++) {
-        free(p->attributes[i].name);
-        free(p->attributes[i].value);
-    }
-    free(p->attributes);
+    free_attributes(p->attributes, p->attribute_count);
     free(p->permission.can_publish_sources);
     if (p->client != NULL) {
         livekit__client_info__free_unpacked(p->client, NULL);

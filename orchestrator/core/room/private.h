@@ -34,6 +34,10 @@ struct participant *participant_new(struct room *room, int64_t now_us,
 struct participant *participant_blank(struct room *room, int64_t now_us);
 void participant_free(struct participant *p);
 void participant_set_attribute(struct participant *p, const char *name, const char *value);
+/* The same with each of these, which are borrowed. False, and nothing is changed: it would have
+ * more than anybody may. */
+MUST_CHECK bool participant_update_attributes(struct participant *p, const struct attribute *list,
+                                              size_t count);
 void participant_set_permission(struct participant *p, const Livekit__ParticipantPermission *from);
 void participant_changed(struct participant *p);
 void participant_refresh_token(struct participant *p, int64_t now_us, struct effects *fx);

@@ -74,17 +74,16 @@ static void mute(struct participant *p, const Livekit__MuteTrackRequest *request
     }
 }
 
-static size_t attribute_bytes(const struct participant *p,
+static bool update_attributes(struct participant *p,
                               const Livekit__UpdateParticipantMetadata *request)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < p->attribute_count; i++) {
-        bytes += strlen(p->attributes[i].name) + strlen(p->attributes[i].value);
-    }
+    struct attribute *list = mem_array(request->n_attributes, sizeof(*list));
     for (size_t i = 0; i < request->n_attributes; i++) {
-        bytes += strlen(request->attributes[i]->key) + strlen(request->attributes[i]->value);
+        list[i] = (struct attribute){request->attributes[i]->key, request->attributes[i]->value};
     }
-    return bytes;
+    bool fit = participant_update_attributes(p, list, request->n_attributes);
+    free(list);
+    return fit;
 }
 
 static void set_text(char **field, const char *value)
@@ -105,9 +104,7 @@ static void update_metadata(struct participant *p,
         return;
     }
     if (strlen(request->name) > ROOM_IDENTITY_BYTES ||
-        strlen(request->metadata) > ROOM_METADATA_BYTES ||
-        p->attribute_count + request->n_attributes > LIMITS_ATTRIBUTES ||
-        attribute_bytes(p, request) > ROOM_ATTRIBUTES_BYTES) {
+        strlen(request->metadata) > ROOM_METADATA_BYTES || !update_attributes(p, request)) {
         signal_request_response(p, request->request_id,
                                 LIVEKIT__REQUEST_RESPONSE__REASON__LIMIT_EXCEEDED,
                                 "name, metadata or attributes exceed their limit", fx);
@@ -115,9 +112,6 @@ static void update_metadata(struct participant *p,
     }
     set_text(&p->name, request->name);
     set_text(&p->metadata, request->metadata);
-    for (size_t i = 0; i < request->n_attributes; i++) {
-        participant_set_attribute(p, request->attributes[i]->key, request->attributes[i]->value);
-    }
     participant_changed(p);
     signal_request_response(p, request->request_id, LIVEKIT__REQUEST_RESPONSE__REASON__OK, "", fx);
 }

@@ -130,6 +130,18 @@ static void own_metadata(struct token_video *video)
     video->can_update_own_metadata = TOKEN_YES;
 }
 
+static void set_attributes(struct world *world, uint64_t conn,
+                           Livekit__UpdateParticipantMetadata__AttributesEntry **list, size_t count)
+{
+    Livekit__UpdateParticipantMetadata update = LIVEKIT__UPDATE_PARTICIPANT_METADATA__INIT;
+    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
+    update.attributes = list;
+    update.n_attributes = count;
+    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_UPDATE_METADATA;
+    request.update_metadata = &update;
+    world_signal(world, conn, &request);
+}
+
 /* Goal: nobody has more attributes than fit, and a join request says no more than it may. */
 static void many_attributes(void **state)
 {
@@ -148,17 +160,9 @@ static void many_attributes(void **state)
         entries[i].value = "x";
         list[i] = &entries[i];
     }
-    Livekit__UpdateParticipantMetadata update = LIVEKIT__UPDATE_PARTICIPANT_METADATA__INIT;
-    update.attributes = list;
-    update.n_attributes = LIMITS_ATTRIBUTES;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_UPDATE_METADATA;
-    request.update_metadata = &update;
-    world_signal(&world, 3, &request);
+    set_attributes(&world, 3, list, LIMITS_ATTRIBUTES);
     assert_non_null(strstr(world_story(&world), "conn 3 < request_response id=0 reason=0\n"));
-    update.attributes = list + LIMITS_ATTRIBUTES;
-    update.n_attributes = 1;
-    world_signal(&world, 3, &request);
+    set_attributes(&world, 3, list + LIMITS_ATTRIBUTES, 1);
     assert_string_equal(world_story(&world), "conn 3 < request_response id=0 reason=3\n");
     world_fini(&world);
 
@@ -172,6 +176,50 @@ static void many_attributes(void **state)
     assert_int_equal(limits_join(&joining, reason), ERR_TOO_BIG);
     assert_non_null(strstr(reason, "client_info"));
     free(text);
+}
+
+/* Goal: what counts is what somebody has then: he who has all that he may can change and delete
+ * it, in any order; the server API gives nobody more. */
+static void full_attributes(void **state)
+{
+    (void)state;
+    static char value[ROOM_ATTRIBUTES_BYTES];
+    static const char accepted[] = "conn 3 < request_response id=0 reason=0\n";
+    static const char refused[] = "conn 3 < request_response id=0 reason=3\n";
+    struct world world;
+    Livekit__UpdateParticipantMetadata__AttributesEntry a, b, gone, *list[3];
+    livekit__update_participant_metadata__attributes_entry__init(&a);
+    gone = b = a;
+    memset(value, 'x', sizeof(value) - 1); /* with a name of one byte as much as there may be */
+    a.key = gone.key = "a";
+    b.key = "b";
+    a.value = value;
+    b.value = value + 1; /* the rest */
+    gone.value = "";
+    meeting_init(&world);
+    meeting_join(&world, 3, "carol", own_metadata);
+    world_story(&world);
+    list[0] = &a;
+    for (int i = 0; i < 2; i++) { /* anew, too */
+        set_attributes(&world, 3, list, 1);
+        assert_non_null(strstr(world_story(&world), accepted));
+    }
+    list[0] = &b;
+    set_attributes(&world, 3, list, 1);
+    assert_string_equal(world_story(&world), refused);
+    world_twirp(&world, "UpdateParticipant",
+                "{\"room\":\"lobby\",\"identity\":\"carol\",\"attributes\":{\"b\":\"x\"}}");
+    assert_int_equal(world.last_status, 400);
+    world_story(&world);
+    list[1] = list[2] = &gone; /* deleting it twice makes no place for more */
+    list[0] = &b;
+    b.value = value;
+    set_attributes(&world, 3, list, 3);
+    assert_non_null(strstr(world_story(&world), accepted));
+    list[0] = &a;
+    set_attributes(&world, 3, list, 1);
+    assert_string_equal(world_story(&world), refused);
+    world_fini(&world);
 }
 
 /* Goal: a room takes as many as it was made for; a participant that comes again counts once. */
@@ -242,8 +290,11 @@ static void much_to_keep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(long_tracks),     cmocka_unit_test(long_lists),
-        cmocka_unit_test(many_attributes), cmocka_unit_test(full),
+        cmocka_unit_test(long_tracks),
+        cmocka_unit_test(long_lists),
+        cmocka_unit_test(many_attributes),
+        cmocka_unit_test(full_attributes),
+        cmocka_unit_test(full),
         cmocka_unit_test(much_to_keep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
