@@ -230,6 +230,8 @@ static void tell_response(struct world *world, uint64_t conn, const Livekit__Sig
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REFRESH_TOKEN:
         tell(world, "conn %d < refresh_token", c);
+        free(world->last_token);
+        world->last_token = mem_str(m->refresh_token);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ROOM_UPDATE: /* counts, debounced: noise in a story */
         break;

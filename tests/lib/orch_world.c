@@ -115,6 +115,7 @@ void world_fini(struct world *world)
     free(world->story);
     free(world->told);
     free(world->last_answer);
+    free(world->last_token);
     free(world->last_offer);
     free(world->last_reply);
     if (world->last_spec != NULL) {

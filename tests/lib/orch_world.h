@@ -47,6 +47,7 @@ struct world {
     uint32_t last_offer_id;
     uint64_t last_offer_conn;          /* to whom */
     struct turn_credentials last_turn; /* of the last join or reconnect that had any */
+    char *last_token;                  /* that a client was given, owned */
     char last_sid[ID_MAX];             /* of the last track_published */
     char last_room[ID_MAX];            /* sid of the last spec's room */
     uint64_t last_epoch;

@@ -7,6 +7,9 @@
 
 #define TOKEN_TTL_S 1800 /* of refreshed tokens: LiveKit's minimum is 600 */
 
+/* Bytes of one. Its client comes back with it in a request line of 64 KB, beside an offer. */
+#define TOKEN_BYTES_MAX (32 * 1024)
+
 static void replace(char **text, const char *with)
 {
     char *copy = mem_str(with);
@@ -137,7 +140,7 @@ void participant_set_permission(struct participant *p, const Livekit__Participan
     p->grants.can_publish_sources = 0;
     for (size_t i = 0; i < from->n_can_publish_sources; i++) {
         unsigned source = (unsigned)from->can_publish_sources[i];
-        p->grants.can_publish_sources |= source < 5 ? 1u << source : 0;
+        p->grants.can_publish_sources |= source < 5 ? 1u << source : TOKEN_SOURCE_UNKNOWN;
     }
 }
 
@@ -312,6 +315,22 @@ void participant_free(struct participant *p)
     free(p);
 }
 
+/* Better one without its metadata, or also without its attributes, than one with which it could not
+ * come back; NULL: not even that. */
+static char *sign_one_that_fits(struct token *token, const struct token_key *key, int64_t now_s)
+{
+    for (int turn = 0; turn < 3; turn++) {
+        char *text = token_sign(token, key, now_s, TOKEN_TTL_S);
+        if (text != NULL && strlen(text) <= TOKEN_BYTES_MAX) {
+            return text;
+        }
+        free(text);
+        token->metadata = "";
+        token->attribute_count = turn == 0 ? token->attribute_count : 0;
+    }
+    return NULL;
+}
+
 void participant_refresh_token(struct participant *p, int64_t now_us, struct effects *fx)
 {
     p->refresh_at_us = now_us + ROOM_REFRESH_US;
@@ -337,7 +356,7 @@ void participant_refresh_token(struct participant *p, int64_t now_us, struct eff
     token.attributes = attributes;
     token.video.room = p->room->name;
     token.video.room_join = true;
-    char *text = token_sign(&token, key, wall_ms(p->room, now_us) / 1000, TOKEN_TTL_S);
+    char *text = sign_one_that_fits(&token, key, wall_ms(p->room, now_us) / 1000);
     free(attributes);
     if (text == NULL) {
         log_write(p->room->config->log, LOG_WARN, "token_too_big participant=%s", p->sid);

@@ -94,7 +94,7 @@ static void set_text(char **field, const char *value)
     }
 }
 
-static void update_metadata(struct participant *p,
+static void update_metadata(struct participant *p, int64_t now_us,
                             const Livekit__UpdateParticipantMetadata *request, struct effects *fx)
 {
     if (!p->permission.can_update_metadata) {
@@ -113,6 +113,7 @@ static void update_metadata(struct participant *p,
     set_text(&p->name, request->name);
     set_text(&p->metadata, request->metadata);
     participant_changed(p);
+    participant_refresh_token(p, now_us, fx); /* should it start over, it is still so */
     signal_request_response(p, request->request_id, LIVEKIT__REQUEST_RESPONSE__REASON__OK, "", fx);
 }
 
@@ -270,7 +271,7 @@ static int dispatch(struct room *room, int64_t now_us, struct participant *p,
         pong(p, now_us, request->ping_req, fx);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_UPDATE_METADATA:
-        update_metadata(p, request->update_metadata, fx);
+        update_metadata(p, now_us, request->update_metadata, fx);
         return 0;
     case LIVEKIT__SIGNAL_REQUEST__MESSAGE_UPDATE_AUDIO_TRACK:
         update_audio_track(p, request->update_audio_track);
