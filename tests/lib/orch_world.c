@@ -396,6 +396,7 @@ static char *signed_token(struct world *world, const char *identity,
                           .role = role,
                           .attributes = &region,
                           .attribute_count = world->region == NULL ? 0 : 1,
+                          .kind = world->kind,
                           .room_config = world->room_config};
     char *text = token_sign(&token, &world->key, WALL_START_US / 1000000, 3600);
     assert(text != NULL);

@@ -57,6 +57,7 @@ struct world {
     char last_rpc[ID_MAX];                    /* id of the last RpcRequest to a client */
     int last_status;
     const char *room_config;               /* of tokens, JSON; NULL: none */
+    const char *kind;                      /* likewise, "agent" for one */
     Spillway__Control__TrunkReport *trunk; /* in the next heartbeats; NULL none */
     uint32_t node_capacity;                /* of the next node; 0: 1000 */
     uint32_t node_weight;                  /* what nodes say in their heartbeats that they carry */

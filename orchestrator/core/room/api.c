@@ -57,6 +57,7 @@ static void apply_permission(struct participant *p, int64_t now_us,
     bool could_subscribe = p->permission.can_subscribe;
     bool was_hidden = p->permission.hidden;
     participant_set_permission(p, permission);
+    participant_recount(p->room, now_us); /* a recorder is one by permission */
     unpublish_denied(p, now_us, fx);
     if (!was_hidden && p->permission.hidden) {
         room_hide(p);

@@ -144,7 +144,7 @@ Livekit__Room *info_room(const struct room *room, struct arena *arena)
         {
             publishes |= track->published;
         }
-        info->num_participants += !p->permission.hidden;
+        info->num_participants += !p->permission.hidden && !participant_is_dependent(p);
         info->num_publishers += publishes;
     }
     return info;

@@ -63,8 +63,9 @@ int room_admits(const struct room *room, const struct room_join *join, char reas
     if (err != 0) {
         return err;
     }
-    if (room_find(room, join->token->identity) == NULL && room->max_participants != 0 &&
-        HASH_COUNT(room->participants) >= room->max_participants) {
+    if (room->max_participants != 0 && room_find(room, join->token->identity) == NULL &&
+        !participant_would_depend(join->token) &&
+        participant_count_people(room) >= room->max_participants) {
         snprintf(reason, SDP_REASON_MAX, "the room has its %u participants",
                  room->max_participants);
         return ERR_FULL;
@@ -92,8 +93,7 @@ int room_join(struct room *room, int64_t now_us, const struct room_join *join, s
     }
     struct participant *p = participant_new(room, now_us, join);
     HASH_ADD_KEYPTR(hh, room->participants, p->identity, strlen(p->identity), p);
-    room->joined_once = true;
-    room->empty_since_us = TIME_NEVER;
+    participant_recount(room, now_us);
     room->info_dirty = true;
     sealed_room_now(room); /* every node says that it is here, should its own be gone */
     effect_accept(fx, p->conn);

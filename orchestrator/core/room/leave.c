@@ -98,9 +98,7 @@ void room_leave(struct room *room, int64_t now_us, struct participant *p,
     participant_free(p);
     sealed_room_now(room);
     room->info_dirty = true;
-    if (room->participants == NULL) {
-        room->empty_since_us = now_us;
-    }
+    participant_recount(room, now_us);
 }
 
 /* Its node has no path to it, and so will miss none: it has none any more, or has had none yet,

@@ -358,7 +358,7 @@ struct room {
     char *pinned_node, *pinned_region; /* "" none */
     uint32_t empty_timeout_s, departure_timeout_s, max_participants;
     int64_t created_us;
-    int64_t empty_since_us; /* TIME_NEVER while somebody is here */
+    int64_t empty_since_us; /* of people, see participant.c; TIME_NEVER while somebody is here */
     bool begun;             /* room_started was posted */
     bool joined_once;
     bool closed;

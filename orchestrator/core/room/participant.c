@@ -274,6 +274,40 @@ bool participant_is_plain(const struct participant *p)
            (strcmp(client->other_sdks, "whip") == 0 || strcmp(client->other_sdks, "whep") == 0);
 }
 
+static bool depends(const char *kind, bool agent, bool recorder)
+{
+    return agent || recorder || strcmp(kind, "agent") == 0 || strcmp(kind, "egress") == 0;
+}
+
+bool participant_is_dependent(const struct participant *p)
+{
+    return depends(p->kind, p->permission.agent, p->permission.recorder);
+}
+
+bool participant_would_depend(const struct token *token)
+{
+    return depends(token->kind, token->video.agent, token->video.recorder);
+}
+
+size_t participant_count_people(const struct room *room)
+{
+    size_t count = 0;
+    for (const struct participant *p = room->participants; p != NULL; p = p->hh.next) {
+        count += !participant_is_dependent(p);
+    }
+    return count;
+}
+
+void participant_recount(struct room *room, int64_t now_us)
+{
+    if (participant_count_people(room) > 0) {
+        room->joined_once = true;
+        room->empty_since_us = TIME_NEVER;
+    } else if (room->empty_since_us == TIME_NEVER) {
+        room->empty_since_us = now_us;
+    }
+}
+
 void participant_free(struct participant *p)
 {
     assert(p->tracks == NULL && p->subscriptions == NULL);

@@ -49,6 +49,14 @@ bool participant_is_firefox(const struct participant *p);
 bool participant_is_pion(const struct participant *p);
 bool participant_is_plain(const struct participant *p); /* WHIP or WHEP: hears of no candidates */
 
+/* An agent or a recorder, which is there for the others: no room goes on for it, or is full by it.
+ */
+bool participant_is_dependent(const struct participant *p);
+bool participant_would_depend(const struct token *token);
+size_t participant_count_people(const struct room *room); /* all others */
+/* After somebody came, left or became another: since when nobody of these is here. */
+void participant_recount(struct room *room, int64_t now_us);
+
 /* ---- front.c */
 struct room_front room_front_copy(const struct room_front *front);
 void room_front_free(struct room_front *front);

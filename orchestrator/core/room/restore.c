@@ -686,7 +686,7 @@ struct room *room_restore(const struct room_config *config, const struct room_he
     restore_people(&r);
     miss_people(&r, record);
     free_record(record);
-    room->empty_since_us = room->participants == NULL ? now_us : TIME_NEVER;
+    participant_recount(room, now_us);
     cascade_changed_all(room);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
         announce(p, fx);

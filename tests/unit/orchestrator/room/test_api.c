@@ -122,12 +122,53 @@ static void tokens_fit(void **state)
     world_fini(&world);
 }
 
+static void record(struct token_video *video)
+{
+    video->recorder = video->hidden = true;
+}
+
+/* Goal: agents and recorders are there for the others: they fill no room, count as nobody in it,
+ * and end with it once the others have left. */
+static void dependents(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world_node(&world, "ND_a");
+    world_twirp(&world, "CreateRoom", "{\"name\":\"lobby\",\"maxParticipants\":1}");
+    world.kind = "agent";
+    meeting_join(&world, 1, "agent", NULL);
+    world.kind = NULL;
+    meeting_join(&world, 2, "alice", NULL);
+    meeting_join(&world, 3, "recorder", record);
+    for (size_t transport = 1; transport <= 3; transport++) {
+        world_connected(&world, transport);
+        orch_disconnected(world.orch, world.now_us, transport); /* media are enough to stay */
+    }
+    world_story(&world);
+    meeting_join(&world, 4, "bob", NULL);
+    assert_string_equal(world_story(&world), "conn 4 refuse 403 the room has its 1 participants\n");
+    world_twirp(&world, "ListRooms", "{}");
+    assert_non_null(strstr(world.last_reply, "\"num_participants\":1,"));
+
+    world_advance(&world, TIME_S(30));
+    world_twirp(&world, "RemoveParticipant", "{\"room\":\"lobby\",\"identity\":\"alice\"}");
+    world_advance(&world, TIME_S(10));
+    world_twirp(&world, "RemoveParticipant", "{\"room\":\"lobby\",\"identity\":\"recorder\"}");
+    world_advance(&world, TIME_S(10) - 1);
+    assert_null(strstr(world_story(&world), "webhook room_finished\n"));
+    world_advance(&world, 1);
+    assert_non_null(strstr(world_story(&world), "webhook room_finished\n"));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_outlive_their_owner),
         cmocka_unit_test(tokens_follow),
         cmocka_unit_test(tokens_fit),
+        cmocka_unit_test(dependents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
