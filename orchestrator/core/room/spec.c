@@ -565,5 +565,8 @@ void room_spec_acked(struct room *room, int64_t now_us, const char *node,
     } else if (ack->result == SPILLWAY__CONTROL__SPEC_ACK__RESULT__INVALID) {
         log_write(room->config->log, LOG_ERROR, "spec_refused room=%s node=%s reason=%s", room->sid,
                   node, ack->reason);
+        if (host != NULL && ack->answers > host->begun) { /* what changed; the whole may fit */
+            respec(host);
+        }
     }
 }
