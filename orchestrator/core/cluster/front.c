@@ -353,7 +353,7 @@ void cluster_twirp(struct cluster *c, int64_t now_us, uint64_t request,
     cluster_tick(c, now_us);
     traced_twirp(c, request, head, caller);
     bool whole = c->config.peer_count > 0 && twirp_route(&call, head, &error) == 0 &&
-                 twirp_decode(&call, body, &error) == 0;
+                 orch_twirp_may(c->orch, &call, authorization, body);
     if (!whole || twirp_room(&call)[0] == '\0') { /* wrong, which orch says, or a list */
         if (!whole || !gather_twirp(c, request, head, authorization, body)) {
             orch_twirp(c->orch, now_us, request, head, authorization, body);
@@ -371,6 +371,10 @@ void cluster_admin(struct cluster *c, int64_t now_us, uint64_t request,
     struct orch_admin_request traced = *asked, *admin = &traced;
     cluster_tick(c, now_us);
     traced_admin(c, request, admin);
+    if (c->config.peer_count > 0 && !orch_admin_may(c->orch, admin)) {
+        orch_admin(c->orch, now_us, request, admin);
+        return;
+    }
     if (c->config.peer_count == 0 || !orch_admin_room(admin, room, sizeof(room))) {
         if (c->config.peer_count == 0 || !gather_admin(c, request, admin)) {
             orch_admin(c->orch, now_us, request, admin);

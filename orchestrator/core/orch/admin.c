@@ -487,13 +487,7 @@ bool orch_admin_room(const struct orch_admin_request *admin, char *out, size_t l
 static bool authenticate(struct admin_call *c, const char *authorization)
 {
     char reason[TOKEN_REASON_MAX];
-    const char *text = entry_bearer(authorization, "");
-    if (text[0] == '\0') {
-        fail(c, UNAUTHORIZED, "unauthorized", "no bearer token");
-        return false;
-    }
-    if (token_verify(&c->token, &c->orch->config.keys, text, strlen(text), orch_wall_s(c->orch),
-                     reason) != 0) {
+    if (orch_token(c->orch, authorization, &c->token, reason) != 0) {
         fail(c, UNAUTHORIZED, "unauthorized", reason);
         return false;
     }
@@ -666,6 +660,18 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
     } else {
         fail(c, NOT_FOUND, "not_found", "no such path");
     }
+}
+
+bool orch_admin_may(const struct orch *orch, const struct orch_admin_request *admin)
+{
+    struct admin_call c = {0};
+    char reason[TOKEN_REASON_MAX];
+    if (!split(&c, admin->path) || orch_token(orch, admin->authorization, &c.token, reason) != 0) {
+        return false;
+    }
+    bool may = token_may(&c.token, role_of(&c, admin));
+    token_fini(&c.token);
+    return may;
 }
 
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,

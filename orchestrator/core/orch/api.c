@@ -394,20 +394,39 @@ static void perform(struct api_call *c)
     }
 }
 
+int orch_token(const struct orch *orch, const char *authorization, struct token *out,
+               char reason[TOKEN_REASON_MAX])
+{
+    const char *text = entry_bearer(authorization, "");
+    if (text[0] == '\0') {
+        snprintf(reason, TOKEN_REASON_MAX, "no bearer token");
+        return ERR_INVALID;
+    }
+    return token_verify(out, &orch->config.keys, text, strlen(text), orch_wall_s(orch), reason);
+}
+
 static bool authenticate(struct api_call *c, const char *authorization)
 {
     char reason[TOKEN_REASON_MAX];
-    const char *text = entry_bearer(authorization, "");
-    if (text[0] == '\0') {
-        fail(c, TWIRP_UNAUTHENTICATED, "no bearer token");
-        return false;
-    }
-    if (token_verify(&c->token, &c->orch->config.keys, text, strlen(text), orch_wall_s(c->orch),
-                     reason) != 0) {
+    if (orch_token(c->orch, authorization, &c->token, reason) != 0) {
         fail(c, TWIRP_UNAUTHENTICATED, reason);
         return false;
     }
     return true;
+}
+
+bool orch_twirp_may(const struct orch *orch, struct twirp_call *call, const char *authorization,
+                    struct bytes body)
+{
+    struct token token;
+    struct twirp_error error;
+    char reason[TOKEN_REASON_MAX];
+    if (orch_token(orch, authorization, &token, reason) != 0) {
+        return false;
+    }
+    bool may = twirp_decode(call, body, &error) == 0 && granted(&token.video, call);
+    token_fini(&token);
+    return may;
 }
 
 bool orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struct twirp_head *head,

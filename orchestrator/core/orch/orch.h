@@ -250,6 +250,10 @@ void orch_channel_message(struct orch *orch, int64_t now_us, uint64_t transport,
 /* False as for orch_connect(): a room that is to be made. */
 bool orch_twirp(struct orch *orch, int64_t now_us, uint64_t request, const struct twirp_head *head,
                 const char *authorization, struct bytes body);
+/* Decodes a call that was routed, if its token is one of ours and grants it. If not, orch_twirp()
+ * says why, whosever the room is: nobody else is to be asked. */
+bool orch_twirp_may(const struct orch *orch, struct twirp_call *call, const char *authorization,
+                    struct bytes body);
 
 struct orch_admin_request {
     const char *verb; /* "GET", "POST" */
@@ -266,6 +270,7 @@ struct orch_admin_request {
 };
 void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin);
+bool orch_admin_may(const struct orch *orch, const struct orch_admin_request *admin); /* likewise */
 
 /* An answer to GET snapshot whose orchestrators, nodes and rooms were put together of several ones:
  * its regions are added up anew, and it gets its version. */

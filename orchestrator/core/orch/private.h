@@ -505,5 +505,9 @@ void orch_conn_remove(struct orch *orch, uint64_t conn);
 /* ---- api.c */
 void orch_rpc_finished(struct orch *orch, const struct effect *effect);
 void orch_rpcs_free(struct orch *orch);
+/* That of an Authorization header; token_fini() it. Else an error, and the reason for its caller.
+ */
+MUST_CHECK int orch_token(const struct orch *orch, const char *authorization, struct token *out,
+                          char reason[TOKEN_REASON_MAX]);
 
 #endif

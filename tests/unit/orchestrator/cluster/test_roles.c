@@ -75,6 +75,56 @@ static void roles(void **state)
     }
 }
 
+static bool says_nothing(const struct cluster_world *w, size_t site)
+{
+    bool nothing = w->questions[site] == NULL;
+    for (size_t other = 0; other < SITES; other++) {
+        nothing = nothing && w->links[site][other] == NULL;
+    }
+    return nothing;
+}
+
+/* Goal: what a token is not good for is answered at once, and costs no other orchestrator and no
+ * store anything: requests are large, what waits for others is bounded for all of them together,
+ * and so is what one orchestrator sends to another. */
+static void strangers_reach_nobody(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"SendData", "CreateRoom", "ListRooms"};
+    struct cluster_world w;
+    struct world *asked = &w.sites[1];
+    begin(&w);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/admin/v1/%s", calls[i].path);
+        asked->last_status = 0;
+        world_admin_as(asked, TOKEN_ROLE_NONE, calls[i].verb, path, calls[i].body);
+        assert_int_equal(asked->last_status, 403);
+        assert_true(says_nothing(&w, 1));
+    }
+    struct token_video in_the_room = {.room_join = true, .room = "lobby"};
+    char *token = world_token(asked, "mallory", &in_the_room), authorization[2048];
+    snprintf(authorization, sizeof(authorization), "Bearer %s", token);
+    const char *const tokens[] = {"", "Bearer none", authorization};
+    static const char json[] = "{\"room\":\"lobby\",\"name\":\"hall\"}";
+    for (size_t i = 0; i < ARRAY_LEN(methods) * ARRAY_LEN(tokens); i++) {
+        char path[64];
+        snprintf(path, sizeof(path), "/twirp/livekit.RoomService/%s",
+                 methods[i % ARRAY_LEN(methods)]);
+        const struct twirp_head head = {
+            .verb = "POST", .path = path, .content_type = "application/json"};
+        const struct cluster_caller caller = {.authorization = tokens[i / ARRAY_LEN(methods)]};
+        asked->last_status = 0;
+        cluster_twirp(asked->cluster, asked->now_us, asked->request, &head, &caller,
+                      (struct bytes){(const uint8_t *)json, strlen(json)});
+        world_drain(asked);
+        assert_int_equal(asked->last_status, 401);
+        assert_true(says_nothing(&w, 1));
+    }
+    free(token);
+    cluster_world_fini(&w);
+}
+
 static void all_say(struct cluster_world *w, const char *what)
 {
     for (size_t site = 0; site < SITES; site++) {
@@ -112,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(roles),
+        cmocka_unit_test(strangers_reach_nobody),
         cmocka_unit_test(drains_by_one_view),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
