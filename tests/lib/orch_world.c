@@ -37,7 +37,7 @@ static struct orch *new_orch(struct world *world, const char *id, const char *re
             .region = region,
             .zone = "",
             .keys = {&world->key, 1},
-            .demo_api_key = "",
+            .demo_api_key = world->key.key,
             .random = prng_source(&world->prng),
             .log = &world->log,
             .tracer = &world->tracer,

@@ -5,6 +5,7 @@
  * waits to be let in where a host has locked it.
  */
 #include "orchestrator/core/orch/private.h"
+#include "proto/wire/wire.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 static bool fits(const char *text)
 {
     size_t len = strlen(text);
-    return len > 0 && len <= ENTRY_NAME_MAX;
+    return len <= ENTRY_NAME_MAX && wire_utf8(text, len) == len;
 }
 
 void orch_page_token(struct orch *orch, int64_t now_us, uint64_t request,
@@ -28,9 +29,10 @@ void orch_page_token(struct orch *orch, int64_t now_us, uint64_t request,
                      "this server gives no tokens to visitors (pages.demo_api_key)");
         return;
     }
-    if (!fits(page->room) || !fits(page->identity) || strlen(page->name) > ENTRY_NAME_MAX) {
+    if (page->room[0] == '\0' || page->identity[0] == '\0' || !fits(page->room) ||
+        !fits(page->identity) || !fits(page->name)) {
         effect_reply(&orch->fx, request, 400, "text/plain; charset=utf-8",
-                     "room and identity must have 1 to 256 bytes, name at most 256");
+                     "room and identity must have 1 to 256 bytes of UTF-8, name at most 256");
         return;
     }
     struct token token = {
