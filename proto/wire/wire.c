@@ -30,12 +30,10 @@ static void budget_free(void *arg, void *memory)
 
 #define FIELD_NUMBER_MAX 536870911 /* protobuf's own limit */
 
-static bool message_valid(const ProtobufCMessage *message);
-
 static bool value_valid(const ProtobufCFieldDescriptor *field, const void *value)
 {
     if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
-        return message_valid(value);
+        return wire_valid(value);
     }
     size_t len = strlen(value);
     return wire_utf8(value, len) == len;
@@ -61,7 +59,7 @@ static bool field_valid(const ProtobufCMessage *message, const ProtobufCFieldDes
 
 /* What protobuf-c does not look at: text, and the numbers of fields it does not know, which go out
  * again when a message is forwarded. Recursion is as deep as protobuf-c's own was. */
-static bool message_valid(const ProtobufCMessage *message)
+bool wire_valid(const ProtobufCMessage *message)
 {
     for (unsigned i = 0; i < message->n_unknown_fields; i++) {
         uint32_t number = message->unknown_fields[i].tag;
@@ -89,7 +87,7 @@ int wire_unpack(const ProtobufCMessageDescriptor *descriptor, struct bytes in,
     if (message == NULL) {
         return budget.exceeded ? ERR_TOO_BIG : ERR_INVALID;
     }
-    if (!message_valid(message)) {
+    if (!wire_valid(message)) {
         protobuf_c_message_free_unpacked(message, NULL);
         return ERR_INVALID;
     }

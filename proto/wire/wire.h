@@ -26,6 +26,9 @@ MUST_CHECK int wire_unpack(const ProtobufCMessageDescriptor *descriptor, struct 
  * frees with free(). */
 uint8_t *wire_pack(const ProtobufCMessage *message, size_t *len);
 
+/* Whether wire_unpack() would find nothing wrong with it once it is packed: its texts are UTF-8. */
+bool wire_valid(const ProtobufCMessage *message);
+
 /* How many bytes from the start are well-formed UTF-8 (RFC 3629): len if all are. */
 size_t wire_utf8(const char *text, size_t len);
 

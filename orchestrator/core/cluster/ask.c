@@ -238,7 +238,7 @@ static void send_on(struct cluster *c, struct ask *ask, size_t member)
     message.ask = &out;
     c->stats.sent_on++;
     peer_send(c, member, &message, false);
-    ask->number = c->peers[member].sent;
+    ask->number = message.number; /* 0: it was not sent, and comes too late for its client */
 }
 
 static void redirect(struct cluster *c, struct ask *ask, size_t owner)

@@ -335,7 +335,8 @@ static void ask_twirp(struct cluster *c, uint64_t request, const struct twirp_he
     ask.trace = traced_bytes(&trace);
     twirp.verb = (char *)(uintptr_t)head->verb;
     twirp.path = (char *)(uintptr_t)head->path;
-    twirp.content_type = (char *)(uintptr_t)head->content_type;
+    bool json = call->encoding == TWIRP_JSON; /* without its caller's parameters */
+    twirp.content_type = json ? "application/json" : "application/protobuf";
     twirp.authorization = (char *)(uintptr_t)authorization;
     twirp.body = (ProtobufCBinaryData){body.len, (uint8_t *)(uintptr_t)body.data};
     ask.ask_case = SPILLWAY__BUS__ASK__ASK_TWIRP;

@@ -19,6 +19,12 @@ void peer_send_now(struct cluster *c, size_t member, peer_message *message, bool
     struct peer *peer = &c->peers[member];
     bool hello = message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO;
     bool beat = message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT;
+    if (!wire_valid(&message->base)) { /* it would be missed there, and the link be lost */
+        c->stats.malformed++;
+        log_write(c->config.log, LOG_WARN, "peer_message_unfit peer=%s case=%d", peer->id,
+                  (int)message->message_case);
+        return;
+    }
     message->session = peer->session;
     message->number = lossy || hello || beat ? 0 : ++peer->sent;
     uint8_t *data = wire_pack(&message->base, &len);

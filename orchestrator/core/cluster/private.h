@@ -123,7 +123,7 @@ struct ask {
     uint64_t id;     /* of a connection or request */
     size_t origin;   /* SELF, or the peer that asked */
     size_t at;       /* the peer it was sent to; NOBODY: here, for a claim */
-    uint64_t number; /* of the message by which it was */
+    uint64_t number; /* of the message by which it was, 0 none */
     int64_t until_us;
     Spillway__Bus__Ask *message; /* owned */
     size_t len;                  /* packed */

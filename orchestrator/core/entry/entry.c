@@ -178,12 +178,29 @@ static int check_protocol(const struct entry_request *request, const Livekit__Jo
     return 0;
 }
 
+/* They go on to other orchestrators, and a room's name to everybody in it. */
+static bool texts_valid(const struct entry_request *request)
+{
+    const char *const texts[] = {request->authorization, request->access_token,
+                                 request->join_request, request->protocol, request->room};
+    bool valid = true;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size_t len = strlen(texts[i]);
+        valid = valid && wire_utf8(texts[i], len) == len;
+    }
+    return valid;
+}
+
 int entry_check(struct entry *out, const struct entry_request *request,
                 const struct token_keys *keys, int64_t now_s, char reason[ENTRY_REASON_MAX])
 {
     struct entry entry = {0};
     char why[TOKEN_REASON_MAX];
     const char *text = entry_bearer(request->authorization, request->access_token);
+    if (!texts_valid(request)) {
+        snprintf(reason, ENTRY_REASON_MAX, "a header or parameter is not UTF-8");
+        return HTTP_BAD_REQUEST;
+    }
     if (text[0] == '\0') {
         snprintf(reason, ENTRY_REASON_MAX, "no access token");
         return HTTP_UNAUTHORIZED;

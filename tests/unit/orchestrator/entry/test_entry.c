@@ -149,6 +149,18 @@ static void refusals(void **state)
             assert_non_null(strstr(reason, table[i].says));
         }
     }
+    struct entry_request wrong[3]; /* what nobody else looks at goes far all the same */
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        wrong[i] = request_for("/rtc/v1", ok, join17);
+    }
+    wrong[0].authorization = "Basic \xff";
+    wrong[1].protocol = "\xc3(";
+    wrong[2].room = "\xed\xa0\x80";
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        char reason[ENTRY_REASON_MAX] = "";
+        assert_int_equal(check(&wrong[i], reason), 400);
+        assert_non_null(strstr(reason, "UTF-8"));
+    }
     for (size_t i = 0; i < ARRAY_LEN(tokens); i++) {
         free(tokens[i]);
     }
