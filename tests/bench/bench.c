@@ -134,6 +134,18 @@ struct bench_memory bench_process_memory(pid_t pid)
     return memory;
 }
 
+uint64_t bench_process_wakes(pid_t pid)
+{
+    char line[256];
+    unsigned long long wakes = 0;
+    FILE *file = open_proc(pid, "status");
+    while (fgets(line, sizeof(line), file) != NULL) {
+        (void)sscanf(line, "voluntary_ctxt_switches: %llu", &wakes);
+    }
+    fclose(file);
+    return wakes;
+}
+
 static bool is_free(uint16_t port, int type)
 {
     struct sockaddr_in addr = {

@@ -34,6 +34,9 @@ int64_t bench_thread_cpu_us(void); /* user and system time of the calling thread
 /* User and system time of all threads of a process. */
 int64_t bench_process_cpu_us(pid_t pid);
 
+/* How often its main thread has gone to sleep, and was woken. */
+uint64_t bench_process_wakes(pid_t pid);
+
 /* Resident memory: all of it, and what is no page of a file, which others may share. */
 struct bench_memory {
     int64_t total_kb;

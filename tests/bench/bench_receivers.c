@@ -4,10 +4,11 @@
  * with a subscription to a camera and a microphone, and once something flowed; and the CPU time
  * that all of them take.
  *
- *     bench_receivers [--flow] SPILLWAY_NODE [RECEIVERS]
+ *     bench_receivers [--flow | --signs] SPILLWAY_NODE [RECEIVERS]
  *
  * With --flow, which takes a minute more: what they cost when a lot flowed, what of that is left
- * after a rest, and what once all rooms have ended.
+ * after a rest, and what once all rooms have ended. With --signs: what each report and each check
+ * costs, by how many come together.
  *
  * Rooms of a publisher and 25 receivers. The node is driven by its control protocol: keys come with
  * the spec, every client authenticates by a STUN check and repeats it, receivers send reports. What
@@ -27,6 +28,7 @@
 #define AUDIO     2
 #define IDLE_MS   3000
 #define KB_WANTED 20
+#define SIGN_US   TIME_MS(700) /* with --signs: between two of a client */
 
 /* Of each camera, until all that is remembered of a stream is full. */
 #define FLOW_FRAMES  10
@@ -198,6 +200,77 @@ static void print_idle(struct crowd *crowd)
            100 * (double)cpu_us / (double)wall_us);
 }
 
+/* ---- Signs of life --------------------------------------------------------------------------- */
+
+/* Of the node, in a second. */
+struct spending {
+    double cpu_us;
+    double wakes;
+};
+
+static void send_nothing(const struct node_client *client)
+{
+    (void)client;
+}
+
+/* What a browser says of its camera all the time. */
+static void send_report(const struct node_client *client)
+{
+    uint8_t data[MEDIA_CLIENT_PACKET];
+    const struct rtcp_report about = {.ssrc = 20};
+    const struct media_feedback report = {.report = &about};
+    node_client_send(client, data, media_client_rtcp(client->media, &report, data));
+}
+
+/* All clients in turn, so many of them at once. */
+static struct spending spend(struct crowd *crowd, void (*send)(const struct node_client *client),
+                             size_t at_once)
+{
+    pid_t pid = node_run_pid(crowd->run);
+    const int64_t step_us = SIGN_US * (int64_t)at_once / (int64_t)crowd->count;
+    const int64_t begin_us = bench_now_us();
+    const int64_t end_us = begin_us + TIME_MS(bench_amount(IDLE_MS, 200));
+    int64_t due_us = begin_us;
+    int64_t cpu_us = bench_process_cpu_us(pid);
+    uint64_t wakes = bench_process_wakes(pid);
+    size_t next = 0;
+    while (due_us < end_us) {
+        for (; due_us <= bench_now_us(); due_us += step_us) {
+            for (size_t i = 0; i < at_once; i++) {
+                send(&crowd->clients[next]);
+                next = (next + 1) % crowd->count;
+            }
+        }
+        node_run_wait(crowd->run, 1);
+    }
+    cpu_us = bench_process_cpu_us(pid) - cpu_us;
+    wakes = bench_process_wakes(pid) - wakes;
+    double seconds = (double)(bench_now_us() - begin_us) / 1e6;
+    return (struct spending){.cpu_us = (double)cpu_us / seconds, .wakes = (double)wakes / seconds};
+}
+
+static void run_signs(struct crowd *crowd)
+{
+    static const struct {
+        const char *what;
+        void (*send)(const struct node_client *client);
+        size_t at_once;
+    } signs[] = {{"reports, one by one", send_report, 1},
+                 {"reports, 16 at once", send_report, 16},
+                 {"checks, one by one", node_client_check, 1},
+                 {"checks, 16 at once", node_client_check, 16}};
+    const double rate = 1e6 / (double)SIGN_US * (double)crowd->count;
+    const struct spending silent = spend(crowd, send_nothing, 1);
+    printf("  silence: %.1f %% of a core, %.0f wakes a second\n", silent.cpu_us / 1e4,
+           silent.wakes);
+    for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
+        const struct spending spent = spend(crowd, signs[i].send, signs[i].at_once);
+        printf("  %s: %.1f %%, %.0f wakes; of %.0f a second, %.1f us each beyond silence\n",
+               signs[i].what, spent.cpu_us / 1e4, spent.wakes, rate,
+               (spent.cpu_us - silent.cpu_us) / rate);
+    }
+}
+
 static void run_idle(struct crowd *crowd, const char *program)
 {
     join(crowd, program);
@@ -231,11 +304,14 @@ int main(int argc, char **argv)
 {
     struct crowd crowd = {0};
     bool flows = argc > 1 && strcmp(argv[1], "--flow") == 0;
-    argc -= flows;
-    argv += flows;
+    bool signs = argc > 1 && strcmp(argv[1], "--signs") == 0;
+    argc -= flows || signs;
+    argv += flows || signs;
     size_t wanted = argc < 3 ? bench_amount(RECEIVERS, 10 * ROOM) : strtoul(argv[2], NULL, 10);
     if (argc < 2 || argc > 3 || wanted == 0 || wanted % ROOM != 0) {
-        bench_fail("usage: bench_receivers [--flow] SPILLWAY_NODE [RECEIVERS (times %d)]", ROOM);
+        bench_fail("usage: bench_receivers [--flow | --signs] SPILLWAY_NODE "
+                   "[RECEIVERS (times %d)]",
+                   ROOM);
     }
     crowd.rooms = wanted / ROOM;
     crowd.count = crowd.rooms * (ROOM + 1);
@@ -246,6 +322,9 @@ int main(int argc, char **argv)
     run_idle(&crowd, argv[1]);
     if (flows) {
         run_flow(&crowd);
+    }
+    if (signs) {
+        run_signs(&crowd);
     }
     leave(&crowd);
     return 0;
