@@ -120,8 +120,8 @@ static void cut(struct inbound_batch *batch, const struct node_datagram *message
 
 struct inbound_batch inbound_read(struct inbound *inbound, int fd)
 {
-    struct inbound_batch batch = {.datagrams = inbound->datagrams};
     size_t received = receive(inbound, fd);
+    struct inbound_batch batch = {.messages = received, .datagrams = inbound->datagrams};
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     for (size_t i = 0; i < received; i++) {

@@ -27,6 +27,7 @@ void inbound_free(struct inbound *inbound);
 void inbound_prepare(int fd);
 
 struct inbound_batch {
+    size_t messages;                 /* 0 .. INBOUND_MESSAGES */
     struct node_datagram *datagrams; /* all but .endpoint; valid until the next read */
     size_t count;                    /* 0 .. INBOUND_MAX */
     size_t truncated;                /* were longer than SHELL_PACKET: not among them */

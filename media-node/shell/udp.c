@@ -11,7 +11,14 @@
  * through the one of its remote's family; where there are several, through the one its client came
  * to (origins.h).
  *
+ * Media are read at once. What clients say about them, and that they are there, comes in small
+ * messages one by one, ten a second and more of each viewer, and the wake for one of them costs ten
+ * times what it does. So these have a socket of their own (ports.h), which is read every ASIDE_MS
+ * while anything comes there, and when it is readable only once nothing did: the first after a rest
+ * is heeded at once. What is too much for one read does not wait.
+ *
  * What fails:
+ *   - The kernel does not tell media apart from the rest: all is read at once.
  *   - The send buffer is full (EAGAIN, ENOBUFS): the rest of the batch is dropped and counted. It
  *     is media: NACK repairs what was not too late anyway, and waiting would only make it late.
  *   - The kernel refuses one packet (no route, a forbidden address): that one is dropped.
@@ -23,6 +30,7 @@
 #include "media-node/shell/inbound.h"
 #include "media-node/shell/origins.h"
 #include "media-node/shell/parts.h"
+#include "media-node/shell/ports.h"
 
 #include "common/base/openssl.h"
 
@@ -32,16 +40,25 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (8 << 20) /* asked of the kernel for each direction */
-#define SEND_BATCH   64        /* messages of one sendmmsg */
+#define SEND_BATCH    64 /* messages of one sendmmsg */
+#define ASIDE_MS      2  /* between two reads of what may wait */
+#define ASIDE_BATCHES 16 /* of one such read */
+
+/* One of the kernel's two sockets. */
+struct lane {
+    uv_poll_t poll;
+    struct udp_socket *socket;
+    int fd;              /* -1: there is no such socket */
+    uint32_t overflowed; /* datagrams that found no place, modulo 2^32 (SO_RXQ_OVFL) */
+};
 
 struct udp_socket {
-    uv_poll_t poll;
     struct udp *udp;
-    int fd;
+    struct lane media; /* sends, too */
+    struct lane aside;
+    bool aside_waits; /* it is read by the timer, not when it is readable */
     uint16_t endpoint;
     uint8_t address;      /* number of the one it listens on */
-    uint32_t overflowed;  /* datagrams that found no place, modulo 2^32 (SO_RXQ_OVFL) */
     struct bursts bursts; /* to be sent */
 };
 
@@ -53,6 +70,7 @@ struct udp {
     size_t count;
     uint8_t first_v4, first_v6; /* addresses; ORIGINS_NONE: of that family there is none */
     struct origins *origins;    /* NULL: no family has several */
+    uv_timer_t aside;           /* active while any aside_waits */
     size_t open;                /* handles that libuv still holds */
     struct inbound *inbound;    /* of whichever socket is readable */
     /* sendmmsg of whichever socket is flushed */
@@ -76,31 +94,99 @@ static void note_origin(const struct udp_socket *socket, const struct node_datag
     }
 }
 
-static void count_overflow(struct udp_socket *socket, const struct inbound_batch *batch)
+static void count_overflow(struct lane *lane, const struct inbound_batch *batch)
 {
     if (batch->full_known) {
-        socket->udp->shell->counters.udp_receive_full += batch->full - socket->overflowed;
-        socket->overflowed = batch->full;
+        lane->socket->udp->shell->counters.udp_receive_full += batch->full - lane->overflowed;
+        lane->overflowed = batch->full;
     }
 }
 
-/* What is left makes the socket readable again, when others have had their turn. */
-static void on_readable(uv_poll_t *poll, int status, int events)
+/* Returns how many messages there were. */
+static size_t read_batch(struct lane *lane)
 {
-    struct udp_socket *socket = poll->data;
+    const struct udp_socket *socket = lane->socket;
     struct shell *shell = socket->udp->shell;
-    (void)events;
-    if (status < 0) {
-        return;
-    }
-    struct inbound_batch batch = inbound_read(socket->udp->inbound, socket->fd);
-    count_overflow(socket, &batch);
+    struct inbound_batch batch = inbound_read(socket->udp->inbound, lane->fd);
+    count_overflow(lane, &batch);
     shell->counters.udp_truncated += batch.truncated;
     for (size_t i = 0; i < batch.count; i++) {
         batch.datagrams[i].endpoint = socket->endpoint;
         note_origin(socket, &batch.datagrams[i]);
     }
-    shell_feed(shell, shell_now(), batch.datagrams, batch.count);
+    if (batch.messages > 0) {
+        shell_feed(shell, shell_now(), batch.datagrams, batch.count);
+    }
+    return batch.messages;
+}
+
+/* What is left makes the socket readable again, when others have had their turn. */
+static void on_media(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    if (status >= 0) {
+        (void)read_batch(poll->data);
+    }
+}
+
+static void on_aside(uv_poll_t *poll, int status, int events);
+static void on_aside_time(uv_timer_t *timer);
+
+static void watch(struct lane *lane, uv_poll_cb callback)
+{
+    int err = uv_poll_start(&lane->poll, UV_READABLE, callback);
+    assert(err == 0);
+}
+
+/* True: something came, and now there is nothing left. Of more than that what is left makes the
+ * socket readable again, too. */
+static bool read_aside(struct udp_socket *socket)
+{
+    size_t messages = INBOUND_MESSAGES;
+    size_t batches = 0;
+    for (; batches < ASIDE_BATCHES && messages == INBOUND_MESSAGES; batches++) {
+        messages = read_batch(&socket->aside);
+    }
+    return messages < INBOUND_MESSAGES && (batches > 1 || messages > 0);
+}
+
+static void wait_for_aside(struct udp *udp)
+{
+    if (!uv_is_active((uv_handle_t *)&udp->aside)) {
+        int err = uv_timer_start(&udp->aside, on_aside_time, ASIDE_MS, 0);
+        assert(err == 0);
+    }
+}
+
+static void on_aside(uv_poll_t *poll, int status, int events)
+{
+    const struct lane *lane = poll->data;
+    struct udp_socket *socket = lane->socket;
+    (void)events;
+    if (status >= 0 && read_aside(socket)) {
+        socket->aside_waits = true;
+        (void)uv_poll_stop(poll);
+        wait_for_aside(socket->udp);
+    }
+}
+
+static void on_aside_time(uv_timer_t *timer)
+{
+    struct udp *udp = timer->data;
+    bool any = false;
+    for (size_t i = 0; i < udp->count; i++) {
+        struct udp_socket *socket = &udp->sockets[i];
+        if (socket->aside_waits) {
+            socket->aside_waits = read_aside(socket);
+            any = any || socket->aside_waits;
+            if (!socket->aside_waits) {
+                watch(&socket->aside, on_aside);
+            }
+        }
+    }
+    if (any) {
+        wait_for_aside(udp);
+    }
 }
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -139,7 +225,7 @@ static void send_singly(struct udp_socket *socket, const struct msghdr *burst, i
                                       .msg_namelen = burst->msg_namelen,
                                       .msg_iov = &burst->msg_iov[i],
                                       .msg_iovlen = 1};
-        if (sendmsg(socket->fd, &single, MSG_DONTWAIT) < 0) {
+        if (sendmsg(socket->media.fd, &single, MSG_DONTWAIT) < 0) {
             counters->udp_send_failed++;
         }
     }
@@ -159,7 +245,7 @@ static void send_messages(struct udp_socket *socket, struct mmsghdr *messages, u
     struct shell_counters *counters = &socket->udp->shell->counters;
     unsigned sent = 0;
     while (sent < waiting) {
-        int count = sendmmsg(socket->fd, messages + sent, waiting - sent, MSG_DONTWAIT);
+        int count = sendmmsg(socket->media.fd, messages + sent, waiting - sent, MSG_DONTWAIT);
         if (count > 0) {
             sent += (unsigned)count;
         } else if (errno == EAGAIN || errno == ENOBUFS) {
@@ -228,47 +314,14 @@ void udp_flush(struct udp *udp)
 
 /* ---- Opening and closing --------------------------------------------------------------------- */
 
-/* As much as the kernel gives: the privileged call passes net.core.rmem_max, the other is cut. */
-static void widen(int fd)
+static void open_lane(struct udp_socket *socket, struct lane *lane, uv_poll_cb callback)
 {
-    int bytes = BUFFER_BYTES;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) != 0) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
-    }
-    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) != 0) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-    }
-}
-
-MUST_CHECK static int open_fd(const struct net_addr *addr, int *out)
-{
-    struct sockaddr_storage bound;
-    socklen_t len = net_to_sockaddr(addr, &bound);
-    int fd = socket(bound.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        return ERR_IO;
-    }
-    int on = 1;
-    if (addr->family == NET_V6) {
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    }
-    inbound_prepare(fd);
-    if (bind(fd, (const struct sockaddr *)&bound, len) != 0) {
-        close(fd);
-        return ERR_IO;
-    }
-    widen(fd);
-    *out = fd;
-    return 0;
-}
-
-/* A kernel that does not know UDP_SEGMENT (before Linux 4.18) would send a burst as one datagram.
- */
-static bool can_cut(int fd)
-{
-    int segment;
-    socklen_t len = sizeof(segment);
-    return getsockopt(fd, SOL_UDP, UDP_SEGMENT, &segment, &len) == 0;
+    lane->socket = socket;
+    lane->poll.data = lane;
+    int err = uv_poll_init(&socket->udp->shell->loop, &lane->poll, lane->fd);
+    assert(err == 0);
+    watch(lane, callback);
+    socket->udp->open++;
 }
 
 MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint, uint8_t address)
@@ -276,7 +329,7 @@ MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint, uint8_t ad
     struct udp_socket *socket = &udp->sockets[udp->count];
     const struct net_addr addr = shell_listen(udp->shell->config, address, endpoint);
     char text[NET_TEXT_MAX];
-    if (open_fd(&addr, &socket->fd) != 0) {
+    if (ports_open(&addr, &socket->media.fd) != 0) {
         log_write(udp->shell->config->log, LOG_ERROR,
                   "listen_failed protocol=udp address=%s "
                   "reason=\"%s\"",
@@ -286,13 +339,13 @@ MUST_CHECK static int open_socket(struct udp *udp, uint16_t endpoint, uint8_t ad
     socket->udp = udp;
     socket->endpoint = endpoint;
     socket->address = address;
-    socket->poll.data = socket;
-    socket->bursts.packets_max = can_cut(socket->fd) ? BURST_PACKETS_MAX : 1;
-    int err = uv_poll_init(&udp->shell->loop, &socket->poll, socket->fd);
-    assert(err == 0);
-    err = uv_poll_start(&socket->poll, UV_READABLE, on_readable);
-    assert(err == 0);
-    udp->open++;
+    socket->bursts.packets_max = ports_can_cut(socket->media.fd) ? BURST_PACKETS_MAX : 1;
+    open_lane(socket, &socket->media, on_media);
+    if (ports_open_aside(&addr, socket->media.fd, &socket->aside.fd) == 0) {
+        open_lane(socket, &socket->aside, on_aside);
+    } else {
+        socket->aside.fd = -1;
+    }
     udp->count++;
     return 0;
 }
@@ -322,12 +375,16 @@ int udp_open(struct udp **out, struct shell *shell)
     struct udp *udp = mem_alloc(sizeof(*udp));
     udp->shell = shell;
     udp->inbound = inbound_new();
+    udp->aside.data = udp;
+    int err = uv_timer_init(&shell->loop, &udp->aside);
+    assert(err == 0);
+    udp->open++;
     sort_addresses(udp);
     size_t sockets = shell->config->ports * udp->addresses;
     udp->sockets = mem_array(sockets, sizeof(*udp->sockets));
     *out = udp;
     for (size_t i = 0; i < sockets; i++) {
-        int err = open_socket(udp, (uint16_t)(i / udp->addresses), (uint8_t)(i % udp->addresses));
+        err = open_socket(udp, (uint16_t)(i / udp->addresses), (uint8_t)(i % udp->addresses));
         if (err != 0) {
             return err; /* the caller closes what is open */
         }
@@ -345,24 +402,35 @@ static void udp_free(struct udp *udp)
     free(udp);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void forget_handle(struct udp *udp)
 {
-    struct udp_socket *socket = handle->data;
-    struct udp *udp = socket->udp;
-    close(socket->fd);
     udp->open--;
     if (udp->open == 0) {
         udp_free(udp);
     }
 }
 
+static void on_lane_closed(uv_handle_t *handle)
+{
+    const struct lane *lane = handle->data;
+    close(lane->fd);
+    forget_handle(lane->socket->udp);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    forget_handle(handle->data);
+}
+
 void udp_close(struct udp *udp)
 {
-    if (udp->count == 0) {
-        udp_free(udp);
-        return;
-    }
     for (size_t i = 0; i < udp->count; i++) {
-        uv_close((uv_handle_t *)&udp->sockets[i].poll, on_closed);
+        struct lane *lanes[] = {&udp->sockets[i].media, &udp->sockets[i].aside};
+        for (size_t lane = 0; lane < ARRAY_LEN(lanes); lane++) {
+            if (lanes[lane]->fd >= 0) {
+                uv_close((uv_handle_t *)&lanes[lane]->poll, on_lane_closed);
+            }
+        }
     }
+    uv_close((uv_handle_t *)&udp->aside, on_timer_closed);
 }
