@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media-node/core/stun/stun.h"
 
-#include "common/base/openssl.h"
-
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include "media-node/core/stun/crc32.h"
+#include "media-node/core/stun/hmac.h"
 #include "media-node/core/stun/wire.h"
 
 /* A message under construction in a buffer of STUN_BUILD_MAX bytes. */
@@ -43,10 +39,9 @@ static uint8_t *append(struct writer *w, enum stun_attr type, size_t len)
 static size_t finish(struct writer *w, const char *pwd)
 {
     if (pwd != NULL) {
-        size_t covered = w->len;
+        const struct bytes covered = {w->data, w->len};
         uint8_t *mac = append(w, STUN_ATTR_MESSAGE_INTEGRITY, STUN_HMAC_LEN);
-        const uint8_t *done = HMAC(EVP_sha1(), pwd, (int)strlen(pwd), w->data, covered, mac, NULL);
-        assert(done != NULL); /* SHA-1 is there, or ICE is impossible */
+        stun_hmac(pwd, covered, (struct bytes){0}, mac);
     }
     size_t covered = w->len;
     uint8_t *fingerprint = append(w, STUN_ATTR_FINGERPRINT, 4);

@@ -4,10 +4,9 @@
 #include "common/base/openssl.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "media-node/core/stun/crc32.h"
+#include "media-node/core/stun/hmac.h"
 #include "media-node/core/stun/wire.h"
 
 static int read_address(struct stun_message *m, const uint8_t *value, size_t len)
@@ -187,16 +186,14 @@ int stun_check_integrity(const struct stun_message *message, const char *pwd)
         return ERR_NOT_FOUND;
     }
     /* The HMAC covers all before the attribute, under a length that ends with it (§14.5). */
-    uint8_t text[STUN_PARSE_MAX];
-    uint8_t mac[EVP_MAX_MD_SIZE];
-    unsigned mac_len = 0;
-    memcpy(text, message->raw.data, at);
-    be16_put(text + 2, (uint16_t)(at + STUN_ATTR_HEADER + STUN_HMAC_LEN - STUN_HEADER_LEN));
-    if (HMAC(EVP_sha1(), pwd, (int)strlen(pwd), text, at, mac, &mac_len) == NULL) {
-        return ERR_AUTH;
-    }
-    assert(mac_len == STUN_HMAC_LEN);
-    const uint8_t *theirs = message->raw.data + at + STUN_ATTR_HEADER;
+    uint8_t header[STUN_HEADER_LEN];
+    uint8_t mac[STUN_HMAC_LEN];
+    const uint8_t *data = message->raw.data;
+    memcpy(header, data, sizeof(header));
+    be16_put(header + 2, (uint16_t)(at + STUN_ATTR_HEADER + STUN_HMAC_LEN - STUN_HEADER_LEN));
+    stun_hmac(pwd, (struct bytes){header, sizeof(header)},
+              (struct bytes){data + STUN_HEADER_LEN, at - STUN_HEADER_LEN}, mac);
+    const uint8_t *theirs = data + at + STUN_ATTR_HEADER;
     return CRYPTO_memcmp(mac, theirs, STUN_HMAC_LEN) == 0 ? 0 : ERR_AUTH;
 }
 
