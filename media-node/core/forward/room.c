@@ -337,10 +337,10 @@ void room_settle(struct fwd_member *member, int64_t now_us)
 
 void room_due(struct fwd_member *member, int64_t now_us, int64_t at_us)
 {
-    struct agenda_entry *entry = &member->due.entry;
+    struct agenda *agenda = &member->fwd->agenda;
     int64_t at = MAX(at_us, now_us + STEP_US);
-    if (entry->place == 0 || at < entry->at_us) {
-        agenda_set(&member->fwd->agenda, entry, at);
+    if (at < agenda_time(agenda, &member->due.entry)) {
+        agenda_set(agenda, &member->due.entry, at);
     }
 }
 
