@@ -38,10 +38,11 @@
 #define PAUSE_US        TIME_S(2)
 #define PAUSE_SOON_US   TIME_S(1) /* longer than aimd.c needs to see that what arrives is there */
 #define REMB_WAITS      2 /* times as long: it rises by 8 % a second, and tells once in one */
-#define ALLOCATE_US     TIME_S(1) /* at the latest, for bitrates change too */
-#define LEAVE_PERCENT   90        /* of what is sent is estimated: higher layers are left at once */
-#define CHANGE_PERCENT  3         /* of the estimate: allocate anew at once */
-#define WANTED_BPS_MIN  1000000   /* while any video is watched */
+#define ALLOCATE_US     TIME_S(1)    /* at the latest, for bitrates change too */
+#define EARLY_US        TIME_MS(500) /* sooner, if reports are due */
+#define LEAVE_PERCENT   90      /* of what is sent is estimated: higher layers are left at once */
+#define CHANGE_PERCENT  3       /* of the estimate: allocate anew at once */
+#define WANTED_BPS_MIN  1000000 /* while any video is watched */
 
 struct bandwidth {
     struct bwe *bwe;
@@ -361,11 +362,18 @@ static void apply(struct allocator_track *share, int64_t now_us, bool at_once)
     media_apply_want(subscription, now_us);
 }
 
+/* From when on a client counts as one that gives no feedback; TIME_NEVER if it did. */
+static int64_t unheard_at(const struct bandwidth *bandwidth)
+{
+    int64_t unheard_us = bandwidth->transport_cc ? UNHEARD_US : UNHEARD_REMB_US;
+    bool waits = bandwidth->heard_us == TIME_NEVER && bandwidth->begun_us != TIME_NEVER;
+    return waits ? bandwidth->begun_us + unheard_us : TIME_NEVER;
+}
+
 static struct allocator_limit limit_of(const struct bandwidth *bandwidth, int64_t now_us)
 {
     bool heard = bandwidth->heard_us != TIME_NEVER;
-    int64_t unheard_us = bandwidth->transport_cc ? UNHEARD_US : UNHEARD_REMB_US;
-    if (!heard && bandwidth->begun_us != TIME_NEVER && now_us - bandwidth->begun_us >= unheard_us) {
+    if (now_us >= unheard_at(bandwidth)) {
         return (struct allocator_limit){.bps = UINT32_MAX};
     }
     struct bwe_estimate estimate = bwe_estimate(bandwidth->bwe);
@@ -470,7 +478,10 @@ static void allocate(struct fwd_member *member, int64_t now_us)
     struct allocator_limit limit = limit_of(bandwidth, now_us);
     struct offers offers = collect(member, now_us);
     uint32_t beside_bps = beside(bandwidth, &offers);
-    bandwidth->allocate_us = now_us + ALLOCATE_US;
+    bandwidth->allocate_us = room_together(now_us + ALLOCATE_US, FWD_RTCP_GRID_US);
+    if (now_us < unheard_at(bandwidth)) {
+        bandwidth->allocate_us = MIN(bandwidth->allocate_us, unheard_at(bandwidth));
+    }
     bandwidth->allocated_bps = limit.bps;
     limit.bps += MIN(beside_bps, UINT32_MAX - limit.bps);
     struct allocator_sum sum = choose(member, now_us, limit, offers.count);
@@ -591,6 +602,15 @@ void bandwidth_loss(struct fwd_member *member, int64_t now_us, struct bwe_loss l
     heed(member, now_us);
 }
 
+/* With the reports, if it would be before the next of them: a look at all of a member's state is
+ * what both cost. */
+static bool allocation_due(const struct fwd_member *member, int64_t now_us)
+{
+    const struct bandwidth *bandwidth = member->bandwidth;
+    bool reports = member->rtcp_at_us <= now_us && bandwidth->keep_us <= now_us;
+    return bandwidth->allocate_us <= now_us + (reports ? EARLY_US : 0);
+}
+
 void bandwidth_expire(struct fwd_member *member, int64_t now_us)
 {
     struct bandwidth *bandwidth = member->bandwidth;
@@ -605,7 +625,7 @@ void bandwidth_expire(struct fwd_member *member, int64_t now_us)
         bandwidth->allocate_us = TIME_NEVER; /* bandwidth_soon when it is */
         return;
     }
-    if (bandwidth->allocate_us <= now_us) {
+    if (allocation_due(member, now_us)) {
         allocate(member, now_us);
     }
     send_due(member, now_us);

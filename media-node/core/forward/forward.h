@@ -26,8 +26,8 @@
 #include "media-node/core/peer/peer.h"
 #include "media-node/core/relay/relay.h"
 
-#define FWD_RTCP_US      TIME_S(1)  /* between sender and receiver reports of one member */
-#define FWD_RTCP_GRID_US TIME_MS(5) /* several members' leave at once */
+#define FWD_RTCP_US      TIME_S(1)   /* between sender and receiver reports of one member */
+#define FWD_RTCP_GRID_US TIME_MS(20) /* several members' leave at once */
 #define FWD_LEVELS_US    TIME_MS(400)
 #define FWD_LIVE_US      TIME_MS(100) /* between looks at which simulcast layers flow */
 #define FWD_REPORT_US    TIME_S(5)    /* between statistics of one member */
