@@ -385,8 +385,8 @@ int fwd_stun(struct fwd_member *member, int64_t now_us, const struct ice_path *p
              const struct stun_message *message);
 void fwd_rtp(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
              const struct peer_datagram *in);
-void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *path, uint8_t *data,
-              size_t len);
+void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
+              const struct peer_datagram *in);
 void fwd_dtls(struct fwd_member *member, const struct ice_path *path);
 void fwd_path_closed(struct fwd_member *member, int64_t now_us, const struct ice_path *path);
 

@@ -52,7 +52,16 @@ static void add_loss(struct bwe_loss *sum, struct subscription *subscription,
     subscription->reported_lost = report->lost;
 }
 
-static void on_reports(struct fwd_member *member, int64_t now_us, const struct rtcp_packet *packet)
+/* What a report waited for us counts as if its sender had held it back: the rest is the round trip
+ * (RFC 3550 §6.4.1). */
+static void add_wait(struct rtcp_report *report, int64_t waited_us)
+{
+    uint64_t held = report->dlsr + (uint64_t)waited_us * 65536 / 1000000;
+    report->dlsr = (uint32_t)MIN(held, UINT32_MAX);
+}
+
+static void on_reports(struct fwd_member *member, int64_t now_us, int64_t waited_us,
+                       const struct rtcp_packet *packet)
 {
     struct bwe_loss loss = {0};
     for (unsigned i = 0; i < packet->count; i++) {
@@ -64,6 +73,7 @@ static void on_reports(struct fwd_member *member, int64_t now_us, const struct r
         if (subscription == NULL) {
             continue;
         }
+        add_wait(&report, waited_us);
         stream_sender_on_report(subscription->sender, now_us, &report);
         add_loss(&loss, subscription, &report);
         struct stream_sender_stats stats;
@@ -149,20 +159,20 @@ static void on_transport_feedback(struct fwd_member *member, int64_t now_us,
 }
 
 /* Left out: BYE (sources end by signalling) and XR. */
-void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *path, uint8_t *data,
-              size_t len)
+void fwd_rtcp(struct fwd_member *member, int64_t now_us, const struct ice_path *path,
+              const struct peer_datagram *in)
 {
     struct rtcp_iter iter;
     struct rtcp_packet packet;
-    if (peer_rtcp(member->peer, now_us, path, data, len, &iter) == 0) {
+    if (peer_rtcp(member->peer, now_us, path, in->data, in->len, &iter) == 0) {
         while (rtcp_next(&iter, &packet)) {
             switch (packet.type) {
             case RTCP_SR:
                 on_sender_report(member, now_us, &packet);
-                on_reports(member, now_us, &packet);
+                on_reports(member, now_us, now_us - in->arrival_us, &packet);
                 break;
             case RTCP_RR:
-                on_reports(member, now_us, &packet);
+                on_reports(member, now_us, now_us - in->arrival_us, &packet);
                 break;
             case RTCP_RTPFB:
                 on_transport_feedback(member, now_us, &packet);

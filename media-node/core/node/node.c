@@ -394,12 +394,12 @@ static void take_datagram(struct node *node, int64_t now_us, const struct node_d
         return;
     }
     struct transport *transport = found->transport;
+    const struct peer_datagram datagram = {
+        .data = in->data, .len = in->len, .arrival_us = now_us - in->waited_us};
     if (kind == PACKET_RTP) {
-        const struct peer_datagram datagram = {
-            .data = in->data, .len = in->len, .arrival_us = now_us - in->waited_us};
         fwd_rtp(transport->member, now_us, &path, &datagram);
     } else if (kind == PACKET_RTCP) {
-        fwd_rtcp(transport->member, now_us, &path, in->data, in->len);
+        fwd_rtcp(transport->member, now_us, &path, &datagram);
     } else {
         fwd_dtls(transport->member, &path);
         tell_dtls(node, transport, (struct bytes){in->data, in->len});

@@ -428,6 +428,33 @@ static void test_dropped_room_is_silent(void **state)
     world_fini(&w);
 }
 
+/* The round trip is the network's and the client's, not what his report waited until it was read.
+ */
+static void test_round_trip(void **state)
+{
+    (void)state;
+    struct world w;
+    call_start(&w, 2);
+    struct world_client *a = &w.clients[0];
+    struct world_client *b = &w.clients[1];
+    const struct media_feedback clock = {.sr = &a->client->sources[3], .wall_us = TIME_S(1000)};
+    const struct media_incoming *heard = media_client_incoming(b->client, "6");
+    world_rtcp(&w, a, &clock);
+    b->quiet = true;
+    while (heard->reports == 0) {
+        world_run(&w, 1);
+    }
+    const struct rtcp_report block = {
+        .ssrc = heard->ssrc, .lsr = rtcp_ntp_middle(heard->report.ntp), .dlsr = 65536 / 100};
+    const struct media_feedback report = {.report = &block};
+    world_run(&w, 60); /* 10 ms in the client, 30 in the kernel, 20 on the way */
+    b->waits_us = TIME_MS(30);
+    world_rtcp(&w, b, &report);
+    world_run(&w, 6000);
+    assert_in_range(world_report(&w, 12)->rtt_us, TIME_MS(19), TIME_MS(21));
+    world_fini(&w);
+}
+
 static void test_reports(void **state)
 {
     (void)state;
@@ -574,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_another_address),
         cmocka_unit_test(test_consent),
         cmocka_unit_test(test_dropped_room_is_silent),
+        cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_sender_reports),
         cmocka_unit_test(test_extensions_change),

@@ -234,8 +234,11 @@ static void take_control(struct world *w, const struct node_message *out)
 
 static void input(struct world *w, struct world_client *from, uint8_t *data, size_t len)
 {
-    const struct node_datagram datagram = {
-        .endpoint = from->endpoint, .remote = from->client->config.addr, .data = data, .len = len};
+    const struct node_datagram datagram = {.endpoint = from->endpoint,
+                                           .remote = from->client->config.addr,
+                                           .data = data,
+                                           .len = len,
+                                           .waited_us = from->waits_us};
     assert_int_equal(node_datagrams(w->node, w->now_us, &datagram, 1), 1);
 }
 

@@ -28,6 +28,7 @@ struct world_client {
     bool nominates;    /* its repeated checks carry USE-CANDIDATE */
     bool deaf;         /* ignores NACKs */
     bool gone;         /* is sent to and ignores it */
+    int64_t waits_us;  /* in the kernel, each of its datagrams */
     int64_t rtcp_at_us;
     int64_t check_at_us; /* TIME_NEVER: does not check */
     unsigned datagrams;  /* received, also while gone */
