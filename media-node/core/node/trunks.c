@@ -169,7 +169,7 @@ void trunks_rtcp(struct node *node, int64_t now_us, struct trunk *trunk,
 {
     struct rtcp_iter iter;
     struct rtcp_packet packet;
-    if (relay_rtcp(trunk->relay, now_us, in->data, in->len, &iter) != 0) {
+    if (relay_rtcp(trunk->relay, now_us, in->data, in->len, in->waited_us, &iter) != 0) {
         return;
     }
     while (rtcp_next(&iter, &packet)) {

@@ -114,9 +114,10 @@ struct relay_rtp {
 MUST_CHECK int relay_rtp(struct relay *relay, int64_t now_us, uint8_t *data, size_t len,
                          struct relay_rtp *out);
 
-/* Pings are acted upon; the rest is for the owners. */
+/* Pings are acted upon, without what the datagram waited for us since it came; the rest is for the
+ * owners. */
 MUST_CHECK int relay_rtcp(struct relay *relay, int64_t now_us, uint8_t *data, size_t len,
-                          struct rtcp_iter *out);
+                          int64_t waited_us, struct rtcp_iter *out);
 
 /* Call when now_us >= relay_deadline(). */
 void relay_expire(struct relay *relay, int64_t now_us);

@@ -37,15 +37,15 @@ static void note_least(struct relay *relay, int64_t now_us, int64_t rtt_us)
     relay->least_us[0] = MIN(relay->least_us[0], rtt_us);
 }
 
-static void take_echo(struct relay *relay, int64_t now_us, uint64_t echo, uint32_t delay_us)
+static void take_echo(struct relay *relay, int64_t arrival_us, uint64_t echo, uint32_t delay_us)
 {
-    int64_t rtt_us = (int64_t)((uint64_t)now_us - echo) - delay_us;
-    if (echo == 0 || echo <= relay->echoed || echo > (uint64_t)now_us || rtt_us < 0) {
+    int64_t rtt_us = (int64_t)((uint64_t)arrival_us - echo) - delay_us;
+    if (echo == 0 || echo <= relay->echoed || echo > (uint64_t)arrival_us || rtt_us < 0) {
         return;
     }
     relay->echoed = echo;
     take_sample(relay, MAX(rtt_us, 1));
-    note_least(relay, now_us, rtt_us);
+    note_least(relay, arrival_us, rtt_us);
 }
 
 /* A count below the last one: the other end's trunk was made anew. */
@@ -59,17 +59,17 @@ static void take_sent(struct relay *relay, uint64_t sent)
     relay->got_then = relay->rtp_in;
 }
 
-static void take_ping(struct relay *relay, int64_t now_us, const uint8_t *ping)
+static void take_ping(struct relay *relay, int64_t arrival_us, const uint8_t *ping)
 {
     uint64_t clock = be64_get(ping);
     if (relay->pinged && clock == relay->their_clock) {
         return; /* the same under other keys */
     }
-    take_echo(relay, now_us, be64_get(ping + 8), be32_get(ping + 16));
+    take_echo(relay, arrival_us, be64_get(ping + 8), be32_get(ping + 16));
     take_sent(relay, be64_get(ping + 20));
     relay->pinged = true;
     relay->their_clock = clock;
-    relay->pinged_us = now_us;
+    relay->pinged_us = arrival_us;
 }
 
 int64_t relay_rto_us(const struct relay *relay)
@@ -104,7 +104,7 @@ struct relay_report relay_report(struct relay *relay)
 
 /* ---- In -------------------------------------------------------------------------------------- */
 
-static void read_pings(struct relay *relay, int64_t now_us, struct rtcp_iter iter)
+static void read_pings(struct relay *relay, int64_t arrival_us, struct rtcp_iter iter)
 {
     struct rtcp_packet packet;
     uint32_t name;
@@ -112,12 +112,12 @@ static void read_pings(struct relay *relay, int64_t now_us, struct rtcp_iter ite
     while (rtcp_next(&iter, &packet)) {
         if (packet.type == RTCP_APP && rtcp_read_app(&packet, &name, &data) == 0 &&
             name == NAME_HEAD && data.len == PING_LEN) {
-            take_ping(relay, now_us, data.data);
+            take_ping(relay, arrival_us, data.data);
         }
     }
 }
 
-int relay_rtcp(struct relay *relay, int64_t now_us, uint8_t *data, size_t len,
+int relay_rtcp(struct relay *relay, int64_t now_us, uint8_t *data, size_t len, int64_t waited_us,
                struct rtcp_iter *out)
 {
     struct counters *counters = relay->config.counters;
@@ -146,7 +146,7 @@ int relay_rtcp(struct relay *relay, int64_t now_us, uint8_t *data, size_t len,
         counters->drop_trunk_malformed++;
         return err;
     }
-    read_pings(relay, now_us, *out);
+    read_pings(relay, now_us - waited_us, *out);
     return 0;
 }
 

@@ -44,7 +44,8 @@ struct end {
 struct world {
     int64_t now_us;
     int64_t delay_us;
-    uint32_t loss; /* of 1000 */
+    int64_t waits_us; /* of that, in the kernel of who gets it */
+    uint32_t loss;    /* of 1000 */
     int64_t jitter_us;
     bool cut_off;
     struct prng prng;
@@ -158,7 +159,7 @@ static void deliver(struct world *w, struct datagram *d)
     uint8_t copy[OUTBOX_PACKET_MAX];
     memcpy(copy, d->data, d->len);
     if (copy[1] >= 192 && copy[1] <= 223) {
-        end->apps += relay_rtcp(end->relay, w->now_us, copy, d->len, &iter) == 0;
+        end->apps += relay_rtcp(end->relay, w->now_us, copy, d->len, w->waits_us, &iter) == 0;
     } else if (relay_rtp(end->relay, w->now_us, copy, d->len, &rtp) == 0) {
         assert_ptr_equal(rtp.to.owner, w);
         assert_int_equal(rtp.to.layer, 2);
@@ -241,6 +242,19 @@ static void test_round_trip_and_words(void **state)
     assert_false(relay_silent(w->ends[0].relay, w->now_us));
     run(w, 250);
     assert_true(relay_silent(w->ends[0].relay, w->now_us));
+    world_free(w);
+}
+
+/* What a ping waits for to be read, at either end, is no part of the way. */
+static void test_waits(void **state)
+{
+    (void)state;
+    struct world *w = world_new();
+    w->waits_us = TIME_MS(10);
+    run(w, 3000);
+    for (size_t i = 0; i < 2; i++) {
+        assert_in_range(relay_report(w->ends[i].relay).rtt_us, 60000, 63000);
+    }
     world_free(w);
 }
 
@@ -421,7 +435,7 @@ static void test_strangers(void **state)
         for (size_t len = 0; len < d->len; len++) {
             memcpy(out, d->data, len);
             assert_int_not_equal(relay_rtp(end->relay, w->now_us, out, len, &rtp), 0);
-            assert_int_not_equal(relay_rtcp(end->relay, w->now_us, out, len, &iter), 0);
+            assert_int_not_equal(relay_rtcp(end->relay, w->now_us, out, len, 0, &iter), 0);
         }
         be32_put(d->data + 8, SSRC + 1);
         assert_int_equal(relay_rtp(end->relay, w->now_us, d->data, d->len, &rtp), ERR_NOT_FOUND);
@@ -438,6 +452,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip_and_words),
+        cmocka_unit_test(test_waits),
         cmocka_unit_test(test_never_heard),
         cmocka_unit_test(test_loss_is_measured),
         cmocka_unit_test(test_queue_is_measured),
