@@ -13,6 +13,11 @@
 #define uthash_fatal(message) unreachable()
 #include <uthash.h>
 
+/* Of the usual ten, a thousand paths are in chains of four to eight: as many cache misses before a
+ * datagram's transport is found. Of these, most stand alone. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 3U
+
 #define CONTROL_MAX      4096         /* messages waiting for links */
 #define EVENTS_MAX       64           /* of one message, and waiting to be one */
 #define TUNNEL_SLOTS     512          /* frames waiting for links */
