@@ -73,12 +73,14 @@ struct cli {
     const char *format_text;
     const char *token_file;
     const char *api_key;
+    const char *api_secret_file;
     const char *api_secret;
     const char *no_headers;
     const char *quiet;
     const char *timeout_text;
     const char *help;
     char server_text[CLI_LIST_BYTES]; /* of --server, several times */
+    char secret_text[CLI_LIST_BYTES]; /* of --api-secret, which is not left where ps sees it */
     /* Set by a command whose option may be there several times: that gets all texts, a line each.
      */
     const char **lines_of;
@@ -109,8 +111,6 @@ bool cli_on(const char *flag);
 bool cli_bool(const char *text, bool *ok);
 /* "90", "90s", "15m", "6h", "7d" in seconds, or -1. */
 int64_t cli_seconds(const char *text);
-/* First line of a file, to be freed; NULL and a message if there is none. */
-char *cli_read_line(const char *path);
 
 /* ---- servers.c ---- */
 #define CLI_SERVERS_MAX 16
@@ -306,7 +306,15 @@ enum cli_exit cli_cmd_completion(struct cli *cli, int argc, char **argv); /* com
 enum cli_exit cli_cmd_complete(struct cli *cli, int argc, char **argv);   /* complete.c */
 enum cli_exit cli_cmd_man(struct cli *cli, int argc, char **argv);        /* man.c */
 
-/* token.c: the API key and secret from options or environment; NULL if there are none. */
-char *cli_admin_token(const struct cli *cli);
+/* ---- credentials.c ---- */
+#define CLI_KEY_SOURCES                                                                            \
+    "SPILLWAY_API_KEY, and SPILLWAY_API_SECRET or SPILLWAY_API_SECRET_FILE (--api-key, "           \
+    "--api-secret-file)"
+struct token_key;
+/* The API key of options or environment: all NULL if there is none, or half of one; borrowed.
+ * CLI_USAGE: a file cannot be read, told. */
+enum cli_exit cli_key(const struct cli *cli, struct token_key *out);
+/* The token to send, to be freed; NULL in *out if there is none. CLI_USAGE as above. */
+enum cli_exit cli_admin_token(const struct cli *cli, char **out);
 
 #endif

@@ -57,6 +57,7 @@ const struct cli_variable cli_variables[] = {
     {"SPILLWAY_TOKEN", "the token to send"},
     {"SPILLWAY_API_KEY", "makes one, with the secret"},
     {"SPILLWAY_API_SECRET", "that of the key"},
+    {"SPILLWAY_API_SECRET_FILE", "the file whose first line it is"},
     {"NO_COLOR", "no colours, if it is not empty"},
     {NULL, NULL},
 };
@@ -72,7 +73,7 @@ void cli_help_all(FILE *out)
     }
     fputs("\nenvironment (options come before it: spillctl help COMMAND):\n", out);
     for (size_t i = 0; cli_variables[i].name != NULL; i++) {
-        fprintf(out, "  %-20s %s\n", cli_variables[i].name, cli_variables[i].text);
+        fprintf(out, "  %-26s %s\n", cli_variables[i].name, cli_variables[i].text);
     }
     fputs("\nexit codes:\n", out);
     for (size_t i = 0; i < CLI_EXIT_COUNT; i++) {

@@ -8,8 +8,7 @@
 #include "orchestrator/cli/cli.h"
 
 #define OPTIONS_MAX    40
-#define COMMON_OPTIONS 10
-#define LINE_BYTES     65536
+#define COMMON_OPTIONS 11
 
 static void PRINTF_LIKE(1, 0) say(const char *format, va_list args, const char *end)
 {
@@ -81,23 +80,6 @@ int64_t cli_seconds(const char *text)
     return -1;
 }
 
-char *cli_read_line(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    char *line = mem_alloc(LINE_BYTES);
-    if (file == NULL || fgets(line, LINE_BYTES, file) == NULL) {
-        cli_say("cannot read %s", path);
-        free(line);
-        line = NULL;
-    } else {
-        line[strcspn(line, "\r\n")] = '\0';
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return line;
-}
-
 static bool format_of(const char *text, enum cli_format *out)
 {
     static const char *const names[] = {CLI_FORMAT_NAMES};
@@ -137,11 +119,23 @@ static bool set(struct cli *cli, const struct cli_option *option, const char *te
     if (option->value == &cli->server) {
         return append(cli, option, cli->server_text, ",", text);
     }
+    if (option->value == &cli->api_secret) {
+        cli->secret_text[0] = '\0';
+        return append(cli, option, cli->secret_text, "", text);
+    }
     if (option->value == cli->lines_of) {
         return append(cli, option, cli->lines, "\n", text);
     }
     *option->value = text;
     return true;
+}
+
+/* What ps shows of a secret from now on. */
+static void hide(const struct cli *cli, const struct cli_option *option, char *text)
+{
+    if (option->value == &cli->api_secret) {
+        memset(text, '*', strlen(text));
+    }
 }
 
 /* Sets what getopt_long finds. False: an option or a value that is none, told already. */
@@ -163,6 +157,7 @@ static bool scan(struct cli *cli, int argc, char **argv, const struct cli_option
             if (!set(cli, all[index], optarg == NULL ? "true" : optarg)) {
                 return false;
             }
+            hide(cli, all[index], optarg);
         } else if (found == 'o') {
             cli->format_text = optarg;
         } else if (found == 'q') {
@@ -194,8 +189,10 @@ static void list_common(struct cli *cli, struct cli_option out[COMMON_OPTIONS])
         {"quiet", NULL, &cli->quiet, "-q: nothing on stderr but what went wrong"},
         {"token-file", "FILE", &cli->token_file, "holds the token to send (SPILLWAY_TOKEN)"},
         {"api-key", "KEY", &cli->api_key, "makes a token (SPILLWAY_API_KEY)"},
+        {"api-secret-file", "FILE", &cli->api_secret_file,
+         "holds the secret of the key (SPILLWAY_API_SECRET_FILE)"},
         {"api-secret", "SECRET", &cli->api_secret,
-         "better SPILLWAY_API_SECRET: others see command lines"},
+         "the secret itself (SPILLWAY_API_SECRET); others see command lines"},
         {"timeout", "TIME", &cli->timeout_text, "of a request (10s)"},
         {"help", NULL, &cli->help, "this text"},
     };
@@ -262,6 +259,10 @@ bool cli_parse(struct cli *cli, int argc, char **argv, const char *usage,
         return false;
     }
     cli->timeout_s = (long)timeout_s;
+    if (cli->api_secret != NULL) {
+        cli_talk(cli, "warning: others see a secret on a command line (ps, the shell's history); "
+                      "better --api-secret-file, or SPILLWAY_API_SECRET");
+    }
     *exit_code = CLI_OK;
     return true;
 }

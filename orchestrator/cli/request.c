@@ -223,8 +223,8 @@ static enum cli_exit try(const struct cli *cli, struct attempt *attempt, json_t 
     if (exit_code == CLI_OK) {
         exit_code = judge(cli, server, status, &answer, out);
         if (status == UNAUTHORIZED && attempt->token == NULL && cli->hush != CLI_HUSH_ALL) {
-            cli_say("SPILLWAY_API_KEY and SPILLWAY_API_SECRET together make a token; or give one "
-                    "(SPILLWAY_TOKEN, --token-file)");
+            cli_say("a token is made of " CLI_KEY_SOURCES "; or give one (SPILLWAY_TOKEN, "
+                    "--token-file)");
         }
     } else if (cli->hush != CLI_HUSH_ALL) {
         cli_say("%s: %s", server, why[0] != '\0' ? why : curl_easy_strerror(result));
@@ -241,14 +241,14 @@ static size_t answering;
 static enum cli_exit call(const struct cli *cli, const char *path, const json_t *body, json_t **out)
 {
     struct cli_servers servers;
-    enum cli_exit exit_code = CLI_USAGE;
+    char *token;
     if (!cli_servers_read(cli, &servers)) {
-        return exit_code;
+        return CLI_USAGE;
     }
-    char *token = cli_admin_token(cli);
-    if (token == NULL && cli->token_file != NULL) {
+    enum cli_exit exit_code = cli_admin_token(cli, &token);
+    if (exit_code != CLI_OK) {
         cli_servers_free(&servers);
-        return exit_code; /* told; without it nothing but a refusal would come */
+        return exit_code; /* without it nothing but a refusal would come */
     }
     char *text = body == NULL ? NULL : json_dumps(body, JSON_COMPACT);
     for (size_t i = 0; i < servers.count; i++) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * token create, without asking anybody: who has the API secret may. And the token that spillctl
- * itself sends.
+ * token create, without asking anybody: who has the API secret may.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -10,44 +9,7 @@
 #include "orchestrator/cli/cli.h"
 #include "orchestrator/core/token/token.h"
 
-#define ADMIN_TTL_S    60
 #define ATTRIBUTES_MAX 64
-
-/* ---- Keys ---------------------------------------------------------------------------------- */
-
-static const char *or_environment(const char *text, const char *variable)
-{
-    return text != NULL ? text : getenv(variable);
-}
-
-/* False: none, or only half of one. */
-static bool key_of(const struct cli *cli, struct token_key *out)
-{
-    out->key = or_environment(cli->api_key, "SPILLWAY_API_KEY");
-    out->secret = or_environment(cli->api_secret, "SPILLWAY_API_SECRET");
-    return out->key != NULL && out->secret != NULL && out->secret[0] != '\0';
-}
-
-char *cli_admin_token(const struct cli *cli)
-{
-    const char *given = getenv("SPILLWAY_TOKEN");
-    struct token_key key;
-    if (cli->token_file != NULL) {
-        return cli_read_line(cli->token_file);
-    }
-    if (given != NULL) {
-        return mem_str(given);
-    }
-    if (!key_of(cli, &key)) {
-        return NULL;
-    }
-    const struct token token = {
-        .identity = "spillctl",
-        .has_video = true,
-        .video = {.room_list = true, .room_create = true},
-    };
-    return token_sign(&token, &key, (int64_t)time(NULL), ADMIN_TTL_S);
-}
 
 /* ---- token create -------------------------------------------------------------------------- */
 
@@ -148,8 +110,12 @@ static enum cli_exit print_token(const struct cli *cli, const struct create *c,
     struct token_key key;
     int64_t now_s = (int64_t)time(NULL);
     char expires[RFC3339_MAX];
-    if (!key_of(cli, &key)) {
-        return cli_usage(cli, "an API key is needed: SPILLWAY_API_KEY and SPILLWAY_API_SECRET");
+    enum cli_exit exit_code = cli_key(cli, &key);
+    if (exit_code != CLI_OK) {
+        return exit_code;
+    }
+    if (key.secret == NULL) {
+        return cli_usage(cli, "an API key is needed: " CLI_KEY_SOURCES);
     }
     char *text = token_sign(token, &key, now_s, ttl_s);
     if (text == NULL) {

@@ -12,6 +12,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import unittest.mock
@@ -294,13 +295,17 @@ class Tokens(Case):
         refused = 401, {"error": "unauthorized", "message": "no bearer token"}
         with unittest.mock.patch.dict(Handler.answers, {"GET nodes": refused}):
             told = self.run_it("get", "nodes", exit_code=REFUSED).stderr
-            self.assertIn("SPILLWAY_API_KEY and SPILLWAY_API_SECRET together make a token", told)
+            self.assertIn("a token is made of SPILLWAY_API_KEY, and SPILLWAY_API_SECRET", told)
             told = self.run_it("get", "nodes", exit_code=REFUSED, env=self.key()).stderr
             self.assertNotIn("SPILLWAY_API_KEY", told)
         self.admin.requests.clear()
-        told = self.run_it("get", "nodes", "--token-file", "/nowhere", exit_code=USAGE,
-                           env=self.key()).stderr
-        self.assertEqual((told, self.admin.requests), ("spillctl: cannot read /nowhere\n", []))
+        for option in ("--token-file", "--api-secret-file"):
+            for path, why in (("/nowhere", "No such file or directory"),
+                              ("/dev/null", "it is empty")):
+                told = self.run_it("get", "nodes", option, path, exit_code=USAGE,
+                                   env=self.key()).stderr
+                self.assertEqual((told, self.admin.requests),
+                                 (f"spillctl: cannot read {path}: {why}\n", []))
 
     def test_where_the_admin_token_comes_from(self):
         self.run_it("get", "nodes")
@@ -318,6 +323,67 @@ class Tokens(Case):
             self.run_it("get", "nodes", "--token-file", file.name,
                         env={"SPILLWAY_TOKEN": "from-env"})
         self.assertEqual(self.sent(), "Bearer from-file")
+        self.run_it("get", "nodes", env={**self.key(), "SPILLWAY_TOKEN": ""})
+        self.assertEqual(self.issuer(), "devkey", "what is set to nothing is not set")
+
+    def issuer(self, secret=b"secret"):
+        return claims_of(self.sent().removeprefix("Bearer "), secret)["iss"]
+
+    def test_where_the_secret_comes_from(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("of a file\n")
+            file.flush()
+            path, other = file.name, {"SPILLWAY_TOKEN": "x", "SPILLWAY_API_SECRET": "other"}
+            key = {"SPILLWAY_API_KEY": "devkey"}
+            for arguments, env, secret in (
+                    (("--api-key", "devkey", "--api-secret-file", path), other, b"of a file"),
+                    (("--api-secret-file", path), {**key, **other}, b"of a file"),
+                    ((), {**key, "SPILLWAY_API_SECRET_FILE": path}, b"of a file"),
+                    (("--api-key", "devkey"), {"SPILLWAY_API_SECRET_FILE": path}, b"of a file"),
+                    (("--api-key", "devkey"), other, b"other")):
+                done = self.run_it("get", "nodes", *arguments, env=env)
+                self.assertEqual((self.issuer(secret), done.stderr), ("devkey", ""))
+
+    def test_secrets_out_of_pipes(self):
+        """They can be read once, for however many requests."""
+        for options, wanted in ((("--token-file",), "Bearer of a pipe"),
+                                (("--api-key", "k", "--api-secret-file"), None)):
+            out, into = os.pipe()
+            os.write(into, b"of a pipe\n")
+            os.close(into)
+            self.admin.requests.clear()
+            with os.fdopen(out):
+                subprocess.run([SPILLCTL, "cordon", "node-a", "--server", self.admin.url, *options,
+                                f"/dev/fd/{out}"], check=True, pass_fds=(out,), timeout=30)
+            sent = {authorization for _, _, authorization, _ in self.admin.requests}
+            self.assertEqual([method for method, *_ in self.admin.requests], ["GET", "POST"])
+            if wanted is None:
+                self.assertEqual(self.issuer(b"of a pipe"), "k")
+            else:
+                self.assertEqual(sent, {wanted})
+
+    def test_a_secret_on_the_command_line(self):
+        """It is taken, and told of; ps does not show it for long."""
+        words = ("--api-key", "k", "--api-secret", "of-argv")
+        self.assertIn("others see a secret on a command line",
+                      self.run_it("get", "nodes", *words).stderr)
+        self.assertEqual(self.issuer(b"of-argv"), "k")
+        self.assertEqual(self.run_it("get", "nodes", "--quiet", *words).stderr, "")
+        asked, started = [], threading.Event()
+
+        def shown():
+            started.wait(30)
+            with open(f"/proc/{process.pid}/cmdline", "rb") as file:
+                asked.append(file.read())
+            return 200, {"nodes": [NODE]}
+
+        with unittest.mock.patch.dict(Handler.answers, {"GET nodes": shown}):
+            process = subprocess.Popen([SPILLCTL, "get", "nodes", "-q", *words, "--server",
+                                        self.admin.url], stdout=subprocess.DEVNULL)
+            started.set()
+            self.assertEqual(process.wait(30), 0)
+        self.assertIn(b"--api-secret", asked[0])
+        self.assertNotIn(b"of-argv", asked[0])
 
     def test_create(self):
         done = self.run_it("token", "create", "--room", "r", "--identity", "i", "--name", "N",
@@ -342,6 +408,8 @@ class Tokens(Case):
         answer = json.loads(done.stdout)
         self.assertEqual(claims_of(answer["token"], b"s")["iss"], "k")
         self.assertEqual((answer["room"], answer["identity"]), ("r", "i"))
+        self.run_it("token", "create", "--room=r", "--identity=i", "--api-key", "k",
+                    "--api-secret-file", "/nowhere", exit_code=USAGE)
 
     def test_create_for_an_operator(self):
         for role in ("read", "operate", "admin"):
