@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "common/base/base.h"
+#include "orchestrator/cli/count.h"
 
 enum cli_exit {
     CLI_OK = 0,
@@ -155,7 +156,7 @@ struct cli_nodes {
     size_t count;
     bool exact; /* all of them were named by a whole id or name */
 };
-/* Those that a command names, or the first failure. */
+/* Those that a command names, all alive, or the first failure. */
 enum cli_exit cli_nodes_find(const struct cli *cli, struct cli_nodes *out);
 void cli_nodes_free(struct cli_nodes *nodes);
 

@@ -207,9 +207,9 @@ static enum cli_exit watch(struct demo *demo)
         cli_say("rooms are still on %s after %d s", demo->node.name, WAIT_MS / 1000);
         return CLI_TIMEOUT;
     }
-    cli_talk(demo->cli,
-             "%" JSON_INTEGER_FORMAT " people of %" JSON_INTEGER_FORMAT " rooms are at other nodes",
-             number_of(demo->node.json, "transports"), number_of(demo->node.json, "rooms"));
+    cli_talk(demo->cli, "at other nodes now: %s of %s",
+             COUNT_PEOPLE(number_of(demo->node.json, "transports")),
+             COUNT_ROOMS(number_of(demo->node.json, "rooms")));
     return CLI_OK;
 }
 
@@ -221,11 +221,9 @@ static enum cli_exit kill_node(struct demo *demo, const char *name, const char *
     }
     exit_code = find_process(demo);
     if (exit_code == CLI_OK) {
-        exit_code = cli_confirm(demo->cli, yes,
-                                "kills %s, which has %" JSON_INTEGER_FORMAT
-                                " people in %" JSON_INTEGER_FORMAT " rooms",
-                                demo->node.name, number_of(demo->node.json, "transports"),
-                                number_of(demo->node.json, "rooms"));
+        exit_code = cli_confirm(demo->cli, yes, "kills %s, which has %s in %s", demo->node.name,
+                                COUNT_PEOPLE(number_of(demo->node.json, "transports")),
+                                COUNT_ROOMS(number_of(demo->node.json, "rooms")));
     }
     exit_code = exit_code == CLI_OK ? kill_it(demo) : exit_code;
     if (exit_code == CLI_OK) {

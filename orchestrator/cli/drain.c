@@ -38,15 +38,15 @@ static void print_nodes(const struct cli *cli, json_t *rows)
     json_decref(answer);
 }
 
-static enum cli_exit print_plan(const struct cli *cli, const struct cli_nodes *nodes)
+static enum cli_exit print_plan(const struct cli *cli, const struct cli_nodes *nodes, bool begins)
 {
     json_t *rows = json_array();
     for (size_t i = 0; i < nodes->count; i++) {
         json_array_append(rows, nodes->items[i].json);
     }
     json_t *plan = json_pack("{s:o}", "nodes", rows);
-    cli_talk(cli, "would %s %zu %s; nothing was done", cli->command, nodes->count,
-             nodes->count == 1 ? "node" : "nodes");
+    cli_talk(cli, "would %s%s %s; nothing was done", begins ? "" : "not ", cli->command,
+             COUNT_NODES(nodes->count));
     enum cli_exit exit_code = cli_print(cli, plan, &plan_view);
     for (size_t i = 0; i < nodes->count; i++) {
         exit_code = first_failure(exit_code, cli_whole(nodes->items[i].json));
@@ -106,7 +106,7 @@ static enum cli_exit change_and_print(struct cli *cli, int argc, char **argv, co
         return exit_code;
     }
     if (cli_on(dry_run)) {
-        exit_code = print_plan(cli, &nodes);
+        exit_code = print_plan(cli, &nodes, true);
     } else {
         json_t *rows = json_array();
         exit_code = change_each(cli, &nodes, cli->command, done, rows);
@@ -134,6 +134,35 @@ struct drain {
     int64_t deadline_s;
 };
 
+/* CLI_REFUSED, told: it would not begin, of all of them together. */
+static enum cli_exit check(const struct cli *cli, const struct drain *drain,
+                           const struct cli_nodes *nodes)
+{
+    json_t *ids = json_array(), *answer = NULL;
+    for (size_t i = 0; i < nodes->count; i++) {
+        json_array_append_new(ids, json_string(nodes->items[i].id));
+    }
+    json_t *body = json_pack("{s:o, s:b}", "nodes", ids, "force", cli_on(drain->force));
+    enum cli_exit exit_code = cli_post(cli, "drain_check", body, &answer);
+    if (exit_code == CLI_OK && !json_is_true(json_object_get(answer, "possible"))) {
+        cli_say("%s", cli_text(answer, "text"));
+        exit_code = CLI_REFUSED;
+    }
+    json_decref(answer);
+    json_decref(body);
+    return exit_code;
+}
+
+static enum cli_exit foresee(const struct cli *cli, const struct drain *drain,
+                             const struct cli_nodes *nodes)
+{
+    enum cli_exit exit_code = check(cli, drain, nodes);
+    if (exit_code == CLI_REFUSED || exit_code == CLI_OK) {
+        exit_code = first_failure(exit_code, print_plan(cli, nodes, exit_code == CLI_OK));
+    }
+    return exit_code;
+}
+
 /* One node by its whole name is what it says. More than that may be meant otherwise. */
 static enum cli_exit confirm(const struct cli *cli, const struct drain *drain,
                              const struct cli_nodes *nodes)
@@ -146,10 +175,9 @@ static enum cli_exit confirm(const struct cli *cli, const struct drain *drain,
         rooms += json_integer_value(json_object_get(nodes->items[i].json, "rooms"));
         people += json_integer_value(json_object_get(nodes->items[i].json, "transports"));
     }
-    return cli_confirm(cli, drain->yes,
-                       "drains %s%s: moves %" JSON_INTEGER_FORMAT " people in %" JSON_INTEGER_FORMAT
-                       " rooms%s",
-                       nodes->items[0].name, nodes->count > 1 ? " and others" : "", people, rooms,
+    return cli_confirm(cli, drain->yes, "drains %s%s: moves %s in %s%s", nodes->items[0].name,
+                       nodes->count > 1 ? " and others" : "", COUNT_PEOPLE(people),
+                       COUNT_ROOMS(rooms),
                        cli_on(drain->force) ? ", also where there is no place for them" : "");
 }
 
@@ -214,7 +242,10 @@ static void take_last(const struct cli_drained *list, size_t count, json_t *rows
 static enum cli_exit drain_nodes(const struct cli *cli, const struct drain *drain,
                                  struct cli_nodes *nodes)
 {
-    enum cli_exit exit_code = confirm(cli, drain, nodes);
+    enum cli_exit exit_code = nodes->count > 1 ? check(cli, drain, nodes) : CLI_OK;
+    if (exit_code == CLI_OK) {
+        exit_code = confirm(cli, drain, nodes);
+    }
     if (exit_code != CLI_OK) {
         return exit_code;
     }
@@ -263,7 +294,7 @@ enum cli_exit cli_cmd_drain(struct cli *cli, int argc, char **argv)
     exit_code = cli_nodes_find(cli, &nodes);
     if (exit_code == CLI_OK) {
         exit_code =
-            cli_on(drain.dry_run) ? print_plan(cli, &nodes) : drain_nodes(cli, &drain, &nodes);
+            cli_on(drain.dry_run) ? foresee(cli, &drain, &nodes) : drain_nodes(cli, &drain, &nodes);
         cli_nodes_free(&nodes);
     }
     return exit_code;

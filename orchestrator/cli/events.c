@@ -142,8 +142,9 @@ static void tell_missed(const json_t *answer)
         const json_t *count = json_object_get(missed, "events");
         const char *id = cli_text(missed, "orchestrator_id");
         if (json_is_integer(count)) {
-            cli_say("%" JSON_INTEGER_FORMAT " events of %s are lost: they are not kept any more",
-                    json_integer_value(count), id);
+            json_int_t events = json_integer_value(count);
+            cli_say("%s of %s %s lost: not kept any more", COUNT_OF(events, "event", "events"), id,
+                    events == 1 ? "is" : "are");
         } else {
             cli_say("%s is not known here (any more): what it wrote since is lost", id);
         }

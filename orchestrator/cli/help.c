@@ -43,7 +43,7 @@ void cli_help(const struct cli_tables *tables)
 const char *const cli_exit_texts[CLI_EXIT_COUNT] = {
     [CLI_OK] = "done",
     [CLI_FAILED] = "failed",
-    [CLI_USAGE] = "usage: nothing was asked",
+    [CLI_USAGE] = "usage: it makes no sense as it was typed, and nothing was done",
     [CLI_NOT_FOUND] = "not found",
     [CLI_REFUSED] = "refused: not permitted, or not in the state that things are in",
     [CLI_TIMEOUT] = "not in time, or not all of it: an orchestrator did not answer",

@@ -111,6 +111,10 @@ enum cli_exit cli_nodes_find(const struct cli *cli, struct cli_nodes *out)
     for (size_t i = 0; i < cli->argument_count && exit_code == CLI_OK; i++) {
         struct cli_node node = {0};
         exit_code = cli_node_find(cli, cli->arguments[i], &node);
+        if (exit_code == CLI_OK && strcmp(cli_text(node.json, "state"), "gone") == 0) {
+            cli_say("%s is gone: %s takes nodes that live", node.name, cli->command);
+            exit_code = CLI_NOT_FOUND;
+        }
         if (exit_code == CLI_OK) {
             nodes.exact &= node.exact;
         }

@@ -29,8 +29,8 @@ static void say_expected(const struct cli *cli, const json_t *answer)
     const char *from = json_string_value(json_object_get(answer, "expected_from"));
     for (size_t i = 0; from != NULL && i < ARRAY_LEN(froms); i++) {
         if (strcmp(from, froms[i][0]) == 0) {
-            cli_talk(cli, "%" JSON_INTEGER_FORMAT " people are expected, %s",
-                     json_integer_value(json_object_get(answer, "expected_participants")),
+            json_int_t count = json_integer_value(json_object_get(answer, "expected_participants"));
+            cli_talk(cli, "%s %s expected, %s", COUNT_PEOPLE(count), count == 1 ? "is" : "are",
                      froms[i][1]);
         }
     }
@@ -58,6 +58,7 @@ static void print_answer(const struct cli *cli, const json_t *answer)
 /* Refused, where nobody would be let in: so that scripts can ask before an event. */
 static enum cli_exit ask(const struct cli *cli, const json_t *body)
 {
+    const char *room = cli_text(body, "room");
     json_t *answer = NULL;
     enum cli_exit exit_code = cli_post(cli, "place", body, &answer);
     if (exit_code != CLI_OK) {
@@ -65,6 +66,11 @@ static enum cli_exit ask(const struct cli *cli, const json_t *body)
     }
     const char *node = json_string_value(json_object_get(answer, "node"));
     bool refused = node == NULL || node[0] == '\0';
+    if (room[0] != '\0' && cli_text(answer, "room")[0] == '\0') { /* it is of a new one then */
+        cli_say("no room is called \"%s\" now; where a new one would go: place --dry-run", room);
+        json_decref(answer);
+        return CLI_NOT_FOUND;
+    }
     print_answer(cli, answer);
     json_decref(answer);
     return refused ? CLI_REFUSED : CLI_OK;

@@ -103,12 +103,11 @@ static json_t *plan_json(const struct curve *curve, const struct plan *plan)
 static void say(const struct cli *cli, const struct curve *curve, const struct plan *plan)
 {
     const char *unit = curve->unit[0] == '\0' ? "load" : curve->unit;
-    unsigned long long saved = plan->coinciding - plan->apart;
-    cli_talk(cli, "the loss of any one region is survived by %llu nodes, which is the least",
-             (unsigned long long)plan->apart);
-    cli_talk(cli, "at most %llu %s at one time (%s), while peaks add up to %llu: %llu nodes fewer",
+    cli_talk(cli, "the loss of any one region is survived by %s, which is the least",
+             COUNT_NODES(plan->apart));
+    cli_talk(cli, "at most %llu %s at one time (%s), while peaks add up to %llu: %s fewer",
              (unsigned long long)plan->peak, unit, curve->times[plan->peak_at],
-             (unsigned long long)plan->sum_of_peaks, saved);
+             (unsigned long long)plan->sum_of_peaks, COUNT_NODES(plan->coinciding - plan->apart));
 }
 
 static enum cli_exit print(const struct cli *cli, const struct curve *curve, double each)

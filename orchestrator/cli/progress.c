@@ -66,9 +66,8 @@ static void draw_bar(struct watch *watch)
     watch->people_max = MAX(watch->people_max, people);
     json_int_t gone = watch->people_max - people;
     cli_bar(watch->cli, (size_t)gone, (size_t)watch->people_max,
-            "%" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
-            " people moved, %" JSON_INTEGER_FORMAT " rooms left",
-            gone, watch->people_max, rooms);
+            "%" JSON_INTEGER_FORMAT " of %s moved, %s left", gone, COUNT_PEOPLE(watch->people_max),
+            COUNT_ROOMS(rooms));
 }
 
 /* What is left, where it changed. An orchestrator that does not answer may have rooms there. */
@@ -80,9 +79,8 @@ static void look(struct watch *watch, struct cli_drained *each)
     bool whole = json_object_get(each->node.json, "unanswered") == NULL;
     bool gone = state != NULL && strcmp(state, "gone") == 0;
     if (!watch->bar && (rooms != each->rooms || people != each->people)) {
-        cli_talk(watch->cli,
-                 "%s: %" JSON_INTEGER_FORMAT " rooms, %" JSON_INTEGER_FORMAT " people left",
-                 each->node.name, rooms, people);
+        cli_talk(watch->cli, "%s: %s, %s left", each->node.name, COUNT_ROOMS(rooms),
+                 COUNT_PEOPLE(people));
     }
     each->rooms = rooms;
     each->people = people;

@@ -98,6 +98,8 @@ static enum cli_exit exit_of_curl(CURLcode result, bool sent)
 static enum cli_exit exit_of_status(long status)
 {
     switch (status) {
+    case 400:
+        return CLI_USAGE;
     case UNAUTHORIZED:
     case 403:
     case 409:
@@ -114,7 +116,7 @@ static enum cli_exit exit_of_status(long status)
     }
 }
 
-/* Of what is no orchestrator's word: only that counts for what is not there. */
+/* Of what is no orchestrator's word: only that counts for what is not there, or makes no sense. */
 static enum cli_exit tell_other(const struct cli *cli, const char *server, long status,
                                 const struct answer *answer)
 {
@@ -132,7 +134,8 @@ static enum cli_exit tell_other(const struct cli *cli, const char *server, long 
         cli_say("%s answered with status %ld%s%s", server, status, line[0] == '\0' ? "" : ": ",
                 line);
     }
-    return exit_code == CLI_OK || exit_code == CLI_NOT_FOUND ? CLI_FAILED : exit_code;
+    bool word = exit_code == CLI_OK || exit_code == CLI_NOT_FOUND || exit_code == CLI_USAGE;
+    return word ? CLI_FAILED : exit_code;
 }
 
 /* Judges an answer; on CLI_OK *out is its JSON. */

@@ -125,9 +125,9 @@ static enum cli_exit print_plan(struct rollout *rollout, const json_t *answer, j
 {
     json_t *plan = json_pack("{s:O}", "nodes", due);
     cli_talk(rollout->cli,
-             "would drain and wait for %zu nodes, %zu at a time, in this order; "
+             "would drain and wait for %s, %zu at a time, in this order; "
              "nothing was done",
-             json_array_size(due), rollout->at_once);
+             COUNT_NODES(json_array_size(due)), rollout->at_once);
     (void)cli_print(rollout->cli, plan, &view);
     json_decref(plan);
     return cli_whole(answer);
@@ -144,8 +144,8 @@ static enum cli_exit begin(struct rollout *rollout, const json_t *answer)
         cli_talk(rollout->cli, "all nodes are done");
     } else {
         exit_code = cli_confirm(rollout->cli, rollout->yes,
-                                "drains %zu nodes, %zu at a time, and waits until each is back",
-                                count, rollout->at_once);
+                                "drains %s, %zu at a time, and waits until each is back",
+                                COUNT_NODES(count), rollout->at_once);
         if (exit_code == CLI_OK) {
             exit_code = cli_rollout_run(rollout, due);
         }

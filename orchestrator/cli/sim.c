@@ -155,11 +155,11 @@ static json_t *result_json(const struct sim_result *r)
 
 static void print_summary(const struct sim_result *r)
 {
-    printf("%llu nodes, %llu people in %llu rooms, seed %llu\n", (unsigned long long)r->nodes,
-           (unsigned long long)r->people, (unsigned long long)r->rooms,
-           (unsigned long long)r->seed);
+    printf("%s, %s in %s, seed %llu\n", COUNT_NODES(r->nodes), COUNT_PEOPLE(r->people),
+           COUNT_ROOMS(r->rooms), (unsigned long long)r->seed);
     if (r->affected > 0) {
-        printf("%llu people were on nodes that were lost", (unsigned long long)r->affected);
+        printf("%s %s on nodes that were lost", COUNT_PEOPLE(r->affected),
+               r->affected == 1 ? "was" : "were");
         if (r->healed_us != TIME_NEVER) {
             printf("; everybody has a node %.2f s after the first loss",
                    (double)(r->healed_us - r->first_us) / 1e6);
@@ -167,11 +167,10 @@ static void print_summary(const struct sim_result *r)
         printf("\n");
     }
     if (r->waiting > 0) {
-        printf("%llu people find no place, even with sound alone\n",
-               (unsigned long long)r->waiting);
+        printf("no place, even with sound alone: %s\n", COUNT_PEOPLE(r->waiting));
     }
     if (r->without_video > 0) {
-        printf("%llu people have sound alone in the end\n", (unsigned long long)r->without_video);
+        printf("sound alone in the end: %s\n", COUNT_PEOPLE(r->without_video));
     }
     printf("nodes that were ever over their capacity: %llu\n", (unsigned long long)r->nodes_over);
 }
@@ -259,8 +258,8 @@ static enum cli_exit judge(const struct sim_result *r)
     if (r->waiting == 0 && r->nodes_over == 0) {
         return CLI_OK;
     }
-    cli_say("that is too much for it: %llu people without a node, %llu nodes over their capacity",
-            (unsigned long long)r->waiting, (unsigned long long)r->nodes_over);
+    cli_say("that is too much for it: %s without a node, %s over capacity",
+            COUNT_PEOPLE(r->waiting), COUNT_NODES(r->nodes_over));
     return CLI_REFUSED;
 }
 

@@ -177,10 +177,10 @@ static void tell_loss(struct sim *sim, int64_t now_us, struct loss *loss)
     const struct sim_region *region = &sim->out->regions[sim->nodes[loss->first].region];
     share_node_name(sim, name, loss->first);
     if (loss->count == 1) {
-        sim_tell(sim, now_us, "%s is lost: %llu people", name, people);
+        sim_tell(sim, now_us, "%s is lost: %s", name, COUNT_PEOPLE(people));
     } else {
-        sim_tell(sim, now_us, "%s loses %u of its %llu nodes: %llu people", region->name,
-                 loss->count, (unsigned long long)region->nodes, people);
+        sim_tell(sim, now_us, "%s loses %u of its %llu nodes: %s", region->name, loss->count,
+                 (unsigned long long)region->nodes, COUNT_PEOPLE(people));
     }
     sim->out->affected += people;
     loss->told = true;

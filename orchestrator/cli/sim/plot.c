@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/cli/sim/plot.h"
+#include "orchestrator/cli/count.h"
 
 #include <math.h>
 
@@ -153,10 +154,10 @@ void plot_write(FILE *out, const struct sim_result *r)
                                 last_us};
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%.0f\" "
-            "font-family=\"sans-serif\" font-size=\"11\"><title>What happens to %llu people on "
-            "%llu nodes</title><rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
+            "font-family=\"sans-serif\" font-size=\"11\"><title>What happens to %s on "
+            "%s</title><rect width=\"100%%\" height=\"100%%\" fill=\"#fff\"/>\n",
             LEFT + WIDTH + 30, below.top + HEIGHT + BETWEEN + EVENT_PX * events_of(r),
-            (unsigned long long)r->people, (unsigned long long)r->nodes);
+            COUNT_PEOPLE(r->people), COUNT_NODES(r->nodes));
     draw_grid(out, &above, "");
     draw_grid(out, &below, " %");
     fprintf(out, "<path d=\"M%d %.1fh%d\" stroke=\"#333\"/>\n", LEFT, y_of(&below, 100), WIDTH);

@@ -5,6 +5,7 @@
 #ifndef ORCHESTRATOR_CLI_SIM_PRIVATE_H
 #define ORCHESTRATOR_CLI_SIM_PRIVATE_H
 
+#include "orchestrator/cli/count.h"
 #include "orchestrator/cli/sim/sim.h"
 #include "orchestrator/core/orch/budgets.h"
 #include "orchestrator/core/ownership/ownership.h"

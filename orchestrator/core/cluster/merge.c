@@ -21,30 +21,6 @@ static const char *text_of(const json_t *item, const char *key)
     return text == NULL ? "" : text;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    const json_t *x = *(json_t *const *)a, *y = *(json_t *const *)b;
-    int order = strcmp(text_of(x, "name"), text_of(y, "name"));
-    return order != 0 ? order : strcmp(text_of(x, "id"), text_of(y, "id"));
-}
-
-static json_t *sorted(json_t *list)
-{
-    size_t count = json_array_size(list);
-    json_t **items = mem_array(count, sizeof(json_t *));
-    for (size_t i = 0; i < count; i++) {
-        items[i] = json_array_get(list, i);
-    }
-    qsort(items, count, sizeof(json_t *), by_name);
-    json_t *out = json_array();
-    for (size_t i = 0; i < count; i++) {
-        json_array_append(out, items[i]);
-    }
-    free(items);
-    json_decref(list);
-    return out;
-}
-
 static void add_number(json_t *to, const json_t *from, const char *key)
 {
     json_int_t sum = json_integer_value(json_object_get(to, key)) +
@@ -100,7 +76,7 @@ static json_t *merge_list(const char *kind, json_t *const *parts, size_t count)
         }
     }
     json_decref(by_id);
-    return sorted(list);
+    return orch_sorted(list);
 }
 
 /* Every orchestrator knows what flows between regions, and all of it. */
@@ -112,7 +88,7 @@ static json_t *merge_snapshot(json_t *const *parts, size_t count)
         json_object_set_new(out, lists[i], merge_list(lists[i], parts, count));
     }
     orch_snapshot_finish(out);
-    json_object_set_new(out, "regions", sorted(json_incref(json_object_get(out, "regions"))));
+    json_object_set_new(out, "regions", orch_sorted(json_incref(json_object_get(out, "regions"))));
     return out;
 }
 
@@ -140,7 +116,7 @@ static json_t *sorted_texts(const json_t *list)
     {
         json_array_append_new(objects, json_pack("{s:O}", "name", text));
     }
-    objects = sorted(objects);
+    objects = orch_sorted(objects);
     json_array_foreach(objects, i, text)
     {
         json_array_append(out, json_object_get(text, "name"));

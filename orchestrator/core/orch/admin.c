@@ -185,8 +185,8 @@ static void change_node(const struct admin_call *c, struct bytes body)
         get_node(c);
     } else if (strcmp(verb, "drain") != 0) {
         fail(c, NOT_FOUND, "not_found", "no such path");
-    } else if (!is_forced(body) && !c->weighed && !orch_drain_possible(c->orch, node)) {
-        fail(c, CONFLICT, "conflict", "the other nodes have no place for what this one carries");
+    } else if (!is_forced(body) && !c->weighed && !orch_drain_possible(c->orch, &node, 1)) {
+        fail(c, CONFLICT, "conflict", ORCH_NO_PLACE);
     } else {
         orch_node_serve(c->orch, node->id, SPILLWAY__CONTROL__SERVICE__STATE__DRAINING,
                         c->changed_us);
@@ -457,7 +457,7 @@ bool orch_admin_refuses(const struct orch *orch, const struct orch_admin_request
         return false;
     }
     const struct registry_node *node = orch_admin_node(orch, c.segments[1]);
-    return node != NULL && !is_forced(admin->body) && !orch_drain_possible(orch, node);
+    return node != NULL && !is_forced(admin->body) && !orch_drain_possible(orch, &node, 1);
 }
 
 uint64_t orch_admin_now(const struct orch *orch, const struct orch_admin_request *admin)
@@ -599,13 +599,18 @@ static void rebalance(const struct admin_call *c, struct bytes body)
     }
 }
 
-/* Whoever changes something operates; what may harm meetings is an admin's, and so are settings:
- * URLs may hold passwords. */
+static bool checks_drain(const struct admin_call *c)
+{
+    return c->count == 1 && strcmp(c->segments[0], "drain_check") == 0;
+}
+
+/* Whoever changes something operates, and whoever asks whether he could; what may harm meetings is
+ * an admin's, and so are settings: URLs may hold passwords. */
 static enum token_role role_of(const struct admin_call *c, const struct orch_admin_request *admin)
 {
     bool asks = strcmp(admin->verb, "GET") == 0 ||
                 (c->count == 1 && strcmp(c->segments[0], "place") == 0); /* whatever its verb */
-    bool drains = c->count == 3 && strcmp(c->segments[2], "drain") == 0;
+    bool drains = (c->count == 3 && strcmp(c->segments[2], "drain") == 0) || checks_drain(c);
     if (strcmp(c->segments[0], "config") == 0 || (drains && is_forced(admin->body))) {
         return TOKEN_ROLE_ADMIN;
     }
@@ -635,13 +640,15 @@ static void dispatch(struct admin_call *c, const struct orch_admin_request *admi
         room_call(c, get, admin->body);
     } else if (!get && strcmp(kind, "nodes") == 0 && c->count == 3) {
         change_node(c, admin->body);
+    } else if (!get && checks_drain(c)) {
+        orch_drain_check(c->orch, c->request, admin->body);
     } else if (!get && strcmp(kind, "rebalance") == 0 && c->count == 1) {
         rebalance(c, admin->body);
     } else if (strcmp(kind, "reservations") == 0) {
         orch_reservations_call(c->orch, c->request, get, c->segments, c->count, admin->body);
     } else if (!get) {
         fail(c, METHOD, "method_not_allowed",
-             "only rooms/NAME/move, pin and unpin, place, rebalance, reservations and "
+             "only rooms/NAME/move, pin and unpin, place, drain_check, rebalance, reservations and "
              "nodes/NAME/cordon, uncordon and drain take POST");
     } else if (strcmp(kind, "nodes") == 0 && c->count == 1) {
         reply(c, OK, json_pack("{s:o}", "nodes", orch_nodes_json(c->orch)));

@@ -224,7 +224,7 @@ static json_t *region_json(const struct orch *orch, const struct scaling_region 
     const struct registry_node *first = emptiest(orch, region->region);
     json_int_t surplus = (json_int_t)sum->ready - region->wanted;
     bool drains = surplus > 0 && sum->draining == 0 && region->reason != SCALING_HELD &&
-                  first != NULL && orch_drain_possible(orch, first);
+                  first != NULL && orch_drain_possible(orch, &first, 1);
     return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
                      "name", region->region, "wanted_nodes", (json_int_t)region->wanted, "reason",
                      scaling_reason_name(region->reason), "need_nodes", (json_int_t)region->need,
@@ -251,7 +251,7 @@ json_t *orch_capacity_json(struct orch *orch)
         json_array_append_new(list, region_json(orch, region, known ? &sums[index] : &none));
     }
     free(sums);
-    json_t *out = json_pack("{s:o}", "regions", list);
+    json_t *out = json_pack("{s:o}", "regions", orch_sorted(list));
     if (config != NULL) {
         json_object_set_new(out, "target_ratio", json_real(config->target_permille / 1000.0));
         json_object_set_new(out, "node_start_s", json_integer(config->node_start_us / TIME_S(1)));

@@ -13,6 +13,7 @@
 #include "orchestrator/core/orch/budgets.h"
 #include "orchestrator/core/orch/private.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -150,13 +151,24 @@ void orch_drain_end(struct orch *orch, const char *node)
     }
 }
 
-bool orch_drain_possible(const struct orch *orch, const struct registry_node *node)
+static bool is_among(const struct registry_node *node, const struct registry_node *const *nodes,
+                     size_t count)
 {
-    uint64_t room_for = 0;
-    bool alone = true;
+    bool found = false;
+    for (size_t i = 0; i < count && !found; i++) {
+        found = nodes[i] == node;
+    }
+    return found;
+}
+
+bool orch_drain_possible(const struct orch *orch, const struct registry_node *const *nodes,
+                         size_t count)
+{
+    uint64_t room_for = 0, weight = 0;
+    bool alone = true, idle = true;
     for (size_t i = 0; i < registry_count(orch->registry); i++) {
         const struct registry_node *other = registry_at(orch->registry, i);
-        if (other == node || other->state != REGISTRY_READY || other->suspect) {
+        if (other->state != REGISTRY_READY || other->suspect || is_among(other, nodes, count)) {
             continue;
         }
         uint64_t mark = (uint64_t)other->capacity * orch->config.join_permille / 1000;
@@ -164,9 +176,57 @@ bool orch_drain_possible(const struct orch *orch, const struct registry_node *no
         room_for += mark > has ? mark - has : 0;
         alone = false;
     }
-    /* Its rooms too: of who came just now its load does not speak yet. */
-    bool idle = node->load.weight == 0 && node->load.transports == 0 && node->room_count == 0;
-    return idle || (!alone && room_for >= node->load.weight);
+    for (size_t i = 0; i < count; i++) { /* rooms too: of who came just now no load speaks yet */
+        const struct registry_load *load = &nodes[i]->load;
+        idle = idle && load->weight == 0 && load->transports == 0 && nodes[i]->room_count == 0;
+        weight += load->weight;
+    }
+    return idle || (!alone && room_for >= weight);
+}
+
+/* ---- Asked beforehand ---------------------------------------------------------------------- */
+
+enum { OK = 200, BAD = 400, NOT_FOUND = 404 };
+
+/* How many; 0: the list makes no sense. *unknown: no live node is called so; else NULL. */
+static size_t find_nodes(const struct orch *orch, const json_t *names,
+                         const struct registry_node **out, const char **unknown)
+{
+    size_t count = json_array_size(names);
+    *unknown = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        if (name == NULL) {
+            return 0;
+        }
+        out[i] = orch_admin_node(orch, name);
+        if (out[i] == NULL || out[i]->state == REGISTRY_GONE) {
+            *unknown = name;
+        }
+    }
+    return count;
+}
+
+void orch_drain_check(struct orch *orch, uint64_t request, struct bytes body)
+{
+    const struct registry_node *nodes[ORCH_DRAIN_CHECK_MAX];
+    const char *unknown;
+    json_t *asked = json_loadb((const char *)body.data, body.len, 0, NULL);
+    const json_t *names = json_object_get(asked, "nodes");
+    bool fits = json_array_size(names) <= ORCH_DRAIN_CHECK_MAX;
+    size_t count = fits ? find_nodes(orch, names, nodes, &unknown) : 0;
+    if (count == 0) {
+        orch_admin_fail(orch, request, BAD, "bad_request", "nodes is not a list of 1 to 256 names");
+    } else if (unknown != NULL) {
+        orch_admin_fail(orch, request, NOT_FOUND, "not_found", "no live node has this id or name");
+    } else {
+        bool possible = json_is_true(json_object_get(asked, "force")) ||
+                        orch_drain_possible(orch, nodes, count);
+        orch_admin_reply(
+            orch, request, OK,
+            json_pack("{s:b, s:s}", "possible", possible, "text", possible ? "" : ORCH_NO_PLACE));
+    }
+    json_decref(asked);
 }
 
 /* ---- Time ---------------------------------------------------------------------------------- */

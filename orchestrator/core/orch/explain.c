@@ -101,7 +101,7 @@ json_t *orch_explain(const struct orch *orch, const json_t *asked)
         bool kept = stays && node == answer.node; /* whatever its state */
         json_array_append_new(nodes, node_json(node, kept ? PLACEMENT_KEPT : reasons[i], &answer));
     }
-    json_object_set_new(json, "nodes", nodes);
+    json_object_set_new(json, "nodes", orch_sorted(nodes));
     free(reasons);
     arena_fini(&arena);
     return json;

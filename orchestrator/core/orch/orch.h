@@ -272,6 +272,9 @@ void orch_admin(struct orch *orch, int64_t now_us, uint64_t request,
                 const struct orch_admin_request *admin);
 bool orch_admin_may(const struct orch *orch, const struct orch_admin_request *admin); /* likewise */
 
+/* A list of objects, taken, by their names and ids; to be released. */
+struct json_t *orch_sorted(struct json_t *list);
+
 /* An answer to GET snapshot whose orchestrators, nodes and rooms were put together of several ones:
  * its regions are added up anew, and it gets its version. */
 void orch_snapshot_finish(struct json_t *snapshot);

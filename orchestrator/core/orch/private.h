@@ -386,8 +386,13 @@ void orch_share_fini(struct orch *orch);
 /* Its state is DRAINING or GRAY from now on. */
 void orch_drain_begin(struct orch *orch, const char *node, enum registry_state state);
 void orch_drain_end(struct orch *orch, const char *node); /* no further moves */
-/* Whether the others have place for what it carries. */
-bool orch_drain_possible(const struct orch *orch, const struct registry_node *node);
+/* Whether the others have place for what these carry together. */
+bool orch_drain_possible(const struct orch *orch, const struct registry_node *const *nodes,
+                         size_t count);
+#define ORCH_NO_PLACE        "the other nodes have no place for all that would have to move"
+#define ORCH_DRAIN_CHECK_MAX 256
+/* POST drain_check: whether a drain of several at once would begin. */
+void orch_drain_check(struct orch *orch, uint64_t request, struct bytes body);
 void orch_drain_expire(struct orch *orch);
 int64_t orch_drain_deadline(const struct orch *orch);
 void orch_drain_fini(struct orch *orch);

@@ -66,7 +66,7 @@ int room_admits(const struct room *room, const struct room_join *join, char reas
     if (room->max_participants != 0 && room_find(room, join->token->identity) == NULL &&
         !participant_would_depend(join->token) &&
         participant_count_people(room) >= room->max_participants) {
-        snprintf(reason, SDP_REASON_MAX, "the room has its %u participants",
+        snprintf(reason, SDP_REASON_MAX, "the room is full: max_participants is %u",
                  room->max_participants);
         return ERR_FULL;
     }

@@ -124,6 +124,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         "GET rooms": (200, {"rooms": [ROOM]}),
         "GET snapshot": (200, SNAPSHOT),
         "GET rooms/my%20room": (200, ROOM),
+        "POST drain_check": (200, {"possible": True, "text": ""}),
         "POST rebalance": (200, {"moves": [
             {"room": "my room", "from": "ND_1", "from_name": "node-a", "to": "ND_2",
              "to_name": "node-b", "participants": 3, "weight": 12, "cause": "cpu"}]}),

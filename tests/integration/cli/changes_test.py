@@ -17,6 +17,7 @@ import yaml
 from admin import (FAILED, NODE, NOT_FOUND, OK, REFUSED, ROOM, SPILLCTL, TIMEOUT, USAGE, Case,
                    Handler, node, node_answers)
 
+FULL = 200, {"possible": False, "text": "no place for all"}
 REFUSAL = 409, {"error": "conflict", "message": "not now"}
 BUSY = {"rooms": 2, "transports": 5}
 
@@ -36,8 +37,9 @@ A, B, C = node("a-1", "ND_a"), node("b-1", "ND_b"), node("c-1", "ND_c")
 
 class Changes(Case):
     def posts(self):
-        return [path.removeprefix("/admin/v1/nodes/")
-                for method, path, _, _ in self.admin.requests if method == "POST"]
+        """Those that change something."""
+        return [path.removeprefix("/admin/v1/nodes/") for method, path, _, _ in self.admin.requests
+                if method == "POST" and not path.endswith("drain_check")]
 
     def terminal(self, *arguments, typed=None, exit_code=OK):
         """Runs it at a terminal, with what is typed there; returns what is seen there."""
@@ -107,7 +109,7 @@ class Drain(Changes):
         with patch.dict(Handler.answers, {"GET nodes/ND_1": shrink}):
             done = self.run_it("drain", "node-a", "-o", "json")
         self.assertEqual([line.removeprefix("spillctl: ") for line in done.stderr.splitlines()],
-                         ["node-a: 2 rooms, 5 people left", "node-a: 1 rooms, 2 people left",
+                         ["node-a: 2 rooms, 5 people left", "node-a: 1 room, 2 people left",
                           "node-a: 0 rooms, 0 people left", "node-a is empty"])
         self.assertEqual(json.loads(done.stdout)["transports"], 0)
         self.assertEqual(json.loads(self.admin.requests[1][3]), {"force": False})
@@ -168,6 +170,14 @@ class Drain(Changes):
                          ["not now", "b-1 is not drained", "a-1 is cordoned again",
                           "b-1 is ready again", "c-1 stays as it is now"])
 
+    def test_several_for_whom_there_is_no_place(self):
+        """Nothing is begun, and nobody is asked whether it should."""
+        with self.several(**{"POST drain_check": FULL}):
+            done = self.run_it("drain", "a-1", "b-1", exit_code=REFUSED)
+            asked = json.loads(self.admin.requests[-1][3])
+            self.assertEqual(asked, {"nodes": ["ND_a", "ND_b"], "force": False})
+        self.assertEqual((done.stderr, self.posts()), ("spillctl: no place for all\n", []))
+
     def test_interrupted(self):
         """The orchestrators go on with it, and that is said."""
         drain = subprocess.Popen([SPILLCTL, "drain", "stuck", "--server", self.admin.url],
@@ -207,7 +217,7 @@ class Drain(Changes):
         with patch.dict(Handler.answers, {"GET nodes/ND_1": shrink}):
             seen = self.terminal("drain", "node-a")
         self.assertIn(f"\r\x1b[K[{'-' * 24}] 0 of 8 people moved, 2 rooms left", seen)
-        self.assertIn(f"\r\x1b[K[{'#' * 18}{'-' * 6}] 6 of 8 people moved, 1 rooms left", seen)
+        self.assertIn(f"\r\x1b[K[{'#' * 18}{'-' * 6}] 6 of 8 people moved, 1 room left", seen)
         self.assertTrue(seen.endswith("\r\x1b[Kspillctl: node-a is empty\n\r\x1b[K"), seen)
         self.assertEqual(seen.count("\n"), 1)
 
@@ -282,6 +292,23 @@ class DryRun(Changes):
                 plan = json.loads(self.run_it(verb, "a", "--dry-run", "-o", "json").stdout)
                 self.assertEqual(plan["nodes"][0]["id"], "ND_a")
                 self.run_it(verb, "a", "nobody", "--dry-run", exit_code=NOT_FOUND)
+        self.assertEqual(self.posts(), [])
+
+    def test_drain_that_would_be_refused(self):
+        """As the real one: by who has no place, for a node that is gone, and for want of a role."""
+        forbidden = 403, {"error": "forbidden", "message": "this takes the role operate"}
+        with patch.dict(Handler.answers, {**changing(A, B), "POST drain_check": FULL}):
+            for nodes in (("a-1",), ("a-1", "b-1")):
+                done = self.run_it("drain", *nodes, "--dry-run", exit_code=REFUSED, data=True)
+                self.assertIn("no place for all\n", done.stderr)
+                self.assertIn("would not drain", done.stderr)
+            Handler.answers["POST drain_check"] = forbidden
+            self.run_it("drain", "a-1", "--dry-run", exit_code=REFUSED, data=True)
+        with patch.dict(Handler.answers, node_answers("a-1", "ND_a", state="gone")):
+            for verb in ("cordon", "uncordon", "drain"):
+                for more in ((), ("--dry-run",)):
+                    told = self.run_it(verb, "a-1", *more, exit_code=NOT_FOUND).stderr
+                    self.assertEqual(told, f"spillctl: a-1 is gone: {verb} takes nodes that live\n")
         self.assertEqual(self.posts(), [])
 
     def test_move(self):

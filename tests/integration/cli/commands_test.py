@@ -102,6 +102,14 @@ class Lists(Case):
                                                 "json").stdout), PLACE)
         self.assertEqual(self.run_it("place", "explain", "my room", "-o", "name").stdout,
                          "node-a\n")
+        one = {**PLACE, "expected_participants": 1}
+        with unittest.mock.patch.dict(Handler.places, {"my room": one}):
+            self.assertIn("1 person is expected", self.run_it("place", "explain", "my room").stderr)
+
+    def test_place_of_a_room_that_nobody_knows(self):
+        with unittest.mock.patch.dict(Handler.places, {"nowhere": {**PLACE, "room": ""}}):
+            told = self.run_it("place", "explain", "nowhere", exit_code=NOT_FOUND).stderr
+        self.assertIn('no room is called "nowhere" now', told)
 
     def test_place_refused(self):
         """The answer and its reasons are data all the same."""

@@ -42,7 +42,7 @@ class Every(Case):
 
     def test_status(self):
         """The orchestrator's word is told, and its status counts."""
-        for status, exit_code in ((400, FAILED), (401, REFUSED), (403, REFUSED), (404, NOT_FOUND),
+        for status, exit_code in ((400, USAGE), (401, REFUSED), (403, REFUSED), (404, NOT_FOUND),
                                   (405, FAILED), (409, REFUSED), (500, FAILED), (503, TIMEOUT)):
             with patch.object(Handler, "always", error(status)):
                 commands = [each for each in ASKING if status != 404 or each[0] not in (

@@ -50,6 +50,10 @@ class Reserve(Case):
                       ("list", "--room", "all hands")):
             self.run_it("reserve", *words, exit_code=USAGE)
         self.assertEqual(self.admin.requests, [])
+        over = 400, {"error": "bad_request", "message": "that would be over already"}
+        with patch.dict(Handler.answers, {"POST reservations": over}):  # what it alone can tell
+            told = self.run_it("reserve", *self.ARGUMENTS, exit_code=USAGE).stderr
+        self.assertEqual(told, "spillctl: that would be over already\n")
 
 
 if __name__ == "__main__":

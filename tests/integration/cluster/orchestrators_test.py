@@ -202,7 +202,7 @@ class Refused(Case):
             owners += upgraded.status == 403
             self.assertIn(upgraded.status, (101, 403))
             self.assertEqual((validated.status, validated.body),
-                             (403, b"the room has its 1 participants"))
+                             (403, b"the room is full: max_participants is 1"))
         self.assertEqual(owners, 1, "libwebsockets cannot let the others wait")
         only.close()
 

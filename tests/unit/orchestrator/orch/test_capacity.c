@@ -177,13 +177,31 @@ static void refused(void **state)
     world_fini(&w);
 }
 
+/* Goal: regions stand by their names, whichever came first. */
+static void in_order(void **state)
+{
+    (void)state;
+    world_init(&w);
+    sequence = 0;
+    for (size_t i = 0; i < NODES; i++) {
+        w.node_region = i + 1 < NODES ? NULL : "a region";
+        world_node(&w, names[i]);
+    }
+    beats(TIME_S(6));
+    world_admin(&w, "GET", "/admin/v1/capacity", "");
+    const char *last = strstr(w.last_reply, "\"name\":\"r1\"");
+    assert_non_null(last);
+    assert_non_null(strstr(w.last_reply, "\"name\":\"a region\""));
+    assert_true(strstr(w.last_reply, "\"name\":\"a region\"") < last);
+    world_fini(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(after_the_start),
-        cmocka_unit_test(parts_and_surplus),
-        cmocka_unit_test(silence),
-        cmocka_unit_test(refused),
+        cmocka_unit_test(after_the_start), cmocka_unit_test(parts_and_surplus),
+        cmocka_unit_test(silence),         cmocka_unit_test(refused),
+        cmocka_unit_test(in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

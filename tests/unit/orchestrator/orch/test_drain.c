@@ -142,6 +142,36 @@ static void refused(void **state)
     world_fini(&world);
 }
 
+static void checks(struct world *world, const char *body, int status, const char *wanted)
+{
+    assert_int_equal(world_post(world, "/admin/v1/drain_check", body), status);
+    assert_non_null(strstr(world->last_reply, wanted));
+}
+
+/* Goal: what a drain would say is said beforehand: of one, and of several at once, which cannot
+ * count on each other. Nothing begins. */
+static void foreseen(void **state)
+{
+    (void)state;
+    struct world world;
+    rooms(&world, 1);
+    world_node(&world, "ND_c");
+    world_beat(&world, "ND_a", 300);
+    world_beat(&world, "ND_b", 600);
+    world_beat(&world, "ND_c", 400); /* of 1000, of which joins may fill 950 */
+    checks(&world, "{\"nodes\": [\"ND_a\"]}", 200, "\"possible\":true");
+    checks(&world, "{\"nodes\": [\"ND_b\", \"ND_a\"]}", 200, "\"possible\":false");
+    checks(&world, "{\"nodes\": [\"ND_b\", \"ND_a\"]}", 200, "no place");
+    checks(&world, "{\"nodes\": [\"ND_b\", \"ND_a\"], \"force\": true}", 200, "\"possible\":true");
+    checks(&world, "{\"nodes\": [\"ND_a\", \"ND_x\"]}", 404, "not_found");
+    checks(&world, "{\"nodes\": []}", 400, "bad_request");
+    checks(&world, "{\"nodes\": [7]}", 400, "bad_request");
+    checks(&world, "[]", 400, "bad_request");
+    assert_true(shows(&world, "ND_a", "\"state\":\"ready\""));
+    assert_int_equal(moves(&world), 0);
+    world_fini(&world);
+}
+
 /* Goal: where no node takes a room whole, its people go where there is place; those for whom there
  * is none stay, and go once there is. */
 static void scattered(void **state)
@@ -347,7 +377,7 @@ int main(void)
         cmocka_unit_test(cordon),     cmocka_unit_test(paced),     cmocka_unit_test(reversed),
         cmocka_unit_test(refused),    cmocka_unit_test(scattered), cmocka_unit_test(stopping),
         cmocka_unit_test(remembered), cmocka_unit_test(watched),   cmocka_unit_test(told_once),
-        cmocka_unit_test(explained),
+        cmocka_unit_test(explained),  cmocka_unit_test(foreseen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,11 +148,13 @@ static void explained(void **state)
     world_admin(&world, "ASK", "/admin/v1/place", "{}");
     assert_int_equal(world.last_status, 200);
     assert_non_null(strstr(world.last_reply, "\"node_name\":\"\",\"reason\":\"no_nodes\""));
-    world_node(&world, "ND_a");
     world_node(&world, "ND_b");
+    world_node(&world, "ND_a");
     world_admin(&world, "GET", "/admin/v1/nodes", "");
     char *before = mem_str(world.last_reply);
     world_admin(&world, "ASK", "/admin/v1/place", "{\"region\": \"mars\", \"participants\": 3}");
+    const char *nodes = strstr(world.last_reply, "\"nodes\":["); /* by name, whoever came first */
+    assert_true(strstr(nodes, "\"name\":\"ND_a\"") < strstr(nodes, "\"name\":\"ND_b\""));
     assert_non_null(strstr(world.last_reply, "\"who\":\"new_room\",\"region\":\"mars\","
                                              "\"weight\":16,\"expected_participants\":3,"
                                              "\"expected_from\":\"asked\","

@@ -235,7 +235,8 @@ static void full(void **state)
     meeting_join(&world, 2, "bob", NULL);
     world_story(&world);
     meeting_join(&world, 3, "carol", NULL);
-    assert_string_equal(world_story(&world), "conn 3 refuse 403 the room has its 2 participants\n");
+    assert_string_equal(world_story(&world),
+                        "conn 3 refuse 403 the room is full: max_participants is 2\n");
     meeting_join(&world, 4, "bob", NULL);
     assert_non_null(strstr(world_story(&world), "conn 4 < join bob others=1\n"));
     world_fini(&world);
