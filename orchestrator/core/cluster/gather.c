@@ -16,6 +16,7 @@ struct gather {
     const char *kind;       /* of merge_admin, as are */
     char *fields;           /* these; owned */
     bool asked[MEMBERS_MAX];
+    char *names[MEMBERS_MAX]; /* of those, owned: a peer that is lost meanwhile has none */
     struct merge_part parts[MEMBERS_MAX];
     UT_hash_handle hh;
 };
@@ -32,6 +33,7 @@ static void forget(struct cluster *c, struct gather *gather)
     HASH_DEL(c->gathers, gather);
     for (size_t member = 0; member < MEMBERS_MAX; member++) {
         free(gather->parts[member].body);
+        free(gather->names[member]);
     }
     twirp_call_fini(&gather->call);
     free(gather->fields);
@@ -55,8 +57,7 @@ static size_t who_is_missing(struct cluster *c, const struct gather *gather,
         if (!gather->asked[member] || gather->parts[member].done) {
             continue;
         }
-        const char *name = c->peers[member].name;
-        names[count++] = name == NULL ? "lost" : name;
+        names[count++] = gather->names[member];
         c->stats.unanswered++;
         log_write(c->config.log, LOG_WARN, "list_incomplete peer=%s", names[count - 1]);
     }
@@ -159,6 +160,7 @@ static struct gather *begin(struct cluster *c, Spillway__Bus__Ask *ask)
     message.ask = ask;
     for (size_t member = 1; member < c->member_count; member++) {
         gather->asked[member] = c->peers[member].up || c->peers[member].away;
+        gather->names[member] = mem_str(c->peers[member].name);
         if (c->peers[member].up) {
             peer_send(c, member, &message, false);
         }
