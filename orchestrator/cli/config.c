@@ -40,7 +40,7 @@ static enum cli_exit check(const struct cli *cli, const char *program, const cha
     int status = 0;
     int err = posix_spawnp(&pid, program, NULL, NULL, argv, environ);
     if (err != 0) {
-        cli_say("%s: %s: it is asked what it thinks of its settings", program, strerror(err));
+        cli_say("cannot run %s, which is to read its settings itself: %s", program, strerror(err));
         return CLI_FAILED;
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {

@@ -20,7 +20,8 @@ enum cli_exit cli_confirm(const struct cli *cli, const char *yes, const char *fo
     vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-        cli_say("this %s: needs --yes where nobody can be asked; --dry-run tells more", what);
+        cli_say("this %s: needs --yes where nobody can be asked (see: spillctl help %s)", what,
+                cli->command);
         return CLI_REFUSED;
     }
     fprintf(stderr, "spillctl: this %s. %s? [y/N] ", what, cli->command);

@@ -281,9 +281,12 @@ static enum cli_exit explain_any(const struct cli *cli, const char *name)
         return of_room;
     }
     if (of_room == of_node) {
-        cli_say("%s is called \"%s\"; say: explain node, or explain room",
-                of_room == CLI_OK ? "a node and a room" : "neither a node nor a room", name);
-        return of_room == CLI_OK ? CLI_USAGE : CLI_NOT_FOUND;
+        if (of_room == CLI_OK) {
+            return cli_usage(cli, "a node and a room are called \"%s\": explain room or node",
+                             name);
+        }
+        cli_say("neither a room nor a node is called \"%s\"", name);
+        return CLI_NOT_FOUND;
     }
     return of_room == CLI_OK ? explain_room(cli, name) : explain_node(cli, name);
 }

@@ -3,6 +3,7 @@
  * spillctl: what operators type. One function per command; each reads its own options.
  */
 #include <curl/curl.h>
+#include <locale.h>
 
 #include "orchestrator/cli/cli.h"
 
@@ -136,6 +137,7 @@ int main(int argc, char **argv)
             argv[1] = (char *)others[i][1];
         }
     }
+    (void)setlocale(LC_CTYPE, "C.UTF-8"); /* all texts are UTF-8, whoever runs this */
     curl_global_init(CURL_GLOBAL_DEFAULT);
     enum cli_exit exit_code = run_named(argc - 1, argv + 1);
     curl_global_cleanup();

@@ -236,7 +236,8 @@ static enum cli_exit wait_back(const struct course *course, size_t count)
     }
     cli_bar_clear(course->cli);
     if (exit_code == CLI_TIMEOUT) {
-        cli_say("not back, ready and by the same name, within the deadline");
+        cli_say("%s%s is not back, ready and by the same name, within the deadline",
+                name_at(course, course->done), count > 1 ? ", or one behind it," : "");
     }
     return exit_code;
 }

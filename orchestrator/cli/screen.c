@@ -62,7 +62,7 @@ enum cli_exit cli_live_look(struct cli_live *live, const char *path, json_t **ou
     bool lost = live->lost;
     char before[CLI_SAID_BYTES];
     snprintf(before, sizeof(before), "%s", cli_live_server(live));
-    enum cli_exit exit_code = cli_live_get(live, path, TIMEOUT_S, out);
+    enum cli_exit exit_code = cli_live_get(live, path, MIN(TIMEOUT_S, live->cli->timeout_s), out);
     if (live->begun && live->lost) {
         if (!lost || live->screen) {
             cli_live_say(live, "no orchestrator answers: trying on");

@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "common/rfc3339/rfc3339.h"
 #include "orchestrator/cli/cli.h"
 
-#define CELL_MAX    256
+#define CELL_MAX    1024
 #define COLUMNS_MAX 20
 #define GAP         2
+#define NAME_WIDTH  40 /* of a text on a terminal, before the last column */
 
 /* ---- Cells ------------------------------------------------------------------------------------
  */
@@ -33,14 +35,55 @@ void cli_harmless(char *out, size_t cap, const char *text)
     out[len] = '\0';
 }
 
-/* Characters, not bytes; wide ones count as one. */
+/* Of the character at text, which is not at its end: bytes, and places on a terminal. */
+static size_t measure(const char *text, size_t *places)
+{
+    wchar_t wide;
+    mbstate_t state = {0};
+    if ((uint8_t)*text < 0x80) {
+        *places = 1;
+        return 1;
+    }
+    size_t len = mbrtowc(&wide, text, MB_CUR_MAX, &state);
+    if (len == 0 || len > MB_CUR_MAX) { /* no UTF-8: terminals show something for each byte */
+        *places = 1;
+        return 1;
+    }
+    *places = (size_t)MAX(wcwidth(wide), 0);
+    return len;
+}
+
+/* Bytes of so many places at most; *places: how many these are. */
+static size_t fit(const char *text, size_t places_max, size_t *places)
+{
+    size_t len = 0, step, more;
+    *places = 0;
+    while (text[len] != '\0') {
+        step = measure(text + len, &more);
+        if (*places + more > places_max) {
+            break;
+        }
+        len += step;
+        *places += more;
+    }
+    return len;
+}
+
 static size_t width_of(const char *text)
 {
-    size_t width = 0;
-    for (const char *p = text; *p != '\0'; p++) {
-        width += ((uint8_t)*p & 0xc0) != 0x80;
+    size_t places;
+    fit(text, SIZE_MAX, &places);
+    return places;
+}
+
+/* One long name would push all columns of all rows off the terminal. */
+static void shorten(char text[CELL_MAX])
+{
+    size_t places, whole = fit(text, NAME_WIDTH, &places);
+    if (text[whole] != '\0') {
+        size_t len = fit(text, NAME_WIDTH - 1, &places);
+        snprintf(text + len, CELL_MAX - len, "\u2026");
     }
-    return width;
 }
 
 static void bitrate_text(char *out, size_t cap, double bps)
@@ -159,8 +202,9 @@ static void print_cell(const char *text, const char *color, size_t width, bool l
 /* What is shown of a table. */
 struct shown {
     const struct cli_column *columns[COLUMNS_MAX];
-    size_t widths[COLUMNS_MAX]; /* characters of the widest text */
+    size_t widths[COLUMNS_MAX]; /* places of the widest text */
     size_t count;
+    bool shortens;
 };
 
 /* The texts of all cells, row by row, a NUL behind each; to be freed. Fleets have 10,000 rows, so
@@ -181,6 +225,9 @@ static char *cells_of(const json_t *rows, struct shown *shown)
             const json_t *value = json_is_array(row) ? json_array_get(row, c)
                                                      : json_object_get(row, shown->columns[c]->key);
             cell_text(cell, value, shown->columns[c]->kind);
+            if (shown->shortens && shown->columns[c]->kind == CLI_TEXT && c + 1 < shown->count) {
+                shorten(cell);
+            }
             shown->widths[c] = MAX(shown->widths[c], width_of(cell));
             fwrite_unlocked(cell, 1, strlen(cell) + 1, stream);
         }
@@ -214,7 +261,7 @@ void cli_table_path(const struct cli *cli, const struct cli_view *view, char *ou
 void cli_table(const struct cli *cli, const json_t *rows, const struct cli_column *columns,
                size_t count)
 {
-    struct shown shown = {.count = 0};
+    struct shown shown = {.shortens = cli->format == CLI_TABLE && isatty(STDOUT_FILENO)};
     bool headers = !cli_on(cli->no_headers);
     bool colors = has_colors();
     for (size_t c = 0; c < count; c++) {

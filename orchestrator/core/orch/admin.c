@@ -230,11 +230,11 @@ json_t *orch_rooms_json(const struct orch *orch)
     return list;
 }
 
-static void get_room(const struct admin_call *c, const struct room_entry *entry)
+static json_t *tree_json(const struct orch *orch, const struct room_entry *entry)
 {
-    json_t *json = room_json(c->orch, entry);
+    json_t *json = room_json(orch, entry);
     orch_tree_add(entry, json);
-    reply(c, OK, json);
+    return json;
 }
 
 /* Everybody who is not there already. */
@@ -547,11 +547,11 @@ static void room_call(struct admin_call *c, bool get, struct bytes body)
     } else if (changes == get) {
         fail(c, METHOD, "method_not_allowed", "POST moves, pins and unpins, GET shows");
     } else if (c->count == 2) {
-        get_room(c, entry);
+        reply(c, OK, tree_json(c->orch, entry));
     } else if (changes) {
         change_room(c, entry, body);
     } else if (c->count == 3 && strcmp(c->segments[2], "explain") == 0) {
-        reply(c, OK, orch_explain_room(c->orch, entry, room_json(c->orch, entry)));
+        reply(c, OK, orch_explain_room(c->orch, entry, tree_json(c->orch, entry)));
     } else if (participants && c->count == 3) {
         get_participants(c, entry);
     } else if (participants && c->count == 4) {

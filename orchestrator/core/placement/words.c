@@ -14,7 +14,7 @@ static const struct {
     [PLACEMENT_CHOSEN] = {"chosen", "chosen: least filled of the sample", true},
     [PLACEMENT_KEPT] = {"kept", "chosen: holds the room already", true},
     [PLACEMENT_PINNED] = {"pinned", "chosen: the room is pinned to it", true},
-    [PLACEMENT_FULLER] = {"fuller", "another one of the sample is less filled", true},
+    [PLACEMENT_FULLER] = {"fuller", "would do, but another one of the sample was taken", true},
     [PLACEMENT_NOT_SAMPLED] = {"not_sampled", "would do, but was not drawn into the sample", true},
     [PLACEMENT_OTHER_REGION] = {"other_region", "would do, but a nearer region has a node", false},
     [PLACEMENT_NOT_NEEDED] = {"not_needed", "would do, but the room stays where it is", false},

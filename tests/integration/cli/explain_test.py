@@ -87,10 +87,10 @@ class Names(Case):
         with answering():
             self.assertIn("room             my room", self.run_it("explain", "my room").stdout)
             self.assertIn("node             node-a", self.run_it("explain", "node-a").stdout)
-        self.assertIn("neither a node nor a room is called",
+        self.assertIn("neither a room nor a node is called",
                       self.run_it("explain", "nobody", exit_code=NOT_FOUND).stderr)
         with answering(**both):
-            self.assertIn("a node and a room is called",
+            self.assertIn("a node and a room are called",
                           self.run_it("explain", "my room", exit_code=USAGE).stderr)
             self.run_it("explain", "room", "my room")
         for words in ((), ("cloud", "x"), ("room", "a", "b"), ("",)):

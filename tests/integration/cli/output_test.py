@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import subprocess
+import unicodedata
 import unittest
 from unittest.mock import patch
 
@@ -113,11 +114,11 @@ class Formats(Case):
 
 
 class Terminal(Case):
-    def on_terminal(self, **env):
+    def on_terminal(self, *words, **env):
         ours, theirs = pty.openpty()
         try:
-            subprocess.run([SPILLCTL, "get", "nodes", "--server", self.admin.url], stdout=theirs,
-                           check=True, timeout=30, env={"TERM": "xterm", **env})
+            subprocess.run([SPILLCTL, "get", *(words or ("nodes",)), "--server", self.admin.url],
+                           stdout=theirs, check=True, timeout=30, env={"TERM": "xterm", **env})
             return os.read(ours, 65536).decode().replace("\r\n", "\n")
         finally:
             os.close(ours)
@@ -132,6 +133,28 @@ class Terminal(Case):
         self.assertEqual(self.on_terminal(NO_COLOR="1"), table)
         self.assertEqual(self.on_terminal(NO_COLOR=""), colored)
         self.assertEqual(self.on_terminal(TERM="dumb"), table)
+
+    def test_long_names(self):
+        """On a terminal a name is cut, at a character; elsewhere, and with -o wide, it is whole.
+        Columns stand below each other, however wide the characters are."""
+        names = ["\u4f1a\u8b70\u5ba4" * 20, "e\u0301t\u00e9", "x" * 256, "\U0001f389"]
+        rows = {"GET rooms": (200, {"rooms": [{**ROOM, "name": name} for name in names]})}
+        with patch.dict(Handler.answers, rows):
+            piped = self.run_it("get", "rooms", "--no-headers").stdout.splitlines()
+            seen = self.on_terminal("rooms").splitlines()
+            wide = self.on_terminal("rooms", "-o", "wide")
+        self.assertEqual([line.split()[0] for line in piped], names)
+        self.assertIn(names[2], wide)
+        self.assertEqual([line.split()[0] for line in seen[1:]],
+                         [names[0][:19] + "\u2026", names[1], "x" * 39 + "\u2026", names[3]])
+        for line in (piped, seen[1:]):
+            self.assertEqual(len({places(text[:text.index("node-a")]) for text in line}), 1)
+
+
+def places(text):
+    """Of a terminal."""
+    return sum(0 if unicodedata.combining(each) else
+               2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
 if __name__ == "__main__":

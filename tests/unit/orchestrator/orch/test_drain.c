@@ -355,6 +355,7 @@ static void explained(void **state)
     rooms(&world, 1);
     explains(&world, "ND_a", "new_room", "");
     assert_non_null(strstr(world.last_reply, "\"who\":\"join\"")); /* of the next one */
+    assert_non_null(strstr(world.last_reply, "\"role\":\"hub\""));
     world_post(&world, "/admin/v1/rooms/room-0/move", "{\"to\": \"ND_b\"}");
     pass(&world, TIME_S(4));
     explains(&world, "ND_b", "move", "ND_a");

@@ -151,7 +151,7 @@ static void test_every_reason(void **state)
     placement_node_text(text, sizeof(text), PLACEMENT_FULLER, registry_get(registry, "heavy"),
                         &e.answer);
     assert_string_equal(
-        text, "another one of the sample is less filled: 200 of 1000 against 100 of 1000");
+        text, "would do, but another one of the sample was taken: 200 of 1000 against 100 of 1000");
 
     /* The room is on heavy already: it stays, and the others were not needed. */
     const char *held = "heavy";
