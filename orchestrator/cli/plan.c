@@ -4,6 +4,7 @@
  */
 #include "orchestrator/cli/plan/plan.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,7 +19,7 @@ static const struct cli_column columns[] = {
     {"WITHOUT_LOSS", "nodes_without_loss", CLI_NUMBER, false},
 };
 
-/* "-": standard input. ERR_IO, ERR_TOO_BIG. */
+/* "-": standard input. ERR_IO and errno, ERR_TOO_BIG. */
 MUST_CHECK static int read_file(const char *path, char **out, size_t *len)
 {
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
@@ -34,10 +35,11 @@ MUST_CHECK static int read_file(const char *path, char **out, size_t *len)
             text = mem_grow(text, capacity, 1);
         }
     }
-    int err = n > 0 ? ERR_TOO_BIG : ferror(file) ? ERR_IO : 0;
+    int err = n > 0 ? ERR_TOO_BIG : ferror(file) ? ERR_IO : 0, why = errno;
     if (file != stdin) {
         fclose(file);
     }
+    errno = why;
     if (err != 0) {
         free(text);
         return err;
@@ -54,7 +56,7 @@ static enum cli_exit read_curve(const char *path, struct curve *out)
     size_t len;
     int err = read_file(path, &text, &len);
     if (err != 0) {
-        cli_say("cannot read %s: %s", path, err_text(err));
+        cli_say("%s: %s", path, err == ERR_IO ? strerror(errno) : err_text(err));
         return CLI_FAILED;
     }
     err = curve_read(out, (struct bytes){(const uint8_t *)text, len}, error);
@@ -64,8 +66,9 @@ static enum cli_exit read_curve(const char *path, struct curve *out)
         curve_free(out);
         err = ERR_INVALID;
     }
-    if (err != 0) {
-        cli_say("%s: %s", path, error);
+    if (err != 0) { /* FILE:LINE: as compilers say it, and sim */
+        bool line = error[0] >= '0' && error[0] <= '9';
+        cli_say("%s:%s%s", path, line ? "" : " ", error);
         return CLI_FAILED;
     }
     return CLI_OK;

@@ -65,7 +65,7 @@ static int twice(const struct curve_rows *rows, const struct curve_row *row)
 {
     const char *region = rows->curve->regions[row->region];
     if (row->line > 0) {
-        snprintf(rows->error, CURVE_ERROR_MAX, "line %zu: %s has a value at %s already, line %zu",
+        snprintf(rows->error, CURVE_ERROR_MAX, "%zu: %s has a value at %s already, line %zu",
                  row->line, region, row->time, row[-1].line);
     } else {
         snprintf(rows->error, CURVE_ERROR_MAX, "%s has two values at %s", region, row->time);
@@ -79,7 +79,7 @@ static int missing(const struct curve_rows *rows, size_t region, const struct cu
     const struct curve *curve = rows->curve;
     char where[32] = "";
     if (have->line > 0) {
-        snprintf(where, sizeof(where), "line %zu: ", have->line);
+        snprintf(where, sizeof(where), "%zu: ", have->line);
     }
     snprintf(rows->error, CURVE_ERROR_MAX, "%s%s has a value at %s, and %s has none", where,
              curve->regions[have->region], have->time, curve->regions[region]);

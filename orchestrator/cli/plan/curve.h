@@ -32,8 +32,9 @@ struct curve {
     uint64_t *values; /* [time * region_count + region], rounded up */
 };
 
-/* Either kind, by its first character. ERR_INVALID or ERR_TOO_BIG, and where and what is wrong
- * ("line 7: not a number: \"12a\""); then there is nothing to free. */
+/* Either kind, by its first character. ERR_INVALID or ERR_TOO_BIG, and where and what is wrong, to
+ * stand behind the file's name and a colon ("7: not a number: \"12a\""); then there is nothing to
+ * free. */
 int curve_read(struct curve *out, struct bytes text, char error[CURVE_ERROR_MAX]) MUST_CHECK;
 void curve_free(struct curve *curve);
 

@@ -15,7 +15,7 @@ struct line {
 static int wrong(const struct curve_rows *rows, const struct line *line, const char *what,
                  const char *text)
 {
-    snprintf(rows->error, CURVE_ERROR_MAX, "line %zu: %s%s%s%s", line->number, what,
+    snprintf(rows->error, CURVE_ERROR_MAX, "%zu: %s%s%s%s", line->number, what,
              text == NULL ? "" : ": \"", text == NULL ? "" : text, text == NULL ? "" : "\"");
     return ERR_INVALID;
 }

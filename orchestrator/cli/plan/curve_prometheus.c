@@ -64,7 +64,7 @@ int curve_read_prometheus(struct curve_rows *rows, struct bytes text)
     json_t *series;
     int err = 0;
     if (json == NULL) {
-        snprintf(rows->error, CURVE_ERROR_MAX, "line %d: %.160s", place.line, place.text);
+        snprintf(rows->error, CURVE_ERROR_MAX, "%d: %.160s", place.line, place.text);
         err = ERR_INVALID;
     } else if (!json_is_array(result)) {
         snprintf(rows->error, CURVE_ERROR_MAX, "not the answer of a range query: no data.result");

@@ -70,16 +70,17 @@ class Plan(Case):
 
     def test_what_is_wrong_and_where(self):
         for text, says in (
-                (DAY + "16:00,us,x\n", 'line 11: not a number of 0 to 1e12: "x"'),
-                (DAY + "20:00,us,1\n", "line 11: us has a value at 20:00, and ap has none"),
-                ("time,region,people\n1,eu,1\n", "one region alone"),
-                ("", "there are no values"),
-                ("{", "line 1: ")):
+                (DAY + "16:00,us,x\n", ':11: not a number of 0 to 1e12: "x"'),
+                (DAY + "20:00,us,1\n", ":11: us has a value at 20:00, and ap has none"),
+                ("time,region,people\n1,eu,1\n", ": one region alone"),
+                ("", ": there are no values"),
+                ("{", ":1: ")):
             with self.subTest(says):
                 error = self.plan(text, "--per-node", "1", exit_code=FAILED).stderr
-                self.assertIn(f"{self.file}: ", error)
-                self.assertIn(says, error)
-        self.run_it("plan", "/nowhere", "--per-node", "1", exit_code=FAILED)
+                self.assertIn(f"spillctl: {self.file}{says}", error)
+        for path, why in (("/nowhere", "No such file or directory"), ("/", "Is a directory")):
+            told = self.run_it("plan", path, "--per-node", "1", exit_code=FAILED).stderr
+            self.assertEqual(told, f"spillctl: {path}: {why}\n")
         for arguments in ((), (str(self.file),), (str(self.file), "--per-node", "0"),
                           (str(self.file), "--per-node", "x"), ("a", "b", "--per-node", "1"),
                           (str(self.file), "--per-node", "1", "--target-percent", "101"),
