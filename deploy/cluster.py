@@ -363,7 +363,9 @@ def run_cluster(options, stop):
             pages = " or ".join(f"http://{host}:{options.port + place.index}/"
                                 for place in orchestrators)
             print(f"Meet at {pages}\n"
-                  f"API key devkey, secret \"secret\". Logs: {options.run}. Ctrl-C stops it all.",
+                  f"API key devkey, secret \"secret\". Logs: {options.run}. Ctrl-C stops it all.\n"
+                  f"Look at it: SPILLWAY_CLUSTER={rows} SPILLWAY_API_KEY=devkey "
+                  f"SPILLWAY_API_SECRET=secret {options.build}/orchestrator/cli/spillctl get nodes",
                   flush=True)
             if options.media_address.startswith("127."):
                 print("Firefox takes no media over loopback: for it, start with --media-address "
