@@ -5,33 +5,49 @@ import {
   ChatIcon,
   DisconnectButton,
   LeaveIcon,
-  MediaDeviceMenu,
-  StartMediaButton,
   TrackToggle,
   useLocalParticipant,
   useParticipantAttribute,
+  usePersistentUserChoices,
+  useRoomContext,
 } from '@livekit/components-react';
-import { Track } from 'livekit-client';
+import { RoomEvent, Track } from 'livekit-client';
+import { DeviceMenu, SpeakerMenu } from './devices/menu.jsx';
+import { SPEAKER } from './devices/unplugged.js';
 import { HandIcon, PeopleIcon } from './icons.jsx';
+import { useKept } from './kept.js';
 import { More } from './more.jsx';
 import { HAND, raiseHand } from './people.jsx';
+import { useOfRoom } from './room.js';
 import { useShortcut } from './shortcuts.jsx';
 import { say } from './words/words.js';
 
 const canShareScreen = 'getDisplayMedia' in (navigator.mediaDevices ?? {});
 
-function Device({ source, kind, name, choose, onError }) {
+const activity = [RoomEvent.ActiveDeviceChanged, RoomEvent.LocalTrackPublished];
+const readActive = {
+  audioinput: (room) => room.getActiveDevice('audioinput'),
+  videoinput: (room) => room.getActiveDevice('videoinput'),
+  audiooutput: (room) => room.getActiveDevice('audiooutput'),
+};
+const useActive = (kind) => useOfRoom(useRoomContext(), activity, readActive[kind]);
+
+function Device({ source, kind, name, onChoose, onError }) {
   const label = say(name);
+  const active = useActive(kind);
   return (
     <div className="lk-button-group">
       <TrackToggle source={source} aria-label={label} onDeviceError={onError} {...useShortcut(name)}>
         <span>{label}</span>
       </TrackToggle>
-      <div className="lk-button-group-menu">
-        <MediaDeviceMenu aria-label={choose} kind={kind} />
-      </div>
+      <DeviceMenu kind={kind} active={active} cue={active} onChoose={onChoose} />
     </div>
   );
+}
+
+function Speaker({ onChoose }) {
+  const cue = useActive('audioinput'); // whose permission lets speakers have names
+  return <SpeakerMenu active={useActive('audiooutput')} cue={cue} onChoose={onChoose} />;
 }
 
 function Hand({ onError }) {
@@ -55,10 +71,16 @@ function Hand({ onError }) {
 
 /**
  * panel: '', 'chat' or 'people', which is open; waiting: how many are to be let in; choices: those of
- * More.
+ * More; onDevice(kind, deviceId).
  */
-export function Controls({ unread, waiting, panel, onPanel, choices, onError }) {
+export function Controls({ unread, waiting, panel, onPanel, choices, onDevice, onError }) {
   const { Camera, Microphone, ScreenShare } = Track.Source;
+  const { saveAudioInputDeviceId, saveVideoInputDeviceId } = usePersistentUserChoices();
+  const [, keepSpeaker] = useKept(SPEAKER, '');
+  const chooser = (kind, keep) => (id) => {
+    keep(id);
+    onDevice(kind, id);
+  };
   const screenShortcut = useShortcut('shareScreen');
   const panels = { people: useShortcut('people'), chat: useShortcut('chat') };
   const opens = (name) => ({
@@ -74,16 +96,17 @@ export function Controls({ unread, waiting, panel, onPanel, choices, onError }) 
         source={Microphone}
         kind="audioinput"
         name="microphone"
-        choose={say('chooseMicrophone')}
+        onChoose={chooser('audioinput', saveAudioInputDeviceId)}
         onError={onError}
       />
       <Device
         source={Camera}
         kind="videoinput"
         name="camera"
-        choose={say('chooseCamera')}
+        onChoose={chooser('videoinput', saveVideoInputDeviceId)}
         onError={onError}
       />
+      <Speaker onChoose={chooser('audiooutput', keepSpeaker)} />
       {canShareScreen && (
         <TrackToggle
           source={ScreenShare}
@@ -117,7 +140,6 @@ export function Controls({ unread, waiting, panel, onPanel, choices, onError }) 
         <LeaveIcon />
         <span>{say('leave')}</span>
       </DisconnectButton>
-      <StartMediaButton label={say('startSound')} />
     </nav>
   );
 }

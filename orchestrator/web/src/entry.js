@@ -9,7 +9,9 @@
 //
 // The part after # never leaves the browser.
 import { Room } from 'livekit-client';
+import { SPEAKER } from './devices/unplugged.js';
 import { encryptionWith } from './encryption.js';
+import { kept } from './kept.js';
 import { say } from './words/words.js';
 
 /** Signalling is where the page came from. */
@@ -76,6 +78,10 @@ export async function getToken(room, name) {
  */
 export async function makeRoom(passphrase) {
   const options = { adaptiveStream: true, dynacast: true };
+  const deviceId = kept(SPEAKER, '');
+  if (deviceId) {
+    options.audioOutput = { deviceId };
+  }
   if (!passphrase) {
     return new Room(options);
   }

@@ -19,6 +19,10 @@ export const MoreIcon = () => (
   <Icon path="M3 6.5a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm5 0a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3zm5 0a1.5 1.5 0 1 1 0 3 1.5 1.5 0 0 1 0-3z" />
 );
 
+export const SpeakerIcon = () => (
+  <Icon path="M1.5 5.5h2.7L8 2.3v11.4L4.2 10.5H1.5zm8.3-.4a4.2 4.2 0 0 1 0 5.8l-.9-.9a2.9 2.9 0 0 0 0-4zm1.9-2a7 7 0 0 1 0 9.8l-.9-.9a5.7 5.7 0 0 0 0-8z" />
+);
+
 /** Beside a name; its own words are for those who do not see it. */
 export const HandRaised = ({ label }) => (
   <span className="hand" role="img" aria-label={label}>

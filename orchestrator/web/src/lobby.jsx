@@ -4,7 +4,6 @@
 import {
   CameraDisabledIcon,
   CameraIcon,
-  MediaDeviceMenu,
   MicDisabledIcon,
   MicIcon,
   ParticipantPlaceholder,
@@ -14,8 +13,11 @@ import {
 import { TrackEvent } from 'livekit-client';
 import { useEffect, useReducer, useRef, useState } from 'react';
 import { BlurSwitch, useBlurredPreview } from './blur/switch.jsx';
+import { DeviceMenu, SpeakerMenu } from './devices/menu.jsx';
+import { SPEAKER } from './devices/unplugged.js';
 import { canEncrypt, newPassphrase } from './encryption.js';
 import { passphraseFromAddress, roomFromAddress, tokenFromAddress } from './entry.js';
+import { useKept } from './kept.js';
 import { usePreview } from './preview.js';
 import { troubleBefore } from './trouble.js';
 import { languages } from './words/languages.js';
@@ -38,39 +40,41 @@ function CameraPreview({ track }) {
   );
 }
 
-function MicrophoneLevel({ track }) {
-  const [, measureAnew] = useReducer((count) => count + 1, 0);
+/** How often the track was restarted: with another device, what was read off it is over. */
+function useRestarts(track) {
+  const [restarts, count] = useReducer((before) => before + 1, 0);
   useEffect(() => {
-    track?.on(TrackEvent.Restarted, measureAnew); // with another device: what was measured has ended
-    return () => void track?.off(TrackEvent.Restarted, measureAnew);
+    track?.on(TrackEvent.Restarted, count);
+    return () => void track?.off(TrackEvent.Restarted, count);
   }, [track]);
+  return restarts;
+}
+
+function MicrophoneLevel({ track }) {
+  useRestarts(track);
   const volume = useTrackVolume(track);
   return <meter className="level" aria-label={say('microphoneLevel')} max="0.6" value={track ? volume : 0} />;
 }
 
+/** No camera has the id 'default': asked for it, LiveKit's client would fail, and insist on nothing then. */
+const wantedOf = (id) => ({ deviceId: id === 'default' ? undefined : id });
+
 const devices = {
-  microphone: { kind: 'audioinput', choose: 'chooseMicrophone', On: MicIcon, Off: MicDisabledIcon },
-  camera: { kind: 'videoinput', choose: 'chooseCamera', On: CameraIcon, Off: CameraDisabledIcon },
+  microphone: { kind: 'audioinput', On: MicIcon, Off: MicDisabledIcon },
+  camera: { kind: 'videoinput', On: CameraIcon, Off: CameraDisabledIcon },
 };
 
 function DeviceButton({ name, on, track, deviceId, onSwitch, onDevice }) {
-  const { kind, choose, On, Off } = devices[name];
+  const { kind, On, Off } = devices[name];
+  useRestarts(track);
+  const { deviceId: active = deviceId } = track?.mediaStreamTrack.getSettings() ?? {};
   return (
     <div className="lk-button-group">
       <button className="lk-button" type="button" aria-pressed={on} onClick={() => onSwitch(!on)}>
         {on ? <On /> : <Off />}
         {say(name)}
       </button>
-      <div className="lk-button-group-menu">
-        <MediaDeviceMenu
-          aria-label={say(choose)}
-          kind={kind}
-          initialSelection={deviceId}
-          disabled={!track}
-          tracks={{ [kind]: track }}
-          onActiveDeviceChange={(_, id) => onDevice(id)}
-        />
-      </div>
+      <DeviceMenu kind={kind} active={active} cue={track} onChoose={onDevice} />
     </div>
   );
 }
@@ -130,18 +134,19 @@ export function Lobby({ note, onJoin }) {
   const [passphrase, setPassphrase] = useState(passphraseFromAddress);
   const [trouble, setTrouble] = useState(troubleBefore);
   const [joining, setJoining] = useState(false);
-  // The device a preview starts with; a later choice switches the running track.
-  const [start] = useState({ audioDeviceId, videoDeviceId });
+  const [speaker, keepSpeaker] = useKept(SPEAKER, '');
+  // The devices that a preview starts with; a later choice switches the running track.
+  const [start, setStart] = useState({ microphone: audioDeviceId, camera: videoDeviceId });
   const invited = tokenFromAddress() !== ''; // the token says who you are and where you go
 
   const blur = useBlurredPreview((error) => {
     setTrouble(error.message);
     saved.saveVideoInputEnabled(false);
   });
-  const { microphone, camera, failed, retry } = usePreview(
+  const { microphone, camera, failed, retry, choose } = usePreview(
     {
-      audio: audioEnabled && { deviceId: start.audioDeviceId },
-      video: videoEnabled && { deviceId: start.videoDeviceId, processor: blur.processor },
+      audio: audioEnabled && wantedOf(start.microphone),
+      video: videoEnabled && { ...wantedOf(start.camera), processor: blur.processor },
     },
     setTrouble,
   );
@@ -152,6 +157,21 @@ export function Lobby({ note, onJoin }) {
     retry(name);
     save(on);
   };
+  /** Whatever was wrong with the one before, and also where it was off. */
+  const chooser = (name, track, switchTo, keep) => (id) => {
+    keep(id);
+    if (track) {
+      setTrouble('');
+      choose(name, id);
+    } else {
+      setStart((before) => ({ ...before, [name]: id }));
+      switchTo(true);
+    }
+  };
+  const switchTo = {
+    microphone: switcher('microphone', saved.saveAudioInputEnabled),
+    camera: switcher('camera', saved.saveVideoInputEnabled),
+  };
 
   const submit = async (event) => {
     event.preventDefault();
@@ -160,8 +180,8 @@ export function Lobby({ note, onJoin }) {
       name: username.trim(),
       room: room.trim(),
       passphrase: encrypts ? passphrase : '',
-      audio: audio && { deviceId: audioDeviceId },
-      video: video && { deviceId: videoDeviceId },
+      audio: audio && wantedOf(audioDeviceId),
+      video: video && wantedOf(videoDeviceId),
     });
     setJoining(false);
   };
@@ -173,27 +193,30 @@ export function Lobby({ note, onJoin }) {
         <h1>Spillway</h1>
         <Language />
       </header>
-      <CameraPreview track={camera} />
-      <div className="devices">
-        <DeviceButton
-          name="microphone"
-          on={audio}
-          track={microphone}
-          deviceId={audioDeviceId}
-          onSwitch={switcher('microphone', saved.saveAudioInputEnabled)}
-          onDevice={saved.saveAudioInputDeviceId}
-        />
-        <DeviceButton
-          name="camera"
-          on={video}
-          track={camera}
-          deviceId={videoDeviceId}
-          onSwitch={switcher('camera', saved.saveVideoInputEnabled)}
-          onDevice={saved.saveVideoInputDeviceId}
-        />
+      <div className="looks">
+        <CameraPreview track={camera} />
+        <div className="devices">
+          <DeviceButton
+            name="microphone"
+            on={audio}
+            track={microphone}
+            deviceId={audioDeviceId}
+            onSwitch={switchTo.microphone}
+            onDevice={chooser('microphone', microphone, switchTo.microphone, saved.saveAudioInputDeviceId)}
+          />
+          <DeviceButton
+            name="camera"
+            on={video}
+            track={camera}
+            deviceId={videoDeviceId}
+            onSwitch={switchTo.camera}
+            onDevice={chooser('camera', camera, switchTo.camera, saved.saveVideoInputDeviceId)}
+          />
+          <SpeakerMenu active={speaker || 'default'} cue={microphone} onChoose={keepSpeaker} />
+        </div>
+        <MicrophoneLevel track={microphone} />
+        <BlurSwitch {...blur} />
       </div>
-      <BlurSwitch {...blur} />
-      <MicrophoneLevel track={microphone} />
       <form onSubmit={submit}>
         {invited ? (
           <p className="invited">

@@ -14,11 +14,13 @@ import { Captions } from './captions.jsx';
 import { Chat, useMeetingChat } from './chat.jsx';
 import { Connection } from './connection.jsx';
 import { Controls } from './controls.jsx';
+import { useDevicesOf } from './devices/unplugged.js';
 import { signalUrl } from './entry.js';
 import { Header } from './header.jsx';
 import { hostWith } from './host.js';
 import { useKeptSwitch } from './kept.js';
 import { People } from './people.jsx';
+import { useOfRoom } from './room.js';
 import { ShortcutList, ShortcutsActive, useShortcuts } from './shortcuts.jsx';
 import { Stage } from './stage.jsx';
 import { endsMeeting, troubleInMeeting, troubleJoining } from './trouble.js';
@@ -56,19 +58,49 @@ const Close = ({ onClose }) => (
   </button>
 );
 
-/** Until it is closed. */
-const Trouble = ({ text, onClose }) => (
-  <div className="said trouble" role="alert">
-    {text && (
-      <>
-        {text}
-        <Close onClose={onClose} />
-      </>
-    )}
-  </div>
-);
+const SAID_MS = 8000;
+const NOTHING = { text: '', good: false };
 
-function Conference({ room, token, choices, blur, trouble, onError, onRead }) {
+/** {text, good}: until it is closed, or what is good for some seconds. */
+function Trouble({ said, onClose }) {
+  useEffect(() => {
+    if (!said.good) {
+      return undefined;
+    }
+    const timer = setTimeout(onClose, SAID_MS);
+    return () => clearTimeout(timer);
+  }, [said, onClose]);
+  return (
+    <div className={said.good ? 'said' : 'said trouble'} role="alert">
+      {said.text && (
+        <>
+          {said.text}
+          <Close onClose={onClose} />
+        </>
+      )}
+    </div>
+  );
+}
+
+const playback = [RoomEvent.AudioPlaybackStatusChanged, RoomEvent.VideoPlaybackStatusChanged];
+const readBlocked = ({ canPlaybackAudio, canPlaybackVideo }) => !canPlaybackAudio || !canPlaybackVideo;
+
+/** Browsers may want a click before anything is heard. */
+function StartSound({ room, onError }) {
+  const start = () => Promise.all([room.startAudio(), room.startVideo()]).catch(onError);
+  return (
+    useOfRoom(room, playback, readBlocked) && (
+      <div className="said" role="alert">
+        {say('soundBlocked')}
+        <button className="lk-button start" type="button" onClick={start}>
+          {say('startSound')}
+        </button>
+      </div>
+    )
+  );
+}
+
+function Conference({ room, token, choices, blur, said, onDevice, onError, onRead }) {
   const layout = useCreateLayoutContext();
   const chat = useMeetingChat();
   const host = useMemo(() => hostWith(token), [token]);
@@ -117,7 +149,8 @@ function Conference({ room, token, choices, blur, trouble, onError, onRead }) {
             </button>
           </div>
         )}
-        <Trouble text={trouble} onClose={onRead} />
+        <StartSound room={room} onError={onError} />
+        <Trouble said={said} onClose={onRead} />
       </div>
       <ShortcutsActive value={shortcuts}>
         <Controls
@@ -126,6 +159,7 @@ function Conference({ room, token, choices, blur, trouble, onError, onRead }) {
           panel={panel}
           onPanel={setPanel}
           choices={more}
+          onDevice={onDevice}
           onError={onError}
         />
       </ShortcutsActive>
@@ -136,9 +170,10 @@ function Conference({ room, token, choices, blur, trouble, onError, onRead }) {
 }
 
 /** The meeting, or the waiting room before it. */
-function Inside({ room, choices, onError, onLeave, ...rest }) {
+function Inside({ room, choices, onSaid, onError, onLeave, ...rest }) {
   const waits = useIsWaiting(room);
   const blur = useBlurredCamera(room, onError); // before anything is published
+  const choose = useDevicesOf(room, onSaid, onError);
   usePublishing(choices, onError);
   return (
     <>
@@ -146,7 +181,7 @@ function Inside({ room, choices, onError, onLeave, ...rest }) {
       {waits ? (
         <WaitingRoom name={choices.room} onLeave={onLeave} />
       ) : (
-        <Conference room={room} choices={choices} blur={blur} onError={onError} {...rest} />
+        <Conference room={room} choices={choices} blur={blur} onDevice={choose} onError={onError} {...rest} />
       )}
     </>
   );
@@ -185,11 +220,13 @@ function useConnected(room, token, onError, onDisconnected) {
 }
 
 export function Meeting({ room, token, choices, onLeave }) {
-  const [trouble, setTrouble] = useState('');
+  const [said, setSaid] = useState(NOTHING);
+  const onSaid = useCallback((text, good) => setSaid({ text, good }), []);
+  const onRead = useCallback(() => setSaid(NOTHING), []);
   // A device that fails does not end a meeting; a connection that can't be made does.
   const onError = useCallback(
-    (error) => (endsMeeting(error) ? onLeave(troubleJoining(error)) : setTrouble(troubleInMeeting(error))),
-    [onLeave],
+    (error) => (endsMeeting(error) ? onLeave(troubleJoining(error)) : onSaid(troubleInMeeting(error), false)),
+    [onLeave, onSaid],
   );
   const onDisconnected = useCallback(
     (reason) => onLeave(farewells[reason] ?? say('connectionLost')),
@@ -204,9 +241,10 @@ export function Meeting({ room, token, choices, onLeave }) {
           room={room}
           token={token}
           choices={choices}
-          trouble={trouble}
+          said={said}
+          onSaid={onSaid}
           onError={onError}
-          onRead={() => setTrouble('')}
+          onRead={onRead}
           onLeave={leave}
         />
       </div>

@@ -1,42 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What is needed now and then: a menu at the end of the row of buttons, closed again once something of
-// it was chosen, by Escape, and when one goes elsewhere.
-import { useRef } from 'react';
+// What is needed now and then: a menu at the end of the row of buttons.
 import { MoreIcon } from './icons.jsx';
+import { Choice, Menu } from './menu.jsx';
 import { useShortcut } from './shortcuts.jsx';
 import { say } from './words/words.js';
 
-function Choice({ name, on, onClick }) {
-  return (
-    <button className="lk-button" type="button" aria-pressed={on} onClick={onClick} {...useShortcut(name)}>
-      {say(name)}
-    </button>
-  );
-}
+const Named = ({ name, ...props }) => (
+  <Choice {...props} {...useShortcut(name)}>
+    {say(name)}
+  </Choice>
+);
 
 /** choices: [{name, on, onClick}]; on is undefined for what is no switch. */
 export function More({ choices }) {
-  const menu = useRef(null);
-  const close = () => {
-    menu.current.open = false;
-  };
+  const sign = (
+    <>
+      <MoreIcon />
+      <span>{say('more')}</span>
+    </>
+  );
   return (
-    <details
-      ref={menu}
-      className="more"
-      onKeyDown={({ key }) => key === 'Escape' && close()}
-      onBlur={({ relatedTarget }) => menu.current.contains(relatedTarget) || close()}
-    >
-      <summary className="lk-button" aria-label={say('more')}>
-        <MoreIcon />
-        <span>{say('more')}</span>
-      </summary>
-      <div tabIndex={-1} onClick={close} /* Safari's buttons take no focus: then this does */>
-        {choices.map((choice) => (
-          <Choice key={choice.name} {...choice} />
-        ))}
-      </div>
-    </details>
+    <Menu className="more" label={say('more')} sign={sign}>
+      {choices.map((choice) => (
+        <Named key={choice.name} {...choice} />
+      ))}
+    </Menu>
   );
 }

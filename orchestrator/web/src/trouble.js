@@ -30,6 +30,7 @@ export function troubleJoining({ message, reason, status }) {
 /** What a camera or a microphone has, by getUserMedia's names; null of what is neither. */
 const deviceErrors = {
   NotFoundError: 'notFound',
+  OverconstrainedError: 'notFound', // the one that was chosen, where others are
   NotReadableError: 'inUse', // by another program, mostly
 };
 const deviceError = ({ name }) => (Object.hasOwn(deviceErrors, name) ? say(deviceErrors[name]) : null);
