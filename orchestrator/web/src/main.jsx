@@ -3,7 +3,7 @@
 // The meeting page: a lobby, a meeting, and the lobby again with what happened.
 import '@livekit/components-styles';
 import './style.css';
-import { useCallback, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { getToken, makeRoom, ownAddressOf } from './entry.js';
 import { Lobby } from './lobby.jsx';
@@ -18,7 +18,7 @@ function Page() {
     try {
       const token = await getToken(choices.room, choices.name);
       const room = await makeRoom(choices.passphrase);
-      history.replaceState(null, '', ownAddressOf(choices.room, choices.passphrase));
+      history.pushState(null, '', ownAddressOf(choices.room, choices.passphrase));
       document.title = `${choices.room} · Spillway`;
       setMeeting({ room, token, choices });
     } catch (error) {
@@ -30,6 +30,15 @@ function Page() {
     setNote(text);
     setMeeting(null);
   }, []);
+  // Back is to the lobby.
+  useEffect(() => {
+    if (!meeting) {
+      return undefined;
+    }
+    const back = () => leave('');
+    addEventListener('popstate', back);
+    return () => removeEventListener('popstate', back);
+  }, [meeting, leave]);
 
   return meeting ? <Meeting {...meeting} onLeave={leave} /> : <Lobby note={note} onJoin={join} />;
 }
