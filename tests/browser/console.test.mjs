@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { afterEach, test } from 'node:test';
-import { incidentsOf } from '../../orchestrator/web/src/console/incidents.js';
+import { folded, incidentsOf } from '../../orchestrator/web/src/console/incidents.js';
 import { placeRegions } from '../../orchestrator/web/src/console/layout.js';
 import { API_KEY, API_SECRET, meetingPages } from './lib/cluster.mjs';
 import { meet, operatorToken } from './lib/operators.mjs';
@@ -184,6 +184,7 @@ test('a node that dies, in states, events and as a failover', async () => {
   const name = await nodeOf('anna');
   await cluster.process(name).kill();
   await row(name).getByText('gone').waitFor();
+  await page.getByText('3 of 4', { exact: true }).waitFor();
   await event('node dead').waitFor();
   const failover = page.getByRole('region', { name: 'Failovers' }).getByRole('listitem').filter({ hasText: `node ${name}` });
   for (const step of ['last heard', 'detected', 'people moved', 'not back']) {
@@ -193,6 +194,7 @@ test('a node that dies, in states, events and as a failover', async () => {
   await cluster.restart(name);
   await failover.getByText('back', { exact: true }).waitFor();
   await row(name).getByText('ready').waitFor();
+  assert.equal(await row(name).count(), 1); // and none of before
   await page.getByRole('link', { name: 'All events' }).click();
   await event(`name=${name} cause=`).waitFor();
   await isAccessible(page);
@@ -201,6 +203,11 @@ test('a node that dies, in states, events and as a failover', async () => {
 
 test('its orchestrator is away, and comes back', async () => {
   await row('node-3').first().waitFor();
+  // One that takes long to make is asked for less often: that it is away is known all the same.
+  const late = new Promise((resolve) => setTimeout(resolve, 4500));
+  await page.route('**/snapshot', (route) => late.then(() => route.continue()));
+  await page.waitForResponse('**/snapshot');
+  await page.unrouteAll();
   await cluster.process('orchestrator').kill();
   const banner = page.getByRole('alert').filter({ hasText: /does not answer since \d\d:\d\d:\d\d/ });
   await banner.getByText(/What you see is of \d\d:\d\d:\d\d/).waitFor();
@@ -230,6 +237,19 @@ test('what several orchestrators say of a death is one failover', () => {
     node.steps.map(({ name, time, text }) => [name, time / 1000, text]),
     [['last heard', 199.4, ''], ['detected', 200, 'it fell silent'], ['people moved', 200.2, '10 in 3 rooms'], ['back', 230, '']],
   );
+});
+
+test('what several orchestrators tell of one thing is one line', () => {
+  const told = (s, name, event, orchestrator) => ({ time: new Date(s * 1000).toISOString(), event, fields: { name }, orchestrator });
+  const lines = folded([
+    told(1, 'n1', 'node_cordoned', 'or-1'),
+    told(1.1, 'n2', 'node_cordoned', 'or-1'),
+    told(1.2, 'n1', 'node_cordoned', 'or-2'),
+    told(1.3, 'n1', 'node_dead', 'or-2'),
+    told(2, 'n1', 'node_cordoned', 'or-1'), // again
+    told(9, 'n1', 'node_cordoned', 'or-2'),
+  ]).map((some) => some.map(({ orchestrator, time }) => `${orchestrator} ${Date.parse(time) / 1000}`));
+  assert.deepEqual(lines, [['or-1 1', 'or-2 1.2'], ['or-1 1.1'], ['or-2 1.3'], ['or-1 2'], ['or-2 9']]);
 });
 
 test('a node that was only slow, and dies later, is two', () => {

@@ -3,7 +3,7 @@
 // The operators' page: what the cluster is doing, by the orchestrator that served the page, and what
 // an operator may change of it. It speaks to no other origin.
 import './style.css';
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { Events, LastEvents } from './events.jsx';
 import { Failovers } from './failovers.jsx';
@@ -42,23 +42,31 @@ function useWay() {
 function Sums({ snapshot }) {
   const sum = (key) => snapshot.regions.reduce((total, region) => total + region[key], 0);
   const whole = { weight: sum('weight'), reserved: sum('reserved'), capacity: sum('capacity') };
+  const gone = snapshot.nodes.filter(({ state }) => state === 'gone').length;
+  const load = loadOf(whole);
   const list = [
-    ['People', sum('participants').toLocaleString('en')],
-    ['Rooms', snapshot.rooms.length.toLocaleString('en')],
-    ['Nodes ready', `${sum('ready')} of ${sum('nodes')}`],
-    ['Load', percent(loadOf(whole))],
-    ['Orchestrators', String(snapshot.orchestrators.length)],
+    ['People', sum('participants').toLocaleString('en'), ''],
+    ['Rooms', snapshot.rooms.length.toLocaleString('en'), ''],
+    ['Nodes ready', `${sum('ready')} of ${sum('nodes') + gone}`, gone ? 'bad' : sum('ready') < sum('nodes') ? 'warm' : ''],
+    ['Load', percent(load), load >= 0.95 ? 'bad' : load >= 0.8 ? 'warm' : ''],
+    ['Orchestrators', String(snapshot.orchestrators.length), snapshot.unanswered ? 'bad' : ''],
   ];
   return (
     <dl className="sums">
-      {list.map(([name, value]) => (
-        <div key={name} className="card">
+      {list.map(([name, value, level]) => (
+        <div key={name} className={`card ${level}`}>
           <dt>{name}</dt>
           <dd>{value}</dd>
         </div>
       ))}
     </dl>
   );
+}
+
+/** Without those that are gone and have come again under the same name: Failovers tell of these. */
+function withoutReturned(nodes) {
+  const here = new Set(nodes.filter(({ state }) => state !== 'gone').map(({ name }) => name));
+  return nodes.filter(({ state, name }) => state !== 'gone' || !here.has(name));
 }
 
 const Orchestrators = ({ snapshot }) => (
@@ -79,8 +87,9 @@ const Orchestrators = ({ snapshot }) => (
   </Card>
 );
 
-function Fleet({ snapshot, news, now, token, role, refresh }) {
+function Fleet({ snapshot: whole, news, now, token, role, refresh }) {
   const [region, setRegion] = useState(null);
+  const snapshot = useMemo(() => ({ ...whole, nodes: withoutReturned(whole.nodes) }), [whole]);
   return (
     <>
       <Sums snapshot={snapshot} />

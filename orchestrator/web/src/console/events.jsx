@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useState } from 'react';
-import { clock } from './format.js';
+import { moment } from './format.js';
+import { folded } from './incidents.js';
 import { Card } from './parts.jsx';
 
 const SHOWN_MAX = 300;
@@ -13,14 +14,21 @@ function fieldsText(fields) {
 
 const keyOf = ({ orchestrator_id: id, cursor }) => `${id} ${cursor}`;
 
-const Line = ({ event, brief }) => (
+const Line = ({ event, text, by }) => (
   <li className={event.level}>
-    <time dateTime={event.time}>{clock(new Date(event.time))}</time>
+    <time dateTime={event.time}>{moment(new Date(event.time))}</time>
     <strong>{event.event.replaceAll('_', ' ')}</strong>
-    <span className="fields">{brief ? (event.fields.name ?? event.fields.region ?? '') : fieldsText(event.fields)}</span>
-    {!brief && <span className="muted">{event.orchestrator}</span>}
+    <span className="fields">{text}</span>
+    {by && <span className="muted">{by}</span>}
   </li>
 );
+
+/** Of events of several orchestrators, which one line tells of. */
+function FoldedLine({ events }) {
+  const [event] = events;
+  const { name, region, room } = event.fields;
+  return <Line event={event} text={name ?? region ?? room ?? ''} by={events.length > 1 && `told by ${events.length}`} />;
+}
 
 const Lost = ({ count }) => count > 0 && <p className="muted">{count} older events are not kept any more.</p>;
 
@@ -28,11 +36,11 @@ const Lost = ({ count }) => count > 0 && <p className="muted">{count} older even
 export const LastEvents = ({ events, lost }) => (
   <Card title="Events" className="last" aside={<a href="#/events">All events</a>}>
     <ol className="events">
-      {events
+      {folded(events)
         .slice(-14)
         .reverse()
-        .map((event) => (
-          <Line key={keyOf(event)} event={event} brief />
+        .map((some) => (
+          <FoldedLine key={keyOf(some[0])} events={some} />
         ))}
     </ol>
     {events.length === 0 && <p className="muted">Nothing happened yet.</p>}
@@ -69,7 +77,7 @@ export function Events({ events, lost }) {
     >
       <ol className="events">
         {found.map((event) => (
-          <Line key={keyOf(event)} event={event} />
+          <Line key={keyOf(event)} event={event} text={fieldsText(event.fields)} by={event.orchestrator} />
         ))}
       </ol>
       {found.length === 0 && <p className="muted">There is none.</p>}

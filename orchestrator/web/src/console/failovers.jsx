@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useMemo } from 'react';
-import { clock, span } from './format.js';
+import { clock, day, span } from './format.js';
 import { incidentsOf } from './incidents.js';
 import { Card } from './parts.jsx';
 
@@ -11,7 +11,7 @@ function Incident({ incident, now }) {
   return (
     <li className={over ? 'over' : 'open'}>
       <h3>
-        {kind} {name} <span className="muted">{new Date(began).toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })}</span>
+        {kind} {name} <span className="muted">{day(began)}</span>
       </h3>
       <ol className="steps">
         {steps.map(({ name: what, time, text }, i) => (

@@ -33,6 +33,12 @@ export const regionName = (name) => name || 'no region';
 const clockFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 export const clock = (time) => clockFormat.format(time);
 
+const dayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+export const day = (time) => dayFormat.format(time);
+
+/** With its day if that is not today. */
+export const moment = (time) => (day(time) === day(Date.now()) ? clock(time) : `${day(time)} ${clock(time)}`);
+
 export function span(ms) {
   if (ms < 10_000) {
     return `${(ms / 1000).toFixed(2)} s`;

@@ -2,7 +2,7 @@
 //
 // Failovers, made of events: a node or an orchestrator that was lost, what was done about it, and its
 // return. Several orchestrators see the same death, each a moment later: the first word counts, and
-// what each did adds up.
+// what each did adds up. So do they tell of what else happens to nodes: in short that is told once.
 
 const at = (event) => Date.parse(event.time);
 const number = (text) => Number(text) || 0;
@@ -84,6 +84,29 @@ function grouped(events, name, key) {
     groups.set(event.fields[key], [...(groups.get(event.fields[key]) ?? []), event]);
   }
   return [...groups];
+}
+
+const SAME_MS = 5000; // one after the other by so much at most they tell of the same
+
+/** Of events in their order, those together that different orchestrators tell of one thing. */
+export function folded(events) {
+  const all = [];
+  const open = new Map(); // by what is told
+  for (const event of events) {
+    const { event: what, orchestrator, fields } = event;
+    const { node, peer, name, region, room } = fields;
+    const key = JSON.stringify([what, node, peer, name, region, room]);
+    const before = open.get(key);
+    const isTold = before?.some((one) => one.orchestrator === orchestrator);
+    if (before && !isTold && at(event) - at(before[0]) <= SAME_MS) {
+      before.push(event);
+    } else {
+      const begun = [event];
+      open.set(key, begun);
+      all.push(begun);
+    }
+  }
+  return all;
 }
 
 /** Newest first: {key, kind, name, began, over, steps: [{name, time, text}]}, times in ms since 1970. */

@@ -78,7 +78,7 @@ export function useAnswer(token, path, onRefused) {
   return { ...current, refresh };
 }
 
-/** {events, lost}, the oldest first; onNews() when there are new ones. */
+/** {events, lost}, the oldest first; onNews() when there are new ones, or no answer. */
 export function useEvents(token, onNews) {
   const [state, setState] = useState({ events: [], lost: 0 });
   const cursor = useRef(null);
@@ -100,8 +100,11 @@ export function useEvents(token, onNews) {
           onNews();
         }
         return { leastMs: 0, mostMs: 0 };
-      } catch {
-        return { leastMs: 0, mostMs: AGAIN_MS }; // the snapshot says what is wrong
+      } catch ({ status }) {
+        if (status === 0 && !signal.aborted) {
+          onNews(); // the snapshot says what is wrong, and may not be asked for soon
+        }
+        return { leastMs: 0, mostMs: AGAIN_MS };
       }
     },
     [token, onNews],

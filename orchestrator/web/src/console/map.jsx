@@ -8,7 +8,7 @@ import { placeRegions } from './layout.js';
 import { Card, Table } from './parts.jsx';
 
 const WIDE = { width: 900, height: 380, margin: { x: 130, y: 90 }, least: 190 };
-const NARROW = { width: 430, height: 520, margin: { x: 90, y: 90 }, least: 160 };
+const NARROW = { width: 430, height: 620, margin: { x: 90, y: 90 }, least: 210 };
 const RADIUS = 40;
 const DOTS_MAX = 20;
 const LABELS_MAX = 6; // regions: with more, labels are of the chosen one's links alone
@@ -50,6 +50,12 @@ function labelPlace(from, to, box) {
     textAnchor: Math.abs(nx) < 0.35 ? 'middle' : nx < 0 ? 'end' : 'start',
   };
 }
+
+/** Where another region stands on the line, its label would lie on that: the table has it. */
+const isFree = (from, to, places) =>
+  Object.values(places).every(
+    ({ x, y }) => Math.hypot((from.x + to.x) / 2 - x, (from.y + to.y) / 2 - y) > RADIUS + 30,
+  );
 
 function Link({ pair, from, to, box, labelled }) {
   const flow = flowOf(pair);
@@ -201,7 +207,7 @@ export function RegionMap({ snapshot, chosen, onChoose }) {
             from={places[pair.a]}
             to={places[pair.b]}
             box={box}
-            labelled={labelled(pair)}
+            labelled={labelled(pair) && isFree(places[pair.a], places[pair.b], places)}
           />
         ))}
         {regions.map((region) => (
