@@ -333,7 +333,7 @@ static void refusal(void **state)
     assert_string_equal(cluster_world_story(&w, 1),
                         "conn 1 accept\n"
                         "conn 1 < leave reason=7 action=0\n"
-                        "conn 1 close 1008 the room has its 1 participants\n");
+                        "conn 1 close 1008 the room is full: max_participants is 1\n");
     world_validate(&w.sites[1], &(struct world_join){.room = "small", .identity = "bob"});
     cluster_world_settle(&w);
     assert_int_equal(w.sites[1].last_status, 403);
