@@ -93,7 +93,8 @@ enum cli_exit cli_cmd_place(struct cli *cli, int argc, char **argv)
                    ARRAY_LEN(options), &exit_code)) {
         return exit_code;
     }
-    bool explain = cli->argument_count == 2 && strcmp(cli->arguments[0], "explain") == 0;
+    bool explain = cli->argument_count == 2 && strcmp(cli->arguments[0], "explain") == 0 &&
+                   cli->arguments[1][0] != '\0';
     if (explain == (cli_on(dry_run)) || (!explain && cli->argument_count > 0)) {
         return cli_usage(cli, "place takes either explain and a room, or --dry-run");
     }

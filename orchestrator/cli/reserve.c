@@ -108,7 +108,8 @@ enum cli_exit cli_cmd_reserve(struct cli *cli, int argc, char **argv)
     if (!says && cli->argument_count == 1 && strcmp(verb, "list") == 0) {
         return list(cli);
     }
-    if (!says && cli->argument_count == 2 && strcmp(verb, "cancel") == 0) {
+    if (!says && cli->argument_count == 2 && strcmp(verb, "cancel") == 0 &&
+        cli->arguments[1][0] != '\0') {
         return cancel(cli, cli->arguments[1]);
     }
     return cli_usage(cli, "reserve takes options of an event, or list, or cancel and an id");

@@ -104,6 +104,25 @@ static json_t *select_nodes(const struct rollout *rollout, const json_t *answer,
     return rows;
 }
 
+/* CLI_NOT_FOUND, told: the region that was typed has none. Else *out is to be released. */
+static enum cli_exit get_nodes(const struct rollout *rollout, json_t **out)
+{
+    const json_t *node;
+    size_t i;
+    bool found = rollout->region == NULL;
+    enum cli_exit exit_code = cli_get(rollout->cli, "nodes", out);
+    json_array_foreach(json_object_get(*out, "nodes"), i, node)
+    {
+        found = found || (strcmp(cli_text(node, "region"), rollout->region) == 0 &&
+                          strcmp(cli_text(node, "state"), "gone") != 0);
+    }
+    if (exit_code == CLI_OK && !found) {
+        cli_say("no live node is of the region \"%s\"", rollout->region);
+        exit_code = CLI_NOT_FOUND;
+    }
+    return exit_code;
+}
+
 /* Of the node that registered last: what --since or --to are if nobody says. */
 static const char *newest(const json_t *answer, const char *key)
 {
@@ -157,7 +176,7 @@ static enum cli_exit begin(struct rollout *rollout, const json_t *answer)
 static enum cli_exit roll_out(struct rollout *rollout)
 {
     json_t *answer = NULL;
-    enum cli_exit exit_code = cli_get(rollout->cli, "nodes", &answer);
+    enum cli_exit exit_code = get_nodes(rollout, &answer);
     if (exit_code == CLI_OK) {
         if (rollout->since == NULL) {
             rollout->since = newest(answer, "registered_at");
@@ -175,8 +194,9 @@ static enum cli_exit show_status(struct rollout *rollout)
     json_t *answer = NULL;
     const json_t *node;
     size_t i, done = 0;
-    enum cli_exit exit_code = cli_get(rollout->cli, "nodes", &answer);
+    enum cli_exit exit_code = get_nodes(rollout, &answer);
     if (exit_code != CLI_OK) {
+        json_decref(answer);
         return exit_code;
     }
     if (rollout->to[0] == '\0' && rollout->since == NULL) {

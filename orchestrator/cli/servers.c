@@ -17,6 +17,10 @@ static bool add(struct cli_servers *servers, const char *url, size_t len)
         cli_say("more than %d orchestrators", CLI_SERVERS_MAX);
         return false;
     }
+    if (len > 3 && strncmp(url + len - 3, "://", 3) == 0) {
+        cli_say("%.*s: where is the host?", (int)len, url);
+        return false;
+    }
     /* What clients have: the same port. */
     bool ws = strncmp(url, "ws://", 5) == 0 || strncmp(url, "wss://", 6) == 0;
     const char *scheme = ws ? "http" : "";

@@ -69,11 +69,15 @@ static size_t fit(const char *text, size_t places_max, size_t *places)
     return len;
 }
 
+/* Nearly all are ASCII, of fleets a hundred thousand. */
 static size_t width_of(const char *text)
 {
-    size_t places;
-    fit(text, SIZE_MAX, &places);
-    return places;
+    size_t ascii = 0, places;
+    while ((uint8_t)(text[ascii] - 1) < 0x7f) {
+        ascii++;
+    }
+    fit(text + ascii, SIZE_MAX, &places);
+    return ascii + places;
 }
 
 /* One long name would push all columns of all rows off the terminal. */

@@ -190,7 +190,8 @@ class Usage(Case):
                           ("move", "--room", "x"),
                           ("cordon",), ("drain",), ("uncordon",),
                           ("drain", "a", "--deadline", "soon"), ("drain", "a", "--yes=perhaps"),
-                          ("place",), ("place", "explain"), ("place", "x", "y"),
+                          ("place",), ("place", "explain"), ("place", "explain", ""),
+                          ("place", "x", "y"),
                           ("place", "explain", "x", "--dry-run"), ("place", "--dry-run", "x"),
                           ("place", "--dry-run", "--participants", "many"),
                           ("keys", "name"), ("keys", "--out", "/nowhere"), ("token",),
@@ -198,7 +199,8 @@ class Usage(Case):
                           ("token", "create", "--room", "x", "--identity", "y", "--ttl", "soon"),
                           ("get", "nodes", "--timeout", "0"), ("--quiet",), ("-o", "json"),
                           ("--server", "x"), ("--frob", "get", "nodes"),
-                          ("get", "nodes", "--server", "gopher://127.0.0.1")):
+                          ("get", "nodes", "--server", "gopher://127.0.0.1"),
+                          ("get", "nodes", "--server", "https://")):
             self.run_it(*arguments, exit_code=USAGE)
 
     def test_options_before_the_command(self):

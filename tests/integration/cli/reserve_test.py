@@ -46,7 +46,7 @@ class Reserve(Case):
                        {"--for": "long"}, {"--for": "0s"}):
             arguments = [word for pair in {**whole, **change}.items() if pair[1] for word in pair]
             self.run_it("reserve", *arguments, exit_code=USAGE)
-        for words in (("list", "all"), ("cancel",), ("forget", "RV_1"),
+        for words in (("list", "all"), ("cancel",), ("cancel", ""), ("forget", "RV_1"),
                       ("list", "--room", "all hands")):
             self.run_it("reserve", *words, exit_code=USAGE)
         self.assertEqual(self.admin.requests, [])

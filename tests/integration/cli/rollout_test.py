@@ -11,7 +11,7 @@ import unittest
 from pathlib import Path
 from unittest.mock import patch
 
-from admin import FAILED, REFUSED, SPILLCTL, TIMEOUT, USAGE, Case, Handler, node
+from admin import FAILED, NOT_FOUND, REFUSED, SPILLCTL, TIMEOUT, USAGE, Case, Handler, node
 
 OLD, NEW = "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"
 WAIT_S = 30
@@ -95,6 +95,9 @@ class Rollout(Case):
         self.roll("--region", "eu", "--max-unavailable", "5")
         self.assertEqual(fleet.drained, ["b", "a"])
         self.assertEqual(fleet.away_max, 2)
+        for words in (("nodes", "--yes"), ("nodes", "--dry-run"), ("status",)):
+            told = self.run_it("rollout", *words, "--region", "eus", exit_code=NOT_FOUND).stderr
+            self.assertEqual(told, 'spillctl: no live node is of the region "eus"\n')
 
     def test_what_would_be_done(self):
         fleet = self.fleet()
