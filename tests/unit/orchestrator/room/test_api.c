@@ -147,7 +147,8 @@ static void dependents(void **state)
     }
     world_story(&world);
     meeting_join(&world, 4, "bob", NULL);
-    assert_string_equal(world_story(&world), "conn 4 refuse 403 the room is full: max_participants is 1\n");
+    assert_string_equal(world_story(&world),
+                        "conn 4 refuse 403 the room is full: max_participants is 1\n");
     world_twirp(&world, "ListRooms", "{}");
     assert_non_null(strstr(world.last_reply, "\"num_participants\":1,"));
 
