@@ -50,8 +50,8 @@
 #define CLUSTER_GATHER_US      TIME_S(2)    /* for peers to say their part of a list */
 #define CLUSTER_RENEW_US       TIME_S(60)   /* between two writings of every room to the store */
 #define CLUSTER_RENEW_STEP_US  TIME_MS(100) /* between two parts of such a writing: 4 s at most */
-#define CLUSTER_EARLY_MAX      8          /* messages of a client whose room's owner is not found */
-#define CLUSTER_MESSAGE_MAX    (16 << 20) /* bytes, to and from a peer */
+#define CLUSTER_EARLY_MAX      8 /* messages of a client whose room's owner is not found */
+#define CLUSTER_MESSAGE_MAX    ((16 << 20) - 1024) /* bytes to a peer; with the bus' own 16 MiB */
 #define CLUSTER_ORPHAN_US      TIME_S(5)  /* for a new owner of a client's room: one alone waits */
 #define CLUSTER_UNSEALED_US    TIME_S(1)  /* for a room's nodes to have what its owner answered */
 #define CLUSTER_UNCLAIMED_US   TIME_S(1)  /* for the preferred owner to claim an orphan */
@@ -192,6 +192,7 @@ struct cluster_stats {
     uint64_t malformed; /* messages of peers: no PeerMessage, or about what is not theirs */
     uint64_t stale; /* of a session that is over, or about a transport that does not end there */
     uint64_t undeliverable;   /* effects for a front that is gone */
+    uint64_t unfit;           /* messages that no peer would take, for their text or size: unsent */
     uint64_t unanswered;      /* parts of lists */
     struct timings placement; /* joins of rooms that are decided about here, from their coming to
                                    their answer: the claim and the place in the store included */

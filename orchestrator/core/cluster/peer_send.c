@@ -13,21 +13,35 @@
 
 typedef Spillway__Bus__PeerMessage peer_message;
 
+/* The peer would not take it, but miss it, and the link be lost with all that goes over it. */
+static void unfit(struct cluster *c, const struct peer *peer, const peer_message *message,
+                  const char *why)
+{
+    c->stats.unfit++;
+    log_write(c->config.log, LOG_WARN, "peer_message_unfit peer=%s case=%d why=\"%s\"", peer->id,
+              (int)message->message_case, why);
+}
+
 void peer_send_now(struct cluster *c, size_t member, peer_message *message, bool lossy)
 {
     size_t len;
     struct peer *peer = &c->peers[member];
     bool hello = message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_HELLO;
     bool beat = message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_BEAT;
-    if (!wire_valid(&message->base)) { /* it would be missed there, and the link be lost */
-        c->stats.malformed++;
-        log_write(c->config.log, LOG_WARN, "peer_message_unfit peer=%s case=%d", peer->id,
-                  (int)message->message_case);
+    if (!wire_valid(&message->base)) {
+        unfit(c, peer, message, "it has text that is not UTF-8");
         return;
     }
     message->session = peer->session;
     message->number = lossy || hello || beat ? 0 : ++peer->sent;
     uint8_t *data = wire_pack(&message->base, &len);
+    if (len > CLUSTER_MESSAGE_MAX) {
+        unfit(c, peer, message, "it is too large");
+        peer->sent -= message->number != 0;
+        message->number = 0;
+        free(data);
+        return;
+    }
     if (message->number != 0) {
         bool of_client =
             message->message_case == SPILLWAY__BUS__PEER_MESSAGE__MESSAGE_SIGNAL ||

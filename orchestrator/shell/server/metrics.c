@@ -381,6 +381,8 @@ static void add_cluster(struct list *list, const struct server *server)
         (double)stats.stale, "");
     add(list, PROBES_COUNTER, "peer_messages_dropped_total", "reason=\"nobody\"",
         (double)stats.undeliverable, "");
+    add(list, PROBES_COUNTER, "peer_messages_dropped_total", "reason=\"unfit\"",
+        (double)stats.unfit, "");
     add(list, PROBES_COUNTER, "lists_incomplete_total", NULL, (double)stats.unanswered,
         "Lists without the part of an orchestrator that did not answer.");
 }
