@@ -77,7 +77,7 @@ static void read_levels(const struct room *room, const struct host *host,
     for (size_t i = 0; i < levels->n_levels; i++) {
         const Spillway__Control__Level *level = levels->levels[i];
         const struct track *track = publish_find_id(room, level->track);
-        if (track == NULL || track->publisher->host != host || track->info->muted ||
+        if (track == NULL || host_place(track->publisher, host) < 0 || track->info->muted ||
             level->level_dbov > ACTIVE_DBOV || level->active_permille < ACTIVE_PERMILLE) {
             continue;
         }
@@ -87,17 +87,19 @@ static void read_levels(const struct room *room, const struct host *host,
 }
 
 /* A node tells of those whom it hears; what it leaves out is silence of these, and says nothing of
- * who is on another node. */
+ * who is on another node, or may be by now. */
 void speakers_levels(struct room *room, int64_t now_us, const struct host *host,
                      const Spillway__Control__Levels *levels, struct effects *fx)
 {
     read_levels(room, host, levels);
     for (struct participant *p = room->participants; p != NULL; p = p->hh.next) {
-        if (p->host != host || now_us < p->speak_until_us) {
+        if (host_place(p, host) < 0 || now_us < p->speak_until_us) {
             continue;
         }
         if (p->loudest == 0) {
-            silence(p);
+            if (p->phase == MOVE_NONE) {
+                silence(p);
+            }
             continue;
         }
         p->level = p->speaking ? p->level + (p->loudest - p->level) * SMOOTHING : p->loudest;

@@ -60,6 +60,7 @@ static void two_nodes(struct world *world)
         meeting_join(world, i + 1, people[i], NULL);
         world_add_track(world, i + 1, MICROPHONE, LIVEKIT__TRACK_TYPE__AUDIO);
         world_connected(world, i + 1);
+        world_arrive(world, nodes[i], i + 1);
     }
     world_story(world);
 }
@@ -87,11 +88,35 @@ static void each_node_tells_of_its_own(void **state)
     world_fini(&world);
 }
 
+/* Goal: who is on his way from one node to another one speaks on: each of the two may hear him, and
+ * the silence of neither says anything. */
+static void speaks_while_moving(void **state)
+{
+    (void)state;
+    static const char off[] = "conn 1 < speaker off 0.000\nconn 2 < speaker off 0.000\n";
+    struct world world;
+    two_nodes(&world);
+    hears(&world, "ND_a", 1);
+    world_admin(&world, "POST", "/admin/v1/rooms/lobby/move",
+                "{\"participant\":\"alice\",\"to\":\"ND_b\"}");
+    assert_non_null(strstr(world_story(&world), "node ND_b < T1 stands by\n"));
+    world_advance(&world, TIME_MS(400));
+    world_story(&world);
+    assert_string_equal(hears(&world, "ND_a", 0), "");
+    assert_string_equal(hears(&world, "ND_b", 1), "");
+    world_advance(&world, TIME_MS(999));
+    assert_null(strstr(world_story(&world), "speaker"));
+    world_advance(&world, TIME_MS(1));
+    assert_non_null(strstr(world_story(&world), off));
+    world_fini(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(told_as_changes),
         cmocka_unit_test(each_node_tells_of_its_own),
+        cmocka_unit_test(speaks_while_moving),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
