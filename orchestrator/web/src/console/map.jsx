@@ -8,7 +8,7 @@ import { placeRegions } from './layout.js';
 import { Card, Table } from './parts.jsx';
 
 const WIDE = { width: 900, height: 380, margin: { x: 130, y: 90 }, least: 190 };
-const NARROW = { width: 430, height: 620, margin: { x: 90, y: 90 }, least: 210 };
+const NARROW = { width: 430, height: 700, margin: { x: 90, y: 90 }, least: 240 };
 const RADIUS = 40;
 const DOTS_MAX = 20;
 const LABELS_MAX = 6; // regions: with more, labels are of the chosen one's links alone
