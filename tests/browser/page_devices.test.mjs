@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Goal: what people do to a meeting from outside of it: another speaker, a device unplugged and plugged
-// in again, a browser that keeps sound off, its back button, reloading, a second tab.
+// Goal: another microphone, camera or speaker at the meeting page, and one that is unplugged and plugged
+// in again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { meetingPages } from './lib/cluster.mjs';
 import { isAccessible } from './lib/pages.mjs';
-import { poll } from './lib/poll.mjs';
 import { Stage } from './lib/stage.mjs';
-import { DEADLINE_MS, showsPeople, visitors } from './lib/visitors.mjs';
+import { DEADLINE_MS, join, says, showsPeople, visitors } from './lib/visitors.mjs';
 
 const stage = await Stage.open({ pages: meetingPages });
 const { enter, visit } = visitors(stage);
 
-const says = (page, text) => page.getByRole('alert').filter({ hasText: text }).waitFor();
 const menu = (page, label) => page.locator(`summary[aria-label="${label}"]`);
 
 async function choose(page, label, device) {
@@ -26,12 +24,6 @@ async function inUse(page, label, device) {
   await menu(page, label).click();
   await page.getByRole('button', { name: device, exact: true, pressed: true }).waitFor();
   await menu(page, label).press('Escape');
-}
-
-async function join(page, name) {
-  await page.getByLabel('Your name').fill(name);
-  await page.getByRole('button', { name: 'Join' }).click();
-  await page.getByRole('navigation').waitFor();
 }
 
 /** Runs in the page before anything else: window.plug(label, whether it is there), as browsers have it. */
@@ -148,70 +140,4 @@ test('unplugged in the meeting, and plugged in again', async () => {
   await bert.getByRole('button', { name: 'People' }).click();
   await bert.getByRole('listitem').filter({ hasText: /^AnnaMuted$/ }).waitFor();
   await showsPeople(bert, 1); // is not seen for having plugged it in
-});
-
-test('sound that the browser keeps off', async () => {
-  const blocked = (page) =>
-    page.addInitScript(() => {
-      const { play } = HTMLMediaElement.prototype;
-      let clicked = false;
-      HTMLMediaElement.prototype.play = function () {
-        const refused = this instanceof HTMLAudioElement && !clicked;
-        return refused ? Promise.reject(new DOMException('no', 'NotAllowedError')) : play.call(this);
-      };
-      addEventListener('click', ({ target }) => (clicked ||= target.textContent === 'Start sound'), true);
-    });
-  await enter('Bert');
-  const anna = await enter('Anna', { prepare: blocked });
-  await says(anna, 'The browser keeps the sound off until you allow it.');
-  await isAccessible(anna);
-  await anna.getByRole('button', { name: 'Start sound' }).click();
-  await anna.getByText('The browser keeps the sound off').waitFor({ state: 'detached' });
-});
-
-test('back, and reloaded', async () => {
-  const bert = await enter('Bert');
-  const anna = await visit('/');
-  await anna.getByLabel('Room', { exact: true }).fill(stage.room);
-  await join(anna, 'Anna');
-  await bert.getByText('2 people').waitFor();
-  await anna.goBack();
-  await anna.getByRole('button', { name: 'Join' }).waitFor();
-  await bert.getByText('Only you').waitFor();
-  assert.equal(new URL(anna.url()).pathname, '/');
-  await anna.goForward(); // nobody is in a meeting without having said so
-  assert.equal(await anna.getByRole('navigation').count(), 0);
-  await anna.getByRole('button', { name: 'Join' }).waitFor();
-  await anna.reload();
-  await join(anna, 'Anna');
-  await bert.getByText('2 people').waitFor();
-  await anna.reload();
-  await bert.getByText('Only you').waitFor();
-  assert.equal(await anna.getByLabel('Your name').inputValue(), 'Anna');
-  assert.equal(await anna.getByLabel('Room', { exact: true }).inputValue(), stage.room);
-});
-
-test('one link in two tabs is one person, in the newer one', async () => {
-  const token = await stage.cluster.token(stage.room, 'guest', {}, { name: 'Guest' });
-  const open = async () => {
-    const page = await visit(`/meet/${stage.room}#token=${token}`);
-    await page.getByRole('button', { name: 'Join' }).click();
-    await page.getByRole('navigation').waitFor();
-    return page;
-  };
-  const bert = await enter('Bert');
-  const older = await open();
-  await bert.getByText('2 people').waitFor();
-  const newer = await open();
-  await says(older, 'You joined from another window.');
-  await older.getByRole('button', { name: 'Join' }).waitFor();
-  await showsPeople(newer, 2);
-  const sid = async () => {
-    const { participants } = await stage.cluster.admin('GET', `rooms/${stage.room}/participants`);
-    return participants.find(({ identity }) => identity === 'guest')?.sid;
-  };
-  const before = await poll('the newer one is listed', DEADLINE_MS, sid);
-  await older.waitForTimeout(3000); // in which it would come again
-  assert.equal(await sid(), before);
-  assert.equal(await newer.getByRole('navigation').count(), 1);
 });

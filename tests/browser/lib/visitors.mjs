@@ -44,9 +44,7 @@ export function visitors(stage) {
 
   async function enter(name, options) {
     const page = await visit(`/meet/${stage.room}`, options);
-    await page.getByLabel('Your name').fill(name);
-    await page.getByRole('button', { name: 'Join' }).click();
-    await page.getByRole('navigation').waitFor();
+    await join(page, name);
     return page;
   }
 
@@ -60,6 +58,16 @@ export function visitors(stage) {
   }
   return { visit, enter, enterAsHost };
 }
+
+/** Out of the lobby, into the meeting. */
+export async function join(page, name) {
+  await page.getByLabel('Your name').fill(name);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByRole('navigation').waitFor();
+}
+
+/** What is said to whoever cannot see it, too. */
+export const says = (page, text) => page.getByRole('alert').filter({ hasText: text }).waitFor();
 
 /** So many tiles show moving pictures. */
 export function showsPeople(page, count) {
