@@ -204,8 +204,7 @@ test('a node that dies, in states, events and as a failover', async () => {
 test('its orchestrator is away, and comes back', async () => {
   await row('node-3').first().waitFor();
   // One that takes long to make is asked for less often: that it is away is known all the same.
-  const late = new Promise((resolve) => setTimeout(resolve, 4500));
-  await page.route('**/snapshot', (route) => late.then(() => route.continue()));
+  await page.route('**/snapshot', (route) => setTimeout(() => route.continue(), 4500));
   await page.waitForResponse('**/snapshot');
   await page.unrouteAll();
   await cluster.process('orchestrator').kill();
