@@ -88,6 +88,11 @@ test('another speaker, kept', async () => {
   await anna.reload();
   await inUse(anna, 'Choose speaker', 'Fake Audio Output 2');
   await inUse(anna, 'Choose microphone', MICROPHONE);
+  await anna.getByRole('button', { name: 'Microphone', exact: true }).click();
+  await join(anna, 'Anna');
+  await anna.getByRole('button', { name: 'Microphone', exact: true }).click(); // switched on only now
+  await anna.locator('button[data-lk-enabled=true]', { hasText: 'Microphone' }).waitFor();
+  await inUse(anna, 'Choose microphone', MICROPHONE);
 });
 
 test('no choice of speakers where the browser has none', async () => {

@@ -74,10 +74,11 @@ export async function getToken(room, name) {
 
 /**
  * A room that sends only the layers somebody watches, and asks for what its own tiles are large
- * enough to show. With a passphrase, what it sends is encrypted for the others in the room.
+ * enough to show. With a passphrase, what it sends is encrypted for the others in the room. later: LiveKit's
+ * options of devices that are switched on in the meeting.
  */
-export async function makeRoom(passphrase) {
-  const options = { adaptiveStream: true, dynacast: true };
+export async function makeRoom(passphrase, later) {
+  const options = { adaptiveStream: true, dynacast: true, ...later };
   const deviceId = kept(SPEAKER, '');
   if (deviceId) {
     options.audioOutput = { deviceId };

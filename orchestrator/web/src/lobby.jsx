@@ -40,14 +40,13 @@ function CameraPreview({ track }) {
   );
 }
 
-/** How often the track was restarted: with another device, what was read off it is over. */
+/** Reads off the track anew when it is restarted: what was read of another device is over. */
 function useRestarts(track) {
-  const [restarts, count] = useReducer((before) => before + 1, 0);
+  const [, readAnew] = useReducer((count) => count + 1, 0);
   useEffect(() => {
-    track?.on(TrackEvent.Restarted, count);
-    return () => void track?.off(TrackEvent.Restarted, count);
+    track?.on(TrackEvent.Restarted, readAnew);
+    return () => void track?.off(TrackEvent.Restarted, readAnew);
   }, [track]);
-  return restarts;
 }
 
 function MicrophoneLevel({ track }) {
@@ -57,7 +56,7 @@ function MicrophoneLevel({ track }) {
 }
 
 /** No camera has the id 'default': asked for it, LiveKit's client would fail, and insist on nothing then. */
-const wantedOf = (id) => ({ deviceId: id === 'default' ? undefined : id });
+const wantedOf = (id) => (id === 'default' ? {} : { deviceId: id });
 
 const devices = {
   microphone: { kind: 'audioinput', On: MicIcon, Off: MicDisabledIcon },
@@ -182,6 +181,7 @@ export function Lobby({ note, onJoin }) {
       passphrase: encrypts ? passphrase : '',
       audio: audio && wantedOf(audioDeviceId),
       video: video && wantedOf(videoDeviceId),
+      later: { audioCaptureDefaults: wantedOf(audioDeviceId), videoCaptureDefaults: wantedOf(videoDeviceId) },
     });
     setJoining(false);
   };

@@ -17,7 +17,7 @@ function Page() {
     setNote('');
     try {
       const token = await getToken(choices.room, choices.name);
-      const room = await makeRoom(choices.passphrase);
+      const room = await makeRoom(choices.passphrase, choices.later);
       history.pushState(null, '', ownAddressOf(choices.room, choices.passphrase));
       document.title = `${choices.room} · Spillway`;
       setMeeting({ room, token, choices });
