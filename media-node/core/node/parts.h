@@ -16,7 +16,7 @@
 /* Of the usual ten, a thousand paths are in chains of four to eight: as many cache misses before a
  * datagram's transport is found. Of these, most stand alone. */
 #undef HASH_BKT_CAPACITY_THRESH
-#define HASH_BKT_CAPACITY_THRESH 3U
+#define HASH_BKT_CAPACITY_THRESH 5U
 
 #define CONTROL_MAX      4096         /* messages waiting for links */
 #define EVENTS_MAX       64           /* of one message, and waiting to be one */
