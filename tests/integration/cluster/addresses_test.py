@@ -21,10 +21,24 @@ from participant import UFRAG, Participant
 
 V4, OTHER_V4, EXTERNAL = "198.51.100.1", "198.51.100.2", "203.0.113.9"
 V6, OTHER_V6 = "2001:db8::1", "2001:db8::2"
-# DTLS 1.2: a ClientHello that offers nothing a server could take. Its answer is an alert.
-HELLO = bytes.fromhex("16feff 0000000000000000 0036"  # a record, and in it a message
-                      "01 00002a 0000 000000 00002a"
-                      "fefd" + 32 * "5a" + "00 00 0002 0001 01 00")
+
+
+def client_hello():
+    """Of DTLS 1.2, and one that is taken (RFC 6347 §4.2, RFC 5764): to be refused would be the end
+    of the participant, and what is sent behind it might come too late."""
+    extensions = bytes.fromhex("000a 0004 0002 0017"  # a group: P-256
+                               "000b 0002 01 00"
+                               "000d 0004 0002 0403"  # signatures: ECDSA with SHA-256
+                               "000e 0005 0002 0007 00"  # SRTP: AEAD_AES_128_GCM
+                               "0017 0000")
+    body = (bytes.fromhex("fefd" + 32 * "5a" + "00 00 0002 c02b 01 00") +
+            len(extensions).to_bytes(2) + extensions)
+    size = len(body).to_bytes(3)
+    message = b"\1" + size + bytes(5) + size + body
+    return bytes.fromhex("16feff 0000000000000000") + len(message).to_bytes(2) + message
+
+
+HELLO = client_hello()
 
 
 def setUpModule():
