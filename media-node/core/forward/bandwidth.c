@@ -466,6 +466,13 @@ static uint32_t wanted_of(const struct allocator_sum *sum, size_t videos)
     return (uint32_t)MIN(MAX(sum->wanted_bps, ahead_bps), UINT32_MAX);
 }
 
+/* Who has given no feedback may never do, and a train holds media back; and what would fill it may
+ * be dropped (early.c). */
+static bool tells_of_trains(const struct bandwidth *bandwidth, const struct subscription *padded)
+{
+    return bandwidth->heard_us != TIME_NEVER && (padded == NULL || !padded->untaken);
+}
+
 /* REMB is agreed on for video, and tells of the streams of video alone: sound is sent beside it. */
 static uint32_t beside(const struct bandwidth *bandwidth, const struct offers *offers)
 {
@@ -495,8 +502,8 @@ static void allocate(struct fwd_member *member, int64_t now_us)
     const struct subscription *padded = to_be_padded(member);
     const struct bwe_step next = {.bps = sum.next_bps - MIN(sum.next_bps, beside_bps),
                                   .padding = padded != NULL};
-    bool dropped = padded != NULL && padded->untaken; /* and so would be what fills a train */
-    bwe_wanted(bandwidth->bwe, now_us, dropped ? 0 : wanted_of(&sum, offers.videos));
+    bool told = tells_of_trains(bandwidth, padded);
+    bwe_wanted(bandwidth->bwe, now_us, told ? wanted_of(&sum, offers.videos) : 0);
     bwe_next(bandwidth->bwe, now_us, &next);
     set_pace(bandwidth);
     tell_paused(member);
@@ -573,7 +580,10 @@ void bandwidth_feedback(struct fwd_member *member, int64_t now_us, const struct 
     struct rtcp_twcc twcc;
     if (fed_by(bandwidth, true) && rtcp_read_twcc(packet, &twcc) == 0) {
         bwe_feedback(bandwidth->bwe, now_us, &twcc);
-        bandwidth->heard_us = MIN(bandwidth->heard_us, now_us);
+        if (bandwidth->heard_us == TIME_NEVER) {
+            bandwidth->heard_us = now_us;
+            bandwidth_soon(member, now_us);
+        }
         early_heed(member, now_us);
         heed(member, now_us);
     }
