@@ -38,11 +38,10 @@
 #define PAUSE_US        TIME_S(2)
 #define PAUSE_SOON_US   TIME_S(1) /* longer than aimd.c needs to see that what arrives is there */
 #define REMB_WAITS      2 /* times as long: it rises by 8 % a second, and tells once in one */
-#define ALLOCATE_US     TIME_S(1)    /* at the latest, for bitrates change too */
-#define EARLY_US        TIME_MS(500) /* sooner, if reports are due */
-#define LEAVE_PERCENT   90      /* of what is sent is estimated: higher layers are left at once */
-#define CHANGE_PERCENT  3       /* of the estimate: allocate anew at once */
-#define WANTED_BPS_MIN  1000000 /* while any video is watched */
+#define ALLOCATE_US     TIME_S(1) /* at the latest, for bitrates change too */
+#define LEAVE_PERCENT   90        /* of what is sent is estimated: higher layers are left at once */
+#define CHANGE_PERCENT  3         /* of the estimate: allocate anew at once */
+#define WANTED_BPS_MIN  1000000   /* while any video is watched */
 
 struct bandwidth {
     struct bwe *bwe;
@@ -612,13 +611,14 @@ void bandwidth_loss(struct fwd_member *member, int64_t now_us, struct bwe_loss l
     heed(member, now_us);
 }
 
-/* With the reports, if it would be before the next of them: a look at all of a member's state is
- * what both cost. */
+/* With each of the reports: a look at all of a member's state is what both cost. And those to whom
+ * something began to flow at the same moment do not go on at the same moment, for reports of
+ * members who came one after the other do not. */
 static bool allocation_due(const struct fwd_member *member, int64_t now_us)
 {
     const struct bandwidth *bandwidth = member->bandwidth;
     bool reports = member->rtcp_at_us <= now_us && bandwidth->keep_us <= now_us;
-    return bandwidth->allocate_us <= now_us + (reports ? EARLY_US : 0);
+    return bandwidth->allocate_us <= now_us || (reports && bandwidth->allocate_us != TIME_NEVER);
 }
 
 void bandwidth_expire(struct fwd_member *member, int64_t now_us)
