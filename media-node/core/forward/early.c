@@ -84,9 +84,9 @@ static uint32_t first_taken(const struct early *early, const struct fwd_member *
     return i;
 }
 
-static void repeat(struct subscription *subscription, int64_t now_us, uint32_t end)
+static void repeat(struct subscription *subscription, int64_t now_us, const struct early *early,
+                   uint32_t end)
 {
-    const struct early *early = subscription->early;
     bool whole = early->count <= EARLY_MAX && now_us - early->key_us < REPEAT_US;
     stream_sender_reached(subscription->sender, now_us, bandwidth_reached(subscription->member));
     for (uint32_t i = 0; whole && i < end; i++) {
@@ -102,15 +102,18 @@ void early_heed(struct fwd_member *member, int64_t now_us)
 {
     for (size_t i = 0; member->early_count > 0 && i < member->subscription_count; i++) {
         struct subscription *subscription = member->subscriptions[i];
-        struct early *early = subscription->early;
-        uint32_t first = early == NULL ? 0 : first_taken(early, member);
-        if (early == NULL || first == early->count) {
+        if (subscription->early == NULL) {
             continue;
         }
-        if (first > 0 && subscription->track->spec.kind == STREAM_VIDEO) {
-            repeat(subscription, now_us, first);
+        const struct early early = *subscription->early; /* ends before anything more is sent */
+        uint32_t first = first_taken(&early, member);
+        if (first == early.count) {
+            continue;
         }
         early_end(subscription);
+        if (first > 0 && subscription->track->spec.kind == STREAM_VIDEO) {
+            repeat(subscription, now_us, &early, first);
+        }
         bandwidth_soon(member, now_us);
     }
 }

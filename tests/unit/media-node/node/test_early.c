@@ -83,11 +83,34 @@ static void who_asks_meanwhile_is_answered_by_that(void **state)
     meeting_end(&m);
 }
 
+/* Taken just when the node would wait for it no longer, with a key frame of the last second. */
+static void what_is_taken_at_the_last_moment_is_sent_again(void **state)
+{
+    (void)state;
+    unsigned again = 0;
+    for (int64_t ms = 4880; ms <= 5000; ms += 10) {
+        struct meeting m;
+        meeting_begin(&m, 5000000);
+        meeting_chromium(&m, TIME_MS(200), 1);
+        m.drops_us = TIME_MS(ms);
+        while (m.dropped == 0 || m.now_us < m.applies_us) {
+            meeting_step(&m);
+            if (m.dropped > 0 && m.now_us == m.applies_us - TIME_MS(700)) {
+                meeting_lost_picture(&m);
+            }
+        }
+        again += until_shown_us(&m) < TIME_MS(167);
+        meeting_end(&m);
+    }
+    assert_true(again > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_picture_is_sent_again),
         cmocka_unit_test(what_is_dropped_was_not_lost_on_the_way),
+        cmocka_unit_test(what_is_taken_at_the_last_moment_is_sent_again),
         cmocka_unit_test(after_long_a_key_frame_is_asked_for),
         cmocka_unit_test(who_asks_meanwhile_is_answered_by_that),
     };
